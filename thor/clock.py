@@ -1,0 +1,22 @@
+"""Tell the time: the only module that asks the machine's clock.
+
+Cellar. Everything else receives the time as an argument.
+"""
+
+import time
+from datetime import UTC, datetime
+
+
+def now() -> datetime:
+    """Return the current instant, aware, UTC."""
+    return datetime.now(UTC)
+
+
+def monotonic_s() -> float:
+    """Return seconds on a clock that never goes back; only differences mean anything."""
+    return time.monotonic()
+
+
+def sleep_s(seconds: float) -> None:
+    """Sleep for so many seconds."""
+    time.sleep(seconds)

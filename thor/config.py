@@ -1,0 +1,89 @@
+"""Settings: the only module that reads the environment.
+
+Cellar. Read once at a door and handed on; `.env.example` lists every name.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _default_home() -> Path:
+    """Return where Thor's data lives unless `THOR_HOME` says otherwise."""
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData/Local")) / "Thor"
+    # Root's own home is closed to the unprivileged user that runs the servers.
+    if os.geteuid() == 0:
+        return Path("/var/lib/thor")
+    return Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local/share")) / "thor"
+
+
+class Settings(BaseSettings):
+    """What a person may set, each as `THOR_<NAME>`; times carry their unit last."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="THOR_", env_file=".env", extra="ignore", frozen=True
+    )
+
+    def environment(self) -> dict[str, str]:
+        """Return the settings as a child process's environment says them."""
+        values = self.model_dump(exclude_none=True)
+        return {f"THOR_{name.upper()}": str(value) for name, value in values.items()}
+
+    home: Path = Field(default_factory=_default_home, description="Folder of Thor's own data.")
+    database_url: str | None = Field(
+        default=None, description="A PostgreSQL that you run; none is started then."
+    )
+    redis_url: str | None = Field(
+        default=None, description="A Redis-compatible server that you run; none is started then."
+    )
+    pg_bin: Path | None = Field(
+        default=None, description="bin/ of the PostgreSQL that Thor's supervisor runs."
+    )
+    nature: Literal["simulated", "live"] = Field(
+        default="simulated", description="What a new database is made for; fixed once made."
+    )
+    api_host: str = Field(default="127.0.0.1", description="Address the API binds; loopback only.")
+    api_port: int = Field(default=8000, ge=0, le=65535, description="Port wished for the API.")
+    ingestors: int = Field(default=1, ge=1, le=16, description="Ingestors run side by side.")
+    ingest_rows_max: int = Field(default=5000, ge=1, description="Ticks that close a batch.")
+    ingest_flush_ms: int = Field(default=50, ge=1, description="Age in ms that closes a batch.")
+    claim_idle_ms: int = Field(
+        default=10_000,
+        ge=100,
+        description="Idle time after which a dead consumer's entry is taken.",
+    )
+    bus_ticks_max: int = Field(
+        default=2_000_000, ge=1000, description="Ticks the stream may hold before collectors wait."
+    )
+    bus_fsync: Literal["always", "everysec"] = Field(
+        default="always", description="When the bus's own server syncs what was published."
+    )
+    bus_keep_s: int = Field(
+        default=600, ge=0, description="Seconds of acknowledged stream kept for SSE resume."
+    )
+    skew_max_s: float = Field(
+        default=5.0, ge=0, description="Seconds that ts may be ahead of received_at."
+    )
+    sim_seed: int = Field(default=7, description="Seed of the simulated market.")
+    sim_ticks_per_s: float = Field(
+        default=50.0, gt=0, description="Ticks a second of the simulated market, all symbols."
+    )
+    sim_always_open: bool = Field(
+        default=True,
+        description="Whether the simulated market ignores closed hours, so a demo never waits.",
+    )
+    sse_conflate_ms: int = Field(
+        default=100, ge=10, description="Window of the conflated quote stream, in ms."
+    )
+    sse_ping_s: float = Field(default=10.0, gt=0, description="Seconds between SSE heartbeats.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Lowest level that is logged."
+    )
+    log_format: Literal["console", "json"] = Field(
+        default="console", description="Form of the log lines."
+    )

@@ -1,0 +1,1 @@
+"""What things are: pure types and rules, with no clock, database or bus."""

@@ -1,0 +1,176 @@
+"""Compute trading sessions from the calendar library and the corrections it needs.
+
+Room 10, reference. The only module that names pandas_market_calendars, and only
+inside a function: importing it costs a second. Gives `reference.sessions` its rows.
+"""
+
+from collections.abc import Iterable
+from datetime import date, time, timedelta
+
+from thor.domain.hours import HOURS, Override, overridden, session_on
+from thor.domain.sessions import Session
+from thor.errors import NotFound, Rejected
+
+# The library's CME_Equity still has the halt of 15:15, so not that one.
+_LIBRARY = {
+    "CME_EQUITY": "CME Globex Equity",
+    "CME_RATES": "CME Globex Interest Rate Products",
+    "CME_ENERGY": "CMEGlobex_CL",
+    "CME_METALS": "CMEGlobex_GC",
+    "CFE": "CFE",
+    "ICE": "ICEUS",
+}
+
+# What a weekday is: closed, or open until the usual close (None), or until an early one.
+_Close = time | None
+_CLOSED = time.min
+
+# On a holiday of the United States the equity calendar halts at noon, until 2014 at 10:30.
+_HOLIDAY_HALTS = (time(10, 30), time(12))
+_HOLIDAYS_BY_MONTH = {
+    1: "Martin Luther King Day",
+    2: "Presidents' Day",
+    5: "Memorial Day",
+    6: "Juneteenth",
+    7: "Independence Day",
+    9: "Labor Day",
+    11: "Thanksgiving Day",
+}
+
+# Days of mourning, and the Good Fridays with an employment report on which these calendars
+# traded although the library has them closed. VX in 2021: a notice of modified hours.
+_SINGLE_DAYS: dict[tuple[str, date], _Close] = {
+    ("CME_EQUITY", date(2018, 12, 5)): time(8, 30),
+    ("CME_EQUITY", date(2025, 1, 9)): time(8, 30),
+    ("CME_RATES", date(2025, 1, 9)): time(12, 15),
+    ("CFE", date(2015, 4, 3)): time(8, 15),
+    ("CFE", date(2018, 12, 5)): time(8, 30),
+    ("CFE", date(2021, 4, 2)): time(8, 15),
+    ("CFE", date(2025, 1, 9)): time(8, 30),
+    ("ICE", date(2010, 4, 2)): time(11, 15),
+    ("ICE", date(2012, 4, 6)): time(11, 15),
+    ("ICE", date(2015, 4, 3)): time(11, 15),
+    ("ICE", date(2018, 12, 5)): None,
+    ("ICE", date(2025, 1, 9)): None,
+}
+
+
+def compute(
+    calendar: str, first: date, last: date, overrides: Iterable[Override] = ()
+) -> list[Session]:
+    """Return the sessions of the trade dates from first to last, both included, in order.
+
+    Rows of `overrides` for other calendars or dates are left out. Raises
+    `NotFound` for an unknown calendar and `Rejected` for a reversed span.
+    """
+    if calendar not in _LIBRARY:
+        raise NotFound(f"calendar: {calendar!r} is not one of {', '.join(_LIBRARY)}")
+    if first > last:
+        raise Rejected(f"first: {first} is after last, {last}")
+    closes = _library_closes(calendar, first, last)
+    equity = closes if calendar == "CME_EQUITY" else _library_closes("CME_EQUITY", first, last)
+    sessions = []
+    day = first
+    while day <= last:
+        if day.weekday() < 5:
+            is_holiday = equity.get(day) in _HOLIDAY_HALTS
+            close = _corrected(calendar, day, closes.get(day, _CLOSED), is_holiday)
+            if close != _CLOSED:
+                sessions.append(
+                    session_on(
+                        calendar,
+                        day,
+                        close=close,
+                        note=_note(day, close, is_holiday),
+                        has_regular_hours=not is_holiday,
+                    )
+                )
+        day += timedelta(days=1)
+    wanted = (
+        row for row in overrides if row.calendar == calendar and first <= row.trade_date <= last
+    )
+    return overridden(sessions, wanted)
+
+
+def _library_closes(calendar: str, first: date, last: date) -> dict[date, _Close]:
+    """Read the library: its trade dates, each with the wall-clock close where it is early."""
+    import pandas_market_calendars
+
+    library = pandas_market_calendars.get_calendar(_LIBRARY[calendar])
+    schedule = library.schedule(first, last)
+    usual = library.regular_market_times["market_close"][-1][1]
+    closes = schedule["market_close"].dt.tz_convert(HOURS[calendar].zone)
+    return {
+        day.date(): None if close.time() == usual else close.time() for day, close in closes.items()
+    }
+
+
+def _corrected(calendar: str, day: date, close: _Close, is_holiday: bool) -> _Close:
+    if (calendar, day) in _SINGLE_DAYS:
+        return _SINGLE_DAYS[calendar, day]
+    if calendar in ("CME_EQUITY", "CME_RATES"):
+        return _good_friday(day, close)
+    if close == _CLOSED and not is_holiday:
+        return _CLOSED
+    if calendar == "CFE":
+        return _vix(day, close, is_holiday)
+    if calendar == "ICE":
+        return _dollar_index(day, close, is_holiday)
+    return _energy_or_metals(day, close, is_holiday)
+
+
+def _good_friday(day: date, close: _Close) -> _Close:
+    # Open in the morning where the employment report comes out, the month's first Friday;
+    # the library has every Good Friday since 2023 open: 2024, 2025 and 2027 were not.
+    return _CLOSED if close in (time(8, 15), time(10, 15)) and day.day > 7 else close
+
+
+def _energy_or_metals(day: date, close: _Close, is_holiday: bool) -> _Close:
+    if is_holiday:
+        if day < date(2014, 5, 1):
+            return time(12, 15)
+        is_long = day.year >= 2022 and day.weekday() < 4
+        return time(13, 30) if is_long else time(12)
+    if _is_friday_after_thanksgiving(day):
+        return time(13, 45) if day.year >= 2025 else time(12, 45)
+    return time(12, 45) if _is_christmas_eve(day) else close
+
+
+def _vix(day: date, close: _Close, is_holiday: bool) -> _Close:
+    # Nearly 24 hours since 23 June 2014, and since then a morning on holidays too; the
+    # library has the regular hours only, so closed.
+    if is_holiday:
+        return time(10, 30) if day >= date(2014, 6, 23) else _CLOSED
+    return time(12, 15) if _is_christmas_eve(day) else close
+
+
+def _dollar_index(day: date, close: _Close, is_holiday: bool) -> _Close:
+    if is_holiday:
+        return time(13)
+    short = _is_friday_after_thanksgiving(day) or _is_christmas_eve(day)
+    return time(13, 15) if short else close
+
+
+def _is_friday_after_thanksgiving(day: date) -> bool:
+    # Thanksgiving is the fourth Thursday, the 22nd to the 28th.
+    return day.month == 11 and day.weekday() == 4 and 23 <= day.day <= 29
+
+
+def _is_christmas_eve(day: date) -> bool:
+    return (day.month, day.day) == (12, 24)
+
+
+def _note(day: date, close: _Close, is_holiday: bool) -> str | None:
+    if is_holiday:
+        return _HOLIDAYS_BY_MONTH[day.month]
+    if close is None:
+        return None
+    if _is_friday_after_thanksgiving(day):
+        return "Friday after Thanksgiving"
+    if _is_christmas_eve(day):
+        return "Christmas Eve"
+    if day.month in (3, 4) and day.weekday() == 4:
+        return "Good Friday"
+    if day.month == 7:
+        return "eve of Independence Day"
+    return "early close"

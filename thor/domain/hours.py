@@ -1,0 +1,188 @@
+"""Usual trading hours of each calendar, and how a session row is made from them.
+
+Room 10, reference. Pure: the calendar library's days and the rows of
+`reference.session_overrides` arrive as arguments; gives `Session` rows.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from thor.domain.sessions import CHICAGO, Session, session_number, trade_date
+from thor.errors import NotFound, Rejected
+
+NEW_YORK = ZoneInfo("America/New_York")
+
+
+class Hours(msgspec.Struct, frozen=True, kw_only=True):
+    """The usual hours of a calendar, wall clock in `zone`.
+
+    `open` is on the eve of the trade date, `sunday_open` replaces it before a
+    Monday; `former_close` was the close before the date beside it.
+    """
+
+    zone: ZoneInfo
+    open: time
+    close: time
+    regular_open: time
+    regular_close: time
+    sunday_open: time | None = None
+    former_close: tuple[date, time] | None = None
+
+    def usual_close(self, day: date) -> time:
+        """Return the wall-clock close of a trade date that nothing shortens."""
+        if self.former_close is not None and day < self.former_close[0]:
+            return self.former_close[1]
+        return self.close
+
+
+# CME closed equity, energy and metals at 16:15 until trade date 21 September 2015. Two older
+# things are not modelled, since a session is one stretch: the 15:15-15:30 equity halt, removed
+# on 28 June 2021, and the hours of equity before 19 November 2012 and of VX before 2018.
+_FORMER = (date(2015, 9, 21), time(16, 15))
+
+
+def _globex(regular_open: time, regular_close: time, *, former: bool = False) -> Hours:
+    return Hours(
+        zone=CHICAGO,
+        open=time(17),
+        close=time(16),
+        regular_open=regular_open,
+        regular_close=regular_close,
+        former_close=_FORMER if former else None,
+    )
+
+
+# Regular hours are the former pit's or the cash market's; the metals have gold's.
+HOURS: dict[str, Hours] = {
+    "CME_EQUITY": _globex(time(8, 30), time(15), former=True),
+    "CME_RATES": _globex(time(7, 20), time(14)),
+    "CME_ENERGY": _globex(time(8), time(13, 30), former=True),
+    "CME_METALS": _globex(time(7, 20), time(12, 30), former=True),
+    "CFE": _globex(time(8, 30), time(15)),
+    "ICE": Hours(
+        zone=NEW_YORK,
+        open=time(20),
+        sunday_open=time(18),
+        close=time(17),
+        regular_open=time(8),
+        regular_close=time(17),
+    ),
+}
+
+
+class Override(msgspec.Struct, frozen=True, kw_only=True):
+    """One row that removes, adds or changes the session of a trade date.
+
+    `is_closed` removes it. Otherwise aware times that are given replace what
+    was there, or the usual hours where there was nothing; the regular hours are
+    the usual ones cut to that, unless the row says that there are none.
+    """
+
+    calendar: str
+    trade_date: date
+    is_closed: bool = False
+    open_at: datetime | None = None
+    close_at: datetime | None = None
+    has_regular_hours: bool = True
+    note: str | None = None
+
+
+def session_on(
+    calendar: str,
+    day: date,
+    *,
+    close: time | None = None,
+    note: str | None = None,
+    has_regular_hours: bool = True,
+) -> Session:
+    """Build the session of a trade date from the calendar's usual hours.
+
+    `close` is an early close on the calendar's wall clock. Raises `NotFound` for
+    an unknown calendar and `Rejected` for a weekend.
+    """
+    hours = _hours(calendar)
+    eve = day - timedelta(days=1)
+    open_ = hours.sunday_open if hours.sunday_open and day.weekday() == 0 else hours.open
+    usual = hours.usual_close(day)
+    open_at, close_at = _utc(hours, eve, open_), _utc(hours, day, close or usual)
+    regular = _regular(hours, day, open_at, close_at) if has_regular_hours else (None, None)
+    return Session(
+        calendar=calendar,
+        trade_date=day,
+        session_number=session_number(day),
+        open_at=open_at,
+        close_at=close_at,
+        regular_open_at=regular[0],
+        regular_close_at=regular[1],
+        is_early_close=close is not None and close < usual,
+        note=note,
+    )
+
+
+def overridden(sessions: Iterable[Session], overrides: Iterable[Override]) -> list[Session]:
+    """Apply overrides to sessions of the same calendars; a later row wins.
+
+    Raises `Rejected` where a row closes before it opens or leaves its trade date.
+    """
+    by_day = {(row.calendar, row.trade_date): row for row in sessions}
+    for override in overrides:
+        key = (override.calendar, override.trade_date)
+        if override.is_closed:
+            by_day.pop(key, None)
+        else:
+            by_day[key] = _changed(by_day.get(key), override)
+    return sorted(by_day.values(), key=lambda row: (row.calendar, row.open_at))
+
+
+def _hours(calendar: str) -> Hours:
+    if calendar not in HOURS:
+        raise NotFound(f"calendar: {calendar!r} is not one of {', '.join(HOURS)}")
+    return HOURS[calendar]
+
+
+def _utc(hours: Hours, day: date, at: time) -> datetime:
+    return datetime.combine(day, at, tzinfo=hours.zone).astimezone(UTC)
+
+
+def _regular(
+    hours: Hours, day: date, open_at: datetime, close_at: datetime
+) -> tuple[datetime | None, datetime | None]:
+    start = max(_utc(hours, day, hours.regular_open), open_at)
+    end = min(_utc(hours, day, hours.regular_close), close_at)
+    return (start, end) if start < end else (None, None)
+
+
+def _changed(old: Session | None, override: Override) -> Session:
+    day = override.trade_date
+    usual = session_on(override.calendar, day)
+    for field in ("open_at", "close_at"):
+        given: datetime | None = getattr(override, field)
+        if given is not None and given.tzinfo is None:
+            raise Rejected(f"{field}: {given.isoformat()} has no time zone; give it one")
+    open_at = (override.open_at or (old or usual).open_at).astimezone(UTC)
+    close_at = (override.close_at or (old or usual).close_at).astimezone(UTC)
+    if open_at >= close_at:
+        raise Rejected(f"close_at: {close_at.isoformat()} is not after {open_at.isoformat()}")
+    last = close_at - timedelta(microseconds=1)
+    for field, inside in (("open_at", open_at), ("close_at", last)):
+        if trade_date(inside) != day:
+            raise Rejected(
+                f"{field}: {inside.isoformat()} belongs to trade date {trade_date(inside)}, "
+                f"not to {day}"
+            )
+    hours = HOURS[override.calendar]
+    regular: tuple[datetime | None, datetime | None] = (None, None)
+    if override.has_regular_hours:
+        regular = _regular(hours, day, open_at, close_at)
+    return msgspec.structs.replace(
+        usual,
+        open_at=open_at,
+        close_at=close_at,
+        regular_open_at=regular[0],
+        regular_close_at=regular[1],
+        is_early_close=close_at < usual.close_at,
+        note=override.note or (old or usual).note,
+    )

@@ -1,0 +1,129 @@
+"""Instruments, their series and the sources that may speak of them.
+
+Room 10, reference. Pure: rows of `reference.*` arrive as arguments.
+"""
+
+import re
+from decimal import Decimal
+
+import msgspec
+
+from thor.errors import Rejected
+
+_SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9._$]{0,15}")
+_MONTH_CODE = re.compile(r"(?P<root>[A-Z0-9]{1,4})(?P<month>[FGHJKMNQUVXZ])(?P<year>[0-9]{1,2})")
+_PRICE_LIMIT = Decimal(10) ** 10
+_VERDICTS_MAX = 65_536
+
+
+class Instrument(msgspec.Struct, frozen=True, kw_only=True):
+    """A tradable root: its grid, its money and its calendar.
+
+    `tick_size` is the exchange's smallest move and `multiplier` the money a
+    full point is worth, in `currency`; `quote_increment` is the grid of the
+    feed, which may be finer. `margin` is per contract, in `currency`.
+    """
+
+    symbol: str
+    name: str
+    exchange: str
+    asset_class: str
+    calendar: str
+    currency: str = "USD"
+    tick_size: Decimal
+    quote_increment: Decimal
+    multiplier: Decimal
+    display_precision: int
+    margin: Decimal | None = None
+    is_negative_legal: bool = False
+    sort_order: int = 1000
+    aliases: tuple[str, ...] = ()
+    version: int = 1
+
+    def price_fault(self, price: Decimal) -> str | None:
+        """Return why a price cannot be this instrument's, or None."""
+        if not price.is_finite():
+            return "is not a finite number"
+        if abs(price) >= _PRICE_LIMIT:
+            return "does not fit numeric(18,8)"
+        if price % self.quote_increment:
+            return f"is not on {self.symbol}'s grid of {self.quote_increment:f}"
+        if price < 0 and not self.is_negative_legal:
+            return f"is negative, which {self.symbol} does not allow"
+        return None
+
+
+class Listing:
+    """What may be traded and who may speak of it, as the ledger knows it now.
+
+    Immutable in meaning: a change of reference data makes a new listing.
+    """
+
+    def __init__(
+        self,
+        instruments: dict[str, Instrument],
+        series: dict[str, str],
+        sources: frozenset[str],
+    ) -> None:
+        """Take instruments by root, the root of each series, and the source ids."""
+        self.instruments = instruments
+        self.series = series
+        self.sources = sources
+        self._by_symbol = {
+            symbol: instruments[root] for symbol, root in series.items() if root in instruments
+        }
+        self._by_symbol.update(instruments)
+        self._aliases = {
+            alias: root for root, instrument in instruments.items() for alias in instrument.aliases
+        }
+
+    def instrument(self, symbol: str) -> Instrument | None:
+        """Return the instrument behind a root or a month code, or None."""
+        return self._by_symbol.get(symbol)
+
+    def knows_source(self, source: str) -> bool:
+        """Tell whether the source is in `reference.sources`."""
+        return source in self.sources
+
+    def symbol_of(self, name: str) -> str | None:
+        """Return the listed symbol that a feed's name stands for, or None.
+
+        Takes roots, month codes, aliases (`$DXY`) and a leading slash (`/ES`).
+        """
+        bare = name.strip().upper().removeprefix("/").split(":")[0]
+        if bare in self._by_symbol:
+            return bare
+        return self._aliases.get(bare)
+
+
+def parse_month_code(code: str) -> tuple[str, str, int] | None:
+    """Split `ESH4` into root, month letter and the year's digits, or return None."""
+    match = _MONTH_CODE.fullmatch(code)
+    if match is None:
+        return None
+    return match["root"], match["month"], int(match["year"])
+
+
+def checked(instrument: Instrument) -> Instrument:
+    """Return the instrument, or raise `Rejected` naming the field and the fix."""
+    if not _SYMBOL.fullmatch(instrument.symbol):
+        raise Rejected(
+            f"symbol: {instrument.symbol!r} may hold A-Z, 0-9, '.', '_' and '$' only, "
+            "16 characters at most"
+        )
+    for field in ("tick_size", "quote_increment", "multiplier"):
+        value: Decimal = getattr(instrument, field)
+        if not value.is_finite() or value <= 0:
+            raise Rejected(f"{field}: {value} has to be a number above 0")
+        if value.normalize().as_tuple().exponent < -8:  # type: ignore[operator]
+            raise Rejected(f"{field}: {value} has more than 8 decimal places")
+    if instrument.tick_size % instrument.quote_increment:
+        raise Rejected(
+            f"quote_increment: {instrument.quote_increment} does not divide "
+            f"tick_size {instrument.tick_size}"
+        )
+    if instrument.margin is not None and not (
+        instrument.margin.is_finite() and instrument.margin >= 0
+    ):
+        raise Rejected(f"margin: {instrument.margin} has to be 0 or more")
+    return instrument

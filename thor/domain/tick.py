@@ -1,0 +1,139 @@
+"""The tick: what one record of a feed said, and the rules that need no memory.
+
+Room 10, reference. A `Tick` is the bus message, the row and the API's form.
+"""
+
+import re
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Annotated, Literal
+
+import msgspec
+
+from thor.domain.instrument import Instrument, Listing
+
+Aware = Annotated[datetime, msgspec.Meta(tz=True)]
+
+_CONTRACT = re.compile(r"[A-Z0-9][A-Z0-9._ -]{0,31}")
+# The integer types of market.ticks.
+_SIZE_LIMIT = 2**31
+_COUNT_LIMIT = 2**63
+_TS_MIN = datetime(1980, 1, 1, tzinfo=UTC)
+SKEW_MAX = timedelta(seconds=5)
+
+
+class Tick(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """One record of a feed; null means that the record did not say.
+
+    Times are aware and UTC; prices are exact decimals in the instrument's
+    quotation; sizes and volumes count contracts. Identity is
+    `(ts, symbol, seq, source)`, order is `(ts, seq, source)`.
+    """
+
+    symbol: str
+    ts: Aware
+    seq: int
+    source: str
+    received_at: Aware
+    contract: str | None = None
+    last: Decimal | None = None
+    bid: Decimal | None = None
+    ask: Decimal | None = None
+    last_size: int | None = None
+    bid_size: int | None = None
+    ask_size: int | None = None
+    side: Literal["B", "S"] | None = None
+    volume: int | None = None
+    volume_delta: int | None = None
+    is_trade: bool = False
+    is_sampled: bool = False
+    # Set at the edge: why the collector would not vouch for this record.
+    refused: str | None = None
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """Why a tick is not loaded: the field, its value as text, and the reason."""
+
+    field: str
+    value: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.reason}"
+
+
+def check(tick: Tick, listing: Listing, skew_max: timedelta = SKEW_MAX) -> Refusal | None:
+    """Return why the tick is refused, or None where it may be loaded.
+
+    Needs no memory: listing, source, signs, grid, finiteness and clock skew
+    against the record's own `received_at`.
+    """
+    if tick.refused is not None:
+        field, _, reason = tick.refused.partition(": ")
+        return Refusal(field, _shown(getattr(tick, field, None)), reason or tick.refused)
+    instrument = listing.instrument(tick.symbol)
+    if instrument is None:
+        return _refuse("symbol", tick.symbol, "is not listed; `thor instruments add` lists one")
+    if not listing.knows_source(tick.source):
+        return _refuse("source", tick.source, "is not in reference.sources")
+    if not 0 <= tick.seq < _COUNT_LIMIT:
+        return _refuse("seq", tick.seq, "is outside 0 … 2^63-1")
+    if tick.ts - tick.received_at > skew_max:
+        ahead_s = (tick.ts - tick.received_at).total_seconds()
+        return _refuse(
+            "ts",
+            tick.ts.isoformat(),
+            f"is {ahead_s:g} s ahead of received_at {tick.received_at.isoformat()}, "
+            f"at most {skew_max.total_seconds():g} s are allowed",
+        )
+    if tick.ts < _TS_MIN:
+        return _refuse("ts", tick.ts.isoformat(), "is before 1980")
+    return _check_values(tick, instrument)
+
+
+def _check_values(tick: Tick, instrument: Instrument) -> Refusal | None:
+    for field, price in (("last", tick.last), ("bid", tick.bid), ("ask", tick.ask)):
+        if price is not None and (reason := instrument.price_fault(price)) is not None:
+            return _refuse(field, price, reason)
+    for field, size in (
+        ("last_size", tick.last_size),
+        ("bid_size", tick.bid_size),
+        ("ask_size", tick.ask_size),
+    ):
+        if size is not None and not 0 <= size < _SIZE_LIMIT:
+            return _refuse(field, size, "is outside 0 … 2^31-1")
+    for field, count in (("volume", tick.volume), ("volume_delta", tick.volume_delta)):
+        if count is not None and not 0 <= count < _COUNT_LIMIT:
+            return _refuse(field, count, "is outside 0 … 2^63-1")
+    if tick.contract is not None and not _CONTRACT.fullmatch(tick.contract):
+        return _refuse("contract", repr(tick.contract), "is no contract's code")
+    if tick.is_trade and tick.last is None:
+        return _refuse("last", None, "is missing on a trade")
+    if tick.last is None and tick.bid is None and tick.ask is None and tick.volume is None:
+        return _refuse("last", None, "is missing, and so are bid, ask and volume")
+    return None
+
+
+def _refuse(field: str, value: object, reason: str) -> Refusal:
+    shown = _shown(value)
+    return Refusal(field, shown, f"{shown} {reason}" if value is not None else reason)
+
+
+def _shown(value: object) -> str:
+    text = "" if value is None else str(value)
+    return text if len(text) <= 200 else f"{text[:200]}…"
+
+
+class RejectedTick(msgspec.Struct, frozen=True, kw_only=True):
+    """A tick, or a whole entry of `ticks` ticks, that is kept but not loaded."""
+
+    field: str
+    value: str
+    reason: str
+    payload: str
+    entry_id: str
+    ticks: int = 1
+    symbol: str | None = None
+    ts: datetime | None = None
+    seq: int | None = None
+    source: str | None = None
