@@ -1,0 +1,107 @@
+"""A running house: its servers started, its URLs known, its jobs looked after.
+
+Cellar. What `thor up`, the jobs and the tests call.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import msgspec
+
+from thor.config import Settings
+from thor.errors import Unavailable
+from thor.observe import logger, redacted
+from thor.services.home import Home
+from thor.services.install import find_postgres, find_valkey
+from thor.services.postgres import DATABASE, USER, Postgres
+from thor.services.server import Server, Tell, start_all
+from thor.services.supervisor import Supervisor, stop_left_jobs
+from thor.services.valkey import AppendFsync, Valkey
+
+
+class Endpoints(msgspec.Struct, frozen=True):
+    """Where the database and the bus are. The URLs hold passwords: never log them."""
+
+    database_url: str
+    redis_url: str
+    owns_postgres: bool
+    owns_redis: bool
+
+    def __repr__(self) -> str:
+        """Return a text that tells no password."""
+        return f"Endpoints({redacted(self.database_url)}, {redacted(self.redis_url)})"
+
+
+class House(msgspec.Struct, frozen=True):
+    """A house that is held by this process."""
+
+    home: Home
+    endpoints: Endpoints
+    supervisor: Supervisor
+
+
+def endpoints(home: Home, settings: Settings) -> Endpoints:
+    """Return the URLs of a house: those of the settings, else those of its own servers.
+
+    Raises Unavailable where its servers were never started.
+    """
+    owns_postgres, owns_redis = settings.database_url is None, settings.redis_url is None
+    database_url, redis_url = settings.database_url or "", settings.redis_url or ""
+    ports = home.ports()
+    for name, owned in ((Postgres.name, owns_postgres), (Valkey.name, owns_redis)):
+        if owned and name not in ports:
+            raise Unavailable(f"{name} was never started in {home.path}: start thor up first")
+    if owns_postgres:
+        password, port = home.credentials().postgres, ports[Postgres.name]
+        database_url = f"postgresql://{USER}:{password}@127.0.0.1:{port}/{DATABASE}"
+    if owns_redis:
+        password, port = home.credentials().redis, ports[Valkey.name]
+        redis_url = f"redis://:{password}@127.0.0.1:{port}/0"
+    return Endpoints(database_url, redis_url, owns_postgres, owns_redis)
+
+
+def start_servers(
+    home: Home,
+    settings: Settings,
+    tell: Tell | None = None,
+    appendfsync: AppendFsync = "always",
+) -> tuple[Endpoints, list[Server]]:
+    """Start the servers that the settings do not name and return the URLs of both.
+
+    The caller holds the home's lock. Where one does not start, none is left running.
+    `tell` hears of what takes long.
+    """
+    tell = tell or logger("servers").info
+    user = home.user()
+    servers: list[Server] = []
+    if settings.database_url is None:
+        install = find_postgres(home, user, settings.pg_bin)
+        password = home.ensure_credentials().postgres
+        servers.append(Postgres(home, user, password, tell, install))
+    if settings.redis_url is None:
+        program = find_valkey(home, user)
+        password = home.ensure_credentials().redis
+        servers.append(Valkey(home, user, password, tell, program, appendfsync))
+    start_all(servers)
+    return endpoints(home, settings), servers
+
+
+@contextmanager
+def running(
+    settings: Settings, *, tell: Tell | None = None, appendfsync: AppendFsync = "always"
+) -> Iterator[House]:
+    """Hold the home, start its servers and look after them, and stop all of it at the end.
+
+    Jobs are added with `house.supervisor.add`. Raises Refused where another process holds
+    the home.
+    """
+    home = Home(settings.home)
+    with home.hold():
+        stop_left_jobs(home)
+        urls, servers = start_servers(home, settings, tell, appendfsync)
+        supervisor = Supervisor(home, servers)
+        supervisor.start()
+        try:
+            yield House(home, urls, supervisor)
+        finally:
+            supervisor.stop()

@@ -1,0 +1,214 @@
+"""The embedded PostgreSQL: its data folder, its settings, its readiness.
+
+Cellar. Runs the programs of the wheel, or those that THOR_PG_BIN names; makes database `thor`.
+"""
+
+import shutil
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import psutil
+
+from thor.errors import Broken, Rejected, Unavailable
+from thor.services.home import Home, write_beside
+from thor.services.identity import working_on
+from thor.services.install import PostgresInstall
+from thor.services.privileges import ServerUser, make_data_folder, run_as, spare_environment
+from thor.services.process import KILL, kill_all, stop_left_over
+from thor.services.server import Server, Tell
+
+USER = "thor"
+DATABASE = "thor"
+_PROGRAMS = ("postgres", "postgres.exe", "postmaster")
+_MAKERS = ("initdb", "initdb.exe", *_PROGRAMS)
+_MB = 1024 * 1024
+_ORPHAN_STOPS_WITHIN_S = 10.0
+_BUILTIN_LOCALES_SINCE = 17
+# For a tick store: long write bursts, few clients, nothing given up of durability.
+_SETTINGS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "cluster_name": "thor",
+    "max_connections": "100",
+    "max_wal_size": "4GB",
+    "checkpoint_timeout": "15min",
+    "checkpoint_completion_target": "0.9",
+    "maintenance_work_mem": "128MB",
+    "work_mem": "16MB",
+    "random_page_cost": "1.1",
+    "jit": "off",
+    "fsync": "on",
+    "synchronous_commit": "on",
+}
+# What the vendor asks for: a worker per background job beside those of the server.
+_TIMESCALE_SETTINGS = {"max_worker_processes": "32", "timescaledb.telemetry_level": "off"}
+
+
+class Postgres(Server):
+    """One PostgreSQL cluster in `pg/` of a home."""
+
+    name = "postgres"
+    # Fast: clients are sent away, what is written is checkpointed. Immediate: recovery next time.
+    stop_signal = signal.SIGINT
+    hurry_signal = getattr(signal, "SIGQUIT", signal.SIGTERM)
+
+    def __init__(
+        self,
+        home: Home,
+        user: ServerUser | None,
+        password: str,
+        tell: Tell,
+        install: PostgresInstall,
+    ) -> None:
+        """Name the programs that run it, beside what every server is told."""
+        super().__init__(home, user, password, tell)
+        self.install = install
+        self._wal_compression = "on"
+
+    def prepare(self) -> None:
+        """Stop a PostgreSQL that an earlier Thor left on this data; make the data where needed."""
+        data = self.home.pg
+        stop_left_over(
+            lambda: working_on(_PROGRAMS, data, str(data)), _ask_postmaster, _ORPHAN_STOPS_WITHIN_S
+        )
+        self._forget_stranger()
+        if not data.exists():
+            self._initdb()
+        made_by = (data / "PG_VERSION").read_text().strip()
+        if made_by != str(self.install.major):
+            raise Rejected(
+                f"THOR_PG_BIN: {self.install.bin} is PostgreSQL {self.install.major}, but the"
+                f" database in {data} was made by {made_by}: name a PostgreSQL {made_by}, or set"
+                " THOR_HOME to another folder"
+            )
+        # Not every build has lz4: the server itself knows.
+        postgres = self.install.program("postgres")
+        asked = ["-D", str(data), "-C", "wal_compression", "-c", "wal_compression=lz4"]
+        lz4 = run_as(self.user, [postgres, *asked]).returncode == 0
+        self._wal_compression = "lz4" if lz4 else "on"
+
+    def command(self) -> list[str | Path]:
+        """Return the command line of the server."""
+        options: list[str | Path] = []
+        for name, value in self._settings().items():
+            options += ["-c", f"{name}={value}"]
+        return [self.install.program("postgres"), "-D", self.home.pg, *options]
+
+    def is_ready(self) -> bool:
+        """Return whether psql can log in and select; raises Broken on a wrong password."""
+        try:
+            said = self._psql("select 1", timeout_s=3.0)
+        except Unavailable:
+            return False
+        if "password authentication failed" in said.stderr:
+            raise Broken(
+                f"the database in {self.home.pg} does not take the password in"
+                f" {self.home.path / 'credentials.json'}: put back the file that belongs to it"
+            )
+        return said.returncode == 0
+
+    def start(self) -> None:
+        """Start it as every server is started, and make the database where it is not there."""
+        super().start()
+        self._ensure_database()
+
+    def _ensure_database(self) -> None:
+        there = self._psql(f"select 1 from pg_database where datname = '{DATABASE}'")
+        if there.returncode == 0 and there.stdout.strip() == "1":
+            return
+        made = self._psql(f"create database {DATABASE}")
+        if made.returncode != 0:
+            raise Unavailable(f"database {DATABASE} cannot be made: {made.stderr.strip()}")
+
+    def _settings(self) -> dict[str, str]:
+        memory = psutil.virtual_memory().total
+        settings = {
+            **_SETTINGS,
+            "port": str(self.port),
+            "shared_buffers": f"{min(1024, max(128, int(memory * 0.15) // _MB))}MB",
+            "effective_cache_size": f"{max(256, memory // 2 // _MB)}MB",
+            "wal_compression": self._wal_compression,
+        }
+        preload = [
+            name
+            for name in ("timescaledb", "pg_stat_statements")
+            if self.install.has_extension(name)
+        ]
+        if preload:
+            settings["shared_preload_libraries"] = ",".join(preload)
+        if "timescaledb" in preload:
+            settings |= _TIMESCALE_SETTINGS
+        return settings
+
+    def _psql(self, statement: str, timeout_s: float = 60.0) -> CompletedProcess[str]:
+        # The password goes through the environment, which only this user and root can read.
+        env = spare_environment(PGPASSWORD=self._password, PGCONNECT_TIMEOUT="2")
+        where = ["-h", "127.0.0.1", "-p", str(self.port), "-U", USER, "-d", "postgres"]
+        options = ["-X", "-A", "-t", "-w", *where, "-c", statement]
+        psql = self.install.program("psql")
+        return run_as(None, [psql, *options], env=env, timeout_s=timeout_s)
+
+    def _initdb(self) -> None:
+        """Make the cluster beside and rename it: what is half made is never taken for one."""
+        self.tell("postgres: making a new database")
+        beside = self.home.pg.with_name("pg.new")
+        password_file = self.home.run / "initdb-password"
+        # An initdb whose Thor was killed goes on, and would write into the new folder.
+        stop_left_over(
+            lambda: working_on(_MAKERS, beside, f"--pgdata={beside}"), kill_all, within_s=1.0
+        )
+        shutil.rmtree(beside, ignore_errors=True)
+        make_data_folder(beside, self.user)
+        try:
+            write_beside(password_file, self._password.encode(), owner=self.user)
+            made = run_as(
+                self.user,
+                [
+                    self.install.program("initdb"),
+                    f"--pgdata={beside}",
+                    f"--username={USER}",
+                    f"--pwfile={password_file}",
+                    "--auth=scram-sha-256",
+                    "--encoding=UTF8",
+                    *_locale_options(self.install.major),
+                ],
+                timeout_s=300.0,
+            )
+        finally:
+            password_file.unlink(missing_ok=True)
+        if made.returncode != 0:
+            raise Broken(f"initdb could not make {beside}: {made.stderr.strip()}")
+        beside.rename(self.home.pg)
+
+    def _forget_stranger(self) -> None:
+        """Remove a postmaster.pid whose number is another program's now, or a zombie's.
+
+        PostgreSQL would take either for a server on this data and refuse to start. A killed
+        one stays a zombie for as long as pid 1 does not reap, in some containers for ever.
+        Called when no PostgreSQL works on this data any more.
+        """
+        pid_file = self.home.pg / "postmaster.pid"
+        with suppress(FileNotFoundError, ValueError, IndexError):
+            if psutil.pid_exists(int(pid_file.read_text().split()[0])):
+                pid_file.unlink()
+
+
+def _locale_options(major: int) -> list[str]:
+    if major < _BUILTIN_LOCALES_SINCE:
+        return ["--locale=C.UTF-8"]
+    # The C library's part of it is named C.UTF-8 on Linux only.
+    libc = "C.UTF-8" if sys.platform == "linux" else "C"
+    return ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", f"--locale={libc}"]
+
+
+def _ask_postmaster(left: list[psutil.Process]) -> None:
+    # Its children are its own business: they go when it goes.
+    for process in left:
+        with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            if "-D" in process.cmdline():
+                process.send_signal(signal.SIGINT if sys.platform != "win32" else KILL)

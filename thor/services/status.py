@@ -1,0 +1,73 @@
+"""run/status.json: what the supervisor runs and how it fares, for whoever asks.
+
+Cellar. The supervisor writes it whole on every change; `read_status` checks it against the
+processes that there are.
+"""
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from thor.errors import Rejected
+from thor.services.home import Home, write_beside
+from thor.services.identity import Identity, is_alive
+
+State = Literal["starting", "running", "waiting", "stopped", "failed"]
+
+
+class ProcessStatus(msgspec.Struct, kw_only=True):
+    """One server or job. Times are UTC; `last_exit` is minus the signal that killed it."""
+
+    name: str
+    kind: Literal["server", "job"]
+    state: State
+    log: str
+    process: Identity | None = None
+    started_at: datetime | None = None
+    restarts: int = 0
+    last_exit: int | None = None
+    next_start_at: datetime | None = None
+    reason: str | None = None
+
+
+class HouseStatus(msgspec.Struct, kw_only=True):
+    """The supervisor and all that it runs; `is_alive` is found out by whoever reads."""
+
+    home: str
+    supervisor: Identity | None = None
+    started_at: datetime | None = None
+    stopped_at: datetime | None = None
+    is_alive: bool = False
+    processes: dict[str, ProcessStatus] = {}
+
+
+def write_status(home: Home, status: HouseStatus) -> None:
+    """Replace the status file in one step."""
+    write_beside(home.status_file, msgspec.json.format(msgspec.json.encode(status)))
+
+
+def read_status(home: Home) -> HouseStatus:
+    """Return what runs in the home now; an empty house where nothing ever ran.
+
+    Where the supervisor is gone, what it said to run is `stopped` unless the process
+    itself is still there.
+    """
+    try:
+        status = msgspec.json.decode(home.status_file.read_bytes(), type=HouseStatus)
+    except FileNotFoundError:
+        return HouseStatus(home=str(home.path))
+    except PermissionError as error:
+        raise Rejected(
+            f"{home.status_file} belongs to another user: ask as the user that started Thor"
+        ) from error
+    except msgspec.MsgspecError:
+        # Written by another version: as good as none.
+        return HouseStatus(home=str(home.path))
+    status.is_alive = status.stopped_at is None and is_alive(status.supervisor)
+    if not status.is_alive:
+        for process in status.processes.values():
+            if process.state in ("starting", "running", "waiting"):
+                process.state = "running" if is_alive(process.process) else "stopped"
+                process.next_start_at = None
+    return status

@@ -1,0 +1,156 @@
+"""One process under the supervisor: started, watched, started again with back-off.
+
+Cellar. Holds the state of one server or job; `supervisor.py` turns it round.
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from thor import clock
+from thor.errors import Broken, Refused, ThorError
+from thor.services.home import Home
+from thor.services.process import Child, spawn
+from thor.services.server import Server
+from thor.services.status import ProcessStatus
+
+BACKOFF_FIRST_S = 0.5
+BACKOFF_MAX_S = 30.0
+GOOD_RUN_S = 60.0
+# A job that ends with one of these was told no: starting it again would only repeat it.
+STAY_DOWN_CODES = frozenset({Refused.exit_code, Broken.exit_code})
+_READY_EVERY_S = 0.25
+_CANNOT_RUN = 127
+
+
+class JobSpec(msgspec.Struct, frozen=True):
+    """A job to run: its name, its command line, and what is added to the environment."""
+
+    name: str
+    argv: tuple[str, ...]
+    env: Mapping[str, str] = {}
+
+
+class Supervised:
+    """A server or job and what is known of it."""
+
+    def __init__(
+        self,
+        kind: Literal["server", "job"],
+        name: str,
+        log: Path,
+        launch: Callable[[], Child],
+        is_ready: Callable[[], bool] | None = None,
+    ) -> None:
+        """Say how it is launched; without `is_ready` it is running once it is launched."""
+        self.status = ProcessStatus(name=name, kind=kind, state="waiting", log=str(log))
+        self.child: Child | None = None
+        self._launch = launch
+        self._is_ready = is_ready
+        self._backoff_s = BACKOFF_FIRST_S
+        self._due_s = 0.0
+        self._since_s = 0.0
+        self._asked_s = 0.0
+
+    def adopt(self, child: Child) -> None:
+        """Take a child that was started elsewhere and is ready."""
+        self._took(child)
+        self.status.state = "running"
+
+    def turn(self) -> bool:
+        """Look after it once, without waiting; return whether its status changed."""
+        now = clock.monotonic_s()
+        if self.child is None:
+            return self.status.state == "waiting" and now >= self._due_s and self._start()
+        code = self.child.exit_code()
+        if code is not None:
+            return self._died(code, now)
+        if self.status.state == "starting" and now - self._asked_s >= _READY_EVERY_S:
+            self._asked_s = now
+            return self._became_ready()
+        return False
+
+    def stopped(self) -> None:
+        """Note that it was stopped on purpose."""
+        if self.child is not None:
+            self.status.last_exit = self.child.exit_code()
+        self.child = None
+        self.status.process = None
+        self.status.next_start_at = None
+        if self.status.state != "failed":
+            self.status.state = "stopped"
+
+    def _start(self) -> bool:
+        again = self.status.started_at is not None
+        self.status.next_start_at = None
+        try:
+            self._took(self._launch())
+        except OSError as error:
+            self.status.reason = f"cannot be run: {error}"
+            self.status.started_at = clock.now()
+            self.status.restarts += again
+            return self._wait(_CANNOT_RUN)
+        self.status.restarts += again
+        self.status.reason = None
+        self.status.state = "running" if self._is_ready is None else "starting"
+        return True
+
+    def _took(self, child: Child) -> None:
+        self.child = child
+        self.status.process = child.identity
+        self.status.started_at = clock.now()
+        self._since_s = clock.monotonic_s()
+
+    def _became_ready(self) -> bool:
+        try:
+            if self._is_ready is None or not self._is_ready():
+                return False
+        except ThorError as error:
+            changed = self.status.reason != str(error)
+            self.status.reason = str(error)
+            return changed
+        self.status.state = "running"
+        self.status.reason = None
+        return True
+
+    def _died(self, code: int, now: float) -> bool:
+        self.child = None
+        self.status.process = None
+        if now - self._since_s >= GOOD_RUN_S:
+            self._backoff_s = BACKOFF_FIRST_S
+        if self.status.kind == "job" and code in STAY_DOWN_CODES:
+            self.status.last_exit = code
+            self.status.state = "failed"
+            self.status.reason = f"ended with {code}, which means: do not start it again"
+            return True
+        return self._wait(code)
+
+    def _wait(self, code: int) -> bool:
+        self.status.last_exit = code
+        self.status.state = "waiting"
+        self.status.next_start_at = clock.now() + timedelta(seconds=self._backoff_s)
+        self._due_s = clock.monotonic_s() + self._backoff_s
+        self._backoff_s = min(BACKOFF_MAX_S, self._backoff_s * 2)
+        return True
+
+
+def supervised_server(server: Server) -> Supervised:
+    """Return a started server as something to look after."""
+    kept = Supervised("server", server.name, server.log, server.launch, server.is_ready)
+    if server.child is not None:
+        kept.adopt(server.child)
+    return kept
+
+
+def supervised_job(home: Home, job: JobSpec) -> Supervised:
+    """Return a job as something to look after; it starts at the next turn."""
+
+    def launch() -> Child:
+        env = {**os.environ.copy(), "PYTHONUNBUFFERED": "1", **job.env}
+        return spawn(job.argv, log=home.log(job.name), env=env, sweeps=True)
+
+    return Supervised("job", job.name, home.log(job.name), launch)
