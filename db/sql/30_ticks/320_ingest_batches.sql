@@ -1,0 +1,45 @@
+-- Room      30 ticks
+-- Makes     market.ingest_batches
+-- Kind      table
+-- Grain     one row a committed batch; old ones are folded together
+-- Known at  committed_at
+-- Reads     –
+-- Nulls     consumer where batches were folded
+-- Why       The account of what came off the bus, written in the transaction
+--           that inserts the ticks. No two rows may cover the same tick, so a
+--           redelivered entry can never be counted twice, whoever races.
+
+create table market.ingest_batches (
+    batch_id bigint generated always as identity primary key,
+    ordinals int8multirange not null check (not isempty(ordinals)),
+    received bigint not null check (received > 0),
+    inserted bigint not null check (inserted >= 0),
+    duplicate bigint not null check (duplicate >= 0),
+    rejected bigint not null check (rejected >= 0),
+    consumer text,
+    committed_at timestamptz not null default now(),
+    check (received = inserted + duplicate + rejected),
+    exclude using gist (ordinals with &&)
+);
+
+create index ingest_batches_committed_at
+on market.ingest_batches (committed_at);
+
+comment on table market.ingest_batches is
+    'What each transaction took from the bus: received = inserted + '
+    'duplicate + rejected, row by row.';
+comment on column market.ingest_batches.batch_id is 'Its number.';
+comment on column market.ingest_batches.ordinals is
+    'The ticks it accounts for, by their ordinals on the bus.';
+comment on column market.ingest_batches.received is
+    'Ticks it accounts for.';
+comment on column market.ingest_batches.inserted is
+    'Ticks that became rows of market.ticks.';
+comment on column market.ingest_batches.duplicate is
+    'Ticks that stood there already.';
+comment on column market.ingest_batches.rejected is
+    'Ticks that went to market.rejected_ticks.';
+comment on column market.ingest_batches.consumer is
+    'The ingestor that wrote it.';
+comment on column market.ingest_batches.committed_at is
+    'When its transaction began, by the database''s clock.';

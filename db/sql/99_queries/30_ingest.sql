@@ -1,0 +1,104 @@
+-- Room      30 ticks
+-- Takes batches from the bus into the ledger.
+
+-- name: copy_ticks
+copy market.ticks (
+    ts, symbol, seq, source, contract, last, bid, ask, last_size, bid_size,
+    ask_size, side, volume, volume_delta, is_trade, is_sampled, received_at
+) from stdin (format binary);
+
+-- name: create_stage
+create temporary table tick_stage (
+    ts timestamptz, symbol text, seq bigint, source text, contract text,
+    last numeric(18, 8), bid numeric(18, 8), ask numeric(18, 8),
+    last_size integer, bid_size integer, ask_size integer, side text,
+    volume bigint, volume_delta bigint, is_trade boolean, is_sampled boolean,
+    received_at timestamptz, place integer generated always as identity
+) on commit drop;
+
+-- name: copy_stage
+copy pg_temp.tick_stage (
+    ts, symbol, seq, source, contract, last, bid, ask, last_size, bid_size,
+    ask_size, side, volume, volume_delta, is_trade, is_sampled, received_at
+) from stdin (format binary);
+
+-- name: merge_stage
+insert into market.ticks (
+    ts, symbol, seq, source, contract, last, bid, ask, last_size, bid_size,
+    ask_size, side, volume, volume_delta, is_trade, is_sampled, received_at
+)
+select
+    ts, symbol, seq, source, contract, last, bid, ask, last_size, bid_size,
+    ask_size, side, volume, volume_delta, is_trade, is_sampled, received_at
+from pg_temp.tick_stage
+order by symbol, ts, seq, source, place
+on conflict (symbol, ts, seq, source) do nothing;
+
+-- The places, from 1, of staged ticks whose identity stands in the ledger with
+-- other values: not the same tick told twice but two that claim one place.
+-- name: conflicting_stage
+select s.place
+from pg_temp.tick_stage as s
+inner join market.ticks as t
+    on
+        t.symbol = s.symbol
+        and t.ts = s.ts
+        and t.seq = s.seq
+        and t.source = s.source
+where
+    (
+        s.contract, s.last, s.bid, s.ask, s.last_size, s.bid_size, s.ask_size,
+        s.side, s.volume, s.is_trade
+    ) is distinct from (
+        t.contract, t.last, t.bid, t.ask, t.last_size, t.bid_size, t.ask_size,
+        t.side, t.volume, t.is_trade
+    )
+order by s.place;
+
+-- name: insert_rejected
+insert into market.rejected_ticks (
+    symbol, ts, seq, source, field, value, reason, ticks, entry_id, payload
+)
+values (
+    %(symbol)s::text, %(ts)s::timestamptz, %(seq)s::bigint, %(source)s::text,
+    %(field)s::text, %(value)s::text, %(reason)s::text, %(ticks)s::integer,
+    %(entry_id)s::text, %(payload)s::text
+);
+
+-- name: insert_batch
+insert into market.ingest_batches (
+    ordinals, received, inserted, duplicate, rejected, consumer
+)
+values (
+    %(ordinals)s::int8multirange, %(received)s::bigint, %(inserted)s::bigint,
+    %(duplicate)s::bigint, %(rejected)s::bigint, %(consumer)s::text
+);
+
+-- name: covered_ordinals
+select b.ordinals * %(wanted)s::int8multirange as ordinals
+from market.ingest_batches as b
+where b.ordinals && %(wanted)s::int8multirange;
+
+-- name: newest_ordinal
+select coalesce(max(upper(b.ordinals)), 0)::bigint as ordinal
+from market.ingest_batches as b;
+
+-- Folds the batches that committed before a moment into one row, so that the
+-- account stays short while what it covers stays exact; each life of the bus
+-- by itself, since each has an account of its own.
+-- name: fold_batches
+with old as (
+    delete from market.ingest_batches as b
+    where b.committed_at < %(before)s::timestamptz
+    returning b.ordinals, b.received, b.inserted, b.duplicate, b.rejected
+)
+
+select
+    range_agg(o.ordinals) as ordinals,
+    sum(o.received)::bigint as received,
+    sum(o.inserted)::bigint as inserted,
+    sum(o.duplicate)::bigint as duplicate,
+    sum(o.rejected)::bigint as rejected,
+    count(*) as batches
+from old as o
+group by lower(o.ordinals) >= %(base)s::bigint;

@@ -1,0 +1,138 @@
+"""Real servers for the tests: one PostgreSQL and one Redis-compatible server a run.
+
+Fixtures give a fresh database and an empty bus to each test that asks. Where
+THOR_TEST_DATABASE_URL / THOR_TEST_REDIS_URL name servers, those are used.
+"""
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+import redis
+from psycopg import sql
+
+from thor import schema
+from thor.config import Settings
+from thor.services.home import Home
+from thor.services.house import Endpoints, start_servers
+from thor.services.server import stop_all
+
+REPO = Path(__file__).resolve().parents[1]
+DATA = REPO.parent / "shared" / "data"
+_TEMPLATE = f"thor_test_template_{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of real market data, which is read in place and not part of the project."""
+    if not DATA.is_dir():
+        pytest.skip(f"the market data are not there: {DATA}")
+    return DATA
+
+
+@pytest.fixture(scope="session")
+def endpoints() -> Iterator[Endpoints]:
+    """A PostgreSQL and a Redis-compatible server, started once and stopped at the end."""
+    # Not under pytest's own folder, which is closed to the user that runs the servers.
+    folder = Path(tempfile.mkdtemp(prefix="thor-test-"))
+    settings = Settings(
+        home=folder / "home",
+        database_url=os.environ.get("THOR_TEST_DATABASE_URL"),
+        redis_url=os.environ.get("THOR_TEST_REDIS_URL"),
+        _env_file=None,
+    )
+    folder.chmod(0o711)
+    home = Home(settings.home)
+    with home.hold():
+        urls, servers = start_servers(home, settings, tell=lambda *_, **__: None)
+        try:
+            yield urls
+        finally:
+            stop_all(servers)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def template(endpoints: Endpoints) -> str:
+    """The URL of a migrated database that the others are copied from."""
+    with psycopg.connect(endpoints.database_url, autocommit=True) as connection:
+        _drop(connection, _TEMPLATE)
+        connection.execute(_create(_TEMPLATE))
+    url = _named(endpoints.database_url, _TEMPLATE)
+    schema.up(url)
+    return url
+
+
+@pytest.fixture
+def bare_database_url(endpoints: Endpoints) -> Iterator[str]:
+    """An empty database."""
+    with _database(endpoints.database_url, "template0") as url:
+        yield url
+
+
+@pytest.fixture
+def database_url(endpoints: Endpoints, template: str) -> Iterator[str]:
+    """A migrated database without a tick."""
+    with _database(endpoints.database_url, _TEMPLATE) as url:
+        yield url
+
+
+@pytest.fixture
+def redis_url(endpoints: Endpoints) -> Iterator[str]:
+    """An empty bus."""
+    client = redis.Redis.from_url(endpoints.redis_url)
+    client.flushdb()
+    yield endpoints.redis_url
+    client.flushdb()
+    client.close()
+
+
+@pytest.fixture
+def connection(database_url: str) -> Iterator[psycopg.Connection[Any]]:
+    """A connection in autocommit to the migrated database."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        yield connection
+
+
+class _database:
+    """A database of its own for one test, dropped when it is over."""
+
+    def __init__(self, server_url: str, copied_from: str) -> None:
+        self._server_url = server_url
+        self._copied_from = copied_from
+        self._name = f"thor_test_{uuid.uuid4().hex[:12]}"
+
+    def __enter__(self) -> str:
+        with psycopg.connect(self._server_url, autocommit=True) as connection:
+            connection.execute(_create(self._name, self._copied_from))
+        url = _named(self._server_url, self._name)
+        # What `alter database … set` says is not copied with a template.
+        with psycopg.connect(url, autocommit=True) as connection:
+            path = "reference, market, ops, public"
+            connection.execute(f"alter database {self._name} set search_path = {path}")
+        return url
+
+    def __exit__(self, *_: object) -> None:
+        with psycopg.connect(self._server_url, autocommit=True) as connection:
+            _drop(connection, self._name)
+
+
+def _create(name: str, template: str = "template0") -> sql.Composed:
+    text = "create database {} template {}"
+    return sql.SQL(text).format(sql.Identifier(name), sql.Identifier(template))
+
+
+def _drop(connection: psycopg.Connection[Any], name: str) -> None:
+    text = "drop database if exists {} with (force)"
+    connection.execute(sql.SQL(text).format(sql.Identifier(name)))
+
+
+def _named(url: str, name: str) -> str:
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
