@@ -1,0 +1,176 @@
+"""What may be traded: the grid, the rules of a listing, and the names feeds use."""
+
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ticks_made import CL, DX, ES, LISTING
+
+from thor.domain.instrument import Instrument, Listing, checked, parse_month_code
+from thor.errors import Rejected
+
+
+def changed(**given: Any) -> Instrument:
+    return msgspec.structs.replace(ES, **given)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"symbol": ""}, "symbol: ''"),
+        ({"symbol": "es"}, "symbol: 'es'"),
+        ({"symbol": "E S"}, "symbol: 'E S'"),
+        ({"symbol": "ES';--"}, 'symbol: "ES\';--"'),
+        ({"symbol": "ES\n"}, r"symbol: 'ES\n'"),
+        ({"symbol": "A" * 17}, "16 characters at most"),
+        ({"symbol": ".ES"}, "symbol: '.ES'"),
+        ({"symbol": "ÉS"}, "symbol: 'ÉS'"),
+        ({"tick_size": Decimal(0)}, "tick_size: 0 has to be a number above 0"),
+        ({"tick_size": Decimal("-0.25")}, "tick_size: -0.25 has to be"),
+        ({"quote_increment": Decimal("NaN")}, "quote_increment: NaN has to be"),
+        ({"multiplier": Decimal("Infinity")}, "multiplier: Infinity has to be"),
+        ({"multiplier": Decimal("sNaN")}, "multiplier: sNaN has to be"),
+        ({"quote_increment": Decimal("1E-9")}, "quote_increment: 1E-9 has more than 8 decimal"),
+        ({"multiplier": Decimal("0.123456789")}, "multiplier: 0.123456789 has more than 8"),
+        ({"quote_increment": Decimal("0.1")}, "quote_increment: 0.1 does not divide tick_size"),
+        ({"quote_increment": Decimal("0.5")}, "quote_increment: 0.5 does not divide tick_size"),
+        ({"margin": Decimal("-1")}, "margin: -1 has to be 0 or more"),
+        ({"margin": Decimal("NaN")}, "margin: NaN has to be 0 or more"),
+        # numeric(18,8), numeric(18,2) and smallint are what the table holds.
+        ({"tick_size": Decimal("1E+10")}, "tick_size"),
+        ({"multiplier": Decimal("1E+10")}, "multiplier"),
+        ({"tick_size": Decimal("1E+30"), "quote_increment": Decimal("1E-8")}, "tick_size"),
+        ({"tick_size": Decimal("1E+1000000")}, "tick_size"),
+        ({"margin": Decimal("1E+16")}, "margin"),
+        ({"display_precision": -1}, "display_precision"),
+        ({"display_precision": 2**15}, "display_precision"),
+    ],
+)
+def test_an_instrument_against_a_rule_is_refused_by_field_and_value(
+    given: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(Rejected) as refused:
+        checked(changed(**given))
+    assert told in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"symbol": "DXY2"},
+        {"symbol": "BRK.B"},
+        {"symbol": "30YR_BOND"},
+        {"symbol": "A" * 16},
+        {"tick_size": Decimal("0.03125"), "quote_increment": Decimal("0.015625")},
+        {"tick_size": Decimal("1E-8"), "quote_increment": Decimal("0.00000001")},
+        {"tick_size": Decimal("0.2500000000")},
+        {"margin": Decimal(0)},
+        {"margin": None},
+    ],
+)
+def test_an_instrument_within_the_rules_is_given_back_as_it_is(given: dict[str, Any]) -> None:
+    instrument = changed(**given)
+    assert checked(instrument) is instrument
+
+
+@pytest.mark.parametrize(
+    ("instrument", "price", "fault"),
+    [
+        (ES, "5000.25", None),
+        (ES, "5000.3", "is not on ES's grid of 0.25"),
+        (ES, "-1", "is negative, which ES does not allow"),
+        (CL, "-37.63", None),
+        (CL, "-37.635", "is not on CL's grid of 0.01"),
+        # The feed's DX is the cash index: its grid is finer than the future's tick of 0.005.
+        (DX, "104.001", None),
+        (DX, "104.0005", "is not on DX's grid of 0.001"),
+        (ES, "NaN", "is not a finite number"),
+        (ES, "10000000000", "does not fit numeric(18,8)"),
+    ],
+)
+def test_a_price_is_judged_by_the_feeds_grid(
+    instrument: Instrument, price: str, fault: str | None
+) -> None:
+    assert instrument.price_fault(Decimal(price)) == fault
+
+
+@pytest.mark.parametrize(
+    ("code", "parts"),
+    [
+        ("ESH4", ("ES", "H", 4)),
+        ("ESH24", ("ES", "H", 24)),
+        ("6EH4", ("6E", "H", 4)),
+        ("CLZ09", ("CL", "Z", 9)),
+        ("RTYU4", ("RTY", "U", 4)),
+        ("ZN0H4", ("ZN0", "H", 4)),
+        ("HH4", ("H", "H", 4)),
+        ("ES", None),
+        ("H4", None),
+        ("ESA4", None),
+        ("ESH", None),
+        ("ESH224", None),
+        ("esh4", None),
+        ("ESH4 ", None),
+        ("ESH4\n", None),
+        ("ESH٤", None),
+        ("ABCDEH4", None),
+        ("", None),
+    ],
+)
+def test_a_month_code_is_root_letter_and_year(
+    code: str, parts: tuple[str, str, int] | None
+) -> None:
+    assert parse_month_code(code) == parts
+
+
+@given(st.text())
+def test_any_text_is_a_month_code_or_none(code: str) -> None:
+    parts = parse_month_code(code)
+    if parts is not None:
+        root, month, year = parts
+        assert code in (f"{root}{month}{year}", f"{root}{month}{year:02d}")
+        assert month in "FGHJKMNQUVXZ"
+
+
+@pytest.mark.parametrize(
+    ("name", "symbol"),
+    [
+        ("ES", "ES"),
+        ("/ES", "ES"),
+        ("es", "ES"),
+        (" /es ", "ES"),
+        ("/ESU4", "ESU4"),
+        ("/ES:XCME", "ES"),
+        ("/ESU4:XCME", "ESU4"),
+        ("$DXY", "DX"),
+        ("$dxy", "DX"),
+        ("DXY", "DX"),
+        ("DX", "DX"),
+        ("ESH9", None),
+        ("$ES", None),
+        ("//ES", None),
+        ("", None),
+        ("/", None),
+        (":ES", None),
+    ],
+)
+def test_a_feeds_name_stands_for_a_listed_symbol_or_for_none(name: str, symbol: str | None) -> None:
+    assert LISTING.symbol_of(name) == symbol
+
+
+def test_a_root_and_its_months_share_one_instrument() -> None:
+    assert LISTING.instrument("ES") is ES
+    assert LISTING.instrument("ESU4") is ES
+    assert LISTING.instrument("$DXY") is None
+    assert LISTING.instrument("BAC") is None
+
+
+def test_an_instrument_without_a_series_is_listed_and_a_series_without_one_is_not() -> None:
+    listing = Listing({"ES": ES}, {"CLZ4": "CL"}, frozenset())
+    assert listing.instrument("ES") is ES
+    assert listing.instrument("CLZ4") is None
+    assert not listing.knows_source("SIM")

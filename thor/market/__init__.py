@@ -1,0 +1,1 @@
+"""The market floor: collect, bus, ticks."""
