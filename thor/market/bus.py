@@ -1,0 +1,244 @@
+"""Carry ticks from collectors to whoever listens: the only module that names Redis.
+
+Room 25, bus. Takes ticks; gives the latest hash, the unified stream and its
+consumer group. What is not acknowledged is never trimmed.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import redis
+import redis.asyncio
+
+from thor.domain.tick import Tick
+from thor.errors import Broken, Unavailable
+from thor.market import lua, reply, wire
+from thor.market.reply import COUNTER, GROUP, SHADOWED, STREAM, BusState, Entry, Published, Seat
+
+_JOB = "thor:job:"
+_JOB_TTL_S = 30
+_TIMEOUT_S = 5
+_DOWN = (redis.ConnectionError, redis.TimeoutError, redis.exceptions.BusyLoadingError, OSError)
+
+
+class BusFull(Unavailable):
+    """The stream holds as many unacknowledged ticks as it may: wait and publish again."""
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise `Unavailable` where the server is away."""
+    try:
+        yield
+    except _DOWN as error:
+        raise Unavailable(f"Redis: {str(error) or type(error).__name__}") from error
+    except redis.OutOfMemoryError as error:
+        raise Unavailable(f"Redis is out of memory: {error}") from error
+    except redis.ResponseError as error:
+        raise Broken(f"Redis: {error}") from error
+
+
+class Bus:
+    """The bus as jobs use it, blocking."""
+
+    def __init__(self, url: str, ticks_max: int = 2_000_000, keep_s: int = 600) -> None:
+        """Take the server's URL, the ticks the stream may hold, and the seconds kept for resume."""
+        self._redis = redis.Redis.from_url(
+            url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S
+        )
+        self._ticks_max = ticks_max
+        self._keep_ms = keep_s * 1000
+        self._publish: Any = self._redis.register_script(lua.PUBLISH)
+        self._trim = self._redis.register_script(lua.TRIM)
+        self._rebase = self._redis.register_script(lua.REBASE)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._redis.close()
+
+    def publish(self, ticks: list[Tick], seats: Mapping[str, Seat] | None = None) -> Published:
+        """Publish what one source emitted together, in order.
+
+        With seats the source is arbitrated: ticks of a symbol that a better
+        source speaks for are counted, not published. Raises `BusFull`.
+        """
+        done = Published(0, 0)
+        for part, payload in wire.parts(ticks):
+            done = self._publish_part(part, payload, seats, done)
+        return done
+
+    def _publish_part(
+        self, ticks: list[Tick], payload: bytes, seats: Mapping[str, Seat] | None, done: Published
+    ) -> Published:
+        symbols, keys, values = reply.symbol_arguments(ticks, seats or {})
+        head = [payload, len(ticks), ticks[0].source, self._ticks_max, int(seats is not None)]
+        keys = [STREAM, COUNTER, SHADOWED, *keys]
+        with translated():
+            answer = self._publish(keys=keys, args=[*head, len(symbols), *values])
+        if answer[0] == b"full":
+            raise BusFull(f"the bus holds {answer[1]} ticks that nobody has taken")
+        if answer[0] == b"shadowed":
+            unheard = {symbols[index - 1] for index in answer[1:]}
+            rest = [tick for tick in ticks if tick.symbol not in unheard]
+            done = Published(done.ticks, done.shadowed + len(ticks) - len(rest), done.entry_id)
+            return self._publish_part(rest, wire.encode(rest), seats, done) if rest else done
+        return Published(done.ticks + len(ticks), done.shadowed, answer[1].decode())
+
+    def open_group(self) -> None:
+        """Make the ingest group, from the stream's beginning, where there is none."""
+        with translated():
+            try:
+                self._redis.xgroup_create(STREAM, GROUP, id="0", mkstream=True)
+            except redis.ResponseError as error:
+                if not str(error).startswith("BUSYGROUP"):
+                    raise
+
+    def read(self, consumer: str, entries_max: int, block_ms: int) -> list[Entry]:
+        """Read entries that no consumer has had yet; waits at most `block_ms`."""
+        return self._read(consumer, ">", entries_max, max(block_ms, 1))
+
+    def read_own(self, consumer: str, entries_max: int, after: str = "0") -> list[Entry]:
+        """Read entries this consumer was given and did not acknowledge, after an id."""
+        return self._read(consumer, after, entries_max, None)
+
+    def claim(self, consumer: str, idle_ms: int, entries_max: int) -> list[Entry]:
+        """Take over entries that another consumer left unacknowledged so long."""
+        with translated(), self._group_reopened():
+            answer: Any = self._redis.xautoclaim(
+                STREAM, GROUP, consumer, min_idle_time=idle_ms, count=entries_max
+            )
+            return [reply.entry(raw) for raw in answer[1]]
+        return []
+
+    def _read(
+        self, consumer: str, after: str, entries_max: int, block_ms: int | None
+    ) -> list[Entry]:
+        with translated(), self._group_reopened():
+            found: Any = self._redis.xreadgroup(
+                GROUP, consumer, {STREAM: after}, count=entries_max, block=block_ms
+            )
+            return [reply.entry(raw) for _, batch in reply.streams(found) for raw in batch]
+        return []
+
+    @contextmanager
+    def _group_reopened(self) -> Iterator[None]:
+        # A bus that was wiped under us has no group any more: make it, read on.
+        try:
+            yield
+        except redis.ResponseError as error:
+            if not str(error).startswith("NOGROUP"):
+                raise
+            self.open_group()
+
+    def acknowledge(self, entry_ids: list[str]) -> None:
+        """Say that these entries are committed; they may be trimmed from now on."""
+        if entry_ids:
+            with translated():
+                self._redis.xack(STREAM, GROUP, *entry_ids)
+
+    def trim(self) -> int:
+        """Drop acknowledged entries that nobody needs; returns how many."""
+        with translated():
+            return int(self._trim(keys=[STREAM, COUNTER], args=[self._keep_ms, self._ticks_max]))
+
+    def rebase(self, ordinal: int) -> bool:
+        """Begin ordinals anew where the bus has forgotten some that the ledger took."""
+        with translated():
+            return bool(self._rebase(keys=[COUNTER], args=[ordinal]))
+
+    def state(self) -> BusState:
+        """Return the bus in numbers, read in one step."""
+        with translated():
+            pipe = self._redis.pipeline(transaction=True)
+            reply.ask_state(pipe)
+            return reply.state(pipe.execute(raise_on_error=False))
+
+    def latest(self, symbols: list[str]) -> dict[str, dict[str, str]]:
+        """Return the latest hash of each symbol that has one."""
+        with translated():
+            pipe = self._redis.pipeline(transaction=False)
+            for symbol in symbols:
+                pipe.hgetall(reply.LATEST + symbol)
+            return reply.hashes(symbols, pipe.execute())
+
+    def server(self) -> tuple[str, str]:
+        """Return the server's version and what it does when memory runs out."""
+        with translated():
+            info: Any = self._redis.info("server")
+            memory: Any = self._redis.info("memory")
+        version = info.get("valkey_version") or info["redis_version"]
+        return str(version), str(memory["maxmemory_policy"])
+
+    def report(self, job: str, fields: Mapping[str, Any]) -> None:
+        """Say how a job is; forgotten after 30 s unless said again."""
+        with translated():
+            pipe = self._redis.pipeline(transaction=True)
+            pipe.hset(_JOB + job, mapping={k: str(v) for k, v in fields.items()})
+            pipe.expire(_JOB + job, _JOB_TTL_S)
+            pipe.execute()
+
+
+class Listener:
+    """The bus as the API uses it: reads only, asynchronous."""
+
+    def __init__(self, url: str) -> None:
+        """Take the server's URL; connects when first asked."""
+        self._redis = redis.asyncio.Redis.from_url(
+            url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._redis.aclose()
+
+    async def last_id(self) -> str:
+        """Return the newest entry's id, or `0-0` for an empty stream."""
+        with translated():
+            found: Any = await self._redis.xrevrange(STREAM, count=1)
+        return found[0][0].decode() if found else "0-0"
+
+    async def oldest_id(self) -> str | None:
+        """Return the oldest entry's id that is still there, or None."""
+        with translated():
+            found: Any = await self._redis.xrange(STREAM, count=1)
+        return found[0][0].decode() if found else None
+
+    async def after(self, entry_id: str, entries_max: int, block_ms: int) -> list[Entry]:
+        """Return entries after an id, waiting for the first at most `block_ms`."""
+        with translated():
+            found: Any = await self._redis.xread(
+                {STREAM: entry_id}, count=entries_max, block=max(block_ms, 1)
+            )
+        return [reply.entry(raw) for _, batch in reply.streams(found) for raw in batch]
+
+    async def between(self, after: str, until: str, entries_max: int) -> list[Entry]:
+        """Return entries after one id up to and with another."""
+        with translated():
+            found: Any = await self._redis.xrange(STREAM, f"({after}", until, count=entries_max)
+        return [reply.entry(raw) for raw in found]
+
+    async def latest(self, symbols: list[str]) -> dict[str, dict[str, str]]:
+        """Return the latest hash of each symbol that has one."""
+        with translated():
+            pipe = self._redis.pipeline(transaction=False)
+            for symbol in symbols:
+                pipe.hgetall(reply.LATEST + symbol)
+            return reply.hashes(symbols, await pipe.execute())
+
+    async def state(self) -> BusState:
+        """Return the bus in numbers, read in one step."""
+        with translated():
+            pipe = self._redis.pipeline(transaction=True)
+            reply.ask_state(pipe)
+            return reply.state(await pipe.execute(raise_on_error=False))
+
+    async def reports(self) -> dict[str, dict[str, str]]:
+        """Return what each job last said of itself, by job."""
+        with translated():
+            keys = [key async for key in self._redis.scan_iter(match=_JOB + "*", count=100)]
+            pipe = self._redis.pipeline(transaction=False)
+            for key in keys:
+                pipe.hgetall(key)
+            names = [key.decode().removeprefix(_JOB) for key in keys]
+            return reply.hashes(names, await pipe.execute())

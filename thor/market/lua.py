@@ -1,0 +1,128 @@
+"""What the bus does in one atomic step, as scripts that run in the server.
+
+Room 25, bus. Gives text; `bus.py` runs it.
+"""
+
+# KEYS  stream, counter, shadowed, then latest and seat of each symbol
+# ARGV  payload, n, source, ticks_max, is_arbitrated, symbols, then for each symbol
+#       priority, stale_ms, ticks, ts, pairs, and that many fields and values
+# Gives {'ok', id, first} | {'full', held} | {'shadowed', index of each symbol, ...}
+#
+# Ordinals begin at the microsecond the counter was born, so that the ticks of
+# a bus that was wiped can never wear the ordinals of the one before.
+PUBLISH = """
+local time = redis.call('TIME')
+local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
+local n, source, symbols = tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[6])
+local is_arbitrated = ARGV[5] == '1'
+
+local at, heads = 7, {}
+for i = 1, symbols do
+  heads[i] = at
+  at = at + 5 + 2 * tonumber(ARGV[at + 4])
+end
+
+if is_arbitrated then
+  local shadowed = {'shadowed'}
+  for i = 1, symbols do
+    local head = heads[i]
+    local seat = redis.call('HMGET', KEYS[3 + 2 * i], 'source', 'priority', 'heard_ms', 'stale_ms')
+    if seat[1] and seat[1] ~= source
+        and tonumber(seat[2]) <= tonumber(ARGV[head])
+        and now_ms - tonumber(seat[3]) <= tonumber(seat[4]) then
+      redis.call('HINCRBY', KEYS[3], source, ARGV[head + 2])
+      shadowed[#shadowed + 1] = i
+    end
+  end
+  if #shadowed > 1 then return shadowed end
+end
+
+local count = redis.call('HMGET', KEYS[2], 'next', 'oldest')
+if not count[1] then
+  count = {string.format('%.0f', time[1] * 1000000 + time[2]), false}
+  count[2] = count[1]
+  redis.call('HSET', KEYS[2], 'base', count[1], 'next', count[1], 'oldest', count[1])
+end
+local held = tonumber(count[1]) - tonumber(count[2])
+if held + n > tonumber(ARGV[4]) then return {'full', held} end
+
+redis.call('HINCRBY', KEYS[2], 'next', n)
+local id = redis.call('XADD', KEYS[1], '*',
+  'first', count[1], 'n', ARGV[2], 'source', source, 'ticks', ARGV[1])
+for i = 1, symbols do
+  local head, latest = heads[i], KEYS[2 + 2 * i]
+  local pairs = tonumber(ARGV[head + 4])
+  if pairs > 0 then
+    local ts = redis.call('HGET', latest, 'ts')
+    if not ts or ts <= ARGV[head + 3] then
+      redis.call('HSET', latest, unpack(ARGV, head + 5, head + 4 + 2 * pairs))
+    end
+  end
+  if is_arbitrated then
+    redis.call('HSET', KEYS[3 + 2 * i], 'source', source, 'priority', ARGV[head],
+      'heard_ms', string.format('%.0f', now_ms), 'stale_ms', ARGV[head + 1])
+  end
+end
+return {'ok', id, count[1]}
+"""
+
+# KEYS  stream, counter
+# ARGV  keep_ms, ticks_max
+# Gives how many entries went. Nothing that a group has not acknowledged goes;
+# without a group nothing goes. Acknowledged entries stay keep_ms for those who
+# resume, unless the stream is more than half full.
+TRIM = """
+local function before(a, b)
+  if a[1] ~= b[1] then return a[1] < b[1] end
+  return a[2] < b[2]
+end
+local function parse(id)
+  local ms, seq = string.match(id, '^(%d+)-(%d+)$')
+  return {tonumber(ms), tonumber(seq)}
+end
+
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+local floor = false
+for _, flat in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
+  local group = {}
+  for i = 1, #flat, 2 do group[flat[i]] = flat[i + 1] end
+  local safe = parse(group['last-delivered-id'])
+  safe[2] = safe[2] + 1
+  local pending = redis.call('XPENDING', KEYS[1], group['name'])
+  if pending[1] > 0 then safe = parse(pending[2]) end
+  if not floor or before(safe, floor) then floor = safe end
+end
+if not floor then return 0 end
+
+local count = redis.call('HMGET', KEYS[2], 'next', 'oldest')
+local time = redis.call('TIME')
+local kept = {time[1] * 1000 + math.floor(time[2] / 1000) - tonumber(ARGV[1]), 0}
+local held = tonumber(count[1] or 0) - tonumber(count[2] or 0)
+if before(kept, floor) and held * 2 < tonumber(ARGV[2]) then floor = kept end
+
+local gone = redis.call('XTRIM', KEYS[1], 'MINID', string.format('%.0f-%.0f', floor[1], floor[2]))
+if gone > 0 and count[1] then
+  local oldest = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
+  local first = count[1]
+  if oldest then
+    for i = 1, #oldest[2], 2 do
+      if oldest[2][i] == 'first' then first = oldest[2][i + 1] end
+    end
+  end
+  redis.call('HSET', KEYS[2], 'oldest', first)
+end
+return gone
+"""
+
+# KEYS  counter
+# ARGV  ordinal the ledger knows to be taken
+# Gives 1 where the counter stood behind the ledger (a bus that lost its newest
+# seconds) and ordinals begin anew, else 0.
+REBASE = """
+local next_ordinal = redis.call('HGET', KEYS[1], 'next')
+if not next_ordinal or tonumber(next_ordinal) >= tonumber(ARGV[1]) then return 0 end
+local time = redis.call('TIME')
+local base = string.format('%.0f', time[1] * 1000000 + time[2])
+redis.call('HSET', KEYS[1], 'base', base, 'next', base)
+return 1
+"""

@@ -1,0 +1,171 @@
+"""What the bus's server answers, as values; and what a publish tells it.
+
+Room 25, bus. Pure: names no server, so that `bus.py` holds the conversation only.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from thor.domain.tick import Tick
+from thor.market import wire
+
+STREAM = "quotes:stream:unified"
+COUNTER = "quotes:stream:unified:counter"
+SHADOWED = "quotes:shadowed"
+GROUP = "ingest"
+LATEST = "quotes:latest:"
+SEAT = "quotes:source:"
+_MERGED = ("last", "bid", "ask", "last_size", "bid_size", "ask_size", "volume", "contract")
+
+
+class Seat(msgspec.Struct, frozen=True):
+    """A source's claim on a symbol: priority (lowest is heard) and its staleness in ms."""
+
+    priority: int
+    stale_ms: int
+
+
+class Published(msgspec.Struct, frozen=True):
+    """What became of a publish: ticks on the stream, ticks shadowed, and the last entry's id."""
+
+    ticks: int
+    shadowed: int
+    entry_id: str | None = None
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """An entry of the stream as it lies there; `first` is None where it is not Thor's."""
+
+    entry_id: str
+    first: int | None
+    n: int
+    payload: bytes
+
+
+class BusState(msgspec.Struct, frozen=True, kw_only=True):
+    """The bus in numbers: ordinals, ticks held, and the ingest group's entries."""
+
+    base: int
+    next: int
+    held: int
+    entries: int
+    pending_entries: int
+    lag_entries: int | None
+    shadowed: dict[str, int]
+
+    @property
+    def received(self) -> int:
+        """Ticks published in this life of the bus."""
+        return self.next - self.base
+
+
+def symbol_arguments(
+    ticks: list[Tick], seats: Mapping[str, Seat]
+) -> tuple[list[str], list[str], list[Any]]:
+    """Return the symbols of the ticks, their keys, and what the publish script reads of each."""
+    latest: dict[str, dict[str, Any]] = {}
+    counts: dict[str, int] = {}
+    newest: dict[str, Tick] = {}
+    for tick in ticks:
+        symbol = tick.symbol
+        counts[symbol] = counts.get(symbol, 0) + 1
+        if tick.refused is not None or (symbol in newest and tick.ts < newest[symbol].ts):
+            continue
+        newest[symbol] = tick
+        fields = latest.setdefault(symbol, {})
+        for name in _MERGED:
+            value = getattr(tick, name)
+            if value is not None:
+                fields[name] = value
+    keys: list[str] = []
+    values: list[Any] = []
+    for symbol, count in counts.items():
+        keys += [LATEST + symbol, SEAT + symbol]
+        seat = seats.get(symbol, Seat(100, 0))
+        fields, ts = _stamped(latest.get(symbol, {}), newest.get(symbol))
+        pairs = [part for name, value in fields.items() for part in (name, _plain(value))]
+        values += [seat.priority, seat.stale_ms, count, ts, len(fields), *pairs]
+    return list(counts), keys, values
+
+
+def _stamped(fields: dict[str, Any], tick: Tick | None) -> tuple[dict[str, Any], str]:
+    if tick is None:
+        return {}, ""
+    ts = wire.instant(tick.ts)
+    received_at = wire.instant(tick.received_at)
+    stamp = {"ts": ts, "received_at": received_at, "source": tick.source, "seq": tick.seq}
+    return {**fields, **stamp}, ts
+
+
+def _plain(value: Any) -> str | int:
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    return value if isinstance(value, int) else str(value)
+
+
+def streams(found: Any) -> list[Any]:
+    """Return what XREAD and XREADGROUP answer as (stream, entries) pairs."""
+    if not found:
+        return []
+    return list(found.items()) if isinstance(found, dict) else found
+
+
+def entry(raw: Any) -> Entry:
+    """Return an entry as it lies on the stream."""
+    entry_id, fields = raw
+    fields = fields or {}
+    first, n = fields.get(b"first", b""), fields.get(b"n", b"")
+    payload = fields.get(b"ticks")
+    is_ours = (
+        payload is not None
+        and first.isdigit()
+        and n.isdigit()
+        and len(first) < 17
+        and 0 < int(n[:5]) <= wire.ENTRY_TICKS_MAX
+    )
+    if is_ours and payload is not None:
+        return Entry(entry_id.decode(), int(first), int(n), payload)
+    shown = b" ".join(key + b"=" + value for key, value in fields.items())
+    return Entry(entry_id.decode(), None, 0, shown)
+
+
+def state(answers: list[Any]) -> BusState:
+    """Return the bus in numbers from the answers to `ask_state`."""
+    counter, entries, groups, shadowed = answers
+    for answer in (counter, entries, shadowed):
+        if isinstance(answer, Exception):
+            raise answer
+    group: dict[str, Any] = {}
+    if not isinstance(groups, Exception):
+        group = next((g for g in groups if g["name"] == GROUP.encode()), {})
+    base = int(counter.get(b"base", 0))
+    following = int(counter.get(b"next", 0))
+    return BusState(
+        base=base,
+        next=following,
+        held=following - int(counter.get(b"oldest", following)),
+        entries=int(entries),
+        pending_entries=int(group.get("pending", 0)),
+        lag_entries=group.get("lag"),
+        shadowed={source.decode(): int(n) for source, n in shadowed.items()},
+    )
+
+
+def hashes(names: list[str], answers: list[Any]) -> dict[str, dict[str, str]]:
+    """Return the hashes that exist, by name, as text."""
+    return {
+        name: {key.decode(): value.decode() for key, value in answer.items()}
+        for name, answer in zip(names, answers, strict=True)
+        if answer
+    }
+
+
+def ask_state(pipe: Any) -> None:
+    """Queue on a pipeline what `state` reads the answers of."""
+    pipe.hgetall(COUNTER)
+    pipe.xlen(STREAM)
+    pipe.xinfo_groups(STREAM)
+    pipe.hgetall(SHADOWED)

@@ -1,0 +1,102 @@
+"""Ticks as the ledger sees them: their columns, their order, their account.
+
+Room 30, ticks. Pure: `ingest.py` writes what this describes.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from thor.domain.tick import RejectedTick, Tick
+
+COLUMN_TYPES = [
+    "timestamptz",
+    "text",
+    "int8",
+    "text",
+    "text",
+    "numeric",
+    "numeric",
+    "numeric",
+    "int4",
+    "int4",
+    "int4",
+    "text",
+    "int8",
+    "int8",
+    "bool",
+    "bool",
+    "timestamptz",
+]
+
+
+class EntryTicks(msgspec.Struct, frozen=True):
+    """One stream entry, judged: its ordinals `first … first + n`, and its ticks.
+
+    `first` is None for an entry that is not Thor's and accounts for nothing.
+    """
+
+    entry_id: str
+    first: int | None
+    n: int
+    ticks: list[Tick]
+    rejected: list[RejectedTick]
+
+
+class Account(msgspec.Struct, frozen=True):
+    """What a transaction did: received = inserted + duplicate + rejected."""
+
+    received: int = 0
+    inserted: int = 0
+    duplicate: int = 0
+    rejected: int = 0
+
+    def __add__(self, other: "Account") -> "Account":
+        """Return the two accounts as one."""
+        return Account(
+            self.received + other.received,
+            self.inserted + other.inserted,
+            self.duplicate + other.duplicate,
+            self.rejected + other.rejected,
+        )
+
+
+def identity(tick: Tick) -> tuple[str, datetime, int, str]:
+    """Return what a tick is sorted by before it is written: its index's order."""
+    return tick.symbol, tick.ts, tick.seq, tick.source
+
+
+def columns(tick: Tick) -> tuple[Any, ...]:
+    """Return a tick as the row that COPY takes, in the order of `COLUMN_TYPES`."""
+    return (
+        tick.ts,
+        tick.symbol,
+        tick.seq,
+        tick.source,
+        tick.contract,
+        tick.last,
+        tick.bid,
+        tick.ask,
+        tick.last_size,
+        tick.bid_size,
+        tick.ask_size,
+        tick.side,
+        tick.volume,
+        tick.volume_delta,
+        tick.is_trade,
+        tick.is_sampled,
+        tick.received_at,
+    )
+
+
+def spans(entries: Iterable[EntryTicks]) -> list[tuple[int, int]]:
+    """Return the ordinals of the entries as half-open spans, neighbours joined."""
+    joined: list[tuple[int, int]] = []
+    for first, n in sorted((e.first, e.n) for e in entries if e.first is not None and e.n):
+        if joined and joined[-1][1] == first:
+            joined[-1] = (joined[-1][0], first + n)
+        else:
+            joined.append((first, first + n))
+    return joined
