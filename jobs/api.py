@@ -1,0 +1,23 @@
+"""Serve quotes and ticks to people and screens until asked to stop.
+
+Door. Reads the bus and the ledger; binds the address of THOR_API_HOST and THOR_API_PORT.
+"""
+
+from typing import Any
+
+from api.serve import serve
+from jobs.run import run
+from thor.config import Settings
+from thor.flow.backoff import Stop
+from thor.services.home import Home
+from thor.services.house import endpoints
+
+
+def main(settings: Settings, _stop: Stop, log: Any) -> None:
+    """Run the API of this home; the server hears the signals itself."""
+    urls = endpoints(Home(settings.home), settings)
+    serve(settings, urls.database_url, urls.redis_url, log)
+
+
+if __name__ == "__main__":
+    run(main, "api")

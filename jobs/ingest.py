@@ -1,0 +1,27 @@
+"""Take ticks from the bus into the ledger until asked to stop.
+
+Door. Reads the bus; writes market.ticks, market.rejected_ticks, market.ingest_batches.
+"""
+
+import sys
+from typing import Any
+
+from jobs.run import run
+from thor.config import Settings
+from thor.flow.backoff import Stop
+from thor.flow.bus_to_ledger import Intake
+from thor.market.bus import Bus
+from thor.services.home import Home
+from thor.services.house import endpoints
+
+
+def main(settings: Settings, stop: Stop, log: Any) -> None:
+    """Run one ingestor; its name, which a restart keeps, is the first argument."""
+    urls = endpoints(Home(settings.home), settings)
+    bus = Bus(urls.redis_url, settings.bus_ticks_max, settings.bus_keep_s)
+    consumer = sys.argv[1] if len(sys.argv) > 1 else "ingest-1"
+    Intake(settings, bus, urls.database_url, consumer).run(stop, log.info)
+
+
+if __name__ == "__main__":
+    run(main, "ingest")

@@ -1,0 +1,37 @@
+"""The `thor` command: parse, call one function, format the answer.
+
+Door. Exit codes are those of `thor.errors`; 130 is a Ctrl-C.
+"""
+
+import sys
+
+import typer
+
+from thor.cli import database, house, instruments, tape, ticks
+from thor.errors import ThorError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Futures ticks in, bars, features, predictions and trades out, analytics in SQL.",
+)
+app.command("up")(house.up)
+app.command("status")(house.status)
+app.command("doctor")(house.doctor)
+app.command("replay")(tape.replay)
+app.command("gaps")(ticks.gaps)
+app.add_typer(instruments.app, name="instruments")
+app.add_typer(ticks.app, name="ticks")
+app.add_typer(database.app, name="db")
+
+
+def main() -> None:
+    """Run the command line; an error of Thor's is one line and its own exit code."""
+    try:
+        app()
+    except ThorError as error:
+        print(f"thor: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)

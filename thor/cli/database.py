@@ -1,0 +1,89 @@
+"""`thor db`: bring the database up to date, and open psql on it.
+
+Door. Calls `thor.schema`; hands the terminal to psql or pgcli.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import unquote, urlsplit
+
+import typer
+
+from thor.cli.place import console, urls
+from thor.config import Settings
+from thor.errors import NotFound
+
+app = typer.Typer(no_args_is_help=True, help="The database: migrate it, or open psql on it.")
+
+
+@app.command("up")
+def up() -> None:
+    """Migrate, renew views and functions, and compute sessions ahead; safe to repeat."""
+    from thor import clock, database, reference, schema
+
+    settings, url = Settings(), urls().database_url
+    schema.up(url, settings.nature, lambda text: console.print(text))
+    with database.connect(url, "cli") as connection:
+        kept = reference.renew_sessions(connection, clock.now().date())
+    console.print("the database is up to date" + (f", {kept} sessions computed" if kept else ""))
+
+
+@app.command("sessions")
+def sessions() -> None:
+    """Compute the sessions anew, after a change of reference.session_overrides say."""
+    from thor import clock, database, reference
+
+    with database.connect(urls().database_url, "cli") as connection:
+        kept = reference.renew_sessions(connection, clock.now().date(), force=True)
+    console.print(f"{kept} sessions")
+
+
+@app.command("url")
+def url() -> None:
+    """Print the database's URL, password and all, for a tool that wants one."""
+    sys.stdout.write(urls().database_url + "\n")
+
+
+@app.command("psql", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def psql(
+    context: typer.Context,
+    plain: Annotated[bool, typer.Option("--psql", help="psql even where pgcli is.")] = False,
+) -> None:
+    """Open pgcli or psql on the database; further arguments are handed to it."""
+    from thor import database
+
+    parts = urlsplit(urls().database_url)
+    environment = {
+        **os.environ,
+        "PGHOST": parts.hostname or "127.0.0.1",
+        "PGPORT": str(parts.port or 5432),
+        "PGUSER": unquote(parts.username or ""),
+        # In the environment, since a command line is everyone's to read.
+        "PGPASSWORD": unquote(parts.password or ""),
+        "PGDATABASE": database.name_of(urls().database_url),
+        "PGOPTIONS": f"-c search_path={','.join(database.SEARCH_PATH)}",
+    }
+    program = _program(plain or bool(context.args))
+    code = subprocess.call([program, *context.args], env=environment)
+    raise typer.Exit(code)
+
+
+def _program(plain: bool) -> str:
+    beside = str(Path(sys.executable).parent)
+    if not plain and (found := shutil.which("pgcli") or shutil.which("pgcli", path=beside)):
+        return found
+    from thor.services.home import Home
+    from thor.services.install import find_postgres
+
+    if found := shutil.which("psql"):
+        return found
+    settings = Settings()
+    home = Home(settings.home)
+    program = find_postgres(home, None, settings.pg_bin).program("psql")
+    if not program.is_file():
+        raise NotFound("psql: none on the PATH and none beside the server; install one of them")
+    return str(program)

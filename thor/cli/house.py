@@ -1,0 +1,106 @@
+"""`thor up`, `thor status`, `thor doctor`: the house as a whole.
+
+Door. Starts servers and jobs, shows what runs, and tells what is wrong.
+"""
+
+import signal
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from thor.cli.place import notes, show
+from thor.config import Settings
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def up() -> None:
+    """Start everything, migrate, and show live quotes until Ctrl-C."""
+    from thor import clock, observe
+    from thor.cli import screen
+    from thor.flow.backoff import Stop
+    from thor.services.house import running
+
+    settings = Settings()
+    observe.configure("warning", "console")
+    stop = Stop()
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda *_: stop.set())
+    start_s = clock.monotonic_s()
+    notes.print(f"starting Thor in {settings.home}")
+    with running(settings, tell=_tell, appendfsync=settings.bus_fsync) as house:
+        _migrate(settings, house.endpoints.database_url)
+        jobs = _jobs(settings, house)
+        if stop:
+            return
+        house.supervisor.add(*jobs)
+        screen.front_door(settings, house, jobs)
+        screen.quotes(house, stop, start_s)
+        notes.print("stopping")
+
+
+def status(as_json: AsJson = False) -> None:
+    """Tell what runs in this home, since when, and how often it was restarted."""
+    from thor.services.home import Home
+    from thor.services.status import read_status
+
+    found = read_status(Home(Settings().home))
+    rows = [
+        {
+            "name": process.name,
+            "kind": process.kind,
+            "state": process.state,
+            "pid": process.process.pid if process.process else None,
+            "since": process.started_at.isoformat(" ", "seconds") if process.started_at else None,
+            "restarts": process.restarts,
+            "last exit": process.last_exit,
+            "reason": process.reason,
+            "log": process.log,
+        }
+        for process in found.processes.values()
+    ]
+    title = f"Thor in {found.home}: {'running' if found.is_alive else 'not running'}"
+    show(rows, title, as_json=as_json)
+    if not found.is_alive:
+        raise typer.Exit(5)
+
+
+def doctor(as_json: AsJson = False) -> None:
+    """Tell what this machine has and what is wrong with it; exit 1 where something is."""
+    from thor.cli import checkup
+
+    findings = checkup.findings(Settings())
+    show(findings, "doctor", as_json=as_json)
+    if any(finding["verdict"] == "wrong" for finding in findings):
+        raise typer.Exit(1)
+
+
+def _tell(text: str, **more: Any) -> None:
+    notes.print(f"  {text}", *(f"{key}={value}" for key, value in more.items()))
+
+
+def _migrate(settings: Settings, url: str) -> None:
+    from thor import clock, database, reference, schema
+
+    schema.up(url, settings.nature, lambda text: notes.print(f"  migrating: {text}"))
+    with database.connect(url, "up") as connection:
+        kept = reference.renew_sessions(connection, clock.now().date())
+    if kept:
+        notes.print(f"  {kept} trading sessions computed")
+
+
+def _jobs(settings: Settings, house: Any) -> list[Any]:
+    from thor.services.supervised import JobSpec
+
+    port = house.home.choose_port("api", settings.api_port)
+    env = {**settings.environment(), "THOR_HOME": str(house.home.path), "THOR_API_PORT": str(port)}
+    python = sys.executable
+    names = [f"ingest-{number}" for number in range(1, settings.ingestors + 1)]
+    jobs = [JobSpec(name, (python, "-m", "jobs.ingest", name), env) for name in names]
+    jobs.append(JobSpec("api", (python, "-m", "jobs.api"), env))
+    jobs.append(JobSpec("gaps", (python, "-m", "jobs.gaps"), env))
+    if settings.nature == "simulated":
+        jobs.append(JobSpec("simulate", (python, "-m", "jobs.simulate"), env))
+    return jobs

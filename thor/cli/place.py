@@ -1,0 +1,86 @@
+"""Where the commands work: the settings, the house's URLs, a connection, output.
+
+Door. Shared by the commands; opens nothing before it is asked to.
+"""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from thor.config import Settings
+from thor.errors import Rejected
+
+console = Console()
+notes = Console(stderr=True)
+
+
+@contextmanager
+def ledger() -> Iterator[Any]:
+    """Open a connection to this home's database, or the one that is named."""
+    from thor import database
+
+    with database.connect(urls().database_url, "cli") as connection:
+        yield connection
+
+
+def urls() -> Any:
+    """Return the house's endpoints."""
+    from thor.services.home import Home
+    from thor.services.house import endpoints
+
+    settings = Settings()
+    return endpoints(Home(settings.home), settings)
+
+
+def show(rows: Sequence[Mapping[str, Any]], title: str, *, as_json: bool) -> None:
+    """Print rows as a table for people or as a JSON array."""
+    if as_json:
+        json.dump([dict(row) for row in rows], sys.stdout, default=str, indent=2)
+        sys.stdout.write("\n")
+        return
+    if not rows:
+        console.print(f"{title}: none")
+        return
+    table = Table(title=title, title_justify="left")
+    for name in rows[0]:
+        table.add_column(name)
+    for row in rows:
+        table.add_row(*(_shown(value) for value in row.values()))
+    console.print(table)
+
+
+def instant(text: str | None, name: str) -> datetime | None:
+    """Return an ISO 8601 time with a zone, or raise `Rejected` naming the option."""
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise Rejected(f"{name}: {text!r} is no ISO 8601 time") from error
+    if found.tzinfo is None:
+        raise Rejected(f"{name}: {text!r} has no time zone; end it with Z, say")
+    return found
+
+
+def day(text: str | None, name: str) -> date | None:
+    """Return a day written YYYY-MM-DD, or raise `Rejected` naming the option."""
+    if text is None:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise Rejected(f"{name}: {text!r} is no day as 2026-11-22 is") from error
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value))
+    return str(value)

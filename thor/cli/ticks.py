@@ -1,0 +1,66 @@
+"""`thor ticks` and `thor gaps`: what was refused, and what was not heard.
+
+Door. Reads market.rejected_ticks and market.gaps; publishes refused ticks again.
+"""
+
+from typing import Annotated
+
+import typer
+
+from thor.cli.place import console, ledger, show, urls
+from thor.config import Settings
+
+app = typer.Typer(no_args_is_help=True, help="Ticks in the ledger and in quarantine.")
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command("rejected")
+def rejected(
+    symbol: Annotated[str | None, typer.Option(help="Only this symbol's.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 20,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Publish them again, where a cause was removed.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List refused ticks with their reasons, or try them again."""
+    from thor import database
+    from thor.flow.quarantine import retry_rejected
+    from thor.market.bus import Bus
+
+    with ledger() as connection:
+        if retry:
+            bus = Bus(urls().redis_url, Settings().bus_ticks_max)
+            published, left = retry_rejected(connection, bus, symbol, limit)
+            console.print(f"{published} published again, {left} are no single readable tick")
+            return
+        values = {"symbol": symbol, "limit": limit, "unretried": False}
+        show(database.rows(connection, "rejected_ticks", values), "rejected ticks", as_json=as_json)
+
+
+@app.command("account")
+def account(as_json: AsJson = False) -> None:
+    """Show received = inserted + duplicate + rejected + pending, as it is now."""
+    from thor import database
+    from thor.market.bus import Bus
+
+    state = Bus(urls().redis_url).state()
+    with ledger() as connection:
+        values = {"base": state.base, "next": state.next}
+        show(database.rows(connection, "accounting", values), "account", as_json=as_json)
+
+
+def gaps(
+    symbol: Annotated[str | None, typer.Option(help="Only this symbol's.")] = None,
+    trade_date: Annotated[str | None, typer.Option(help="Only this day's, YYYY-MM-DD.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the silences that were longer than the feed's cadence."""
+    import msgspec
+
+    from thor.cli.place import day
+    from thor.market.gaps import listed
+
+    with ledger() as connection:
+        found = listed(connection, symbol, day(trade_date, "--trade-date"))
+    show([msgspec.structs.asdict(gap) for gap in found], "gaps", as_json=as_json)

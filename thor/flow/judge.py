@@ -1,0 +1,60 @@
+"""Judge what came off the bus: which ticks go into the ledger, which are kept aside.
+
+Hallway: bus → ledger. Gives `EntryTicks` for entries; never raises for bad input.
+"""
+
+from datetime import timedelta
+
+from thor.domain.instrument import Listing
+from thor.domain.tick import Refusal, RejectedTick, Tick, check
+from thor.market import wire
+from thor.market.reply import Entry
+from thor.market.ticks import EntryTicks
+
+# Reference data may have changed since it was read where one of these is unknown.
+RELISTABLE = {"symbol", "source"}
+
+
+def judge(entry: Entry, listing: Listing, skew_max: timedelta) -> EntryTicks:
+    """Return the entry's ticks that may be loaded and the others with their reasons."""
+    if entry.first is None:
+        return EntryTicks(entry.entry_id, None, 0, [], [_alien(entry)])
+    ticks, rejected = wire.decode(entry.payload, entry.n, entry.entry_id)
+    good: list[Tick] = []
+    for tick in ticks:
+        refusal = check(tick, listing, skew_max)
+        if refusal is None:
+            good.append(tick)
+        else:
+            rejected.append(rejection(tick, refusal, entry.entry_id))
+    return EntryTicks(entry.entry_id, entry.first, entry.n, good, rejected)
+
+
+def rejection(tick: Tick, refusal: Refusal, entry_id: str) -> RejectedTick:
+    """Return a refused tick as the quarantine keeps it."""
+    return RejectedTick(
+        field=refusal.field,
+        value=_safe(refusal.value),
+        reason=_safe(refusal.reason),
+        payload=_safe(wire.encode([tick])[1:-1].decode()),
+        entry_id=entry_id,
+        symbol=_safe(tick.symbol),
+        ts=tick.ts,
+        seq=tick.seq if -(2**63) <= tick.seq < 2**63 else None,
+        source=_safe(tick.source),
+    )
+
+
+def _alien(entry: Entry) -> RejectedTick:
+    return RejectedTick(
+        field="entry",
+        value=entry.entry_id,
+        reason="is none of Thor's: `first`, `n` (1 to 1000) and `ticks` are not all there",
+        payload=wire.text_of(entry.payload),
+        entry_id=entry.entry_id,
+        ticks=0,
+    )
+
+
+def _safe(text: str) -> str:
+    return wire.text_of(text.encode("utf-8", "backslashreplace"))
