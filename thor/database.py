@@ -20,7 +20,7 @@ from psycopg.rows import dict_row
 from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range
 
-from thor.errors import Unavailable
+from thor.errors import NotFound, Unavailable
 
 UniqueViolation = psycopg.errors.UniqueViolation
 ExclusionViolation = psycopg.errors.ExclusionViolation
@@ -71,10 +71,19 @@ def translated() -> Iterator[None]:
     """Raise `Unavailable` where the driver says that the server is away."""
     try:
         yield
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction) as error:
+        raise NotFound(f"The database lacks {_lacks(error)}: run `thor db up`") from error
     except sqlalchemy.exc.OperationalError as error:
         raise Unavailable(f"PostgreSQL: {_first_line(error.orig or error)}") from error
     except (psycopg.OperationalError, psycopg.InterfaceError, psycopg_pool.PoolTimeout) as error:
         raise Unavailable(f"PostgreSQL: {_first_line(error)}") from error
+
+
+@contextmanager
+def transaction(connection: Connection[Any]) -> Iterator[None]:
+    """Run the block in one transaction; `Unavailable` where the server is away."""
+    with translated(), connection.transaction():
+        yield
 
 
 def connect(url: str, job: str) -> Connection[Any]:
@@ -180,6 +189,10 @@ def is_alive(connection: Connection[Any]) -> bool:
     except psycopg.Error:
         return False
     return True
+
+
+def _lacks(error: psycopg.Error) -> str:
+    return _first_line(error).removesuffix(" does not exist")
 
 
 def _first_line(error: BaseException) -> str:

@@ -31,7 +31,7 @@ def instruments(connection: Connection[Any]) -> dict[str, Instrument]:
 
 def listing(connection: Connection[Any]) -> Listing:
     """Return what may be traded and who may speak of it, as it stands now."""
-    with connection.transaction():
+    with database.transaction(connection):
         return Listing(
             instruments(connection),
             {row["symbol"]: row["root"] for row in database.rows(connection, "series")},
@@ -45,7 +45,9 @@ def add_instrument(connection: Connection[Any], instrument: Instrument) -> None:
     if instrument.calendar not in HOURS:
         raise NotFound(f"calendar: {instrument.calendar!r} is none of {', '.join(HOURS)}")
     values = msgspec.structs.asdict(instrument)
-    with database.translated(), connection.transaction():
+    with database.transaction(connection):
+        if month := database.row(connection, "month_of", {"symbol": instrument.symbol}):
+            raise Refused(f"symbol: {month['symbol']} is a month of {month['root']} already")
         database.rows(connection, "add_instrument", {**values, "aliases": list(values["aliases"])})
         root = {"symbol": instrument.symbol, "root": instrument.symbol, "kind": "root"}
         database.rows(connection, "add_series", root)
@@ -73,7 +75,7 @@ def add_tape(connection: Connection[Any], values: dict[str, Any]) -> bool:
 
     Raises `Refused` where another file has the same 8 hex of its SHA-256.
     """
-    with database.translated(), connection.transaction():
+    with database.transaction(connection):
         known = database.row(connection, "tape", values)
         if known is not None and known["sha256"] != values["sha256"]:
             raise Refused(
@@ -117,7 +119,7 @@ def renew_sessions(connection: Connection[Any], today: date, *, force: bool = Fa
         for session in calendar.compute(name, SESSIONS_FIRST, last, overrides)
     ]
     kept = [f"{session.calendar}/{session.trade_date}" for session in found]
-    with database.translated(), connection.transaction():
+    with database.transaction(connection):
         span = {"first": SESSIONS_FIRST, "last": last, "kept": kept}
         database.rows(connection, "remove_sessions", span)
         with connection.cursor() as cursor:

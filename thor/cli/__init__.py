@@ -9,6 +9,9 @@ import typer
 
 from thor.cli import database, house, instruments, tape, ticks
 from thor.errors import ThorError
+from thor.flow.backoff import Stopped
+
+INTERRUPTED = 130
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -33,5 +36,5 @@ def main() -> None:
     except ThorError as error:
         print(f"thor: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    except (KeyboardInterrupt, Stopped):
+        sys.exit(INTERRUPTED)

@@ -4,12 +4,15 @@ Door. Reads and changes reference.instruments.
 """
 
 from decimal import Decimal, InvalidOperation
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from thor.cli.place import console, ledger, show
 from thor.errors import Rejected
+
+if TYPE_CHECKING:
+    from thor.domain.instrument import Instrument
 
 app = typer.Typer(no_args_is_help=True, help="List instruments, add one, or change one.")
 
@@ -28,48 +31,73 @@ def list_(
 @app.command()
 def add(
     symbol: Annotated[str, typer.Argument(help="The root: ES, BAC.")],
-    tick_size: Annotated[str, typer.Option(help="Smallest move, in points.")],
-    multiplier: Annotated[str, typer.Option(help="Money a point is worth.")] = "1",
+    tick_size: Annotated[str | None, typer.Option(help="Smallest move, in points.")] = None,
+    multiplier: Annotated[str | None, typer.Option(help="Money a point is worth; 1.")] = None,
     quote_increment: Annotated[
-        str | None, typer.Option(help="Grid of the feed's prices; the tick size if not given.")
+        str | None, typer.Option(help="Grid of the feed's prices; the tick size.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="Its name.")] = None,
-    exchange: Annotated[str, typer.Option(help="Where it trades.")] = "",
-    asset_class: Annotated[str, typer.Option(help="energy, equity, …")] = "equity",
-    calendar: Annotated[str, typer.Option(help="Whose hours it keeps.")] = "CME_EQUITY",
-    currency: Annotated[str, typer.Option(help="ISO code.")] = "USD",
-    precision: Annotated[int, typer.Option(help="Decimals shown.")] = 2,
+    exchange: Annotated[str | None, typer.Option(help="Where it trades.")] = None,
+    asset_class: Annotated[str | None, typer.Option(help="energy, equity, …")] = None,
+    calendar: Annotated[str | None, typer.Option(help="Whose hours; CME_EQUITY.")] = None,
+    currency: Annotated[str | None, typer.Option(help="ISO code; USD.")] = None,
+    precision: Annotated[int | None, typer.Option(help="Decimals shown; 2.")] = None,
     margin: Annotated[str | None, typer.Option(help="Initial margin a contract.")] = None,
-    negative: Annotated[bool, typer.Option(help="Prices below zero are legal.")] = False,
+    negative: Annotated[
+        bool | None, typer.Option("--negative/--no-negative", help="Prices below zero are legal.")
+    ] = None,
     alias: Annotated[list[str] | None, typer.Option(help="Another name; repeatable.")] = None,
 ) -> None:
-    """List an instrument, or change the one of that root; the old version is kept."""
+    """List an instrument, or change what is given of one that is listed; its past is kept."""
     from thor import reference
+
+    given = {
+        "tick_size": _number("tick_size", tick_size),
+        "multiplier": _number("multiplier", multiplier),
+        "quote_increment": _number("quote_increment", quote_increment),
+        "name": name,
+        "exchange": exchange,
+        "asset_class": asset_class,
+        "calendar": calendar,
+        "currency": currency,
+        "display_precision": precision,
+        "margin": _number("margin", margin),
+        "is_negative_legal": negative,
+        "aliases": tuple(alias) if alias else None,
+    }
+    with ledger() as connection:
+        listed = reference.instruments(connection).get(symbol)
+        instrument = _changed(symbol, listed, {k: v for k, v in given.items() if v is not None})
+        reference.add_instrument(connection, instrument)
+    console.print(
+        f"{symbol} is listed: ticks of {instrument.tick_size}, "
+        f"quoted to {instrument.quote_increment}"
+    )
+
+
+def _changed(symbol: str, listed: "Instrument | None", given: dict[str, Any]) -> "Instrument":
+    import msgspec
+
     from thor.domain.instrument import Instrument
 
-    grid = _number("quote_increment", quote_increment or tick_size)
-    instrument = Instrument(
-        symbol=symbol,
-        name=name or symbol,
-        exchange=exchange,
-        asset_class=asset_class,
-        calendar=calendar,
-        currency=currency,
-        tick_size=_number("tick_size", tick_size),
-        quote_increment=grid,
-        multiplier=_number("multiplier", multiplier),
-        display_precision=precision,
-        margin=None if margin is None else _number("margin", margin),
-        is_negative_legal=negative,
-        aliases=tuple(alias or ()),
-    )
-    with ledger() as connection:
-        reference.add_instrument(connection, instrument)
-    console.print(f"{symbol} is listed: ticks of {instrument.tick_size}, quoted to {grid}")
+    if listed is not None:
+        return msgspec.structs.replace(listed, **given)
+    if "tick_size" not in given:
+        raise Rejected("tick_size: is missing; a new instrument needs --tick-size")
+    usual = {
+        "name": symbol,
+        "exchange": "",
+        "asset_class": "equity",
+        "calendar": "CME_EQUITY",
+        "multiplier": Decimal(1),
+        "quote_increment": given["tick_size"],
+        "display_precision": 2,
+    }
+    return Instrument(symbol=symbol, **{**usual, **given})
 
 
-def _number(field: str, text: str) -> Decimal:
+def _number(field: str, text: str | None) -> Decimal | None:
     try:
-        return Decimal(text)
+        return None if text is None else Decimal(text)
     except InvalidOperation as error:
         raise Rejected(f"{field}: {text!r} is not a number") from error

@@ -4,6 +4,7 @@ Door. Reads tapes; writes the bus.
 """
 
 import signal
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,13 +29,14 @@ def replay(
 ) -> None:
     """Replay tapes through the bus into the ledger; the same file again adds nothing."""
     from thor import database
-    from thor.flow.backoff import Stop
+    from thor.flow.backoff import Stop, Stopped
     from thor.flow.tape_to_bus import admit
     from thor.flow.tape_to_bus import replay as play
     from thor.market.bus import Bus
     from thor.market.collect.pace import parse_speed
 
     times, settings, where = parse_speed(speed), Settings(), urls()
+    skew_max = timedelta(seconds=settings.skew_max_s)
     stop = Stop()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
@@ -50,8 +52,10 @@ def replay(
             def progress(done: int, task: Any = task) -> None:
                 bar.update(task, completed=done)
 
-            published = play(tape, bus, connection, times, stop, progress, say)
+            published = play(tape, bus, connection, times, stop, progress, say, skew_max)
             _settle(bus, connection, stop)
+            if stop:
+                raise Stopped
             _look_for_gaps(connection, tape)
             _tell(connection, tape, is_new, published)
 

@@ -11,9 +11,12 @@ import msgspec
 from thor.errors import Rejected
 
 _SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9._$]{0,15}")
+# What numeric(18,8) and numeric(18,2) hold before the point, and after it.
+_PRICE_DIGITS = 10
+_MARGIN_DIGITS = 16
+_DECIMALS_MAX = 8
+_FINEST = Decimal("0.00000001")
 _MONTH_CODE = re.compile(r"(?P<root>[A-Z0-9]{1,4})(?P<month>[FGHJKMNQUVXZ])(?P<year>[0-9]{1,2})")
-_PRICE_LIMIT = Decimal(10) ** 10
-_VERDICTS_MAX = 65_536
 
 
 class Instrument(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,9 +47,10 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
         """Return why a price cannot be this instrument's, or None."""
         if not price.is_finite():
             return "is not a finite number"
-        if abs(price) >= _PRICE_LIMIT:
+        # By the place of the first digit, since arithmetic itself has limits.
+        if price and price.adjusted() >= _PRICE_DIGITS:
             return "does not fit numeric(18,8)"
-        if price % self.quote_increment:
+        if price and (price.adjusted() < -_DECIMALS_MAX or price % self.quote_increment):
             return f"is not on {self.symbol}'s grid of {self.quote_increment:f}"
         if price < 0 and not self.is_negative_legal:
             return f"is negative, which {self.symbol} does not allow"
@@ -115,15 +119,21 @@ def checked(instrument: Instrument) -> Instrument:
         value: Decimal = getattr(instrument, field)
         if not value.is_finite() or value <= 0:
             raise Rejected(f"{field}: {value} has to be a number above 0")
-        if value.normalize().as_tuple().exponent < -8:  # type: ignore[operator]
+        if value.adjusted() >= _PRICE_DIGITS:
+            raise Rejected(f"{field}: {value} has to be below 10^{_PRICE_DIGITS}")
+        if value % _FINEST:
             raise Rejected(f"{field}: {value} has more than 8 decimal places")
     if instrument.tick_size % instrument.quote_increment:
         raise Rejected(
             f"quote_increment: {instrument.quote_increment} does not divide "
             f"tick_size {instrument.tick_size}"
         )
-    if instrument.margin is not None and not (
-        instrument.margin.is_finite() and instrument.margin >= 0
-    ):
-        raise Rejected(f"margin: {instrument.margin} has to be 0 or more")
+    margin = instrument.margin
+    if margin is not None and not (margin.is_finite() and margin >= 0):
+        raise Rejected(f"margin: {margin} has to be 0 or more")
+    if margin is not None and margin.adjusted() >= _MARGIN_DIGITS:
+        raise Rejected(f"margin: {margin} has to be below 10^{_MARGIN_DIGITS}")
+    if not 0 <= instrument.display_precision <= _DECIMALS_MAX:
+        shown = instrument.display_precision
+        raise Rejected(f"display_precision: {shown} has to be 0 to {_DECIMALS_MAX}")
     return instrument

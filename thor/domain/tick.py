@@ -19,6 +19,7 @@ _CONTRACT = re.compile(r"[A-Z0-9][A-Z0-9._ -]{0,31}")
 _SIZE_LIMIT = 2**31
 _COUNT_LIMIT = 2**63
 _TS_MIN = datetime(1980, 1, 1, tzinfo=UTC)
+_TS_MAX = datetime(2200, 1, 1, tzinfo=UTC)
 SKEW_MAX = timedelta(seconds=5)
 
 
@@ -70,7 +71,8 @@ def check(tick: Tick, listing: Listing, skew_max: timedelta = SKEW_MAX) -> Refus
     """
     if tick.refused is not None:
         field, _, reason = tick.refused.partition(": ")
-        return Refusal(field, _shown(getattr(tick, field, None)), reason or tick.refused)
+        value = getattr(tick, field) if field in Tick.__struct_fields__ else None
+        return Refusal(field, _shown(value), reason or tick.refused)
     instrument = listing.instrument(tick.symbol)
     if instrument is None:
         return _refuse("symbol", tick.symbol, "is not listed; `thor instruments add` lists one")
@@ -88,6 +90,9 @@ def check(tick: Tick, listing: Listing, skew_max: timedelta = SKEW_MAX) -> Refus
         )
     if tick.ts < _TS_MIN:
         return _refuse("ts", tick.ts.isoformat(), "is before 1980")
+    for field, instant in (("ts", tick.ts), ("received_at", tick.received_at)):
+        if instant >= _TS_MAX:
+            return _refuse(field, instant.isoformat(), "is after 2199")
     return _check_values(tick, instrument)
 
 

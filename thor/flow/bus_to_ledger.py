@@ -17,12 +17,14 @@ from thor.domain.instrument import Listing
 from thor.errors import Unavailable
 from thor.flow.backoff import FIRST_S, LONGEST_S, Stop
 from thor.flow.judge import RELISTABLE, judge
+from thor.market import wire
 from thor.market.bus import Bus
 from thor.market.ingest import Ledger
 from thor.market.reply import Entry
 from thor.market.ticks import Account
 
-_ENTRIES_MAX = 500
+# An entry holds 1 to 1,000 ticks: this many bound what is in memory at once.
+_ENTRIES_MAX = 64
 _TRIM_EVERY_S = 1.0
 _REPORT_EVERY_S = 1.0
 _FOLD_EVERY_S = 60.0
@@ -41,7 +43,7 @@ class Intake:
         self._skew_max = timedelta(seconds=settings.skew_max_s)
         self._total = Account()
         self._due = {"trim": 0.0, "report": 0.0, "fold": 0.0, "claim": 0.0}
-        self._ticks_an_entry = 1.0
+        self._ticks_an_entry = float(wire.ENTRY_TICKS_MAX)
         self._listing: Listing
         self._connection: database.Connection[Any]
         self._ledger: Ledger
@@ -69,7 +71,7 @@ class Intake:
         self._bus.open_group()
         self._bus.rebase(self._ledger.newest_ordinal())
         # What this consumer had taken when it last went down comes first.
-        while entries := self._bus.read_own(self._consumer, _ENTRIES_MAX // 10):
+        while entries := self._bus.read_own(self._consumer, _ENTRIES_MAX):
             self._commit(entries)
 
     def _take_in(self, stop: Stop) -> None:
@@ -101,6 +103,17 @@ class Intake:
         return entries
 
     def _commit(self, entries: list[Entry]) -> None:
+        batch: list[Entry] = []
+        rows = 0
+        for entry in entries:
+            if batch and rows + entry.n > self._settings.ingest_rows_max:
+                self._commit_batch(batch)
+                batch, rows = [], 0
+            batch.append(entry)
+            rows += entry.n
+        self._commit_batch(batch)
+
+    def _commit_batch(self, entries: list[Entry]) -> None:
         judged = [judge(entry, self._listing, self._skew_max) for entry in entries]
         if any(tick.field in RELISTABLE for entry in judged for tick in entry.rejected):
             self._listing = reference.listing(self._connection)
@@ -112,7 +125,7 @@ class Intake:
     def _housekeep(self) -> None:
         if self._is_due("claim", self._settings.claim_idle_ms / 2000):
             while left := self._bus.claim(
-                self._consumer, self._settings.claim_idle_ms, _ENTRIES_MAX // 10
+                self._consumer, self._settings.claim_idle_ms, _ENTRIES_MAX
             ):
                 self._commit(left)
         if self._is_due("trim", _TRIM_EVERY_S):

@@ -5,11 +5,12 @@ that looks live is not; publishes it all the same, to be counted and kept.
 """
 
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 
 import msgspec
 
 from thor.domain.instrument import Listing
-from thor.domain.tick import Tick, check
+from thor.domain.tick import SKEW_MAX, Tick, check
 from thor.flow.backoff import Stop, persist
 from thor.market.bus import Bus
 from thor.market.reply import Published, Seat
@@ -25,6 +26,7 @@ class Edge:
         stop: Stop,
         seats: Mapping[str, Seat] | None = None,
         say: Callable[[str, int], None] = lambda *_: None,
+        skew_max: timedelta = SKEW_MAX,
     ) -> None:
         """Take the listing to judge by, and the seats of an arbitrated source.
 
@@ -35,6 +37,7 @@ class Edge:
         self._stop = stop
         self._seats = seats
         self._say = say
+        self._skew_max = skew_max
         self._newest_seq: dict[str, int] = {}
 
     def publish(self, ticks: list[Tick]) -> Published:
@@ -51,6 +54,8 @@ class Edge:
         newest = self._newest_seq.get(tick.source, -1)
         if tick.seq <= newest:
             return msgspec.structs.replace(tick, refused=f"seq: {tick.seq} comes after {newest}")
-        self._newest_seq[tick.source] = tick.seq
-        refusal = check(tick, self._listing)
+        refusal = check(tick, self._listing, self._skew_max)
+        # A number that is no seq at all says nothing about those that follow.
+        if refusal is None or refusal.field != "seq":
+            self._newest_seq[tick.source] = tick.seq
         return tick if refusal is None else msgspec.structs.replace(tick, refused=str(refusal))

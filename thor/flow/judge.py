@@ -33,13 +33,13 @@ def judge(entry: Entry, listing: Listing, skew_max: timedelta) -> EntryTicks:
 def rejection(tick: Tick, refusal: Refusal, entry_id: str) -> RejectedTick:
     """Return a refused tick as the quarantine keeps it."""
     return RejectedTick(
-        field=refusal.field,
+        field=_safe(refusal.field),
         value=_safe(refusal.value),
         reason=_safe(refusal.reason),
-        payload=_safe(wire.encode([tick])[1:-1].decode()),
+        payload=wire.one(tick),
         entry_id=entry_id,
         symbol=_safe(tick.symbol),
-        ts=tick.ts,
+        ts=wire.utc_or_none(tick.ts),
         seq=tick.seq if -(2**63) <= tick.seq < 2**63 else None,
         source=_safe(tick.source),
     )

@@ -78,7 +78,8 @@ def _open(
         last_prices=last_prices,
         always_open=settings.sim_always_open,
     )
-    return simulator, Edge(bus, listing, stop, seats, say)
+    skew_max = timedelta(seconds=settings.skew_max_s)
+    return simulator, Edge(bus, listing, stop, seats, say, skew_max)
 
 
 def _refuse_live(connection: Connection[Any]) -> None:

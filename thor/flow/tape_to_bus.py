@@ -5,12 +5,13 @@ its content, and the ordinals of its records are their `seq`.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from thor import clock, database, reference
 from thor.database import Connection
-from thor.domain.tick import Tick
+from thor.domain.tick import SKEW_MAX, Tick
 from thor.errors import NotFound, Refused
 from thor.flow.backoff import Stop, Stopped
 from thor.flow.feed_to_bus import Edge
@@ -54,13 +55,14 @@ def replay(
     stop: Stop,
     progress: Callable[[int], None] = lambda _: None,
     say: Callable[[str, int], None] = lambda *_: None,
+    skew_max: timedelta = SKEW_MAX,
 ) -> int:
     """Publish a tape that was admitted, at so many times the market's speed; None is all out.
 
     Returns the ticks published. `progress` hears how many so far, `say` why it
     waits. Raises `Stopped` where the process is to stop meanwhile.
     """
-    edge = Edge(bus, reference.listing(connection), stop, say=say)
+    edge = Edge(bus, reference.listing(connection), stop, say=say, skew_max=skew_max)
     start_s = clock.monotonic_s()
     published = 0
     for due_s, ticks in _together(paced(tape.batches(), speed)):

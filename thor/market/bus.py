@@ -69,21 +69,31 @@ class Bus:
         return done
 
     def _publish_part(
-        self, ticks: list[Tick], payload: bytes, seats: Mapping[str, Seat] | None, done: Published
+        self,
+        ticks: list[Tick],
+        payload: bytes,
+        seats: Mapping[str, Seat] | None,
+        done: Published,
     ) -> Published:
-        symbols, keys, values = reply.symbol_arguments(ticks, seats or {})
-        head = [payload, len(ticks), ticks[0].source, self._ticks_max, int(seats is not None)]
-        keys = [STREAM, COUNTER, SHADOWED, *keys]
-        with translated():
-            answer = self._publish(keys=keys, args=[*head, len(symbols), *values])
-        if answer[0] == b"full":
-            raise BusFull(f"the bus holds {answer[1]} ticks that nobody has taken")
-        if answer[0] == b"shadowed":
-            unheard = {symbols[index - 1] for index in answer[1:]}
-            rest = [tick for tick in ticks if tick.symbol not in unheard]
-            done = Published(done.ticks, done.shadowed + len(ticks) - len(rest), done.entry_id)
-            return self._publish_part(rest, wire.encode(rest), seats, done) if rest else done
-        return Published(done.ticks + len(ticks), done.shadowed, answer[1].decode())
+        source = ticks[0].source
+        heard = ticks
+        while True:
+            symbols, keys, values = reply.symbol_arguments(heard, seats or {})
+            head = [payload, len(heard), source, self._ticks_max, int(seats is not None)]
+            with translated():
+                answer = self._publish(
+                    keys=[STREAM, COUNTER, SHADOWED, *keys],
+                    args=[*head, len(ticks) - len(heard), len(symbols), *values],
+                )
+            if answer[0] == b"full":
+                raise BusFull(f"the bus holds {answer[1]} ticks that nobody has taken")
+            if answer[0] == b"ok":
+                entry_id = answer[1].decode() if answer[1] else done.entry_id
+                shadowed = done.shadowed + len(ticks) - len(heard)
+                return Published(done.ticks + len(heard), shadowed, entry_id)
+            shadowed_symbols = {symbols[index - 1] for index in answer[1:]}
+            heard = [tick for tick in heard if tick.symbol not in shadowed_symbols]
+            payload = wire.encode(heard)
 
     def open_group(self) -> None:
         """Make the ingest group, from the stream's beginning, where there is none."""
@@ -197,12 +207,6 @@ class Listener:
         with translated():
             found: Any = await self._redis.xrevrange(STREAM, count=1)
         return found[0][0].decode() if found else "0-0"
-
-    async def oldest_id(self) -> str | None:
-        """Return the oldest entry's id that is still there, or None."""
-        with translated():
-            found: Any = await self._redis.xrange(STREAM, count=1)
-        return found[0][0].decode() if found else None
 
     async def after(self, entry_id: str, entries_max: int, block_ms: int) -> list[Entry]:
         """Return entries after an id, waiting for the first at most `block_ms`."""

@@ -80,7 +80,7 @@ def scan(
     span = {"as_of": as_of, "first": trade_date_from, "last": trade_date_to}
     total = Scan()
     for day in database.rows(connection, "gap_dates", span):
-        with database.translated(), connection.transaction():
+        with database.transaction(connection):
             database.rows(connection, "lock_gaps")
             changed = database.rows(
                 connection, "record_gaps", {**day, "as_of": as_of, "cadence": cadence}

@@ -60,7 +60,7 @@ class Ledger:
         rejected = list(entry.rejected)
         for tick in entry.ticks:
             try:
-                with self._connection.transaction(force_rollback=True):
+                with database.translated(), self._connection.transaction(force_rollback=True):
                     self._copy([tick])
             except database.UniqueViolation:
                 good.append(tick)
@@ -74,12 +74,12 @@ class Ledger:
         ticks = sorted((tick for entry in entries for tick in entry.ticks), key=identity)
         rejected = [tick for entry in entries for tick in entry.rejected]
         received = sum(entry.n for entry in entries)
-        with database.translated(), self._connection.transaction():
+        with database.transaction(self._connection):
             if self._stages_first:
                 inserted, conflicting = self._merge(ticks)
-                rejected += conflicting
+                rejected += [_conflict(tick, entries) for tick in conflicting]
             else:
-                inserted, conflicting = self._copy(ticks), []
+                inserted = self._copy(ticks)
             self._insert_rejected(rejected)
             counted = sum(tick.ticks for tick in rejected)
             account = Account(received, inserted, received - inserted - counted, counted)
@@ -98,7 +98,7 @@ class Ledger:
                 copy.write_row(columns(tick))
         return len(ticks)
 
-    def _merge(self, ticks: list[Tick]) -> tuple[int, list[RejectedTick]]:
+    def _merge(self, ticks: list[Tick]) -> tuple[int, list[Tick]]:
         with self._connection.cursor() as cursor:
             cursor.execute(database.statement("create_stage").encode())
             with cursor.copy(database.statement("copy_stage").encode()) as copy:
@@ -110,7 +110,7 @@ class Ledger:
             if inserted == len(ticks):
                 return inserted, []
             cursor.execute(database.statement("conflicting_stage").encode())
-            return inserted, [_conflict(ticks[place - 1]) for (place,) in cursor.fetchall()]
+            return inserted, [ticks[place - 1] for (place,) in cursor.fetchall()]
 
     def _insert_rejected(self, rejected: list[RejectedTick]) -> None:
         if rejected:
@@ -150,7 +150,7 @@ class Ledger:
 
         Those below `base`, the first ordinal of this life of the bus, stay apart.
         """
-        with database.translated(), self._connection.transaction():
+        with database.transaction(self._connection):
             values = {"before": before, "base": base}
             folded = database.rows(self._connection, "fold_batches", values)
             for row in folded:
@@ -160,9 +160,10 @@ class Ledger:
             return sum(int(row["batches"]) for row in folded)
 
 
-def _conflict(tick: Tick) -> RejectedTick:
+def _conflict(tick: Tick, entries: list[EntryTicks]) -> RejectedTick:
+    entry_id = next(e.entry_id for e in entries if any(one is tick for one in e.ticks))
     place = f"{tick.ts.isoformat()}, {tick.symbol}, {tick.seq}, {tick.source}"
-    return _refused(tick, "seq", f"({place}) stands in the ledger with other values", "")
+    return _refused(tick, "seq", f"({place}) stands in the ledger with other values", entry_id)
 
 
 def _refused(tick: Tick, field: str, reason: str, entry_id: str) -> RejectedTick:

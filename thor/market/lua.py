@@ -4,22 +4,26 @@ Room 25, bus. Gives text; `bus.py` runs it.
 """
 
 # KEYS  stream, counter, shadowed, then latest and seat of each symbol
-# ARGV  payload, n, source, ticks_max, is_arbitrated, symbols, then for each symbol
-#       priority, stale_ms, ticks, ts, pairs, and that many fields and values
+# ARGV  payload, n, source, ticks_max, is_arbitrated, shadowed, symbols, then for
+#       each symbol priority, stale_ms, the newest good ts (or nothing), fields, and
+#       that many names, values and the ts of the tick that told each
 # Gives {'ok', id, first} | {'full', held} | {'shadowed', index of each symbol, ...}
+#
+# Told that some are shadowed, the publisher asks again without them, and says how
+# many ticks those were: they count when the rest goes through, and only then.
 #
 # Ordinals begin at the microsecond the counter was born, so that the ticks of
 # a bus that was wiped can never wear the ordinals of the one before.
 PUBLISH = """
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
-local n, source, symbols = tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[6])
-local is_arbitrated = ARGV[5] == '1'
+local n, source, symbols = tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[7])
+local is_arbitrated, unheard = ARGV[5] == '1', tonumber(ARGV[6])
 
-local at, heads = 7, {}
+local at, heads = 8, {}
 for i = 1, symbols do
   heads[i] = at
-  at = at + 5 + 2 * tonumber(ARGV[at + 4])
+  at = at + 4 + 3 * tonumber(ARGV[at + 3])
 end
 
 if is_arbitrated then
@@ -30,11 +34,14 @@ if is_arbitrated then
     if seat[1] and seat[1] ~= source
         and tonumber(seat[2]) <= tonumber(ARGV[head])
         and now_ms - tonumber(seat[3]) <= tonumber(seat[4]) then
-      redis.call('HINCRBY', KEYS[3], source, ARGV[head + 2])
       shadowed[#shadowed + 1] = i
     end
   end
   if #shadowed > 1 then return shadowed end
+end
+if n == 0 then
+  redis.call('HINCRBY', KEYS[3], source, unheard)
+  return {'ok', false, false}
 end
 
 local count = redis.call('HMGET', KEYS[2], 'next', 'oldest')
@@ -46,19 +53,23 @@ end
 local held = tonumber(count[1]) - tonumber(count[2])
 if held + n > tonumber(ARGV[4]) then return {'full', held} end
 
+if unheard > 0 then redis.call('HINCRBY', KEYS[3], source, unheard) end
 redis.call('HINCRBY', KEYS[2], 'next', n)
 local id = redis.call('XADD', KEYS[1], '*',
   'first', count[1], 'n', ARGV[2], 'source', source, 'ticks', ARGV[1])
 for i = 1, symbols do
   local head, latest = heads[i], KEYS[2 + 2 * i]
-  local pairs = tonumber(ARGV[head + 4])
-  if pairs > 0 then
-    local ts = redis.call('HGET', latest, 'ts')
-    if not ts or ts <= ARGV[head + 3] then
-      redis.call('HSET', latest, unpack(ARGV, head + 5, head + 4 + 2 * pairs))
+  local ts = redis.call('HGET', latest, 'ts')
+  local told = {}
+  for field = head + 4, head + 1 + 3 * tonumber(ARGV[head + 3]), 3 do
+    if not ts or ts <= ARGV[field + 2] then
+      told[#told + 1] = ARGV[field]
+      told[#told + 1] = ARGV[field + 1]
     end
   end
-  if is_arbitrated then
+  if #told > 0 then redis.call('HSET', latest, unpack(told)) end
+  -- Who tells nothing that may be heard does not keep the others from speaking.
+  if is_arbitrated and ARGV[head + 2] ~= '' then
     redis.call('HSET', KEYS[3 + 2 * i], 'source', source, 'priority', ARGV[head],
       'heard_ms', string.format('%.0f', now_ms), 'stale_ms', ARGV[head + 1])
   end
@@ -103,12 +114,14 @@ if before(kept, floor) and held * 2 < tonumber(ARGV[2]) then floor = kept end
 local gone = redis.call('XTRIM', KEYS[1], 'MINID', string.format('%.0f-%.0f', floor[1], floor[2]))
 if gone > 0 and count[1] then
   local oldest = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
-  local first = count[1]
+  local first, base = count[1], redis.call('HGET', KEYS[2], 'base')
   if oldest then
     for i = 1, #oldest[2], 2 do
       if oldest[2][i] == 'first' then first = oldest[2][i + 1] end
     end
   end
+  -- Entries from before a new beginning are not part of this count.
+  if tonumber(first) < tonumber(base) then first = base end
   redis.call('HSET', KEYS[2], 'oldest', first)
 end
 return gone
@@ -123,6 +136,6 @@ local next_ordinal = redis.call('HGET', KEYS[1], 'next')
 if not next_ordinal or tonumber(next_ordinal) >= tonumber(ARGV[1]) then return 0 end
 local time = redis.call('TIME')
 local base = string.format('%.0f', time[1] * 1000000 + time[2])
-redis.call('HSET', KEYS[1], 'base', base, 'next', base)
+redis.call('HSET', KEYS[1], 'base', base, 'next', base, 'oldest', base)
 return 1
 """

@@ -66,38 +66,30 @@ def symbol_arguments(
     ticks: list[Tick], seats: Mapping[str, Seat]
 ) -> tuple[list[str], list[str], list[Any]]:
     """Return the symbols of the ticks, their keys, and what the publish script reads of each."""
-    latest: dict[str, dict[str, Any]] = {}
-    counts: dict[str, int] = {}
+    fields: dict[str, dict[str, tuple[Any, str]]] = {}
     newest: dict[str, Tick] = {}
     for tick in ticks:
-        symbol = tick.symbol
-        counts[symbol] = counts.get(symbol, 0) + 1
-        if tick.refused is not None or (symbol in newest and tick.ts < newest[symbol].ts):
+        told = fields.setdefault(tick.symbol, {})
+        before = newest.get(tick.symbol)
+        if tick.refused is not None or (before is not None and tick.ts < before.ts):
             continue
-        newest[symbol] = tick
-        fields = latest.setdefault(symbol, {})
+        newest[tick.symbol] = tick
+        ts = wire.instant(tick.ts)
         for name in _MERGED:
             value = getattr(tick, name)
             if value is not None:
-                fields[name] = value
+                told[name] = (value, ts)
+        told["ts"], told["received_at"] = (ts, ts), (wire.instant(tick.received_at), ts)
+        told["source"], told["seq"] = (tick.source, ts), (tick.seq, ts)
     keys: list[str] = []
     values: list[Any] = []
-    for symbol, count in counts.items():
+    for symbol, told in fields.items():
         keys += [LATEST + symbol, SEAT + symbol]
         seat = seats.get(symbol, Seat(100, 0))
-        fields, ts = _stamped(latest.get(symbol, {}), newest.get(symbol))
-        pairs = [part for name, value in fields.items() for part in (name, _plain(value))]
-        values += [seat.priority, seat.stale_ms, count, ts, len(fields), *pairs]
-    return list(counts), keys, values
-
-
-def _stamped(fields: dict[str, Any], tick: Tick | None) -> tuple[dict[str, Any], str]:
-    if tick is None:
-        return {}, ""
-    ts = wire.instant(tick.ts)
-    received_at = wire.instant(tick.received_at)
-    stamp = {"ts": ts, "received_at": received_at, "source": tick.source, "seq": tick.seq}
-    return {**fields, **stamp}, ts
+        triples = [part for name, (value, ts) in told.items() for part in (name, _plain(value), ts)]
+        ts = told["ts"][1] if told else ""
+        values += [seat.priority, seat.stale_ms, ts, len(told), *triples]
+    return list(fields), keys, values
 
 
 def _plain(value: Any) -> str | int:
@@ -124,7 +116,8 @@ def entry(raw: Any) -> Entry:
         and first.isdigit()
         and n.isdigit()
         and len(first) < 17
-        and 0 < int(n[:5]) <= wire.ENTRY_TICKS_MAX
+        and len(n) <= 4
+        and 0 < int(n) <= wire.ENTRY_TICKS_MAX
     )
     if is_ours and payload is not None:
         return Entry(entry_id.decode(), int(first), int(n), payload)

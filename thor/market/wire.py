@@ -18,9 +18,10 @@ ENTRY_TICKS_MAX = 1000
 ENTRY_BYTES_MAX = 256_000
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(list[Tick])
-_WHOLE_SECOND = re.compile(rb'(T\d\d:\d\d:\d\d)Z"')
+_WHOLE_SECOND = re.compile(rb'("(?:ts|received_at)":"[^"]{10}T\d\d:\d\d:\d\d)Z"')
 _FIELD = re.compile(r"`\$\.?(?P<path>[\w.\[\]]*)`$")
 _MISSING = re.compile(r"missing required field `(?P<field>\w+)`")
+_TEXTS = ("symbol", "source", "contract", "refused")
 _VALUE_SHOWN_MAX = 200
 
 
@@ -36,7 +37,11 @@ def parts(ticks: list[Tick]) -> Iterator[tuple[list[Tick], bytes]]:
     """
     for start in range(0, len(ticks), ENTRY_TICKS_MAX):
         piece = ticks[start : start + ENTRY_TICKS_MAX]
-        payload = encode(piece)
+        try:
+            payload = encode(piece)
+        except UnicodeEncodeError:
+            piece = [_escaped(tick) for tick in piece]
+            payload = encode(piece)
         if len(payload) <= ENTRY_BYTES_MAX or len(piece) == 1:
             yield piece, payload
             continue
@@ -45,9 +50,36 @@ def parts(ticks: list[Tick]) -> Iterator[tuple[list[Tick], bytes]]:
         yield from parts(piece[half:])
 
 
+def _escaped(tick: Tick) -> Tick:
+    # Halves of surrogate pairs have no UTF-8; the check refuses what is left of them.
+    texts = {
+        name: text.encode("utf-8", "backslashreplace").decode()
+        for name in _TEXTS
+        if (text := getattr(tick, name)) is not None
+    }
+    return msgspec.structs.replace(tick, **texts)
+
+
+def utc_or_none(ts: datetime) -> datetime | None:
+    """Return an aware instant in UTC, or None where that falls off the calendar."""
+    try:
+        return ts.astimezone(UTC)
+    except OverflowError:
+        return None
+
+
+def one(tick: Tick) -> str:
+    """Return one tick as text that can be kept and read back, whatever it holds."""
+    try:
+        return text_of(encode([tick])[1:-1])
+    except UnicodeEncodeError:
+        # Halves of surrogate pairs have no UTF-8; as JSON escapes they do.
+        return json.dumps(msgspec.to_builtins(tick))
+
+
 def instant(ts: datetime) -> str:
     """Return an instant as the wire writes it; such texts sort as their instants do."""
-    return ts.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{ts.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def decode(payload: bytes, n: int, entry_id: str) -> tuple[list[Tick], list[RejectedTick]]:
@@ -60,7 +92,7 @@ def decode(payload: bytes, n: int, entry_id: str) -> tuple[list[Tick], list[Reje
         return [], [_whole(payload, n, entry_id, "entry", str(len(payload)), reason)]
     try:
         ticks = _decoder.decode(payload)
-    except (msgspec.DecodeError, UnicodeDecodeError, OverflowError):
+    except (ValueError, OverflowError, RecursionError):
         return _decode_one_by_one(payload, n, entry_id)
     if len(ticks) != n:
         return [], [_miscounted(payload, n, entry_id, len(ticks))]
@@ -86,10 +118,31 @@ def _decode_one_by_one(
     rejected: list[RejectedTick] = []
     for item in items:
         try:
-            ticks.append(msgspec.convert(item, Tick, strict=True))
-        except (msgspec.ValidationError, OverflowError) as error:
+            tick = msgspec.convert(item, Tick, strict=True)
+        except UnicodeEncodeError as error:
+            where = f" - at `$.{_unencodable(item)}`"
+            rejected.append(_explained(item, f"is no text: {error.reason}{where}", entry_id))
+        except (ValueError, OverflowError, RecursionError) as error:
             rejected.append(_explained(item, str(error), entry_id))
+        else:
+            if number := next((name for name in _TEXTS if _is_number(tick, name)), None):
+                told = f"Expected `str`, got `float` - at `$.{number}`"
+                rejected.append(_explained(item, told, entry_id))
+            else:
+                ticks.append(tick)
     return ticks, rejected
+
+
+def _is_number(tick: Tick, name: str) -> bool:
+    return isinstance(getattr(tick, name), _Number)
+
+
+def _unencodable(item: Any) -> str:
+    texts = item.items() if isinstance(item, dict) else ()
+    for name, text in texts:
+        if isinstance(text, str) and text != text.encode("utf-8", "replace").decode():
+            return str(name)
+    return "tick"
 
 
 class _Number(str):
@@ -113,7 +166,7 @@ def _explained(item: Any, message: str, entry_id: str) -> RejectedTick:
         payload=text_of(json.dumps(item, default=str).encode()),
         entry_id=entry_id,
         symbol=_text_or_none(fields.get("symbol")),
-        ts=_instant_or_none(fields.get("ts")),
+        ts=_read_instant(fields.get("ts")),
         seq=_count_or_none(fields.get("seq")),
         source=_text_or_none(fields.get("source")),
     )
@@ -156,12 +209,12 @@ def _text_or_none(value: Any) -> str | None:
 
 
 def _count_or_none(value: Any) -> int | None:
-    return value if isinstance(value, int) and abs(value) < 2**63 else None
+    return value if type(value) is int and abs(value) < 2**63 else None
 
 
-def _instant_or_none(value: Any) -> datetime | None:
+def _read_instant(value: Any) -> datetime | None:
     try:
         found = datetime.fromisoformat(value)
     except (TypeError, ValueError):
         return None
-    return found if found.tzinfo is not None else None
+    return utc_or_none(found) if found.tzinfo is not None else None

@@ -114,10 +114,15 @@ declare
     content jsonb := to_jsonb(old);
     key_text text := '';
     part text;
+    -- Generated columns are not yet made in the new row.
+    beside text[] := array(
+        select a.attname::text
+        from pg_catalog.pg_attribute as a
+        where a.attrelid = tg_relid and a.attgenerated <> ''
+    ) || array['version', 'changed_at'];
 begin
     if tg_op = 'UPDATE' then
-        if to_jsonb(new) - 'version' - 'changed_at'
-            = content - 'version' - 'changed_at' then
+        if to_jsonb(new) - beside = content - beside then
             return null;
         end if;
         new.version := old.version + 1;
