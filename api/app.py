@@ -1,0 +1,70 @@
+"""Put the API together: routes, errors, the host guard, and what they stand on.
+
+Door. Gives the ASGI application; `api.serve` runs it.
+"""
+
+from importlib.metadata import version
+from typing import Any
+
+from litestar import Litestar, Response
+from litestar.di import Provide
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+
+from api.docs import Page
+from api.errors import HANDLERS
+from api.hosts import HostGuard, checked_host
+from api.metrics import Metrics, Observed
+from api.routes.instruments import instruments
+from api.routes.ops import health, metrics
+from api.routes.quotes import quote, quotes
+from api.routes.stream import stream
+from api.routes.ticks import ticks
+from api.wiring import Wiring
+from thor.config import Settings
+
+_DESCRIPTION = """Quotes and ticks of Thor.
+
+Prices are exact decimals in JSON strings, in points: in quotes and rows with the decimals they
+need and no fewer than the instrument shows, in the stream's ticks as the record had them. Times
+are UTC, ISO 8601. The header Thor-Nature says whether the data are simulated or live. Errors are
+application/problem+json. Only this machine is answered: a foreign Host is refused with 421, a
+foreign Origin with 403."""
+
+
+def create_app(settings: Settings, database_url: str, redis_url: str) -> Litestar:
+    """Return the application; neither server has to be there yet.
+
+    Raises `Refused` where the settings would have it answer other machines.
+    """
+    checked_host(settings)
+    wiring = Wiring(settings, database_url, redis_url)
+    measures = Metrics(wiring)
+
+    def name_nature(response: Response[Any]) -> Response[Any]:
+        if wiring.reference.known is not None:
+            response.headers["Thor-Nature"] = wiring.reference.known.nature
+        return response
+
+    app = Litestar(
+        route_handlers=[instruments, quotes, stream, quote, ticks, health, metrics],
+        dependencies={
+            "wiring": Provide(lambda: wiring, sync_to_thread=False),
+            "measures": Provide(lambda: measures, sync_to_thread=False),
+        },
+        exception_handlers=HANDLERS,
+        lifespan=[wiring.opened],
+        after_request=name_nature,
+        logging_config=None,
+        openapi_config=OpenAPIConfig(
+            title="Thor",
+            version=version("thor"),
+            description=_DESCRIPTION,
+            path="/docs",
+            render_plugins=[Page(path="/"), JsonRenderPlugin()],
+            use_handler_docstrings=True,
+        ),
+    )
+    app.state.wiring = wiring
+    app.asgi_handler = HostGuard(Observed(app.asgi_handler, measures.requests))
+    return app

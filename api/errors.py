@@ -1,0 +1,113 @@
+"""Say what went wrong, in one form: `application/problem+json` of RFC 9457.
+
+Door. The status of an error is its own, `ThorError.http_status`: there is no
+other table.
+"""
+
+import re
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.openapi.spec import Operation
+
+from thor import observe
+from thor.errors import Broken, NotFound, Rejected, ThorError, Unavailable
+
+PROBLEM = "application/problem+json"
+_CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_log = observe.logger("api")
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """What went wrong. `type` tells kinds apart, `detail` names the value and the fix."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+
+
+def problem(status: int, title: str, detail: str, instance: str) -> Problem:
+    """Return a problem; a password in a URL is blotted out."""
+    kind = f"urn:thor:problem:{title.lower().replace(' ', '-')}"
+    return Problem(kind, title, status, observe.redacted(detail), instance)
+
+
+def encoded(found: Problem) -> bytes:
+    """Return a problem as it is sent."""
+    return msgspec.json.encode(found)
+
+
+def declared(*errors: type[ThorError]) -> dict[int, ResponseSpec]:
+    """Return what the OpenAPI document says of a route that may raise these."""
+    kinds: tuple[type[ThorError], ...] = (*errors, Broken)
+    return {
+        error.http_status: ResponseSpec(
+            data_container=Problem,
+            description=(error.__doc__ or error.__name__).split("\n")[0],
+            media_type=PROBLEM,
+            generate_examples=False,
+        )
+        for error in kinds
+    }
+
+
+@dataclass
+class ProblemOperation(Operation):
+    """An operation without the error form that the framework would declare by itself."""
+
+    def __post_init__(self) -> None:
+        """Leave only what is sent: bad input is a 422 problem, not a 400 of another form."""
+        if self.responses:
+            self.responses.pop("400", None)
+
+
+BAD_INPUT = declared(Rejected, NotFound, Unavailable)
+AWAY = declared(Unavailable)
+
+
+def _respond(request: Request[Any, Any, Any], status: int, title: str, detail: str) -> Any:
+    found = problem(status, title, detail, request.url.path)
+    return Response(encoded(found), status_code=status, media_type=PROBLEM)
+
+
+def _thor(request: Request[Any, Any, Any], error: ThorError) -> Any:
+    title = _CAPITAL.sub(" ", type(error).__name__)
+    return _respond(request, error.http_status, title, str(error))
+
+
+def _invalid(request: Request[Any, Any, Any], error: ValidationException) -> Any:
+    faults = error.extra if isinstance(error.extra, list) else []
+    found = [f"{fault.get('key', 'request')}: {fault.get('message')}" for fault in faults]
+    detail = "; ".join(found) or error.detail
+    return _respond(request, Rejected.http_status, Rejected.__name__, detail)
+
+
+def _http(request: Request[Any, Any, Any], error: HTTPException) -> Any:
+    title = HTTPStatus(error.status_code).phrase
+    detail = {404: f"{request.url.path} is no route; GET /docs lists them"}.get(
+        error.status_code, f"{request.method} {request.url.path}: {error.detail}"
+    )
+    response = _respond(request, error.status_code, title, detail)
+    response.headers.update(error.headers or {})
+    return response
+
+
+def _unforeseen(request: Request[Any, Any, Any], error: Exception) -> Any:
+    _log.error("unforeseen", path=request.url.path, exc_info=error)
+    detail = f"Unforeseen {type(error).__name__}; the log has the rest"
+    return _respond(request, Broken.http_status, Broken.__name__, detail)
+
+
+HANDLERS: dict[int | type[Exception], Any] = {
+    ThorError: _thor,
+    ValidationException: _invalid,
+    HTTPException: _http,
+    Exception: _unforeseen,
+}

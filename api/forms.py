@@ -1,0 +1,87 @@
+"""The forms of what the API answers, as the OpenAPI document has them.
+
+Door. Prices and money are exact decimals in JSON strings; times are UTC, ISO
+8601, with microseconds; null is what nobody said.
+"""
+
+from datetime import date
+from typing import Literal
+
+import msgspec
+
+from thor.domain.instrument import Instrument
+from thor.flow.screen_quote import Instant, Price, shown_price
+
+
+class InstrumentRow(msgspec.Struct, frozen=True, kw_only=True):
+    """An instrument. `multiplier` and `tick_value` are money of `currency` per contract.
+
+    `tick_size` is the contract's smallest move, `quote_increment` the feed's grid;
+    `symbols` are the series that ticks of it may carry.
+    """
+
+    symbol: str
+    name: str
+    exchange: str
+    asset_class: str
+    calendar: str
+    currency: str
+    tick_size: Price
+    quote_increment: Price
+    multiplier: str
+    tick_value: str
+    display_precision: int
+    margin: str | None
+    is_negative_legal: bool
+    sort_order: int
+    aliases: tuple[str, ...]
+    symbols: tuple[str, ...]
+    version: int
+
+
+class TickRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of `market.ticks`; identity is (ts, symbol, seq, source)."""
+
+    ts: Instant
+    symbol: str
+    seq: int
+    source: str
+    contract: str | None
+    last: Price | None
+    bid: Price | None
+    ask: Price | None
+    last_size: int | None
+    bid_size: int | None
+    ask_size: int | None
+    side: Literal["B", "S"] | None
+    volume: int | None
+    volume_delta: int | None
+    is_trade: bool
+    is_sampled: bool
+    received_at: Instant
+    created_at: Instant
+    trade_date: date
+
+
+def instrument_row(instrument: Instrument, symbols: tuple[str, ...]) -> InstrumentRow:
+    """Return an instrument with the series of its own."""
+    margin = instrument.margin
+    return InstrumentRow(
+        symbol=instrument.symbol,
+        name=instrument.name,
+        exchange=instrument.exchange,
+        asset_class=instrument.asset_class,
+        calendar=instrument.calendar,
+        currency=instrument.currency,
+        tick_size=format(instrument.tick_size.normalize(), "f"),
+        quote_increment=format(instrument.quote_increment.normalize(), "f"),
+        multiplier=format(instrument.multiplier.normalize(), "f"),
+        tick_value=format((instrument.tick_size * instrument.multiplier).normalize(), "f"),
+        display_precision=instrument.display_precision,
+        margin=None if margin is None else shown_price(margin, 2),
+        is_negative_legal=instrument.is_negative_legal,
+        sort_order=instrument.sort_order,
+        aliases=instrument.aliases,
+        symbols=symbols,
+        version=instrument.version,
+    )

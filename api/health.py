@@ -1,0 +1,232 @@
+"""Look at every part and say how it is; a part that is away is named, not waited for.
+
+Door. Reads the database, the bus, the jobs' reports and the account.
+"""
+
+import asyncio
+from collections.abc import Awaitable
+from datetime import datetime
+from typing import Annotated, Literal, TypeVar
+
+import msgspec
+
+from api.wiring import Wiring
+from thor import clock, database, observe
+from thor.errors import ThorError, Unavailable
+from thor.flow.screen_quote import Instant
+from thor.market import wire
+from thor.market.reply import BusState
+
+T = TypeVar("T")
+PROBE_MAX_S = 1.5
+_REPORT_OLD_MS = 10_000
+State = Literal["up", "down"]
+Ordinals = tuple[int, int]
+
+
+class DatabaseHealth(msgspec.Struct, kw_only=True):
+    """The ledger: whether it answers, how fast, and what it was made for."""
+
+    state: State
+    reason: str | None = None
+    latency_ms: float | None = None
+    edition: str | None = None
+    nature: str | None = None
+
+
+class BusHealth(msgspec.Struct, kw_only=True):
+    """The bus: ticks on the stream, and entries the ingestors have before them."""
+
+    state: State
+    reason: str | None = None
+    latency_ms: float | None = None
+    held_ticks: int | None = None
+    lag_entries: int | None = None
+    pending_entries: int | None = None
+
+
+class StreamHealth(msgspec.Struct, kw_only=True):
+    """The reader of the SSE stream: idle while nobody watches, waiting while the bus is away."""
+
+    state: Literal["idle", "running", "waiting", "down"]
+    reason: str | None = None
+    clients: int = 0
+
+
+class JobHealth(msgspec.Struct, kw_only=True):
+    """What a job last said of itself, and how long ago."""
+
+    state: str
+    reason: str
+    attempt: int
+    age_ms: int | None
+
+
+class Account(msgspec.Struct, kw_only=True):
+    """The account of this life of the bus: received is the sum of the rest.
+
+    Balanced means that no more was booked than came, and that all that is
+    pending is still on the bus.
+    """
+
+    received: int
+    inserted: int
+    duplicate: int
+    rejected: int
+    pending: int
+    is_balanced: bool
+
+
+class Health(msgspec.Struct, kw_only=True):
+    """The whole: down without database or bus, degraded for each of `reasons`."""
+
+    status: Literal["ok", "degraded", "down"]
+    reasons: list[str]
+    ts: Instant
+    database: DatabaseHealth
+    bus: BusHealth
+    stream: StreamHealth
+    jobs: dict[str, JobHealth]
+    accounting: Annotated[Account | None, msgspec.Meta(description="null while a server is away")]
+
+
+async def bounded(probe: Awaitable[T], what: str) -> T:
+    """Wait for a probe; raises `Unavailable` after 1.5 s without an answer."""
+    try:
+        async with asyncio.timeout(PROBE_MAX_S):
+            return await probe
+    except TimeoutError as error:
+        raise Unavailable(f"{what}: no answer within {PROBE_MAX_S:g} s") from error
+
+
+async def health_of(wiring: Wiring) -> Health:
+    """Look at all parts at once; no probe is waited for longer than 1.5 s."""
+    ledger, bus, jobs = await asyncio.gather(_database(wiring), _bus(wiring), _jobs(wiring))
+    stream = _stream(wiring)
+    account = None
+    reasons = [f"database: {ledger.reason}"] if ledger.reason else []
+    reasons += [f"bus: {bus.reason}"] if bus.reason else []
+    is_down = bool(reasons)
+    if not is_down:
+        account, fault = await account_of(wiring)
+        reasons += [] if fault is None else [f"accounting: {fault}"]
+    if account is not None and not account.is_balanced:
+        reasons.append("accounting: not balanced")
+    reasons += [f"stream: {stream.reason}"] if stream.reason and not bus.reason else []
+    reasons += _job_faults(jobs) if not bus.reason else []
+    status: Literal["ok", "degraded", "down"] = "degraded" if reasons else "ok"
+    return Health(
+        status="down" if is_down else status,
+        reasons=reasons,
+        ts=wire.instant(clock.now()),
+        database=ledger,
+        bus=bus,
+        stream=stream,
+        jobs=jobs,
+        accounting=account,
+    )
+
+
+async def account_of(wiring: Wiring) -> tuple[Account | None, str | None]:
+    """Return the account, or why there is none."""
+    try:
+        before = await bounded(wiring.listener.state(), "Redis")
+        span = {"base": before.base, "next": before.next}
+        (row,) = await bounded(database.fetch(wiring.pool, "accounting", span), "PostgreSQL")
+        # What was booked had been received before this second look.
+        after = await bounded(wiring.listener.state(), "Redis")
+    except ThorError as error:
+        return None, observe.redacted(str(error))
+    if after.base != before.base:
+        return None, "the bus began anew just now"
+    return _balance(after, row["inserted"], row["duplicate"], row["rejected"]), None
+
+
+def _balance(bus: BusState, inserted: int, duplicate: int, rejected: int) -> Account:
+    pending = bus.received - inserted - duplicate - rejected
+    return Account(
+        received=bus.received,
+        inserted=inserted,
+        duplicate=duplicate,
+        rejected=rejected,
+        pending=pending,
+        is_balanced=0 <= pending <= bus.held,
+    )
+
+
+async def _database(wiring: Wiring) -> DatabaseHealth:
+    start_s = clock.monotonic_s()
+    try:
+        found = await bounded(database.fetch(wiring.pool, "edition"), "PostgreSQL")
+    except ThorError as error:
+        return DatabaseHealth(state="down", reason=observe.redacted(str(error)))
+    edition = found[0] if found else {}
+    return DatabaseHealth(
+        state="up",
+        reason=None if edition else "the database has no edition; run `thor db up`",
+        latency_ms=_ms_since(start_s),
+        edition=edition.get("edition"),
+        nature=edition.get("nature"),
+    )
+
+
+async def _bus(wiring: Wiring) -> BusHealth:
+    start_s = clock.monotonic_s()
+    try:
+        state = await bounded(wiring.listener.state(), "Redis")
+    except ThorError as error:
+        return BusHealth(state="down", reason=observe.redacted(str(error)))
+    return BusHealth(
+        state="up",
+        latency_ms=_ms_since(start_s),
+        held_ticks=state.held,
+        lag_entries=state.lag_entries,
+        pending_entries=state.pending_entries,
+    )
+
+
+async def _jobs(wiring: Wiring) -> dict[str, JobHealth]:
+    try:
+        reports = await bounded(wiring.listener.reports(), "Redis")
+    except ThorError:
+        return {}
+    now = clock.now()
+    return {job: _job(fields, now) for job, fields in sorted(reports.items())}
+
+
+def _job(fields: dict[str, str], now: datetime) -> JobHealth:
+    try:
+        age_ms = int((now - datetime.fromisoformat(fields["at"])).total_seconds() * 1000)
+    except (KeyError, ValueError, TypeError):
+        age_ms = None
+    attempt = fields.get("attempt", "0")
+    return JobHealth(
+        state=fields.get("state", "unknown"),
+        reason=observe.redacted(fields.get("reason", "")),
+        attempt=int(attempt) if attempt.isdigit() else 0,
+        age_ms=age_ms,
+    )
+
+
+def _job_faults(jobs: dict[str, JobHealth]) -> list[str]:
+    found = [] if jobs else ["jobs: none has reported; is an ingestor running?"]
+    for name, job in jobs.items():
+        if job.state == "waiting":
+            found.append(f"{name}: waiting, {job.reason}")
+        elif job.state == "running" and (job.age_ms is None or job.age_ms > _REPORT_OLD_MS):
+            found.append(f"{name}: has said nothing for {(job.age_ms or 0) / 1000:.0f} s")
+    return found
+
+
+def _stream(wiring: Wiring) -> StreamHealth:
+    screen = wiring.screen
+    clients = len(screen.audience)
+    if screen.is_ended:
+        return StreamHealth(state="down", reason=screen.fault or "is stopping", clients=clients)
+    if screen.fault is not None:
+        return StreamHealth(state="waiting", reason=screen.fault, clients=clients)
+    return StreamHealth(state="running" if clients else "idle", clients=clients)
+
+
+def _ms_since(start_s: float) -> float:
+    return round((clock.monotonic_s() - start_s) * 1000, 3)

@@ -1,0 +1,79 @@
+"""Refuse whoever is not on this machine, until people can log in.
+
+Door. Looks at the address to bind, and at every request's Host and Origin: a
+page of another site must not read or steer Thor through a browser that runs here.
+"""
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from api.errors import PROBLEM, encoded, problem
+from thor.config import Settings
+from thor.errors import Refused
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host's name or address is this machine's own."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def checked_host(settings: Settings) -> str:
+    """Return the address to bind; raises `Refused` where others could reach it."""
+    if not is_loopback(settings.api_host):
+        raise Refused(
+            f"THOR_API_HOST: {settings.api_host} can be reached from other machines, and there is "
+            "no login yet: use 127.0.0.1, and an SSH tunnel from elsewhere"
+        )
+    return settings.api_host
+
+
+class HostGuard:
+    """The first to see a request: lets through what comes from this machine."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Take what stands behind."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or answer it with a problem."""
+        if scope["type"] == ScopeType.HTTP:
+            found = _fault(dict(scope["headers"]))
+            if found is not None:
+                await _answer(send, scope["path"], *found)
+                return
+        await self._app(scope, receive, send)
+
+
+def _fault(headers: dict[bytes, bytes]) -> tuple[int, str, str] | None:
+    host = headers.get(b"host", b"").decode("latin-1")
+    if not _is_ours(f"//{host}"):
+        return 421, "Misdirected Request", f"Host: {host[:80]!r} is not this machine; ask localhost"
+    origin = headers.get(b"origin")
+    if origin is not None and not _is_ours(origin.decode("latin-1")):
+        shown = origin.decode("latin-1")[:80]
+        return 403, "Forbidden", f"Origin: {shown!r} is another site; only this machine's may ask"
+    return None
+
+
+def _is_ours(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        # Reading the port proves that it is one.
+        return parts.username is None and parts.port != 0 and is_loopback(parts.hostname or "")
+    except ValueError:
+        return False
+
+
+async def _answer(send: Send, path: str, status: int, title: str, detail: str) -> None:
+    body = encoded(problem(status, title, detail, path))
+    headers = [(b"content-type", PROBLEM.encode()), (b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})

@@ -1,0 +1,174 @@
+"""Measure Thor for Prometheus; a server that is away takes its figures with it, no more.
+
+Door. Reads the bus, the account and the streams; gives the text format.
+"""
+
+import asyncio
+from collections.abc import Iterator
+
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from api.health import Account, account_of, bounded
+from api.quotes import quotes_of
+from api.wiring import Wiring
+from thor import clock, database
+from thor.errors import ThorError
+from thor.flow.screen_quote import Quote
+from thor.market.reply import BusState
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+STREAM_PATH = "/api/quotes/stream"
+_METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
+_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
+_PARTS = ("database", "bus", "stream")
+
+
+class Metrics:
+    """The registry of one application, filled anew at each scrape."""
+
+    def __init__(self, wiring: Wiring) -> None:
+        """Take what is to be measured."""
+        self._wiring = wiring
+        self._scrape = asyncio.Lock()
+        self._bus: BusState | None = None
+        self._account: Account | None = None
+        self._quotes: list[Quote] = []
+        self._up: dict[str, bool] = {}
+        self.registry = CollectorRegistry()
+        self.requests = Histogram(
+            "thor_http_request_duration_seconds",
+            "Time to answer a request; streams are not in it.",
+            ("method", "route", "status"),
+            buckets=_BUCKETS_S,
+            registry=self.registry,
+        )
+        self.registry.register(self)
+
+    async def text(self) -> bytes:
+        """Return the metrics in Prometheus's text format."""
+        async with self._scrape:
+            await asyncio.gather(self._ask_bus(), self._ask_database())
+            self._account, _ = (
+                await account_of(self._wiring) if all(self._up.values()) else (None, "")
+            )
+            screen = self._wiring.screen
+            self._up["stream"] = screen.fault is None and not screen.is_ended
+            return generate_latest(self.registry)
+
+    async def _ask_bus(self) -> None:
+        self._bus, self._up["bus"] = None, False
+        try:
+            self._bus = await bounded(self._wiring.listener.state(), "Redis")
+            self._up["bus"] = True
+            # Whose ages are told depends on the listing too.
+            self._quotes = await bounded(quotes_of(self._wiring, None), "Redis")
+        except ThorError:
+            self._quotes = []
+
+    async def _ask_database(self) -> None:
+        try:
+            await bounded(database.fetch(self._wiring.pool, "edition"), "PostgreSQL")
+            self._up["database"] = True
+        except ThorError:
+            self._up["database"] = False
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield what was asked for last; called by the registry."""
+        up = GaugeMetricFamily("thor_up", "Whether a part answers.", labels=["part"])
+        for part in _PARTS:
+            up.add_metric([part], float(self._up.get(part, False)))
+        yield up
+        audience = self._wiring.screen.audience
+        clients = GaugeMetricFamily("thor_sse_clients", "Streams open now.", labels=["mode"])
+        conflated = len(audience.conflated())
+        clients.add_metric(["ticks"], len(audience) - conflated)
+        clients.add_metric(["conflated"], conflated)
+        yield clients
+        yield CounterMetricFamily(
+            "thor_sse_events_sent", "Events given to streams.", self._wiring.screen.events_sent
+        )
+        yield from self._of_bus()
+        yield from self._of_account()
+        ages = GaugeMetricFamily(
+            "thor_quote_age_seconds", "Now minus received_at.", labels=["symbol", "source"]
+        )
+        for quote in self._quotes:
+            ages.add_metric([quote.symbol, quote.source], quote.age_ms / 1000)
+        yield ages
+
+    def _of_bus(self) -> Iterator[Metric]:
+        bus = self._bus
+        if bus is None:
+            return
+        yield CounterMetricFamily(
+            "thor_bus_received",
+            "Ticks published in this life of the bus.",
+            self._account.received if self._account else bus.received,
+        )
+        yield GaugeMetricFamily("thor_bus_held_ticks", "Ticks on the stream.", bus.held)
+        yield GaugeMetricFamily(
+            "thor_bus_pending_entries", "Entries taken and not acknowledged.", bus.pending_entries
+        )
+        if bus.lag_entries is not None:
+            yield GaugeMetricFamily(
+                "thor_bus_lag_entries", "Entries nobody has taken yet.", bus.lag_entries
+            )
+        shadowed = CounterMetricFamily(
+            "thor_bus_shadowed",
+            "Ticks of a source that another is heard before.",
+            labels=["source"],
+        )
+        for source, n in bus.shadowed.items():
+            shadowed.add_metric([source], n)
+        yield shadowed
+
+    def _of_account(self) -> Iterator[Metric]:
+        account = self._account
+        if account is None:
+            return
+        for name in ("inserted", "duplicate", "rejected"):
+            yield CounterMetricFamily(
+                f"thor_ingest_{name}", f"Ticks {name}, of those received.", getattr(account, name)
+            )
+        yield GaugeMetricFamily(
+            "thor_ingest_pending", "Ticks received that no batch covers.", account.pending
+        )
+        yield GaugeMetricFamily(
+            "thor_ingest_is_balanced",
+            "Whether received = inserted + duplicate + rejected + pending.",
+            float(account.is_balanced),
+        )
+
+
+class Observed:
+    """Times every answer by its route; streams go by untouched."""
+
+    def __init__(self, app: ASGIApp, requests: Histogram) -> None:
+        """Take what stands behind, and the histogram of requests."""
+        self._app = app
+        self._requests = requests
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on and note how long the answer took."""
+        if scope["type"] != ScopeType.HTTP or scope["path"] == STREAM_PATH:
+            await self._app(scope, receive, send)
+            return
+        start_s, status = clock.monotonic_s(), 500
+
+        async def noting(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, noting)
+        finally:
+            asked = str(scope.get("method"))
+            method = asked if asked in _METHODS else "other"
+            route = scope.get("path_template") or "unmatched"
+            labels = (method, route, str(status))
+            self._requests.labels(*labels).observe(clock.monotonic_s() - start_s)

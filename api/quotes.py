@@ -1,0 +1,31 @@
+"""Answer what symbols are quoted at now, from the bus's latest hashes.
+
+Door. Reads the bus and reference data.
+"""
+
+from api.wiring import Wiring
+from thor import clock
+from thor.errors import NotFound
+from thor.flow.screen_quote import Quote, quote_of
+
+
+async def quotes_of(wiring: Wiring, names: list[str] | None) -> list[Quote]:
+    """Return the quotes of names, or of all listed symbols; who has none yet is left out."""
+    catalogue = await wiring.reference.current()
+    if names is None:
+        listing = catalogue.listing
+        symbols = list(dict.fromkeys([*listing.instruments, *sorted(listing.series)]))
+    else:
+        symbols = await wiring.reference.symbols_of(names)
+        catalogue = await wiring.reference.current()
+    found = await wiring.listener.latest(symbols)
+    now = clock.now()
+    quotes = (quote_of(symbol, fields, catalogue, now) for symbol, fields in found.items())
+    return [quote for quote in quotes if quote is not None]
+
+
+async def quote_named(wiring: Wiring, name: str) -> Quote:
+    """Return one symbol's quote; raises `NotFound` where nobody has spoken of it yet."""
+    for quote in await quotes_of(wiring, [name]):
+        return quote
+    raise NotFound(f"symbol: {name} is listed, but nobody has quoted it yet")

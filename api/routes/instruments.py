@@ -1,0 +1,21 @@
+"""What may be traded.
+
+Door. Reads reference data.
+"""
+
+from litestar import get
+from litestar.di import NamedDependency
+
+from api.errors import AWAY, ProblemOperation
+from api.forms import InstrumentRow, instrument_row
+from api.wiring import Wiring
+
+
+@get("/api/instruments", responses=AWAY, operation_class=ProblemOperation, tags=["reference"])
+async def instruments(wiring: NamedDependency[Wiring]) -> list[InstrumentRow]:
+    """List the instruments in the order of lists, each with its series."""
+    listing = (await wiring.reference.current()).listing
+    months: dict[str, tuple[str, ...]] = dict.fromkeys(listing.instruments, ())
+    for symbol, root in listing.series.items():
+        months[root] = (*months[root], symbol)
+    return [instrument_row(one, months[root]) for root, one in listing.instruments.items()]

@@ -1,0 +1,39 @@
+"""How Thor is: health for people and supervisors, metrics for Prometheus.
+
+Door. Reads every part.
+"""
+
+from litestar import MediaType, Response, get
+from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
+
+from api.errors import ProblemOperation, declared
+from api.health import Health, health_of
+from api.metrics import CONTENT_TYPE, Metrics
+from api.wiring import Wiring
+
+_DOWN = ResponseSpec(
+    data_container=Health, description="The database or the bus is away.", generate_examples=False
+)
+
+
+@get(
+    "/health", responses={**declared(), 503: _DOWN}, operation_class=ProblemOperation, tags=["ops"]
+)
+async def health(wiring: NamedDependency[Wiring]) -> Response[Health]:
+    """Tell how each part is: 200 where ok or degraded, 503 where down."""
+    found = await health_of(wiring)
+    return Response(found, status_code=503 if found.status == "down" else 200)
+
+
+@get(
+    "/metrics",
+    responses=declared(),
+    operation_class=ProblemOperation,
+    media_type=MediaType.TEXT,
+    tags=["ops"],
+)
+async def metrics(measures: NamedDependency[Metrics]) -> Response[str]:
+    """Give the metrics in Prometheus's text format; never fails for a server that is away."""
+    text = await measures.text()
+    return Response(text.decode(), headers={"content-type": CONTENT_TYPE})

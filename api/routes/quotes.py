@@ -1,0 +1,40 @@
+"""Quotes: the merged latest of each symbol, with its age and who said it.
+
+Door. Reads the bus's latest hashes.
+"""
+
+from typing import Annotated
+
+from litestar import get
+from litestar.di import NamedDependency
+from litestar.params import FromPath, QueryParameter
+
+from api import params
+from api.errors import BAD_INPUT, ProblemOperation
+from api.quotes import quote_named, quotes_of
+from api.wiring import Wiring
+from thor.flow.screen_quote import Quote
+
+Symbols = Annotated[
+    str | None,
+    QueryParameter(
+        description="Roots, month codes or aliases, in any case: `ES,NQ,$DXY`. All if left out."
+    ),
+]
+
+
+@get("/api/quotes", responses=BAD_INPUT, operation_class=ProblemOperation, tags=["quotes"])
+async def quotes(wiring: NamedDependency[Wiring], symbols: Symbols = None) -> list[Quote]:
+    """List the quotes of the symbols asked for; one that was never quoted is left out."""
+    return await quotes_of(wiring, params.names("symbols", symbols))
+
+
+@get(
+    "/api/quotes/{symbol:str}",
+    responses=BAD_INPUT,
+    operation_class=ProblemOperation,
+    tags=["quotes"],
+)
+async def quote(wiring: NamedDependency[Wiring], symbol: FromPath[str]) -> Quote:
+    """Return the quote of one symbol."""
+    return await quote_named(wiring, symbol)

@@ -1,0 +1,80 @@
+"""Run the application in this process until it is asked to stop.
+
+Door. Binds the address first, so that a taken port is an error with a name;
+ends open streams before it waits for connections.
+"""
+
+import asyncio
+import socket
+from typing import Any
+
+import uvicorn
+
+from api.app import create_app
+from api.hosts import checked_host
+from api.sink import SinkProtocol
+from thor.config import Settings
+from thor.errors import Unavailable
+
+# Streams end by themselves when asked; this is the belt.
+_GRACE_S = 1
+
+
+class Server(uvicorn.Server):
+    """A server whose streams end as soon as it is asked to stop."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the streams, cut off who does not read, then shut down."""
+        self.config.app.state.wiring.screen.end()  # type: ignore[union-attr]
+        for connection in list(self.server_state.connections):
+            flow = getattr(connection, "flow", None)
+            if flow is not None and flow.write_paused:
+                connection.transport.abort()
+        await super().shutdown(sockets)
+
+
+def bound(settings: Settings) -> socket.socket:
+    """Return a socket bound as the settings say; raises `Unavailable` where it is taken."""
+    host = checked_host(settings)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # Where the protocol is not named, asyncio leaves Nagle's algorithm on, and every
+    # other event waits 40 ms for the client's acknowledgement of the one before.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, settings.api_port))
+    except OSError as error:
+        listener.close()
+        raise Unavailable(
+            f"THOR_API_PORT: {host} port {settings.api_port} cannot be bound: {error.strerror}"
+        ) from error
+    return listener
+
+
+def server(settings: Settings, database_url: str, redis_url: str) -> Server:
+    """Return a server of the application that has not begun."""
+    app = create_app(settings, database_url, redis_url)
+    return Server(
+        uvicorn.Config(
+            app,
+            http=SinkProtocol,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            ws="none",
+            lifespan="on",
+            timeout_graceful_shutdown=_GRACE_S,
+        )
+    )
+
+
+def serve(settings: Settings, database_url: str, redis_url: str, log: Any) -> None:
+    """Serve until SIGINT or SIGTERM; open streams end within two seconds of it."""
+    with bound(settings) as listener:
+        host, port = listener.getsockname()[:2]
+        log.info("serving", url=f"http://{host}:{port}")
+        running = server(settings, database_url, redis_url)
+        factory = running.config.get_loop_factory()
+        with asyncio.Runner(loop_factory=factory) as runner:
+            runner.run(running.serve(sockets=[listener]))

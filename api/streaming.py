@@ -1,0 +1,60 @@
+"""Send a stream of server-sent events as it is framed, and notice who leaves.
+
+Door. A client that keeps up is written to by the shared reader; one that lags,
+or whose server has no sink, takes slices at its own pace.
+"""
+
+import asyncio
+import contextlib
+from typing import Any
+
+from litestar import Response
+from litestar.types import Receive, Scope, Send
+
+from api.sink import EXTENSION
+from thor.flow.bus_to_screen import Screen
+from thor.flow.screen_audience import Viewer
+from thor.flow.screen_viewer import watch
+
+EVENT_STREAM = "text/event-stream"
+_HEADERS = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    # A proxy that gathers bytes would hold quotes back.
+    (b"x-accel-buffering", b"no"),
+]
+
+
+class EventStream(Response[bytes]):
+    """A response that lasts as long as its client and the screen."""
+
+    def __init__(self, screen: Screen, viewer: Viewer) -> None:
+        """Take the screen and who is to watch it."""
+        super().__init__(b"", media_type=EVENT_STREAM)
+        self._screen = screen
+        self._viewer = viewer
+
+    def to_asgi_response(self, *_: Any, **__: Any) -> Any:
+        """Return what sends the stream."""
+        return self._send
+
+    async def _send(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [*_HEADERS, *((k.encode(), v.encode()) for k, v in self.headers.items())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        extensions: Any = scope.get("extensions") or {}
+        self._viewer.sink = extensions.get(EXTENSION)
+        ear = asyncio.create_task(_listen(receive, self._viewer))
+        try:
+            async with contextlib.aclosing(watch(self._screen, self._viewer)) as chunks:
+                async for chunk in chunks:
+                    await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        finally:
+            self._viewer.sink = None
+            ear.cancel()
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _listen(receive: Receive, viewer: Viewer) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    viewer.leave()

@@ -1,0 +1,25 @@
+"""Answer which ticks the ledger holds of a symbol.
+
+Door. Reads market.ticks; the database makes the JSON.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from api.wiring import Wiring
+from thor import database
+from thor.errors import NotFound
+
+
+async def ticks_page(
+    wiring: Wiring, name: str, span: Mapping[str, datetime | None], limit: int
+) -> bytes:
+    """Return the newest ticks of a span as a JSON array, oldest first."""
+    (symbol,) = await wiring.reference.symbols_of([name])
+    instrument = (await wiring.reference.current()).listing.instrument(symbol)
+    if instrument is None:
+        raise NotFound(f"symbol: {symbol} is no longer listed")
+    asked = {"symbol": symbol, "limit": limit, "decimals": instrument.display_precision, **span}
+    (row,) = await database.fetch(wiring.pool, "ticks_page", asked)
+    page: str = row["page"]
+    return page.encode()

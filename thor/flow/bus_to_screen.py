@@ -1,0 +1,250 @@
+"""Walk ticks from the bus to whoever watches: one reader, every event framed once.
+
+Hallway: 25 bus → API. Reads the unified stream while anybody watches; gives a
+ring of framed events and the merged latest of every symbol.
+"""
+
+import asyncio
+from datetime import datetime, timedelta
+
+from thor import clock
+from thor.errors import ThorError
+from thor.flow.backoff import FIRST_S, LONGEST_S
+from thor.flow.screen_audience import Audience, Viewer
+from thor.flow.screen_board import Board
+from thor.flow.screen_entry import Entries
+from thor.flow.screen_frames import (
+    WHOLE,
+    EntryKey,
+    Placed,
+    TickKey,
+    before,
+    entry_key,
+    entry_text,
+    fault,
+    gap,
+    ping,
+    quote_frame,
+    tick_frames,
+)
+from thor.flow.screen_reference import Reference
+from thor.flow.screen_ring import Batch, Ring
+from thor.market.bus import Listener
+from thor.market.reply import Entry
+from thor.observe import redacted
+
+_RING_BYTES_MAX = 32_000_000
+_ENTRIES_MAX = 100
+_BATCH_TICKS = 500
+_BLOCK_MS = 1_000
+_PACE_S = 0.003
+
+
+class Screen:
+    """The shared reader of one process, and what it holds for those who watch."""
+
+    def __init__(
+        self,
+        listener: Listener,
+        reference: Reference,
+        *,
+        skew_max: timedelta,
+        conflate_ms: int,
+        ping_s: float,
+    ) -> None:
+        """Take the bus, the reference data, and the beats of the stream."""
+        self.listener, self.reference = listener, reference
+        self.conflate_ms, self.ping_s = conflate_ms, ping_s
+        self.entries = Entries(reference, skew_max)
+        self.ring, self.board = Ring(_RING_BYTES_MAX), Board()
+        self.audience = Audience()
+        self.fault: str | None = None
+        self.is_seeded = self.is_ended = False
+        self.events_sent = 0
+        # The newest entry whose events are all in the ring.
+        self.position: EntryKey = (0, 0)
+        self._next_ordinal: int | None = None
+        self._watched = asyncio.Event()
+
+    def join(self, viewer: Viewer) -> None:
+        """Let somebody watch; the reader begins where nobody did."""
+        if not viewer.is_conflated and not self.audience.followers:
+            # Nothing was framed while nobody wanted every event.
+            self.ring.restart(self.position)
+        self.audience.join(viewer)
+        if self.fault is not None:
+            viewer.news["error"] = fault(self.fault, clock.now())
+        self._watched.set()
+
+    def end(self) -> None:
+        """End every stream, now and from now on."""
+        self.is_ended = True
+        self.audience.wake()
+
+    async def run(self) -> None:
+        """Read while anybody watches, until cancelled; waits for a bus that is away."""
+        delay_s = FIRST_S
+        while True:
+            await self._watched.wait()
+            try:
+                await self._begin()
+                delay_s = FIRST_S
+                while self.audience:
+                    await self._read()
+            except ThorError as error:
+                self._say_fault(str(error))
+                await asyncio.sleep(delay_s)
+                delay_s = min(delay_s * 2, LONGEST_S)
+            if not self.audience:
+                self._watched.clear()
+                self.is_seeded, self.fault = False, None
+
+    async def beat(self) -> None:
+        """Give every stream its heartbeat, until cancelled."""
+        while True:
+            await asyncio.sleep(self.ping_s)
+            self._ping()
+
+    async def conflate(self) -> None:
+        """Give changed quotes once a window to those who want no more, until cancelled.
+
+        Where only they watch, the reader does it, right after it has read.
+        """
+        while True:
+            await asyncio.sleep(self.conflate_ms / 1000)
+            if self.is_seeded and self.audience.followers and self.audience.conflated():
+                self._flush()
+
+    async def _begin(self) -> None:
+        await self.reference.current()
+        if self.is_seeded:
+            await self._look_back()
+        else:
+            await self._seed()
+        if self.fault is not None:
+            self.fault = None
+            self._ping()
+        self.audience.wake()
+
+    async def _seed(self) -> None:
+        # The hashes are at some entry between the two ids: reading on from the
+        # first leaves them exactly at the second.
+        first = await self.listener.last_id()
+        await self._seed_board()
+        last = entry_key(await self.listener.last_id())
+        position, ordinal = entry_key(first), None
+        while position < last:
+            entries = await self.listener.between(
+                entry_text(position), entry_text(last), _ENTRIES_MAX
+            )
+            for entry in entries:
+                for _, tick in await self.entries.good(entry):
+                    self.board.apply(tick, self.reference.catalogue)
+                if entry.first is not None:
+                    ordinal = entry.first + entry.n
+            position = entry_key(entries[-1].entry_id) if entries else last
+        self.position, self._next_ordinal = last, ordinal
+        self.ring.restart(last)
+        self.is_seeded = True
+
+    async def _seed_board(self) -> None:
+        symbols = [
+            *self.reference.catalogue.listing.instruments,
+            *self.reference.catalogue.listing.series,
+        ]
+        hashes = await self.listener.latest(list(dict.fromkeys(symbols)))
+        self.board.seed(hashes, self.reference.catalogue)
+
+    async def _read(self) -> None:
+        entries = await self.listener.after(entry_text(self.position), _ENTRIES_MAX, _BLOCK_MS)
+        if not entries:
+            await self._look_back()
+            return
+        now, begun_s = clock.now(), clock.monotonic_s()
+        batch, ordinal = self._batch(), self._next_ordinal
+        for entry in entries:
+            if entry.first is not None and ordinal not in (None, entry.first):
+                self._publish(batch, ordinal)
+                await self._seed_board()
+                self._tell_gap((*self.position, WHOLE), before(entry_key(entry.entry_id)))
+                batch = self._batch()
+            if entry.first is not None:
+                ordinal = entry.first + entry.n
+            self._frame(entry, await self.entries.good(entry), batch, now)
+            if len(batch.keys) >= _BATCH_TICKS:
+                self._publish(batch, ordinal)
+                await asyncio.sleep(0)
+                batch = self._batch()
+        self._publish(batch, ordinal)
+        await self._rest(begun_s, len(entries))
+
+    async def _rest(self, begun_s: float, entries: int) -> None:
+        # What comes meanwhile is read in one go: a read costs more than a tick.
+        pace_s = _PACE_S
+        if not self.audience.followers:
+            if entries == _ENTRIES_MAX:
+                return
+            self._flush()
+            pace_s = self.conflate_ms / 1000
+        await asyncio.sleep(max(begun_s + pace_s - clock.monotonic_s(), 0))
+
+    def _flush(self) -> None:
+        if self.board.flush(self.reference.catalogue, self.position, clock.now()):
+            self.events_sent += self.board.deliver(self.audience.conflated())
+
+    def _batch(self) -> Batch:
+        # Whoever comes while an unframed batch is being made reads it from the bus.
+        return Batch(self.position, is_framed=bool(self.audience.followers))
+
+    def _frame(self, entry: Entry, good: Placed, batch: Batch, now: datetime) -> None:
+        batch.last = key = entry_key(entry.entry_id)
+        catalogue = self.reference.catalogue
+        if not batch.is_framed:
+            for _, tick in good:
+                self.board.apply(tick, catalogue)
+            return
+        for (at, tick), frame in zip(good, tick_frames(entry.entry_id, good), strict=True):
+            quote = b""
+            if (latest := self.board.apply(tick, catalogue)) is not None:
+                quote = quote_frame(entry.entry_id, at, latest.shown(catalogue, now))
+            batch.add((*key, at), tick.symbol, frame, quote)
+
+    def _publish(self, batch: Batch, ordinal: int | None) -> None:
+        self.position, self._next_ordinal = batch.last, ordinal
+        if not batch.is_framed:
+            self.ring.restart(batch.last)
+            self.audience.wake_followers()
+        elif batch.keys:
+            self.ring.append(batch)
+            self.events_sent += self.audience.deliver(self.ring, (*batch.last, WHOLE))
+        else:
+            self.ring.pass_by(batch.last)
+
+    async def _look_back(self) -> None:
+        # A bus that was wiped or set back has only ids before ours, and would
+        # never answer what comes after ours.
+        newest = entry_key(await self.listener.last_id())
+        if newest < self.position:
+            await self._seed_board()
+            self._tell_gap((*self.position, WHOLE), newest)
+            # Followers are behind now, and find out by their own ids.
+            self.ring.restart(newest)
+
+    def _tell_gap(self, after: TickKey, until: EntryKey) -> None:
+        self.position, self._next_ordinal = until, None
+        frame = gap(after, until)
+        self.ring.append(Batch(until, frame))
+        for viewer in self.audience.viewers:
+            viewer.is_shown = False
+            if viewer.is_conflated:
+                viewer.news["gap"] = frame
+            viewer.wake()
+
+    def _say_fault(self, reason: str) -> None:
+        if self.fault is None:
+            self.fault = redacted(reason)
+            self.audience.tell("error", fault(self.fault, clock.now()))
+
+    def _ping(self) -> None:
+        position = self.position if self.is_seeded else None
+        self.audience.tell("ping", ping(clock.now(), position))
