@@ -1,0 +1,208 @@
+"""Health names what is wrong, whatever is away; metrics never fail."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+import pytest
+import redis
+from served import NO_BUS, NOBODY, Api, publish, serving, streaming
+from ticks_made import TS, inject, many, take_in, tick, wait_for
+
+from thor import clock
+from thor.market.bus import Bus
+from thor.market.reply import COUNTER
+
+LINE = re.compile(r"^(?P<name>\w+)(?:\{(?P<labels>.*)\})? (?P<value>\S+)$", re.MULTILINE)
+
+
+def report(redis_url: str, job: str, **fields: Any) -> None:
+    bus = Bus(redis_url)
+    bus.report(job, {"state": "running", "reason": "", "attempt": 0, "at": clock.now(), **fields})
+    bus.close()
+
+
+def samples(api: Api) -> dict[str, float]:
+    """Return the samples of a scrape, by name and labels as they are written."""
+    answer = api.http.get("/metrics")
+    assert answer.status_code == 200
+    assert answer.headers["content-type"].startswith("text/plain; version=")
+    return {
+        f"{found['name']}{{{found['labels']}}}" if found["labels"] else found["name"]: float(
+            found["value"]
+        )
+        for found in LINE.finditer(answer.text)
+    }
+
+
+def test_all_is_well_where_all_parts_answer_and_an_ingestor_reports(
+    api: Api, redis_url: str, database_url: str
+) -> None:
+    publish(redis_url, many(3), [tick(seq=9, last=None, bid=None, is_trade=False)])
+    take_in(redis_url, database_url)
+    health = api.get("/health")
+    assert health["status"] == "ok"
+    assert health["reasons"] == []
+    assert (health["database"]["edition"], health["database"]["nature"]) == ("plain", "simulated")
+    assert health["bus"]["held_ticks"] == 4
+    assert (health["bus"]["lag_entries"], health["bus"]["pending_entries"]) == (0, 0)
+    assert health["stream"] == {"state": "idle", "reason": None, "clients": 0}
+    assert health["jobs"]["ingest-1"]["state"] == "running"
+    assert health["accounting"] == {
+        "received": 4,
+        "inserted": 3,
+        "duplicate": 0,
+        "rejected": 1,
+        "pending": 0,
+        "is_balanced": True,
+    }
+
+
+def test_ticks_that_nobody_took_are_pending(api: Api, redis_url: str) -> None:
+    publish(redis_url, many(3), many(2, 3))
+    report(redis_url, "ingest-1")
+    health = api.get("/health")
+    assert health["accounting"]["pending"] == 5
+    assert health["accounting"]["is_balanced"] is True
+    assert health["status"] == "ok"
+
+
+def test_ticks_that_are_neither_booked_nor_on_the_bus_are_out_of_balance(
+    api: Api, redis_url: str
+) -> None:
+    publish(redis_url, many(3))
+    report(redis_url, "ingest-1")
+    with redis.Redis.from_url(redis_url) as client:
+        # As if the stream had been trimmed of what nobody took.
+        client.hset(COUNTER, "oldest", int(client.hget(COUNTER, "next") or 0))
+    health = api.get("/health")
+    assert (health["status"], health["accounting"]["is_balanced"]) == ("degraded", False)
+    assert health["reasons"] == ["accounting: not balanced"]
+
+
+def test_without_an_ingestor_it_is_degraded_and_says_so(api: Api) -> None:
+    answer = api.http.get("/health")
+    assert answer.status_code == 200
+    assert answer.json()["status"] == "degraded"
+    assert answer.json()["reasons"] == ["jobs: none has reported; is an ingestor running?"]
+
+
+def test_a_job_that_waits_is_named_with_its_reason(api: Api, redis_url: str) -> None:
+    reason = "PostgreSQL: postgresql://thor:hidden@db/thor refused"
+    report(redis_url, "ingest-1", state="waiting", reason=reason, attempt=7)
+    health = api.get("/health")
+    assert health["status"] == "degraded"
+    assert health["reasons"] == [
+        "ingest-1: waiting, PostgreSQL: postgresql://thor:***@db/thor refused"
+    ]
+    assert health["jobs"]["ingest-1"]["attempt"] == 7
+
+
+def test_a_job_that_fell_silent_is_named(
+    api: Api, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clock, "now", lambda: TS)
+    report(redis_url, "ingest-1", at=TS - timedelta(seconds=11))
+    report(redis_url, "ingest-2", at=TS - timedelta(seconds=10))
+    health = api.get("/health")
+    assert health["reasons"] == ["ingest-1: has said nothing for 11 s"]
+    assert [job["age_ms"] for job in health["jobs"].values()] == [11_000, 10_000]
+
+
+def test_a_database_that_is_away_is_named_and_the_bus_still_reported(redis_url: str) -> None:
+    publish(redis_url, many(2))
+    with serving(NOBODY, redis_url) as api:
+        answer = api.http.get("/health")
+    health = answer.json()
+    assert (answer.status_code, health["status"]) == (503, "down")
+    assert health["database"]["state"] == "down"
+    assert health["database"]["reason"].startswith("PostgreSQL: ")
+    assert health["bus"]["held_ticks"] == 2
+    assert health["accounting"] is None
+    assert "hidden" not in answer.text
+
+
+def test_a_bus_that_is_away_is_named_and_the_database_still_reported(database_url: str) -> None:
+    with serving(database_url, NO_BUS) as api:
+        answer = api.http.get("/health")
+    health = answer.json()
+    assert (answer.status_code, health["status"]) == (503, "down")
+    assert health["bus"]["state"] == "down"
+    assert health["bus"]["reason"].startswith("Redis: ")
+    assert health["database"]["state"] == "up"
+    assert len(health["reasons"]) == 1
+    assert "hidden" not in answer.text
+
+
+def test_metrics_hold_the_account_of_one_moment(
+    api: Api, redis_url: str, database_url: str, connection: "psycopg.Connection[Any]"
+) -> None:
+    publish(redis_url, many(3), many(2), [tick(seq=7, symbol="ZZ")])
+    take_in(redis_url, database_url)
+    with redis.Redis.from_url(redis_url) as client:
+        inject(client, b"not json", 4)
+        client.hset("quotes:shadowed", "EXCEL", 5)
+    found = samples(api)
+    assert found["thor_bus_received_total"] == 10
+    assert found["thor_ingest_inserted_total"] == 3
+    assert found["thor_ingest_duplicate_total"] == 2
+    assert found["thor_ingest_rejected_total"] == 1
+    assert found["thor_ingest_pending"] == 4
+    assert found["thor_ingest_is_balanced"] == 1
+    assert found["thor_bus_held_ticks"] == 10
+    assert found["thor_bus_pending_entries"] == 0
+    assert found["thor_bus_lag_entries"] == 1
+    assert found['thor_bus_shadowed_total{source="EXCEL"}'] == 5
+    assert [found[f'thor_up{{part="{part}"}}'] for part in ("database", "bus", "stream")] == [1] * 3
+
+
+def test_metrics_age_each_quote_by_symbol_and_source(
+    api: Api, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(redis_url, [tick(seq=1), tick(seq=2, symbol="ZZ")])
+    monkeypatch.setattr(clock, "now", lambda: TS + timedelta(milliseconds=2500))
+    found = samples(api)
+    ages = {name: value for name, value in found.items() if name.startswith("thor_quote_age")}
+    assert ages == {'thor_quote_age_seconds{source="SIM",symbol="ES"}': 2.5}
+
+
+def test_metrics_count_requests_by_route_and_not_by_path(api: Api) -> None:
+    for path in ("/api/quotes/ES", "/api/quotes/NQ", "/api/bogus", "/api/instruments"):
+        api.http.get(path)
+    api.http.request("BREW", "/api/instruments")
+    counts = {
+        name: value for name, value in samples(api).items() if name.startswith("thor_http_request")
+    }
+    head = "thor_http_request_duration_seconds_count"
+    assert counts[f'{head}{{method="GET",route="/api/quotes/{{symbol}}",status="404"}}'] == 2
+    assert counts[f'{head}{{method="GET",route="/api/instruments",status="200"}}'] == 1
+    assert counts[f'{head}{{method="GET",route="unmatched",status="404"}}'] == 1
+    assert counts[f'{head}{{method="other",route="unmatched",status="405"}}'] == 1
+
+
+def test_metrics_count_the_streams_and_what_they_were_sent(api: Api, redis_url: str) -> None:
+    with streaming(api, events="tick") as one, streaming(api, mode="conflated") as other:
+        one.next("hello")
+        other.next("hello")
+        publish(redis_url, many(3))
+        one.take(3, "tick")
+        found = samples(api)
+        assert found['thor_sse_clients{mode="ticks"}'] == 1
+        assert found['thor_sse_clients{mode="conflated"}'] == 1
+        # Two hellos, three ticks and at least nothing else that is not a quote.
+        assert found["thor_sse_events_sent_total"] >= 5
+    wait_for(lambda: samples(api)['thor_sse_clients{mode="ticks"}'] == 0, "the client's leaving")
+
+
+def test_a_scrape_goes_on_while_a_server_is_away(redis_url: str, database_url: str) -> None:
+    publish(redis_url, many(2))
+    with serving(NOBODY, redis_url) as api:
+        found = samples(api)
+        assert (found['thor_up{part="database"}'], found['thor_up{part="bus"}']) == (0, 1)
+        assert found["thor_bus_received_total"] == 2
+        assert "thor_ingest_pending" not in found
+    with serving(database_url, NO_BUS) as api:
+        found = samples(api)
+        assert (found['thor_up{part="database"}'], found['thor_up{part="bus"}']) == (1, 0)
+        assert "thor_bus_received_total" not in found

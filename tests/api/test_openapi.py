@@ -1,0 +1,74 @@
+"""The OpenAPI document says what the routes do, and its page needs no other site."""
+
+import re
+from typing import Any
+
+import pytest
+from served import Api
+
+ROUTES = {
+    "/api/instruments": {"200", "500", "503"},
+    "/api/quotes": {"200", "404", "422", "500", "503"},
+    "/api/quotes/stream": {"200", "404", "422", "500", "503"},
+    "/api/quotes/{symbol}": {"200", "404", "422", "500", "503"},
+    "/api/ticks/{symbol}": {"200", "404", "422", "500", "503"},
+    "/health": {"200", "500", "503"},
+    "/metrics": {"200", "500"},
+}
+
+
+@pytest.fixture
+def document(asked_api: Api) -> dict[str, Any]:
+    """The OpenAPI document."""
+    found: dict[str, Any] = asked_api.get("/docs/openapi.json")
+    return found
+
+
+def test_every_route_is_in_the_document(document: dict[str, Any], asked_api: Api) -> None:
+    app = asked_api.server.config.app
+    served = {
+        re.sub(r":\w+}", "}", route.path)
+        for route in app.routes  # type: ignore[union-attr]
+        if not route.path.startswith("/docs")
+    }
+    assert set(document["paths"]) == served == set(ROUTES)
+
+
+@pytest.mark.parametrize("path", ROUTES)
+def test_a_route_declares_its_answers_and_problems(document: dict[str, Any], path: str) -> None:
+    answers = document["paths"][path]["get"]["responses"]
+    assert set(answers) == ROUTES[path]
+    for status, answer in answers.items():
+        if int(status) >= 400 and (path, status) != ("/health", "503"):
+            form = answer["content"]["application/problem+json"]["schema"]
+            assert form == {"$ref": "#/components/schemas/Problem"}
+
+
+def test_the_forms_are_those_that_are_answered(document: dict[str, Any]) -> None:
+    def form(path: str) -> Any:
+        return document["paths"][path]["get"]["responses"]["200"]["content"]
+
+    assert list(form("/api/quotes/stream")) == ["text/event-stream"]
+    items = form("/api/ticks/{symbol}")["application/json"]["schema"]["items"]
+    assert items == {"$ref": "#/components/schemas/TickRow"}
+    tick_row = document["components"]["schemas"]["TickRow"]
+    assert {"type": "string"}.items() <= tick_row["properties"]["ts"].items()
+    price = tick_row["properties"]["last"]["oneOf"]
+    assert [one["type"] for one in price] == ["string", "null"]
+
+
+def test_the_parameters_have_the_names_that_are_taken(document: dict[str, Any]) -> None:
+    def names(path: str) -> set[str]:
+        return {one["name"] for one in document["paths"][path]["get"]["parameters"]}
+
+    assert names("/api/ticks/{symbol}") == {"symbol", "from", "to", "limit"}
+    assert names("/api/quotes/stream") == {"symbols", "from", "Last-Event-ID", "mode", "events"}
+
+
+def test_the_page_shows_every_route_and_asks_no_other_site(asked_api: Api) -> None:
+    page = asked_api.http.get("/docs", follow_redirects=True)
+    assert page.headers["content-type"].startswith("text/html")
+    for path in ROUTES:
+        assert f"GET {path}</h2>" in page.text
+    assert "<script" not in page.text
+    assert not re.search(r"""(src|href)=["']?(https?:)?//""", page.text)

@@ -1,0 +1,736 @@
+"""The bus on a real server: atomic, arbitrated, capped; what nobody acknowledged stays."""
+
+import random
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+import redis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from ticks_made import LISTING, TS, entries, inject, many, tick, unacknowledged, wait_for
+
+from thor.domain.tick import Tick
+from thor.errors import Broken, Unavailable
+from thor.flow.backoff import Stop
+from thor.flow.feed_to_bus import Edge
+from thor.market import wire
+from thor.market.bus import Bus, BusFull
+from thor.market.reply import COUNTER, GROUP, LATEST, SEAT, STREAM, Published, Seat
+
+on_the_server = settings(
+    deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+ALWAYS = 3_600_000
+
+
+@contextmanager
+def opened(url: str, **given: Any) -> Iterator[Bus]:
+    """A bus that is closed at the end."""
+    bus = Bus(url, **given)
+    try:
+        yield bus
+    finally:
+        bus.close()
+
+
+@pytest.fixture
+def client(redis_url: str) -> Iterator["redis.Redis"]:
+    """The server behind the bus, asked directly."""
+    with redis.Redis.from_url(redis_url) as client:
+        yield client
+
+
+@pytest.fixture
+def bus(redis_url: str) -> Iterator[Bus]:
+    """A bus that keeps nothing once it is acknowledged."""
+    with opened(redis_url, keep_s=0) as bus:
+        yield bus
+
+
+def counter(client: "redis.Redis") -> dict[str, int]:
+    found: Any = client.hgetall(COUNTER)
+    return {name.decode(): int(value) for name, value in found.items()}
+
+
+def latest(bus: Bus, symbol: str = "ES") -> dict[str, str]:
+    return bus.latest([symbol]).get(symbol, {})
+
+
+def on_stream(client: "redis.Redis") -> list[Tick]:
+    found = []
+    for entry in entries(client):
+        good, refused = wire.decode(entry.payload, entry.n, entry.entry_id)
+        assert refused == []
+        found += good
+    return found
+
+
+# Publishing
+
+
+def test_a_publish_is_one_entry_a_count_and_the_latest_hash(
+    bus: Bus, client: "redis.Redis"
+) -> None:
+    sent = [
+        tick(seq=1, bid=Decimal("5000.00"), ask=Decimal("5000.25"), contract="ESU4"),
+        tick(seq=2, ts=TS + timedelta(seconds=1), last=Decimal("5000.50"), last_size=7),
+    ]
+    done = bus.publish(sent)
+    (entry,) = entries(client)
+    count = counter(client)
+    assert done == Published(2, 0, entry.entry_id)
+    assert (entry.first, entry.n) == (count["base"], 2)
+    assert count["next"] - count["base"] == 2
+    assert on_stream(client) == sent
+    assert latest(bus) == {
+        "last": "5000.50", "bid": "5000.00", "ask": "5000.25", "last_size": "7",
+        "contract": "ESU4", "ts": "2024-07-01T14:30:01.123456Z",
+        "received_at": "2024-07-01T14:30:01.123456Z", "source": "SIM", "seq": "2",
+    }  # fmt: skip
+    state = bus.state()
+    assert (state.received, state.held, state.entries) == (2, 2, 1)
+
+
+def test_publishing_nothing_does_nothing(bus: Bus, client: "redis.Redis") -> None:
+    assert bus.publish([]) == Published(0, 0)
+    assert client.keys() == []
+
+
+def test_ordinals_count_on_without_a_hole_whoever_publishes(
+    redis_url: str, client: "redis.Redis"
+) -> None:
+    seeds, publishes = range(4), 40
+    begin = threading.Barrier(len(seeds) + 1)
+    over = threading.Event()
+    torn: list[str] = []
+
+    def publish(seed: int) -> None:
+        dice, seq = random.Random(seed), 0
+        with opened(redis_url) as bus:
+            begin.wait()
+            for _ in range(publishes):
+                count = dice.randint(1, 30)
+                own = many(count, seq, source=f"S{seed}", symbol=f"OWN{seed}")
+                bus.publish([*own, *many(count, seq, source=f"S{seed}")])
+                seq += count
+
+    def look() -> None:
+        # Counter, stream and latest are of one moment, whenever they are looked at together.
+        with redis.Redis.from_url(redis_url) as link:
+            begin.wait()
+            while not over.wait(0.001):
+                pipe = link.pipeline(transaction=True)
+                pipe.hgetall(COUNTER).xrevrange(STREAM, count=1).hgetall(LATEST + "ES")
+                count, newest, shown = pipe.execute()
+                if not newest:
+                    continue
+                fields = newest[0][1]
+                if int(fields[b"first"]) + int(fields[b"n"]) != int(count[b"next"]):
+                    torn.append(f"{fields[b'first']} + {fields[b'n']} is not {count[b'next']}")
+                told, _ = wire.decode(fields[b"ticks"], int(fields[b"n"]), "")
+                newest_ts = wire.instant(max(one.ts for one in told if one.symbol == "ES"))
+                if newest_ts > shown[b"ts"].decode():
+                    torn.append(f"the latest hash is behind {newest_ts}: {shown}")
+
+    threads = [threading.Thread(target=publish, args=(seed,)) for seed in seeds]
+    looker = threading.Thread(target=look)
+    for thread in (*threads, looker):
+        thread.start()
+    for thread in threads:
+        thread.join()
+    over.set()
+    looker.join()
+
+    assert torn == []
+    found, count = entries(client), counter(client)
+    expected = count["base"]
+    for entry in found:
+        assert entry.first == expected
+        expected += entry.n
+    assert expected == count["next"]
+    told = on_stream(client)
+    assert len(told) == count["next"] - count["base"]
+    for seed in seeds:
+        mine = [one.seq for one in told if one.symbol == f"OWN{seed}"]
+        assert mine == sorted(mine)
+    newest = max(one.ts for one in told if one.symbol == "ES")
+    with opened(redis_url) as bus:
+        assert latest(bus)["ts"] == wire.instant(newest)
+
+
+def test_an_entry_holds_at_most_1000_ticks_and_256_kb(bus: Bus, client: "redis.Redis") -> None:
+    sent = many(2500) + many(1000, 2500, refused="seq: " + "x" * 400)
+    assert bus.publish(sent).ticks == 3500
+    found = entries(client)
+    assert max(entry.n for entry in found) <= 1000
+    assert max(len(entry.payload) for entry in found) <= 256_000
+    assert on_stream(client) == sent
+
+
+def test_one_tick_that_no_entry_can_hold_travels_alone(bus: Bus, client: "redis.Redis") -> None:
+    giant = tick(seq=2, refused="seq: " + "x" * 300_000)
+    bus.publish([tick(seq=1), giant, tick(seq=3)])
+    sizes = [(entry.n, len(entry.payload) > 256_000) for entry in entries(client)]
+    assert sizes == [(1, False), (1, True), (1, False)]
+
+
+def test_texts_that_are_no_text_are_published_escaped(bus: Bus, client: "redis.Redis") -> None:
+    sent = [tick(seq=1), tick(seq=2, symbol="E\ud800S"), tick(seq=3, contract="\udfff")]
+    assert bus.publish(sent).ticks == 3
+    told = on_stream(client)
+    assert [one.seq for one in told] == [1, 2, 3]
+    assert told[0] == sent[0]
+    assert [(one.symbol, one.contract) for one in told[1:]] == [
+        (r"E\ud800S", None),
+        ("ES", r"\udfff"),
+    ]
+
+
+def test_a_publish_of_a_thousand_symbols_is_one_step(bus: Bus, client: "redis.Redis") -> None:
+    sent = [tick(symbol=f"S{n}", seq=n) for n in range(1000)]
+    seats = {one.symbol: Seat(10, ALWAYS) for one in sent}
+    assert bus.publish(sent, seats).ticks == 1000
+    assert len(bus.latest([one.symbol for one in sent])) == 1000
+
+
+# The latest hash
+
+
+def merged(told: list[Tick]) -> dict[str, str]:
+    """Return what the latest hash has to be: each tick laid over those before, oldest out."""
+    shown: dict[str, str] = {}
+    names = ("last", "bid", "ask", "last_size", "bid_size", "ask_size", "volume", "contract")
+    for one in told:
+        ts = wire.instant(one.ts)
+        if one.refused is not None or ts < shown.get("ts", ""):
+            continue
+        for name in names:
+            if getattr(one, name) is not None:
+                shown[name] = str(getattr(one, name))
+        shown |= {"ts": ts, "received_at": wire.instant(one.received_at)}
+        shown |= {"source": one.source, "seq": str(one.seq)}
+    return shown
+
+
+prices = st.none() | st.integers(0, 9).map(Decimal)
+told = st.builds(
+    lambda ms, refused, **given: tick(
+        ts=TS + timedelta(milliseconds=ms), refused="seq: no" if refused else None, **given
+    ),
+    st.integers(0, 20), st.sampled_from([False, False, False, True]),
+    seq=st.integers(0, 99), last=prices, bid=prices, ask=prices, last_size=st.none() | st.just(0),
+    volume=st.none() | st.integers(0, 9), contract=st.sampled_from([None, "ESU4", "ESZ4"]),
+    source=st.sampled_from(["SIM", "EXCEL"]),
+)  # fmt: skip
+
+
+@on_the_server
+@given(publishes=st.lists(st.lists(told, min_size=1, max_size=4), min_size=1, max_size=5))
+def test_the_latest_hash_merges_what_is_told_and_never_goes_back_in_ts(
+    bus: Bus, client: "redis.Redis", publishes: list[list[Tick]]
+) -> None:
+    client.flushdb()
+    for ticks in publishes:
+        bus.publish(ticks)
+    assert latest(bus) == merged([one for ticks in publishes for one in ticks])
+
+
+def test_an_old_tick_within_a_newer_entry_does_not_take_the_quote_back(
+    bus: Bus, client: "redis.Redis"
+) -> None:
+    bus.publish([tick(ts=TS + timedelta(seconds=10), bid=Decimal(5009))])
+    late = tick(ts=TS + timedelta(seconds=5), bid=Decimal(5001))
+    newer = tick(ts=TS + timedelta(seconds=11), ask=Decimal(5010))
+    bus.publish([late, newer])
+    shown = latest(bus)
+    assert (shown["bid"], shown["ask"]) == ("5009", "5010")
+
+
+def test_a_refused_tick_is_published_and_never_shown(bus: Bus, client: "redis.Redis") -> None:
+    bus.publish([tick(seq=1, refused="last: is not on ES's grid")])
+    assert latest(bus) == {}
+    assert bus.state().received == 1
+    bus.publish([tick(seq=2, last=Decimal(5000))])
+    bus.publish([tick(seq=3, last=Decimal(6000), refused="seq: no", ts=TS + timedelta(hours=1))])
+    assert (latest(bus)["seq"], latest(bus)["last"]) == ("2", "5000")
+
+
+# Arbitration
+
+
+def seats(priority: int, stale_ms: int = ALWAYS) -> dict[str, Seat]:
+    return {"ES": Seat(priority, stale_ms), "CL": Seat(priority, stale_ms)}
+
+
+def seat(client: "redis.Redis", symbol: str = "ES") -> str | None:
+    found: Any = client.hget(SEAT + symbol, "source")
+    return found.decode() if found else None
+
+
+def test_the_preferred_source_is_heard_and_the_other_is_counted(
+    bus: Bus, client: "redis.Redis"
+) -> None:
+    assert bus.publish(many(1, source="EXCEL"), seats(20)).ticks == 1
+    assert seat(client) == "EXCEL"
+    # The preferred one does not wait until the other is stale.
+    assert bus.publish(many(1, source="SCHWAB"), seats(10)).ticks == 1
+    assert seat(client) == "SCHWAB"
+    for shadowed in (1, 2):
+        done = bus.publish(many(3, 5, source="EXCEL"), seats(20))
+        assert done == Published(0, 3)
+        assert bus.state().shadowed == {"EXCEL": 3 * shadowed}
+    assert [one.source for one in on_stream(client)] == ["EXCEL", "SCHWAB"]
+    assert bus.state().received == 2
+    assert (latest(bus)["source"], seat(client)) == ("SCHWAB", "SCHWAB")
+
+
+def test_a_stale_source_gives_its_seat_to_the_next_and_takes_it_back(
+    bus: Bus, client: "redis.Redis"
+) -> None:
+    bus.publish(many(1, source="SCHWAB"), seats(10, stale_ms=1))
+    time.sleep(0.01)
+    assert bus.publish(many(1, 1, source="EXCEL"), seats(20)).ticks == 1
+    assert seat(client) == "EXCEL"
+    assert bus.publish(many(1, 2, source="SCHWAB"), seats(10)).ticks == 1
+    assert seat(client) == "SCHWAB"
+    assert bus.publish(many(1, 3, source="EXCEL"), seats(20)) == Published(0, 1)
+
+
+def test_of_two_sources_of_one_priority_the_first_is_heard_until_it_is_stale(
+    bus: Bus, client: "redis.Redis"
+) -> None:
+    bus.publish(many(1, source="EXCEL"), seats(20))
+    assert bus.publish(many(1, source="SIM"), seats(20)) == Published(0, 1)
+    bus.publish(many(1, 1, source="EXCEL"), seats(20, stale_ms=1))
+    time.sleep(0.01)
+    assert bus.publish(many(1, 1, source="SIM"), seats(20)).ticks == 1
+    assert bus.publish(many(1, 2, source="EXCEL"), seats(20)) == Published(0, 1)
+
+
+def test_a_seat_is_a_symbols_own(bus: Bus, client: "redis.Redis") -> None:
+    bus.publish([tick(source="SCHWAB")], seats(10))
+    both = [
+        tick(seq=1, source="EXCEL"),
+        tick(seq=2, source="EXCEL", symbol="CL"),
+        tick(seq=3, source="EXCEL"),
+        tick(seq=4, source="EXCEL", symbol="CL"),
+    ]
+    done = bus.publish(both, seats(20))
+    assert (done.ticks, done.shadowed) == (2, 2)
+    assert [(one.symbol, one.seq) for one in on_stream(client)[1:]] == [("CL", 2), ("CL", 4)]
+    assert (seat(client, "ES"), seat(client, "CL")) == ("SCHWAB", "EXCEL")
+
+
+def test_a_source_that_tells_only_what_is_refused_does_not_keep_its_seat(
+    bus: Bus, client: "redis.Redis"
+) -> None:
+    bus.publish(many(1, source="SCHWAB"), seats(10, stale_ms=1))
+    bus.publish(many(1, 1, source="SCHWAB", refused="last: is missing"), seats(10))
+    time.sleep(0.01)
+    assert bus.publish(many(1, 2, source="EXCEL"), seats(20)).ticks == 1
+    assert seat(client) == "EXCEL"
+
+
+def test_a_replay_is_heard_whoever_sits_there_and_takes_no_seat(
+    bus: Bus, client: "redis.Redis"
+) -> None:
+    bus.publish(many(1, source="SCHWAB"), seats(10))
+    assert bus.publish(many(2, source="TAPE:0123abcd")).ticks == 2
+    assert seat(client) == "SCHWAB"
+    assert bus.publish(many(1, 1, source="SCHWAB"), seats(10)).ticks == 1
+
+
+def test_a_shadowed_tick_is_counted_once_though_the_rest_has_to_wait(redis_url: str) -> None:
+    with opened(redis_url, ticks_max=2) as bus:
+        bus.publish([tick(source="SCHWAB")], seats(10))
+        bus.publish([tick(source="SCHWAB", seq=2)], seats(10))
+        both = [tick(seq=1, source="EXCEL"), tick(seq=2, source="EXCEL", symbol="CL")]
+        for _ in range(3):
+            with pytest.raises(BusFull):
+                bus.publish(both, seats(20))
+        assert bus.state().shadowed in ({}, {"EXCEL": 1})
+
+
+# The cap
+
+
+def test_a_full_bus_refuses_a_publish_as_a_whole(redis_url: str, client: "redis.Redis") -> None:
+    with opened(redis_url, ticks_max=1000, keep_s=0) as bus:
+        bus.open_group()
+        bus.publish(many(900))
+        before = (counter(client), latest(bus), client.xlen(STREAM))
+        with pytest.raises(BusFull, match="the bus holds 900 ticks"):
+            bus.publish(many(101, 900))
+        assert (counter(client), latest(bus), client.xlen(STREAM)) == before
+        assert bus.publish(many(100, 900)).ticks == 100
+        # Neither time nor a trim makes room for what nobody has taken.
+        assert bus.trim() == 0
+        with pytest.raises(BusFull):
+            bus.publish(many(1, 1000))
+        taken = bus.read("a", 1, 1)
+        assert bus.trim() == 0
+        bus.acknowledge([entry.entry_id for entry in taken])
+        assert bus.trim() == 1
+        assert bus.publish(many(900, 1000)).ticks == 900
+
+
+def test_a_collector_waits_at_the_cap_and_goes_on_when_there_is_room(
+    redis_url: str, client: "redis.Redis"
+) -> None:
+    said: list[str] = []
+    with opened(redis_url, ticks_max=10, keep_s=0) as bus, opened(redis_url) as reader:
+        reader.open_group()
+        edge = Edge(bus, LISTING, Stop(), say=lambda reason, attempt: said.append(reason))
+        edge.publish(many(10))
+        published: list[Published] = []
+        thread = threading.Thread(target=lambda: published.append(edge.publish(many(5, 10))))
+        thread.start()
+        wait_for(lambda: said, "the wait")
+        reader.acknowledge([entry.entry_id for entry in reader.read("a", 9, 1)])
+        bus.trim()
+        thread.join(60)
+        assert [one.ticks for one in published] == [5]
+    assert said[0] == "the bus holds 10 ticks that nobody has taken"
+
+
+# Trimming
+
+
+class Model:
+    """What the trimmed stream has to hold: every entry that is not acknowledged."""
+
+    def __init__(self, client: "redis.Redis", bus: Bus) -> None:
+        self.client, self.bus = client, bus
+        self.sent: dict[str, bytes] = {}
+        self.unread: list[str] = []
+        self.held: set[str] = set()
+
+    def publish(self, count: int) -> None:
+        entry_id = self.bus.publish(many(count, len(self.sent))).entry_id
+        assert entry_id is not None
+        self.sent[entry_id] = entries(self.client)[-1].payload
+        self.unread.append(entry_id)
+
+    def read(self, consumer: str, count: int) -> None:
+        ids = [entry.entry_id for entry in self.bus.read(consumer, count, 1)]
+        assert ids == self.unread[:count]
+        del self.unread[:count]
+        self.held |= set(ids)
+
+    def acknowledge(self, dice: random.Random) -> None:
+        gone = {one for one in self.held if dice.random() < 0.5}
+        self.bus.acknowledge(sorted(gone))
+        self.held -= gone
+
+    def claim(self, consumer: str, count: int) -> None:
+        assert {entry.entry_id for entry in self.bus.claim(consumer, 0, count)} <= self.held
+
+    def look(self) -> None:
+        there = {entry.entry_id: entry.payload for entry in entries(self.client)}
+        needed = self.held | set(self.unread)
+        assert {one: there.get(one) for one in needed} == {one: self.sent[one] for one in needed}
+        state = self.bus.state()
+        assert state.held == sum(entry.n for entry in entries(self.client))
+
+
+steps = st.lists(
+    st.tuples(
+        st.sampled_from(["publish", "read", "acknowledge", "claim", "trim"]), st.integers(1, 4)
+    ),
+    max_size=30,
+)
+
+
+@on_the_server
+@given(steps=steps, seed=st.integers())
+def test_a_trim_drops_nothing_that_is_pending_or_undelivered(
+    bus: Bus, client: "redis.Redis", steps: list[tuple[str, int]], seed: int
+) -> None:
+    client.flushdb()
+    bus.open_group()
+    model, dice = Model(client, bus), random.Random(seed)
+    for step, count in steps:
+        if step == "publish":
+            model.publish(count)
+        elif step == "read":
+            model.read(dice.choice("ab"), count)
+        elif step == "acknowledge":
+            model.acknowledge(dice)
+        elif step == "claim":
+            model.claim(dice.choice("ab"), count)
+        else:
+            bus.trim()
+            model.look()
+    while model.unread:
+        model.read("a", 10)
+    bus.acknowledge(sorted(model.held))
+    bus.trim()
+    assert client.xlen(STREAM) == 0
+    assert bus.state().held == 0
+
+
+def test_without_a_group_nothing_is_dropped(bus: Bus, client: "redis.Redis") -> None:
+    bus.publish(many(3))
+    assert bus.trim() == 0
+    assert client.xlen(STREAM) == 1
+    client.flushdb()
+    assert bus.trim() == 0
+
+
+def test_what_another_group_has_not_taken_stays(bus: Bus, client: "redis.Redis") -> None:
+    bus.open_group()
+    client.xgroup_create(STREAM, "other", id="0")
+    bus.publish(many(3))
+    bus.acknowledge([entry.entry_id for entry in bus.read("a", 10, 1)])
+    assert bus.trim() == 0
+    client.xgroup_destroy(STREAM, "other")
+    assert bus.trim() == 1
+
+
+def test_what_is_acknowledged_stays_a_while_for_those_who_resume(
+    redis_url: str, client: "redis.Redis"
+) -> None:
+    with opened(redis_url, ticks_max=1000, keep_s=600) as bus:
+        bus.open_group()
+        for start in range(0, 499, 100):
+            bus.publish(many(min(100, 499 - start), start))
+        bus.acknowledge([entry.entry_id for entry in bus.read("a", 10, 1)])
+        assert bus.trim() == 0
+        # More than half full: room for what comes goes before a resume.
+        bus.publish(many(1, 499))
+        assert bus.trim() == 5
+        assert (client.xlen(STREAM), bus.state().held) == (1, 1)
+
+
+def test_an_old_entry_goes_once_it_was_kept_long_enough(
+    redis_url: str, client: "redis.Redis"
+) -> None:
+    inject(client, wire.encode(many(1)), 1)
+    with opened(redis_url, keep_s=1) as bus:
+        bus.open_group()
+        bus.acknowledge([entry.entry_id for entry in bus.read("a", 10, 1)])
+        assert bus.trim() == 0
+        time.sleep(1.1)
+        bus.publish(many(1, 1))
+        bus.acknowledge([entry.entry_id for entry in bus.read("a", 10, 1)])
+        assert bus.trim() == 1
+        assert bus.state().held == 1
+
+
+# The group
+
+
+def test_each_entry_goes_to_one_consumer_and_stays_its_own_until_acknowledged(
+    bus: Bus, client: "redis.Redis"
+) -> None:
+    bus.open_group()
+    bus.open_group()
+    for start in range(4):
+        bus.publish(many(1, start))
+    first, second = bus.read("a", 2, 1), bus.read("b", 9, 1)
+    assert [len(first), len(second)] == [2, 2]
+    assert bus.read_own("a", 9) == first
+    assert bus.read_own("a", 9, after=first[0].entry_id) == first[1:]
+    assert bus.read_own("b", 1) == second[:1]
+    bus.acknowledge([first[0].entry_id])
+    assert bus.read_own("a", 9) == first[1:]
+    assert bus.state().pending_entries == 3
+
+
+def test_what_a_dead_consumer_left_is_taken_over_and_no_other_entry_is(
+    bus: Bus, client: "redis.Redis"
+) -> None:
+    bus.open_group()
+    for start in range(4):
+        bus.publish(many(1, start))
+    left = bus.read("dead", 3, 1)
+    bus.acknowledge([left[0].entry_id])
+    assert bus.claim("alive", 3_600_000, 9) == []
+    assert bus.claim("alive", 0, 9) == left[1:]
+    assert bus.read_own("dead", 9) == []
+    assert bus.read_own("alive", 9) == left[1:]
+    (undelivered,) = bus.read("alive", 9, 1)
+    assert unacknowledged(client) == {e.entry_id for e in [*left[1:], undelivered]}
+
+
+def test_an_entry_that_was_deleted_under_its_consumer_can_be_acknowledged(
+    bus: Bus, client: "redis.Redis"
+) -> None:
+    bus.open_group()
+    bus.publish(many(1))
+    (entry,) = bus.read("a", 9, 1)
+    client.xdel(STREAM, entry.entry_id)
+    (gone,) = bus.read_own("a", 9)
+    assert (gone.entry_id, gone.first, gone.n) == (entry.entry_id, None, 0)
+    bus.acknowledge([gone.entry_id])
+    assert bus.read_own("a", 9) == []
+
+
+def test_a_bus_wiped_under_its_reader_begins_anew(bus: Bus, client: "redis.Redis") -> None:
+    bus.open_group()
+    bus.publish(many(5))
+    (before,) = bus.read("a", 9, 1)
+    last = counter(client)["next"]
+    client.flushdb()
+    assert bus.read("a", 9, 1) == []
+    assert bus.read_own("a", 9) == []
+    assert bus.claim("a", 0, 9) == []
+    bus.acknowledge([before.entry_id])
+    assert bus.trim() == 0
+    bus.publish(many(5))
+    (after,) = bus.read("a", 9, 1)
+    assert after.first is not None
+    assert after.first >= last
+    assert bus.state().received == 5
+
+
+# Ordinals after a loss
+
+
+def test_ordinals_begin_anew_where_the_bus_forgot_some_that_the_ledger_took(
+    bus: Bus, client: "redis.Redis"
+) -> None:
+    bus.open_group()
+    bus.publish(many(3))
+    taken = counter(client)["next"]
+    assert bus.rebase(taken) is False
+    assert bus.rebase(0) is False
+    assert bus.rebase(taken + 1000) is True
+    bus.publish(many(2, 3))
+    entry = entries(client)[-1]
+    assert entry.first is not None
+    assert entry.first >= taken + 1000
+    assert bus.state().received == 2
+    assert bus.rebase(taken + 1000) is False
+
+
+def test_a_bus_without_a_counter_needs_no_new_beginning(bus: Bus) -> None:
+    assert bus.rebase(10**15) is False
+
+
+@pytest.mark.parametrize("emptied", [True, False])
+def test_a_new_beginning_does_not_make_the_bus_look_full(
+    redis_url: str, client: "redis.Redis", emptied: bool
+) -> None:
+    with opened(redis_url, ticks_max=1000, keep_s=0) as bus:
+        bus.open_group()
+        bus.publish(many(3))
+        if emptied:
+            bus.acknowledge([entry.entry_id for entry in bus.read("a", 9, 1)])
+            bus.trim()
+        assert bus.rebase(counter(client)["next"] + 1000) is True
+        bus.trim()
+        assert bus.publish(many(2, 3)).ticks == 2
+        assert bus.state().held <= 5
+
+
+# What else may lie on the stream
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"hello": "world"},
+        {"first": "1", "n": "1"},
+        {"first": "1", "ticks": "[]"},
+        {"first": "x", "n": "1", "ticks": "[]"},
+        {"first": "-1", "n": "1", "ticks": "[]"},
+        {"first": "1", "n": "0", "ticks": "[]"},
+        {"first": "1", "n": "1001", "ticks": "[]"},
+        {"first": "1", "n": "00001999999999999999999", "ticks": "[]"},
+        {"first": "9" * 17, "n": "1", "ticks": "[]"},
+        {"first": "1", "n": "²", "ticks": "[]"},
+    ],
+)
+def test_an_entry_that_is_not_thors_is_read_as_such(
+    bus: Bus, client: "redis.Redis", fields: dict[Any, Any]
+) -> None:
+    bus.open_group()
+    client.xadd(STREAM, fields)
+    (entry,) = bus.read("a", 9, 1)
+    assert (entry.first, entry.n) == (None, 0)
+    assert all(str(value).encode() in entry.payload for value in fields.values())
+
+
+# The server away
+
+
+def test_a_server_that_is_away_is_unavailable_for_every_question(redis_url: str) -> None:
+    with opened("redis://127.0.0.1:1/0") as bus:
+        for ask in (
+            lambda: bus.publish(many(1)), bus.open_group, lambda: bus.read("a", 1, 1),
+            lambda: bus.claim("a", 0, 1), lambda: bus.acknowledge(["1-0"]), bus.trim,
+            lambda: bus.rebase(1), bus.state, lambda: bus.latest(["ES"]), bus.server,
+            lambda: bus.report("job", {"state": "running"}),
+        ):  # fmt: skip
+            with pytest.raises(Unavailable, match="Redis"):
+                ask()
+
+
+def test_a_server_out_of_memory_is_waited_for_and_nothing_is_half_written(
+    bus: Bus, client: "redis.Redis"
+) -> None:
+    bus.publish(many(1))
+    before = (counter(client), latest(bus), client.xlen(STREAM))
+    client.config_set("maxmemory", 1)
+    try:
+        with pytest.raises(Unavailable, match="out of memory"):
+            bus.publish(many(1, 1))
+        assert (counter(client), latest(bus), client.xlen(STREAM)) == before
+    finally:
+        client.config_set("maxmemory", 0)
+    assert bus.publish(many(1, 1)).ticks == 1
+
+
+def test_a_server_that_may_not_write_just_now_is_waited_for(
+    bus: Bus, client: "redis.Redis"
+) -> None:
+    # As with a full disk, or a replica that is about to take over: it passes.
+    bus.open_group()
+    client.config_set("min-replicas-to-write", 1)
+    try:
+        for ask in (
+            lambda: bus.publish(many(1)),
+            lambda: bus.read("a", 1, 1),
+            lambda: bus.acknowledge(["1-0"]),
+            bus.trim,
+            lambda: bus.report("job", {"state": "running"}),
+        ):
+            with pytest.raises(Unavailable, match="NOREPLICAS"):
+                ask()
+    finally:
+        client.config_set("min-replicas-to-write", 0)
+    assert bus.publish(many(1)).ticks == 1
+
+
+def test_a_wrong_kind_of_key_is_for_a_person_to_look_at(bus: Bus, client: "redis.Redis") -> None:
+    client.set(STREAM, "a text")
+    with pytest.raises(Broken, match="WRONGTYPE"):
+        bus.open_group()
+
+
+def test_a_job_says_how_it_is_and_is_forgotten_when_it_stops_saying_so(
+    bus: Bus, client: "redis.Redis"
+) -> None:
+    bus.report("ingest-1", {"state": "waiting", "attempt": 3})
+    found: Any = client.hgetall("thor:job:ingest-1")
+    assert found == {b"state": b"waiting", b"attempt": b"3"}
+    assert 0 < client.ttl("thor:job:ingest-1") <= 30  # type: ignore[operator]
+
+
+def test_the_server_tells_its_version_and_that_it_evicts_nothing(bus: Bus) -> None:
+    version, policy = bus.server()
+    assert int(version.split(".")[0]) >= 7
+    assert policy == "noeviction"
+
+
+def test_the_group_is_named_as_everyone_reads_it(bus: Bus, client: "redis.Redis") -> None:
+    bus.open_group()
+    groups: Any = client.xinfo_groups(STREAM)
+    assert [group["name"].decode() for group in groups] == [GROUP]

@@ -1,0 +1,280 @@
+"""Build ticks, entries, tapes and ingestors for tests, and ask what became of them."""
+
+import contextlib
+import csv
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import databento_dbn
+import msgspec
+import psycopg
+import pyarrow as pa
+import pyarrow.parquet as pa_parquet
+import redis
+from psycopg.rows import dict_row
+
+from thor.config import Settings
+from thor.domain.instrument import Instrument, Listing
+from thor.domain.tick import Tick
+from thor.flow.backoff import Stop
+from thor.flow.bus_to_ledger import Intake
+from thor.market import wire
+from thor.market.bus import Bus
+from thor.market.reply import COUNTER, GROUP, STREAM, Entry
+from thor.market.reply import entry as read_entry
+
+# Monday, 1 July 2024, in regular hours.
+TS = datetime(2024, 7, 1, 14, 30, 0, 123456, tzinfo=UTC)
+
+ES = Instrument(
+    symbol="ES", name="E-mini S&P 500", exchange="CME", asset_class="equity_index",
+    calendar="CME_EQUITY", tick_size=Decimal("0.25"), quote_increment=Decimal("0.25"),
+    multiplier=Decimal(50), display_precision=2,
+)  # fmt: skip
+CL = Instrument(
+    symbol="CL", name="Crude oil", exchange="NYMEX", asset_class="energy",
+    calendar="CME_ENERGY", tick_size=Decimal("0.01"), quote_increment=Decimal("0.01"),
+    multiplier=Decimal(1000), display_precision=2, is_negative_legal=True,
+)  # fmt: skip
+DX = Instrument(
+    symbol="DX", name="US Dollar Index", exchange="ICE", asset_class="currency",
+    calendar="ICE", tick_size=Decimal("0.005"), quote_increment=Decimal("0.001"),
+    multiplier=Decimal(1000), display_precision=3, aliases=("$DXY", "DXY"),
+)  # fmt: skip
+LISTING = Listing(
+    {"ES": ES, "CL": CL, "DX": DX},
+    {"ES": "ES", "CL": "CL", "DX": "DX", "ESU4": "ES"},
+    frozenset({"SIM", "EXCEL"}),
+)
+
+
+def tick(**given: Any) -> Tick:
+    """Return a trade of one ES at 5000.25, told by the simulator, changed as given."""
+    whole: dict[str, Any] = {
+        "symbol": "ES", "ts": TS, "seq": 1, "source": "SIM", "last": Decimal("5000.25"),
+        "last_size": 1, "is_trade": True,
+    }  # fmt: skip
+    whole |= given
+    whole.setdefault("received_at", whole["ts"])
+    return Tick(**whole)
+
+
+def many(count: int, first_seq: int = 0, **given: Any) -> list[Tick]:
+    """Return ticks a millisecond apart, numbered from `first_seq`, on a grid of 0.25."""
+    return [
+        tick(
+            **{
+                "seq": seq,
+                "ts": TS + timedelta(milliseconds=seq),
+                "last": Decimal(5000) + Decimal(seq % 8) / 4,
+                **given,
+            }
+        )
+        for seq in range(first_seq, first_seq + count)
+    ]
+
+
+def written(one: Tick, **changed: Any) -> dict[str, Any]:
+    """Return a tick as its JSON object, with fields changed to anything; None takes one out."""
+    item = json.loads(wire.encode([one]))[0] | changed
+    return {name: value for name, value in item.items() if value is not None}
+
+
+def inject(client: "redis.Redis", payload: bytes | list[Any], n: int) -> str:
+    """Put any bytes on the stream as an entry of `n` ticks, counted as a publish counts them."""
+    content = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+    if not client.exists(COUNTER):
+        base = time.time_ns() // 1000
+        client.hset(COUNTER, mapping={"base": base, "next": base, "oldest": base})
+    first = int(client.hincrby(COUNTER, "next", n)) - n  # type: ignore[arg-type]
+    fields: Any = {"first": first, "n": n, "source": "SIM", "ticks": content}
+    return client.xadd(STREAM, fields).decode()  # type: ignore[union-attr]
+
+
+class OnceBus(Bus):
+    """The bus, wishing that the intake stop as soon as nothing new lies on the stream."""
+
+    def __init__(self, url: str, stop: Stop, keep_s: int = 600) -> None:
+        super().__init__(url, keep_s=keep_s)
+        self._stop = stop
+
+    def read(self, consumer: str, entries_max: int, block_ms: int) -> list[Entry]:
+        found = super().read(consumer, entries_max, 1)
+        if not found:
+            self._stop.set()
+        return found
+
+
+def settings(**given: Any) -> Settings:
+    """Return settings that no file and no environment of the machine has changed."""
+    return Settings(**{"_env_file": None, "claim_idle_ms": 100, **given})
+
+
+def take_in(
+    redis_url: str, database_url: str, consumer: str = "ingest-1", **given: Any
+) -> list[tuple[str, dict[str, Any]]]:
+    """Run an ingestor until nothing new lies on the stream; returns what it said."""
+    stop = Stop()
+    bus = OnceBus(redis_url, stop)
+    said: list[tuple[str, dict[str, Any]]] = []
+    try:
+        intake = Intake(settings(**given), bus, database_url, consumer)
+        intake.run(stop, lambda what, **more: said.append((what, more)))
+    finally:
+        bus.close()
+    return said
+
+
+@contextlib.contextmanager
+def taking_in(
+    redis_url: str, database_url: str, consumer: str = "ingest-1", **given: Any
+) -> Iterator[list[tuple[str, dict[str, Any]]]]:
+    """Run an ingestor in a thread meanwhile; gives what it says, raises what it raised."""
+    stop = Stop()
+    bus = Bus(redis_url)
+    said: list[tuple[str, dict[str, Any]]] = []
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            intake = Intake(settings(**given), bus, database_url, consumer)
+            intake.run(stop, lambda what, **more: said.append((what, more)))
+        except BaseException as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=run, name=consumer)
+    thread.start()
+    try:
+        yield said
+    finally:
+        stop.set()
+        thread.join()
+        bus.close()
+    if raised:
+        raise raised[0]
+
+
+def wait_for(done: Callable[[], Any], what: str, within_s: float = 60.0) -> Any:
+    """Wait until a condition gives something true, and return it; fails after a long while."""
+    until = time.monotonic() + within_s
+    while not (found := done()):
+        assert time.monotonic() < until, f"{what} did not come about in {within_s:g} s"
+        time.sleep(0.02)
+    return found
+
+
+def rows(connection: "psycopg.Connection[Any]", query: str, *values: Any) -> list[dict[str, Any]]:
+    """Return the rows of a query as dictionaries."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return cursor.execute(query.encode(), values).fetchall()
+
+
+def value(connection: "psycopg.Connection[Any]", query: str, *values: Any) -> Any:
+    """Return the one value of a query."""
+    found = connection.execute(query.encode(), values).fetchone()
+    assert found is not None
+    return found[0]
+
+
+def account(connection: "psycopg.Connection[Any]") -> tuple[int, int, int, int]:
+    """Return received, inserted, duplicate and rejected, over all batches."""
+    query = "select received, inserted, duplicate, rejected from market.ingest_totals"
+    found = connection.execute(query.encode()).fetchone()
+    assert found is not None
+    return found
+
+
+def rejected(connection: "psycopg.Connection[Any]") -> list[dict[str, Any]]:
+    """Return the quarantine in the order in which it was written."""
+    return rows(connection, "select * from market.rejected_ticks order by rejected_id")
+
+
+def stored(connection: "psycopg.Connection[Any]") -> list[Tick]:
+    """Return the ledger's ticks in their order, as the ticks they were."""
+    names = [name for name in Tick.__struct_fields__ if name != "refused"]
+    query = f"select {', '.join(names)} from market.ticks order by symbol, ts, seq, source"
+    return [Tick(**row) for row in rows(connection, query)]
+
+
+def plain(one: Tick) -> tuple[Any, ...]:
+    """Return a tick's values with times in UTC, to compare what a database gave back."""
+    values = msgspec.structs.asdict(one)
+    return tuple(
+        item.astimezone(UTC) if isinstance(item, datetime) else item for item in values.values()
+    )
+
+
+def entries(client: "redis.Redis") -> list[Entry]:
+    """Return all that lies on the stream."""
+    return [read_entry(raw) for raw in client.xrange(STREAM)]  # type: ignore[union-attr]
+
+
+def unacknowledged(client: "redis.Redis") -> set[str]:
+    """Return the ids that were delivered to a consumer and not acknowledged."""
+    found: Any = client.xpending_range(STREAM, GROUP, "-", "+", 1_000_000)
+    return {one["message_id"].decode() for one in found}
+
+
+def record(**given: Any) -> dict[str, Any]:
+    """Return a trade of ESU4 as a row of the neutral schema, changed as given."""
+    whole: dict[str, Any] = {
+        "symbol": "ES", "contract": "ESU4", "ts": TS.replace(microsecond=0), "kind": "trade",
+        "last": 5528.75, "bid": None, "ask": None, "last_size": 2, "side": "B",
+    }  # fmt: skip
+    return whole | given
+
+
+def records(count: int, **given: Any) -> list[dict[str, Any]]:
+    """Return such rows, a second apart."""
+    first = TS.replace(microsecond=0)
+    return [record(**{"ts": first + timedelta(seconds=n), **given}) for n in range(count)]
+
+
+def tape_file(path: Path, told: list[dict[str, Any]]) -> Path:
+    """Write rows of the neutral schema in the form that the name says: Parquet, CSV or DBN."""
+    if path.suffix == ".parquet":
+        pa_parquet.write_table(pa.Table.from_pylist(told), path)
+    elif path.suffix == ".csv":
+        with path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(told[0]))
+            writer.writeheader()
+            for row in told:
+                ts = row["ts"]
+                writer.writerow({**row, "ts": ts.isoformat() if isinstance(ts, datetime) else ts})
+    else:
+        content = _dbn(told)
+        packed = path.suffix == ".zst"
+        path.write_bytes(pa.compress(content, "zstd", asbytes=True) if packed else content)
+    return path
+
+
+class _Interval:
+    start_date, end_date, symbol = date(2024, 7, 1), date(2024, 8, 1), "118"
+
+
+class _Mapped:
+    raw_symbol, intervals = "ESU4", (_Interval(),)
+
+
+def _dbn(told: list[dict[str, Any]]) -> bytes:
+    head = databento_dbn.Metadata(
+        dataset="GLBX.MDP3", start=0, schema=databento_dbn.Schema.TRADES, symbols=["ESU4"],
+        stype_in=databento_dbn.SType.RAW_SYMBOL, stype_out=databento_dbn.SType.INSTRUMENT_ID,
+        mappings=[_Mapped()],
+    )  # fmt: skip
+    body = [
+        databento_dbn.TradeMsg(
+            publisher_id=1, instrument_id=118, ts_event=int(row["ts"].timestamp()) * 10**9,
+            price=int(row["last"] * 10**9), size=row["last_size"], depth=0,
+            action=databento_dbn.Action.TRADE, side=databento_dbn.Side.BID,
+            ts_recv=int(row["ts"].timestamp()) * 10**9,
+        )
+        for row in told
+    ]  # fmt: skip
+    return b"".join(bytes(part) for part in (head, *body))
