@@ -1,0 +1,405 @@
+"""Whether anything is lost, doubled or miscounted when a process is killed at a random moment.
+
+kill -9 of the ingestor, then of Valkey, then of PostgreSQL, each many times while a collector
+publishes a few thousand known ticks a second, some of them told twice and some of them bad.
+The servers are the product's, with its own settings, in a temporary home; the ingestor is
+`python -m jobs.ingest` and is started again as a supervisor would. When all is over, and what
+was published is taken in, the ledger is held to what was published:
+
+lost      ticks that were published and are no row
+doubled   rows beyond one for a published tick, and rows that nobody published
+balanced  received = inserted + duplicate + rejected, by the ledger's batches, by its rows, by
+          the bus's counter and by a count of the stream's own entries
+
+The same judgement, with fewer rounds, is a test: tests/integration/test_crash.py.
+"""
+
+import contextlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psycopg
+import redis
+
+from thor import schema
+from thor.config import Settings
+from thor.domain.tick import Tick
+from thor.errors import Unavailable
+from thor.flow.backoff import Stop, Stopped, persist
+from thor.market.bus import Bus
+from thor.market.reply import COUNTER, STREAM
+from thor.services.home import Home
+from thor.services.house import Endpoints, start_servers
+from thor.services.process import KILL
+from thor.services.server import Server, stop_all
+
+T = TypeVar("T")
+REPO = Path(__file__).resolve().parents[1]
+ROUNDS = {"ingestor": 50, "valkey": 10, "postgres": 10}
+MARKET_START = datetime(2025, 10, 27, 14, 0, tzinfo=UTC)
+SYMBOLS = ("ES", "NQ")
+# Of a hundred ticks: told twice, and off the grid.
+TWICE, BAD = 10, 3
+_AWAY = (psycopg.Error, redis.RedisError, OSError, Unavailable)
+_PATIENCE_S = 120.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of the ticks of a load, and of all that this bus ever received."""
+
+    kills: int
+    published: int
+    lost: int
+    doubled: int
+    account: dict[str, int]
+    faults: list[str]
+    recoveries_s: list[float]
+
+    @property
+    def is_balanced(self) -> bool:
+        """Whether every way of counting gives the same account."""
+        return not self.faults
+
+
+def known(seq: int) -> Tick:
+    """Return the tick of that number, always the same: every hundredth few are off the grid."""
+    ts = MARKET_START + timedelta(microseconds=200 * seq)
+    price = Decimal(6000) + Decimal(seq % 400) / 4
+    is_bad = seq % 100 < BAD
+    return Tick(
+        symbol=SYMBOLS[seq % 2],
+        ts=ts,
+        seq=seq,
+        source="SIM",
+        received_at=ts,
+        last=price + Decimal("0.01") if is_bad else price,
+        last_size=seq % 9,
+        is_trade=True,
+    )
+
+
+def is_good(seq: int) -> bool:
+    """Tell whether the tick of that number is loaded."""
+    return seq % 100 >= BAD
+
+
+class Load:
+    """A collector that publishes known ticks, from a number on, until it is told to stop."""
+
+    def __init__(self, redis_url: str, first: int, ticks_per_s: float) -> None:
+        """Take the bus, the first number, and how many ticks a second to aim at."""
+        self.first = self.next = first
+        self._bus = Bus(redis_url)
+        self._rate = ticks_per_s
+        self._stop = Stop()
+        self._raised: list[BaseException] = []
+        self._thread = threading.Thread(target=self._guarded, name="load")
+
+    def __enter__(self) -> "Load":
+        """Begin to publish."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop; what was begun is published first, however long the bus is away."""
+        self._stop.set()
+        self._thread.join()
+        self._bus.close()
+        if self._raised:
+            raise self._raised[0]
+
+    def _guarded(self) -> None:
+        try:
+            self._publish()
+        except BaseException as error:
+            self._raised.append(error)
+
+    def _publish(self) -> None:
+        dice = random.Random(self.first)
+        never = Stop()
+        while not self._stop:
+            count = dice.randint(1, 100)
+            ticks = [known(seq) for seq in range(self.next, self.next + count)]
+            again = [one for one in ticks if one.seq % 100 >= 100 - TWICE]
+            persist(lambda told=[*ticks, *again]: self._bus.publish(told), never)  # type: ignore[misc]
+            self.next += count
+            self._stop.wait(count / self._rate)
+
+
+class Ingestor:
+    """The ingest job as a process of its own."""
+
+    def __init__(self, folder: Path, urls: Endpoints) -> None:
+        """Take where it logs and what it works on."""
+        self._log = folder / "ingest-1.log"
+        self._env = {
+            **os.environ,
+            "THOR_HOME": str(folder / "home"),
+            "THOR_DATABASE_URL": urls.database_url,
+            "THOR_REDIS_URL": urls.redis_url,
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it under the name that it always has."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "jobs.ingest", "ingest-1"],
+                cwd=REPO, env=self._env, stdout=log, stderr=log,
+            )  # fmt: skip
+
+    def kill(self) -> None:
+        """Kill it, mid-sentence; fails where it ended by itself."""
+        assert self._process is not None
+        code = self._process.poll()
+        assert code is None, f"the ingestor ended with {code}:\n{self.said()}"
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self) -> None:
+        """Ask it to stop and wait for that."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+            self._process.wait(30)
+
+    def said(self) -> str:
+        """Return the end of what it logged."""
+        return self._log.read_text(errors="replace")[-4000:]
+
+
+class CrashHouse:
+    """Servers, an ingestor and a load, in a temporary home, to be killed one after the other."""
+
+    def __init__(self, folder: Path, urls: Endpoints, servers: dict[str, Server]) -> None:
+        """Take running servers on a migrated database."""
+        self.urls = urls
+        self.ingestor = Ingestor(folder, urls)
+        self._servers = servers
+        self._next = 0
+
+    def query(self, text: str, *values: Any) -> Any:
+        """Return the first row of a query, on a connection of its own."""
+        with psycopg.connect(self.urls.database_url, connect_timeout=5) as connection:
+            return connection.execute(text.encode(), values).fetchone()
+
+    def kill(self, name: str) -> None:
+        """Kill a server, mid-sentence."""
+        child = self._servers[name].child
+        assert child is not None
+        child.send(KILL)
+        while child.exit_code() is None:
+            time.sleep(0.005)
+
+    def start(self, name: str) -> None:
+        """Start a server that was killed, where it was."""
+        server = self._servers[name]
+        port = server.port
+        server.start()
+        assert server.port == port, f"{name} came back on port {server.port}, not {port}"
+
+    @contextlib.contextmanager
+    def away(self, name: str) -> Iterator[None]:
+        """Have a server killed, and back at the end."""
+        self.kill(name)
+        try:
+            yield
+        finally:
+            self.start(name)
+
+    def load(self, ticks_per_s: float = 3000) -> Load:
+        """Return a load whose ticks are new."""
+        return Load(self.urls.redis_url, self._next, ticks_per_s)
+
+    def received(self) -> int:
+        """Return how many ticks the ledger has taken."""
+        return int(self.query("select received from market.ingest_totals")[0])
+
+    def wait_for(self, done: Callable[[], T], what: str) -> T:
+        """Wait until something is so, whoever is away meanwhile, and return it."""
+        until = time.monotonic() + _PATIENCE_S
+        while True:
+            with contextlib.suppress(*_AWAY):
+                if found := done():
+                    return found
+            said = f"{what} did not come about; the ingestor said\n{self.ingestor.said()}"
+            assert time.monotonic() < until, said
+            time.sleep(0.01)
+
+    def see_work(self) -> None:
+        """Wait until the ledger takes in more than it has now."""
+        taken = self.wait_for(lambda: self.received() + 1, "the ledger") - 1
+        self.wait_for(lambda: self.received() > taken, "work")
+
+    def settle(self) -> None:
+        """Wait until all that lies on the bus is taken in and acknowledged."""
+        bus = Bus(self.urls.redis_url)
+
+        def is_taken() -> bool:
+            state = bus.state()
+            values = state.base, state.next
+            sums = self.query("select pending from market.accounting(%s, %s)", *values)
+            return (sums[0], state.pending_entries, state.lag_entries) == (0, 0, 0)
+
+        self.wait_for(is_taken, "the end of the stream")
+        bus.close()
+
+    def judge(self, load: Load, kills: int, recoveries_s: list[float]) -> Outcome:
+        """Hold the ledger to what the load published and the bus received."""
+        self._next = load.next
+        expected = {seq for seq in range(load.first, load.next) if is_good(seq)}
+        with psycopg.connect(self.urls.database_url) as connection:
+            found = connection.execute(
+                "select seq, symbol, ts, last from market.ticks where seq >= %s and seq < %s",
+                (load.first, load.next),
+            ).fetchall()
+        right = [row for row in found if row[1:] == _values(known(row[0])) and row[0] in expected]
+        there = {row[0] for row in right}
+        account, faults = self._account()
+        return Outcome(
+            kills=kills,
+            published=load.next - load.first,
+            lost=len(expected - there),
+            doubled=len(found) - len(there),
+            account=account,
+            faults=faults,
+            recoveries_s=recoveries_s,
+        )
+
+    def _account(self) -> tuple[dict[str, int], list[str]]:
+        bus = Bus(self.urls.redis_url)
+        state = bus.state()
+        bus.close()
+        names = ("received", "inserted", "duplicate", "rejected", "pending")
+        values = self.query("select * from market.accounting(%s, %s)", state.base, state.next)
+        account = dict(zip(names, map(int, values), strict=True))
+        with redis.Redis.from_url(self.urls.redis_url) as client:
+            entries: Any = client.xrange(STREAM)
+            count: Any = client.hgetall(COUNTER)
+        on_stream = sum(int(fields[b"n"]) for _, fields in entries)
+        covered = self.query(
+            "select coalesce(sum(upper(part) - lower(part)), 0)::bigint"
+            " from market.ingest_batches cross join unnest(ordinals) as part"
+        )[0]
+        rows = self.query("select count(*) from market.ticks")[0]
+        kept = self.query("select coalesce(sum(ticks), 0)::bigint from market.rejected_ticks")[0]
+        claims = {
+            "the stream's entries": (on_stream, account["received"]),
+            "the bus's counter": (int(count[b"next"]) - int(count[b"base"]), account["received"]),
+            "the ordinals covered": (covered, account["received"]),
+            "the parts": (sum(account[name] for name in names[1:]), account["received"]),
+            "the rows": (rows, account["inserted"]),
+            "the quarantine": (kept, account["rejected"]),
+            "what is pending": (account["pending"], 0),
+        }
+        faults = [f"{what}: {a}, not {b}" for what, (a, b) in claims.items() if a != b]
+        return account, faults
+
+
+def _values(tick: Tick) -> tuple[Any, ...]:
+    return tick.symbol, tick.ts, tick.last
+
+
+@contextlib.contextmanager
+def crash_house() -> Iterator[CrashHouse]:
+    """Start servers in a temporary home; all of it is gone at the end."""
+    # Root's servers run as another user, who has to reach the folder.
+    folder = Path(tempfile.mkdtemp(prefix="thor-crash-")).resolve()
+    folder.chmod(0o711)
+    settings = Settings(  # type: ignore[call-arg]
+        home=folder / "home", database_url=None, redis_url=None, _env_file=None
+    )
+    home = Home(settings.home)
+    with home.hold():
+        urls, servers = start_servers(home, settings, lambda *_: None)
+        house = CrashHouse(folder, urls, {server.name: server for server in servers})
+        try:
+            schema.up(urls.database_url)
+            yield house
+        finally:
+            house.ingestor.stop()
+            stop_all(servers)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def kill_ingestor(house: CrashHouse, rounds: int, tell: Callable[[str], None]) -> Outcome:
+    """Kill the ingestor at a random moment of its work and start it again, so many times."""
+    return _kill(house, rounds, house.ingestor.kill, house.ingestor.start, tell)
+
+
+def kill_server(house: CrashHouse, name: str, rounds: int, tell: Callable[[str], None]) -> Outcome:
+    """Kill valkey or postgres at a random moment under load and start it again."""
+    return _kill(house, rounds, lambda: house.kill(name), lambda: house.start(name), tell)
+
+
+def _kill(
+    house: CrashHouse,
+    rounds: int,
+    kill: Callable[[], None],
+    start: Callable[[], None],
+    tell: Callable[[str], None],
+) -> Outcome:
+    dice = random.Random(rounds)
+    recoveries_s: list[float] = []
+    house.ingestor.start()
+    with house.load() as load:
+        house.see_work()
+        for number in range(rounds):
+            time.sleep(dice.random() / 2)
+            kill()
+            killed = time.monotonic()
+            start()
+            house.see_work()
+            recoveries_s.append(time.monotonic() - killed)
+            tell(f"round {number + 1} of {rounds}: at work again {recoveries_s[-1]:.2f} s later")
+    house.settle()
+    house.ingestor.stop()
+    return house.judge(load, rounds, recoveries_s)
+
+
+def main() -> int:
+    """Kill each in turn and print what it cost; the exit code tells whether anything was lost."""
+    from place import arguments, goal, machine, percentile, table, told
+
+    given = arguments(__doc__ or "")
+    rounds = {name: (count // 5 if given.quick else count) for name, count in ROUNDS.items()}
+    outcomes: dict[str, Outcome] = {}
+    with crash_house() as house:
+        machine()
+        outcomes["ingestor"] = kill_ingestor(house, rounds["ingestor"], told)
+        for name in ("valkey", "postgres"):
+            outcomes[name] = kill_server(house, name, rounds[name], told)
+    head = ["kill -9 of", "times", "published", "lost", "doubled", "balanced", "back s", "worst s"]
+    rows = [
+        [name, one.kills, one.published, one.lost, one.doubled, "yes" if one.is_balanced else "NO"]
+        + [f"{figure:.2f}" for figure in (percentile(one.recoveries_s, 0.5), max(one.recoveries_s))]
+        for name, one in outcomes.items()
+    ]
+    table(head, rows)
+    account = outcomes["postgres"].account
+    print(" · ".join(f"{name} {count:,}" for name, count in account.items()))
+    for name, one in outcomes.items():
+        for fault in one.faults:
+            print(f"{name}: {fault}")
+    total = sum(one.lost + one.doubled for one in outcomes.values())
+    balanced = all(one.is_balanced for one in outcomes.values())
+    goal("lost 0, doubled 0, balanced", f"{total} wrong", total == 0 and balanced)
+    return 0 if total == 0 and balanced else 1
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(Stopped):
+        sys.exit(main())
