@@ -134,7 +134,8 @@ def test_an_override_removes_adds_and_changes_a_session() -> None:
     changed = rows[1]
     assert (changed.open_at, changed.close_at) == (at("2026-07-06 22:00"), at("2026-07-07 16:00"))
     assert changed.regular_close_at == changed.close_at
-    assert changed.is_early_close and changed.note == "halt"
+    assert changed.is_early_close
+    assert changed.note == "halt"
     added = overridden([], [Override(calendar="ICE", trade_date=date(2026, 12, 25), note="test")])
     assert [(row.open_at, row.close_at) for row in added] == [
         (at("2026-12-25 01:00"), at("2026-12-25 22:00"))

@@ -94,13 +94,16 @@ def test_regular_hours_are_the_pits_cut_by_an_early_close_and_none_on_a_holiday(
         at("2026-07-08 21:00"),
     )
     eve = on("CME_METALS", "2026-12-24")  # closes at 12:45 CST, after gold's 12:30
-    assert eve.is_early_close and eve.regular_close_at == at("2026-12-24 18:30")
+    assert eve.is_early_close
+    assert eve.regular_close_at == at("2026-12-24 18:30")
     friday = on("CME_EQUITY", "2026-11-27")
-    assert friday.is_early_close and friday.regular_close_at == friday.close_at
+    assert friday.is_early_close
+    assert friday.regular_close_at == friday.close_at
     for day in ("2026-11-26", "2026-01-19", "2026-04-03"):  # the last shuts before 08:30
         assert on("CME_EQUITY", day).regular_open_at is None
     assert on("CME_EQUITY", "2026-11-26").note == "Thanksgiving Day"
-    assert not equity.is_early_close and equity.note is None
+    assert not equity.is_early_close
+    assert equity.note is None
 
 
 def test_the_session_number_counts_weekdays_whatever_is_computed_or_overridden() -> None:
@@ -135,7 +138,8 @@ def test_an_open_instant_belongs_to_its_session_and_a_shut_one_waits_for_the_nex
         assert session.open_at <= instant < session.close_at
         assert session == SESSIONS.session(calendar, trade_date(instant))
     following = SESSIONS.next_open(calendar, instant)
-    assert following is not None and following > instant
+    assert following is not None
+    assert following > instant
     shut_from = session.close_at if session else instant
     assert not SESSIONS.sessions_between(calendar, shut_from, following)
 

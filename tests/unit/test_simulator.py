@@ -94,15 +94,22 @@ def test_every_tick_is_loadable_in_order_and_inside_its_step(
         for tick in step.ticks:
             assert check(tick, LISTING) is None
             assert tick.received_at == tick.ts
-            assert before <= tick.ts < step.at and last_ts <= tick.ts
+            assert before <= tick.ts < step.at
+            assert last_ts <= tick.ts
             assert seq < tick.seq
-            assert tick.bid is not None and tick.ask is not None and 0 < tick.bid < tick.ask
+            assert tick.bid is not None
+            assert tick.ask is not None
+            assert 0 < tick.bid < tick.ask
             if tick.is_trade:
                 assert tick.last == (tick.ask if tick.side == "B" else tick.bid)
-                assert tick.last_size == tick.volume_delta and tick.bid_size is None
+                assert tick.last_size == tick.volume_delta
+                assert tick.bid_size is None
             else:
-                assert tick.last is None and tick.side is None and tick.volume is None
-                assert tick.bid_size and tick.ask_size
+                assert tick.last is None
+                assert tick.side is None
+                assert tick.volume is None
+                assert tick.bid_size
+                assert tick.ask_size
             seq, last_ts = tick.seq, tick.ts
         before = step.at
 
@@ -112,7 +119,8 @@ def test_seq_goes_on_growing_after_a_restart_without_anything_being_stored() -> 
     later = MONDAY + timedelta(seconds=2)
     second = ticks_of(Simulator(ELEVEN, SESSIONS, 1, later, 20_000), later + timedelta(seconds=2))
     numbers = [tick.seq for tick in first + second]
-    assert len(first) > 20_000 and len(second) > 20_000
+    assert len(first) > 20_000
+    assert len(second) > 20_000
     assert all(one < other for one, other in pairwise(numbers))
     # 14:00 UTC on 27 October 2025 is 1,761,573,600 s after 1970.
     assert first[0].seq >= 1_761_573_600_000_000
@@ -151,7 +159,8 @@ def test_index_futures_move_together_and_vx_against_them() -> None:
 
 def test_the_correlation_table_is_a_correlation() -> None:
     matrix = correlation([*CHARACTERS, "BAC"])
-    assert (matrix == matrix.T).all() and (matrix.diagonal() == 1).all()
+    assert (matrix == matrix.T).all()
+    assert (matrix.diagonal() == 1).all()
     assert np.linalg.eigvalsh(matrix).min() > 0
     assert matrix[-1, :-1].tolist() == [0] * len(CHARACTERS)
 
@@ -222,7 +231,8 @@ def test_the_day_is_u_shaped_and_the_night_is_thin_and_wide() -> None:
         ticks = ticks_of(simulator, start + timedelta(minutes=30))
         traded[hour] = sum(tick.last_size or 0 for tick in ticks)
         spread[hour] = np.mean([float((tick.ask or 0) - (tick.bid or 0)) for tick in ticks])
-    assert traded[13] > 1.5 * traded[16] and traded[19] > 1.5 * traded[16]
+    assert traded[13] > 1.5 * traded[16]
+    assert traded[19] > 1.5 * traded[16]
     assert traded[16] > 1.5 * traded[6] > 0
     assert spread[6] > 1.2 * max(spread[13], spread[16], spread[19])
 

@@ -259,7 +259,9 @@ def test_what_is_no_finite_number_in_a_price_column_travels_on_and_null_stays_nu
         row(kind="quote", last=None),
     ]
     nan, inf, none = read(write_parquet(tmp_path / "a", rows))
-    assert nan.last is not None and nan.last.is_nan() and nan.refused is None
+    assert nan.last is not None
+    assert nan.last.is_nan()
+    assert nan.refused is None
     assert inf.last == Decimal("Infinity")
     assert none.last is None
 
@@ -381,7 +383,8 @@ def test_a_bad_cell_refuses_its_row_by_field_and_value_and_the_next_row_goes_thr
     good = row(received_at=TS, bid=5528.5)
     tape = open_tape(write_csv(tmp_path / "a.csv", [good, good | {field: value}, good]))
     first, bad, last = ticks_of(tape)
-    assert bad.refused is not None and bad.refused.startswith(reason)
+    assert bad.refused is not None
+    assert bad.refused.startswith(reason)
     assert (bad.seq, bad.ts, bad.source) == (1, TS, tape.source)
     # The cell that cannot be read is empty; a month that is somebody else's stays visible.
     if field in ("last", "bid", "ask", "last_size", "bid_size", "ask_size", "side"):
@@ -677,4 +680,5 @@ def test_whatever_text_stands_in_the_cells_no_row_is_lost(
             assert (tick.last is None) == (not said["last"])
         else:
             field, _, reason = tick.refused.partition(": ")
-            assert field in said and reason
+            assert field in said
+            assert reason
