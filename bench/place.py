@@ -11,6 +11,7 @@ import argparse
 import os
 import platform
 import shutil
+import signal
 import statistics
 import sys
 import tempfile
@@ -115,6 +116,8 @@ def place(appendfsync: AppendFsync | None = None) -> Iterator[Place]:
 
     The bus syncs its file as the settings' default says, unless told otherwise.
     """
+    # A run that is ended from outside takes its servers and its folder with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     # Root's servers run as another user, who has to reach the folder.
     folder = Path(tempfile.mkdtemp(prefix="thor-bench-"))
     folder.chmod(0o711)

@@ -92,9 +92,10 @@ def inject(client: "redis.Redis", payload: bytes | list[Any], n: int) -> str:
     if not client.exists(COUNTER):
         base = time.time_ns() // 1000
         client.hset(COUNTER, mapping={"base": base, "next": base, "oldest": base})
-    first = int(client.hincrby(COUNTER, "next", n)) - n  # type: ignore[arg-type]
-    fields: Any = {"first": first, "n": n, "source": "SIM", "ticks": content}
-    return client.xadd(STREAM, fields).decode()  # type: ignore[union-attr]
+    following: Any = client.hincrby(COUNTER, "next", n)
+    fields: Any = {"first": int(following) - n, "n": n, "source": "SIM", "ticks": content}
+    entry_id: Any = client.xadd(STREAM, fields)
+    return str(entry_id.decode())
 
 
 class OnceBus(Bus):
@@ -187,7 +188,8 @@ def account(connection: "psycopg.Connection[Any]") -> tuple[int, int, int, int]:
     query = "select received, inserted, duplicate, rejected from market.ingest_totals"
     found = connection.execute(query.encode()).fetchone()
     assert found is not None
-    return found
+    received, inserted, duplicate, refused = found
+    return received, inserted, duplicate, refused
 
 
 def rejected(connection: "psycopg.Connection[Any]") -> list[dict[str, Any]]:
@@ -212,7 +214,8 @@ def plain(one: Tick) -> tuple[Any, ...]:
 
 def entries(client: "redis.Redis") -> list[Entry]:
     """Return all that lies on the stream."""
-    return [read_entry(raw) for raw in client.xrange(STREAM)]  # type: ignore[union-attr]
+    found: Any = client.xrange(STREAM)
+    return [read_entry(raw) for raw in found]
 
 
 def unacknowledged(client: "redis.Redis") -> set[str]:
@@ -263,16 +266,17 @@ class _Mapped:
 
 
 def _dbn(told: list[dict[str, Any]]) -> bytes:
-    head = databento_dbn.Metadata(
-        dataset="GLBX.MDP3", start=0, schema=databento_dbn.Schema.TRADES, symbols=["ESU4"],
-        stype_in=databento_dbn.SType.RAW_SYMBOL, stype_out=databento_dbn.SType.INSTRUMENT_ID,
-        mappings=[_Mapped()],
+    # The package's stubs are narrower than what it takes.
+    dbn: Any = databento_dbn
+    head = dbn.Metadata(
+        dataset="GLBX.MDP3", start=0, schema=dbn.Schema.TRADES, symbols=["ESU4"],
+        stype_in=dbn.SType.RAW_SYMBOL, stype_out=dbn.SType.INSTRUMENT_ID, mappings=[_Mapped()],
     )  # fmt: skip
     body = [
-        databento_dbn.TradeMsg(
+        dbn.TradeMsg(
             publisher_id=1, instrument_id=118, ts_event=int(row["ts"].timestamp()) * 10**9,
             price=int(row["last"] * 10**9), size=row["last_size"], depth=0,
-            action=databento_dbn.Action.TRADE, side=databento_dbn.Side.BID,
+            action=dbn.Action.TRADE, side=dbn.Side.BID,
             ts_recv=int(row["ts"].timestamp()) * 10**9,
         )
         for row in told

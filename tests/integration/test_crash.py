@@ -72,7 +72,7 @@ def report(house: Any) -> dict[str, str]:
     """Return what the ingestor last said of itself on the bus."""
     with redis.Redis.from_url(house.urls.redis_url, decode_responses=True) as client:
         found: Any = client.hgetall("thor:job:waiter")
-        return found
+        return dict(found)
 
 
 def test_an_ingestor_waits_for_postgresql_says_so_and_goes_on(house: Any) -> None:

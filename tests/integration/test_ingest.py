@@ -610,7 +610,7 @@ class Books:
         self._connection.close()
 
     def look(self) -> None:
-        pipe = self._redis.pipeline(transaction=True)
+        pipe: Any = self._redis.pipeline(transaction=True)
         pipe.hgetall(COUNTER).xrange(STREAM).xinfo_groups(STREAM)
         pipe.xpending_range(STREAM, GROUP, "-", "+", 1_000_000)
         count, raw, groups, pending = pipe.execute()
@@ -755,7 +755,7 @@ def test_the_account_holds_at_every_moment_while_consumers_die_and_servers_hang_
                 # A restart keeps its name; now and then one never comes back.
                 name = f"mortal-{number}" if dice.random() < 0.7 else f"mortal-{number}-{lives}"
                 own, stop = MortalBus(redis_url, dice, over), Stop()
-                ender = in_threads(lambda stop=stop: (over.wait(), stop.set()))  # type: ignore[misc]
+                ender = in_threads(lambda stop=stop: over.wait() and stop.set())  # type: ignore[misc]
                 try:
                     Intake(settings(ingest_flush_ms=5), own, database_url, name).run(stop)
                 except Died:

@@ -24,7 +24,7 @@ BAC = Instrument(
 
 
 def test_the_eleven_instruments_are_listed_with_the_exchanges_figures(connection: Link) -> None:
-    found = {
+    found: dict[str, tuple[Any, ...]] = {
         one.symbol: (one.exchange, str(one.tick_size), str(one.multiplier), one.margin)
         for one in reference.instruments(connection).values()
     }

@@ -10,6 +10,9 @@ from typing import Any
 
 import redis
 import redis.asyncio
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from thor.domain.tick import Tick
 from thor.errors import Broken, Unavailable
@@ -18,7 +21,8 @@ from thor.market.reply import COUNTER, GROUP, SHADOWED, STREAM, BusState, Entry,
 
 _JOB = "thor:job:"
 _JOB_TTL_S = 30
-_TIMEOUT_S = 5
+# No retries of its own: a publish whose answer was lost is the caller's to repeat.
+_TIMEOUTS: dict[str, Any] = {"socket_timeout": 5, "socket_connect_timeout": 5}
 _DOWN = (redis.ConnectionError, redis.TimeoutError, redis.exceptions.BusyLoadingError, OSError)
 
 
@@ -36,7 +40,8 @@ def translated() -> Iterator[None]:
     except redis.OutOfMemoryError as error:
         raise Unavailable(f"Redis is out of memory: {error}") from error
     except redis.ResponseError as error:
-        raise Broken(f"Redis: {error}") from error
+        is_for_now = any(word in str(error) for word in reply.FOR_NOW)
+        raise (Unavailable if is_for_now else Broken)(f"Redis: {error}") from error
 
 
 class Bus:
@@ -44,9 +49,7 @@ class Bus:
 
     def __init__(self, url: str, ticks_max: int = 2_000_000, keep_s: int = 600) -> None:
         """Take the server's URL, the ticks the stream may hold, and the seconds kept for resume."""
-        self._redis = redis.Redis.from_url(
-            url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S
-        )
+        self._redis = redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0), **_TIMEOUTS)
         self._ticks_max = ticks_max
         self._keep_ms = keep_s * 1000
         self._publish: Any = self._redis.register_script(lua.PUBLISH)
@@ -143,8 +146,8 @@ class Bus:
 
     def acknowledge(self, entry_ids: list[str]) -> None:
         """Say that these entries are committed; they may be trimmed from now on."""
-        if entry_ids:
-            with translated():
+        with translated():
+            if entry_ids:
                 self._redis.xack(STREAM, GROUP, *entry_ids)
 
     def trim(self) -> int:
@@ -177,8 +180,7 @@ class Bus:
         with translated():
             info: Any = self._redis.info("server")
             memory: Any = self._redis.info("memory")
-        version = info.get("valkey_version") or info["redis_version"]
-        return str(version), str(memory["maxmemory_policy"])
+        return str(info.get("valkey_version") or info["redis_version"]), memory["maxmemory_policy"]
 
     def report(self, job: str, fields: Mapping[str, Any]) -> None:
         """Say how a job is; forgotten after 30 s unless said again."""
@@ -195,7 +197,7 @@ class Listener:
     def __init__(self, url: str) -> None:
         """Take the server's URL; connects when first asked."""
         self._redis = redis.asyncio.Redis.from_url(
-            url, socket_timeout=_TIMEOUT_S, socket_connect_timeout=_TIMEOUT_S
+            url, retry=AsyncRetry(NoBackoff(), 0), **_TIMEOUTS
         )
 
     async def close(self) -> None:

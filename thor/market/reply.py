@@ -16,6 +16,8 @@ STREAM = "quotes:stream:unified"
 COUNTER = "quotes:stream:unified:counter"
 SHADOWED = "quotes:shadowed"
 GROUP = "ingest"
+# How a server begins that may not write just now: full, without replicas, a replica itself.
+FOR_NOW = ("OOM", "NOREPLICAS", "MISCONF", "READONLY", "MASTERDOWN", "TRYAGAIN")
 LATEST = "quotes:latest:"
 SEAT = "quotes:source:"
 _MERGED = ("last", "bid", "ask", "last_size", "bid_size", "ask_size", "volume", "contract")
@@ -98,6 +100,10 @@ def _plain(value: Any) -> str | int:
     return value if isinstance(value, int) else str(value)
 
 
+def _text(raw: bytes) -> str:
+    return raw.decode(errors="replace")
+
+
 def streams(found: Any) -> list[Any]:
     """Return what XREAD and XREADGROUP answer as (stream, entries) pairs."""
     if not found:
@@ -150,7 +156,7 @@ def state(answers: list[Any]) -> BusState:
 def hashes(names: list[str], answers: list[Any]) -> dict[str, dict[str, str]]:
     """Return the hashes that exist, by name, as text."""
     return {
-        name: {key.decode(): value.decode() for key, value in answer.items()}
+        name: {_text(key): _text(value) for key, value in answer.items()}
         for name, answer in zip(names, answers, strict=True)
         if answer
     }
