@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -745,6 +746,10 @@ def test_the_account_holds_at_every_moment_while_consumers_die_and_servers_hang_
         own.close()
         published_all.set()
 
+    def obey(stop: Stop) -> None:
+        over.wait()
+        stop.set()
+
     def consume(number: int) -> Callable[[], None]:
         dice = random.Random(number)
 
@@ -755,14 +760,13 @@ def test_the_account_holds_at_every_moment_while_consumers_die_and_servers_hang_
                 # A restart keeps its name; now and then one never comes back.
                 name = f"mortal-{number}" if dice.random() < 0.7 else f"mortal-{number}-{lives}"
                 own, stop = MortalBus(redis_url, dice, over), Stop()
-                ender = in_threads(lambda stop=stop: over.wait() and stop.set())  # type: ignore[misc]
+                in_threads(partial(obey, stop))
                 try:
                     Intake(settings(ingest_flush_ms=5), own, database_url, name).run(stop)
                 except Died:
                     deaths.append(name)
                 finally:
                     own.close()
-                del ender
 
         return run
 

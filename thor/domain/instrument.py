@@ -45,6 +45,13 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
 
     def price_fault(self, price: Decimal) -> str | None:
         """Return why a price cannot be this instrument's, or None."""
+        # One look for almost every price there is; the reasons are for the others.
+        is_plain = price.is_finite() and -_DECIMALS_MAX <= price.adjusted() < _PRICE_DIGITS
+        if is_plain and not price % self.quote_increment and (price >= 0 or self.is_negative_legal):
+            return None
+        return self._fault(price)
+
+    def _fault(self, price: Decimal) -> str | None:
         if not price.is_finite():
             return "is not a finite number"
         # By the place of the first digit, since arithmetic itself has limits.

@@ -90,26 +90,32 @@ def check(tick: Tick, listing: Listing, skew_max: timedelta = SKEW_MAX) -> Refus
         )
     if tick.ts < _TS_MIN:
         return _refuse("ts", tick.ts.isoformat(), "is before 1980")
-    for field, instant in (("ts", tick.ts), ("received_at", tick.received_at)):
-        if instant >= _TS_MAX:
-            return _refuse(field, instant.isoformat(), "is after 2199")
+    if tick.ts >= _TS_MAX:
+        return _refuse("ts", tick.ts.isoformat(), "is after 2199")
+    if tick.received_at >= _TS_MAX:
+        return _refuse("received_at", tick.received_at.isoformat(), "is after 2199")
     return _check_values(tick, instrument)
 
 
 def _check_values(tick: Tick, instrument: Instrument) -> Refusal | None:
-    for field, price in (("last", tick.last), ("bid", tick.bid), ("ask", tick.ask)):
-        if price is not None and (reason := instrument.price_fault(price)) is not None:
-            return _refuse(field, price, reason)
-    for field, size in (
-        ("last_size", tick.last_size),
-        ("bid_size", tick.bid_size),
-        ("ask_size", tick.ask_size),
-    ):
-        if size is not None and not 0 <= size < _SIZE_LIMIT:
-            return _refuse(field, size, "is outside 0 … 2^31-1")
-    for field, count in (("volume", tick.volume), ("volume_delta", tick.volume_delta)):
-        if count is not None and not 0 <= count < _COUNT_LIMIT:
-            return _refuse(field, count, "is outside 0 … 2^63-1")
+    # Written out, since every tick of every feed passes here twice.
+    fault = instrument.price_fault
+    if (price := tick.last) is not None and (reason := fault(price)) is not None:
+        return _refuse("last", price, reason)
+    if (price := tick.bid) is not None and (reason := fault(price)) is not None:
+        return _refuse("bid", price, reason)
+    if (price := tick.ask) is not None and (reason := fault(price)) is not None:
+        return _refuse("ask", price, reason)
+    if (size := tick.last_size) is not None and not 0 <= size < _SIZE_LIMIT:
+        return _refuse("last_size", size, "is outside 0 … 2^31-1")
+    if (size := tick.bid_size) is not None and not 0 <= size < _SIZE_LIMIT:
+        return _refuse("bid_size", size, "is outside 0 … 2^31-1")
+    if (size := tick.ask_size) is not None and not 0 <= size < _SIZE_LIMIT:
+        return _refuse("ask_size", size, "is outside 0 … 2^31-1")
+    if (count := tick.volume) is not None and not 0 <= count < _COUNT_LIMIT:
+        return _refuse("volume", count, "is outside 0 … 2^63-1")
+    if (count := tick.volume_delta) is not None and not 0 <= count < _COUNT_LIMIT:
+        return _refuse("volume_delta", count, "is outside 0 … 2^63-1")
     if tick.contract is not None and not _CONTRACT.fullmatch(tick.contract):
         return _refuse("contract", repr(tick.contract), "is no contract's code")
     if tick.is_trade and tick.last is None:

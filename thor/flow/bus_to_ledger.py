@@ -24,7 +24,7 @@ from thor.market.reply import Entry
 from thor.market.ticks import Account
 
 # An entry holds 1 to 1,000 ticks: this many bound what is in memory at once.
-_ENTRIES_MAX = 64
+_ENTRIES_MAX = 256
 _TRIM_EVERY_S = 1.0
 _REPORT_EVERY_S = 1.0
 _FOLD_EVERY_S = 60.0
