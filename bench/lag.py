@@ -126,6 +126,9 @@ def measure(at: Place, rate: tuple[float, float], seconds: float) -> list[float]
         time.sleep(1.5)
         settle(SETTLE_S)
         publisher.start()
+        # Whoever dies leaves an end of its pipe that says so.
+        for end in theirs:
+            end.close()
         published, calls_ms = own[1].recv()
         committed, writes = own[0].recv()
         for child in (publisher, ingestor):

@@ -317,6 +317,9 @@ def _heard(
     publisher = spawned.Process(target=publish_live, args=live)
     for child in (*clients, publisher):
         child.start()
+    # Whoever dies leaves an end of its pipe that says so.
+    for _, theirs in pipes:
+        theirs.close()
     try:
         if not all(ready.wait(60) for ready in readies):
             raise SystemExit(f"the publisher or the clients of {name} are not ready")

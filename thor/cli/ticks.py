@@ -44,10 +44,17 @@ def account(as_json: AsJson = False) -> None:
     from thor import database
     from thor.market.bus import Bus
 
-    state = Bus(urls().redis_url).state()
+    bus = Bus(urls().redis_url)
+    before = bus.state()
     with ledger() as connection:
-        values = {"base": state.base, "next": state.next}
-        show(database.rows(connection, "accounting", values), "account", as_json=as_json)
+        values = {"base": before.base, "next": before.next}
+        found = database.rows(connection, "accounting", values)
+    # What was booked had been received before this second look.
+    received = bus.state().received
+    for row in found:
+        booked = row["inserted"] + row["duplicate"] + row["rejected"]
+        row.update(received=received, pending=received - booked)
+    show(found, "account", as_json=as_json)
 
 
 def gaps(

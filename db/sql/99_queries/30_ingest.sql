@@ -55,15 +55,23 @@ where
     )
 order by s.place;
 
+-- An entry that is not Thor's has no ordinals: its id keeps it from standing
+-- here once a delivery.
 -- name: insert_rejected
 insert into market.rejected_ticks (
     symbol, ts, seq, source, field, value, reason, ticks, entry_id, payload
 )
-values (
+select
     %(symbol)s::text, %(ts)s::timestamptz, %(seq)s::bigint, %(source)s::text,
     %(field)s::text, %(value)s::text, %(reason)s::text, %(ticks)s::integer,
     %(entry_id)s::text, %(payload)s::text
-);
+where
+    %(ticks)s::integer > 0
+    or not exists (
+        select
+        from market.rejected_ticks as r
+        where r.ticks = 0 and r.entry_id = %(entry_id)s::text
+    );
 
 -- name: insert_batch
 insert into market.ingest_batches (
