@@ -25,6 +25,9 @@ from thor.market.ticks import Account
 
 # An entry holds 1 to 1,000 ticks: this many bound what is in memory at once.
 _ENTRIES_MAX = 256
+_IDLE_MS = 1000
+_LOOK_EVERY_S = 0.01
+_AT_ONCE_S = 0.002
 _TRIM_EVERY_S = 1.0
 _REPORT_EVERY_S = 1.0
 _FOLD_EVERY_S = 60.0
@@ -44,6 +47,7 @@ class Intake:
         self._total = Account()
         self._due = {"trim": 0.0, "report": 0.0, "fold": 0.0, "claim": 0.0}
         self._ticks_an_entry = float(wire.ENTRY_TICKS_MAX)
+        self._looked_s = clock.monotonic_s()
         self._listing: Listing
         self._connection: database.Connection[Any]
         self._ledger: Ledger
@@ -82,25 +86,30 @@ class Intake:
                 self._commit(entries)
 
     def _batch(self, stop: Stop) -> list[Entry]:
-        rows_max, flush_s = self._settings.ingest_rows_max, self._settings.ingest_flush_ms / 1000
-        entries: list[Entry] = []
-        rows, left_s = 0, 1.0
-        flush_at = 0.0
-        while rows < rows_max and left_s > 0 and not stop:
-            wanted = int((rows_max - rows) / self._ticks_an_entry) + 1
-            found = self._bus.read(
-                self._consumer, min(wanted, _ENTRIES_MAX), max(int(left_s * 1000), 1)
-            )
-            if not entries:
-                if not found:
-                    break
-                flush_at = clock.monotonic_s() + flush_s
+        rows_max = self._settings.ingest_rows_max
+        asked_s = clock.monotonic_s()
+        entries = self._bus.read(self._consumer, self._wanted(rows_max), _IDLE_MS)
+        told_s = clock.monotonic_s()
+        # What was there at once may have come any time since the last look.
+        since_s = told_s if told_s - asked_s > _AT_ONCE_S else self._looked_s
+        flush_at = since_s + self._settings.ingest_flush_ms / 1000
+        rows = sum(max(entry.n, 1) for entry in entries)
+        while entries and rows < rows_max and not stop:
+            left_s = flush_at - clock.monotonic_s()
+            # Looked for in steps: an idle server tells a block's end up to 100 ms late.
+            clock.sleep_s(max(min(left_s, _LOOK_EVERY_S), 0))
+            self._looked_s = clock.monotonic_s()
+            found = self._bus.read(self._consumer, self._wanted(rows_max - rows), 0)
             entries += found
             rows += sum(max(entry.n, 1) for entry in found)
-            left_s = flush_at - clock.monotonic_s()
+            if left_s <= _LOOK_EVERY_S:
+                break
         if entries:
             self._ticks_an_entry = max(rows / len(entries), 1.0)
         return entries
+
+    def _wanted(self, rows: int) -> int:
+        return min(int(rows / self._ticks_an_entry) + 1, _ENTRIES_MAX)
 
     def _commit(self, entries: list[Entry]) -> None:
         batch: list[Entry] = []

@@ -108,8 +108,8 @@ class Bus:
                     raise
 
     def read(self, consumer: str, entries_max: int, block_ms: int) -> list[Entry]:
-        """Read entries that no consumer has had yet; waits at most `block_ms`."""
-        return self._read(consumer, ">", entries_max, max(block_ms, 1))
+        """Read entries that no consumer has had yet; waits at most `block_ms`, 0 not at all."""
+        return self._read(consumer, ">", entries_max, block_ms or None)
 
     def read_own(self, consumer: str, entries_max: int, after: str = "0") -> list[Entry]:
         """Read entries this consumer was given and did not acknowledge, after an id."""
