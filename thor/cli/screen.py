@@ -30,7 +30,7 @@ def front_door(settings: Settings, house: Any, jobs: list[Any]) -> None:
         table.add_column(column, overflow="fold")
     postgres = "its own, on 127.0.0.1" if ours.owns_postgres else "THOR_DATABASE_URL"
     redis = "its own, on 127.0.0.1" if ours.owns_redis else "THOR_REDIS_URL"
-    ask = "thor db psql -c 'select symbol, ts, bid, ask, last from ticks order by ts desc limit 5'"
+    ask = "thor db psql -c 'select ts, bid, ask, last from ticks_between($$ES$$, null, null, 5)'"
     table.add_row("PostgreSQL", postgres, ask)
     table.add_row("bus", redis, "thor ticks account")
     table.add_row("API", web, f"curl '{web}/api/quotes?symbols=ES,NQ'")
