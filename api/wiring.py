@@ -6,6 +6,7 @@ there for it to open.
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -43,10 +44,15 @@ class Wiring:
         tasks = [asyncio.create_task(part(), name=part.__qualname__) for part in parts]
         for task in tasks:
             task.add_done_callback(self._ended)
+        # What is made by now stays for good: searching it through again and again
+        # would hold every stream up for some milliseconds each time.
+        gc.collect()
+        gc.freeze()
         try:
             yield
         finally:
             self.screen.end()
+            gc.unfreeze()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

@@ -144,6 +144,24 @@ def test_only_the_symbols_and_kinds_asked_for_are_sent(either: Api, redis_url: s
         ]  # fmt: skip
 
 
+def test_quotes_are_framed_from_the_tick_on_with_which_somebody_wants_them(
+    api: Api, redis_url: str
+) -> None:
+    with streaming(api, symbols="ES", events="tick") as ticks:
+        ticks.next("hello")
+        publish(redis_url, [tick(seq=1)])
+        assert ticks.next("tick").data["seq"] == 1
+        with streaming(api, symbols="ES") as both:
+            both.next("hello")
+            assert both.next("quote").data["seq"] == 1
+            publish(redis_url, [tick(seq=2), tick(seq=3)])
+            heard = [(event.kind, event.data["seq"]) for event in both.take(4)]
+            assert heard == [("tick", 2), ("quote", 2), ("tick", 3), ("quote", 3)]
+        publish(redis_url, [tick(seq=4)])
+        seen = [(event.kind, event.data["seq"]) for event in ticks.take(3)]
+        assert seen == [("tick", 2), ("tick", 3), ("tick", 4)]
+
+
 def test_a_client_goes_on_after_the_last_event_it_saw_wherever_in_an_entry(
     either: Api, redis_url: str
 ) -> None:

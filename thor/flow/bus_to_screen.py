@@ -68,8 +68,7 @@ class Screen:
 
     def join(self, viewer: Viewer) -> None:
         """Let somebody watch; the reader begins where nobody did."""
-        if not viewer.is_conflated and not self.audience.followers:
-            # Nothing was framed while nobody wanted every event.
+        if self.audience.is_first(viewer):  # what nobody wanted was not framed
             self.ring.restart(self.position)
         self.audience.join(viewer)
         if self.fault is not None:
@@ -193,8 +192,9 @@ class Screen:
             self.events_sent += self.board.deliver(self.audience.conflated())
 
     def _batch(self) -> Batch:
-        # Whoever comes while an unframed batch is being made reads it from the bus.
-        return Batch(self.position, is_framed=bool(self.audience.followers))
+        # Whoever comes while a batch is made that lacks what he wants reads it from the bus.
+        who = self.audience
+        return Batch(self.position, is_framed=bool(who.followers), has_quotes=who.wants_quotes)
 
     def _frame(self, entry: Entry, good: Placed, batch: Batch, now: datetime) -> None:
         batch.last = key = entry_key(entry.entry_id)
@@ -204,14 +204,14 @@ class Screen:
                 self.board.apply(tick, catalogue)
             return
         for (at, tick), frame in zip(good, tick_frames(entry.entry_id, good), strict=True):
-            quote = b""
-            if (latest := self.board.apply(tick, catalogue)) is not None:
+            latest, quote = self.board.apply(tick, catalogue), b""
+            if batch.has_quotes and latest is not None:
                 quote = quote_frame(entry.entry_id, at, latest.shown(catalogue, now))
             batch.add((*key, at), tick.symbol, frame, quote)
 
     def _publish(self, batch: Batch, ordinal: int | None) -> None:
         self.position, self._next_ordinal = batch.last, ordinal
-        if not batch.is_framed:
+        if not batch.is_framed or (self.audience.wants_quotes and not batch.has_quotes):
             self.ring.restart(batch.last)
             self.audience.wake_followers()
         elif batch.keys:

@@ -92,6 +92,17 @@ class Audience:
         """Return how many watch."""
         return len(self.viewers)
 
+    @property
+    def wants_quotes(self) -> bool:
+        """Whether any follower wants the quote that each tick makes."""
+        return any(wish.quotes for wish in self.followers)
+
+    def is_first(self, viewer: Viewer) -> bool:
+        """Whether a viewer who comes wants events that nobody wanted till now."""
+        if viewer.is_conflated:
+            return False
+        return not self.followers or (viewer.wish.quotes and not self.wants_quotes)
+
     def join(self, viewer: Viewer) -> None:
         """Count somebody in."""
         self.viewers.add(viewer)

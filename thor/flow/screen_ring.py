@@ -36,6 +36,7 @@ class Batch:
     __slots__ = (
         "_joined",
         "gap",
+        "has_quotes",
         "is_framed",
         "keys",
         "last",
@@ -44,9 +45,13 @@ class Batch:
         "ticks",
     )
 
-    def __init__(self, last: EntryKey, gap: bytes = b"", *, is_framed: bool = True) -> None:
+    def __init__(
+        self, last: EntryKey, gap: bytes = b"", *, is_framed: bool = True, has_quotes: bool = True
+    ) -> None:
         """Begin with the last entry the batch holds, and the gap where it is one."""
         self.is_framed = is_framed
+        # Framing a quote costs more than its tick: it is left where nobody wants it.
+        self.has_quotes = has_quotes
         self.last = last
         self.gap = gap
         self.keys: list[TickKey] = []
