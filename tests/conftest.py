@@ -1,6 +1,7 @@
 """Real servers for the tests: one PostgreSQL and one Redis-compatible server a run.
 
-Fixtures give a fresh database and an empty bus to each test that asks. Where
+Fixtures give a fresh database and an empty bus to each test that asks, which runs
+once on each edition that is there: `--edition plain` keeps to one. Where
 THOR_TEST_DATABASE_URL / THOR_TEST_REDIS_URL name servers, those are used.
 """
 
@@ -9,6 +10,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -16,10 +18,12 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import pytest
 import redis
+import timescale
 from psycopg import sql
 
 from thor import schema
 from thor.config import Settings
+from thor.edition import Edition
 from thor.services.home import Home
 from thor.services.house import Endpoints, start_servers
 from thor.services.server import stop_all
@@ -37,18 +41,54 @@ def data() -> Path:
     return DATA
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let one edition be chosen."""
+    parser.addoption("--edition", choices=["plain", "timescale"], help="test on this one only")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run what touches a database once on each edition."""
+    if "edition" not in metafunc.fixturenames:
+        return
+    chosen = metafunc.config.getoption("--edition")
+    editions = [chosen] if chosen else ["plain", "timescale"]
+    for mark in metafunc.definition.iter_markers("edition"):
+        editions = [one for one in editions if one in mark.args]
+    if "timescale" in editions and not timescale.found().is_there:
+        reason = pytest.mark.skip(reason=timescale.found().reason)
+        there = [one for one in editions if one != "timescale"]
+        # Told once a test that runs nowhere else; the last line of the run tells it for all.
+        editions = there or [pytest.param("timescale", marks=reason)]  # type: ignore[list-item]
+    metafunc.parametrize("edition", editions, scope="session", indirect=True)
+
+
 @pytest.fixture(scope="session")
-def endpoints() -> Iterator[Endpoints]:
+def edition(request: pytest.FixtureRequest) -> Edition:
+    """The edition that a test runs on."""
+    name: Edition = request.param
+    return name
+
+
+@pytest.fixture(scope="session")
+def endpoints(edition: Edition) -> Iterator[Endpoints]:
     """A PostgreSQL and a Redis-compatible server, started once and stopped at the end."""
     # Not under pytest's own folder, which is closed to the user that runs the servers.
     folder = Path(tempfile.mkdtemp(prefix="thor-test-"))
+    folder.chmod(0o711)
+    with timescale.running(folder) if edition == "timescale" else _plain(folder) as urls:
+        _note_version(edition, urls.database_url)
+        yield urls
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _plain(folder: Path) -> Iterator[Endpoints]:
     settings = Settings(
         home=folder / "home",
         database_url=os.environ.get("THOR_TEST_DATABASE_URL"),
         redis_url=os.environ.get("THOR_TEST_REDIS_URL"),
         _env_file=None,
     )
-    folder.chmod(0o711)
     home = Home(settings.home)
     with home.hold():
         urls, servers = start_servers(home, settings, tell=lambda *_, **__: None)
@@ -56,17 +96,42 @@ def endpoints() -> Iterator[Endpoints]:
             yield urls
         finally:
             stop_all(servers)
-    shutil.rmtree(folder, ignore_errors=True)
+
+
+_TESTED: dict[str, str] = {}
+
+
+def _note_version(edition: Edition, url: str) -> None:
+    with psycopg.connect(url) as connection:
+        server = connection.info.server_version
+        row = connection.execute(
+            "select default_version from pg_available_extensions where name = 'timescaledb'"
+        ).fetchone()
+    text = f"PostgreSQL {server // 10000}.{server % 10000}"
+    if edition == "timescale" and row:
+        text = f"TimescaleDB Community {row[0]} on {text}"
+    _TESTED[edition] = text
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say in the last line which editions were tested, and of which versions."""
+    if not _TESTED:
+        return
+    chosen = config.getoption("--edition")
+    parts = [f"{name} ({version})" for name, version in _TESTED.items()]
+    if "timescale" not in _TESTED and chosen != "plain":
+        parts.append(f"timescale not tested: {timescale.found().reason or 'no test asked for it'}")
+    terminalreporter.write_line(f"editions tested: {', '.join(parts)}")
 
 
 @pytest.fixture(scope="session")
-def template(endpoints: Endpoints) -> str:
+def template(endpoints: Endpoints, edition: Edition) -> str:
     """The URL of a migrated database that the others are copied from."""
     with psycopg.connect(endpoints.database_url, autocommit=True) as connection:
         _drop(connection, _TEMPLATE)
         connection.execute(_create(_TEMPLATE))
     url = _named(endpoints.database_url, _TEMPLATE)
-    schema.up(url)
+    schema.up(url, wish=edition)
     return url
 
 

@@ -47,6 +47,10 @@ class Settings(BaseSettings):
     nature: Literal["simulated", "live"] = Field(
         default="simulated", description="What a new database is made for; fixed once made."
     )
+    edition: Literal["auto", "plain", "timescale"] = Field(
+        default="auto",
+        description="What a new database is made as; auto takes TimescaleDB where it is offered.",
+    )
     api_host: str = Field(default="127.0.0.1", description="Address the API binds; loopback only.")
     api_port: int = Field(default=8000, ge=0, le=65535, description="Port wished for the API.")
     ingestors: int = Field(default=1, ge=1, le=16, description="Ingestors run side by side.")

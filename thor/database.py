@@ -26,6 +26,7 @@ UniqueViolation = psycopg.errors.UniqueViolation
 ExclusionViolation = psycopg.errors.ExclusionViolation
 DataError = psycopg.DataError
 IntegrityError = psycopg.IntegrityError
+InsufficientPrivilege = psycopg.errors.InsufficientPrivilege
 DriverError = psycopg.Error
 
 DB = Path(__file__).resolve().parents[1] / "db"
@@ -40,6 +41,7 @@ __all__ = [
     "DataError",
     "DriverError",
     "ExclusionViolation",
+    "InsufficientPrivilege",
     "IntegrityError",
     "UniqueViolation",
     "sql",

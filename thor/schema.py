@@ -16,16 +16,16 @@ import alembic.runtime.migration
 import alembic.script
 import msgspec
 
-from thor import database, grants
+from thor import database, edition, grants
 from thor.database import DB, Connection
 from thor.errors import Refused
+from thor.services.versions import POSTGRES_MIN
 
 SQL = DB / "sql"
 LOGIC_KINDS = {"view", "function"}
 _HEADER = re.compile(r"^-- (?P<key>[A-Z][a-z]+(?: at)?) {2,}(?P<value>.*)$")
 _MORE = re.compile(r"^-- {5,}(?P<value>\S.*)$")
 _ADVISORY_KEY = 7_405_107
-_SERVER_VERSION_MIN = 160_000
 
 
 class SqlFile(msgspec.Struct, frozen=True):
@@ -51,20 +51,25 @@ class SqlFile(msgspec.Struct, frozen=True):
         return hashlib.sha256(self.text.encode()).hexdigest()
 
 
-def files(folder: Path = SQL) -> list[SqlFile]:
-    """Read the files of `db/sql` in build order, named statements left out."""
+def files(of: edition.Edition, folder: Path = SQL) -> list[SqlFile]:
+    """Read the files of `db/sql` that an edition has, in build order, named statements left out."""
     return [
         _read(file, folder)
         for file in sorted(folder.rglob("*.sql"))
-        if file.parent.name != "99_queries"
+        if file.parent.name != "99_queries" and file.suffixes[0] in (".sql", f".{of}")
     ]
 
 
-def up(url: str, nature: str = "simulated", report: Callable[[str], None] = lambda _: None) -> None:
+def up(
+    url: str,
+    nature: str = "simulated",
+    report: Callable[[str], None] = lambda _: None,
+    wish: edition.Wish = "auto",
+) -> None:
     """Migrate and re-create the logic, in one transaction; does nothing where all is current.
 
     Raises `Refused` where the database is another application's, of another
-    nature or edition, or where a user's own view stands on Thor's logic.
+    nature, edition or user, or where a user's own view stands on Thor's logic.
     """
     with database.translated(), database.engine(url).begin() as connection:
         driver = database.raw(connection)
@@ -72,14 +77,18 @@ def up(url: str, nature: str = "simulated", report: Callable[[str], None] = lamb
         _refuse_old(driver)
         _refuse_strangers(driver)
         config = _alembic(connection)
-        behind = _pending(connection, config)
-        changed = _stored_logic(driver) != {f.path: f.sha256 for f in files() if f.is_logic}
+        revision, behind = _pending(connection, config)
+        of = config.attributes["edition"] = edition.settled(driver, wish, revision)
+        if revision is None:
+            _refuse_guests(driver)
+        logic = [file for file in files(of) if file.is_logic]
+        changed = _stored_logic(driver) != {file.path: file.sha256 for file in logic}
         if behind or changed:
             report(f"{len(behind)} migrations, logic {'changed' if changed else 'unchanged'}")
             given = _drop_logic(driver)
             alembic.command.upgrade(config, "head")
-            _create_logic(driver, given)
-        _settle(driver, database.name_of(url), nature)
+            _create_logic(driver, logic, given)
+        _settle(driver, database.name_of(url), of, nature)
 
 
 def _read(file: Path, folder: Path) -> SqlFile:
@@ -104,7 +113,7 @@ def _alembic(connection: Any) -> alembic.config.Config:
     return config
 
 
-def _pending(connection: Any, config: alembic.config.Config) -> list[str]:
+def _pending(connection: Any, config: alembic.config.Config) -> tuple[str | None, list[str]]:
     context = alembic.runtime.migration.MigrationContext.configure(
         connection, opts={"version_table_schema": "ops"}
     )
@@ -116,7 +125,8 @@ def _pending(connection: Any, config: alembic.config.Config) -> list[str]:
             f"The database is at revision {here}, which this Thor does not know: it was made by "
             "a newer one. Run that version, or point THOR_DATABASE_URL elsewhere."
         )
-    return [revision.revision for revision in script.iterate_revisions("head", here or "base")]
+    behind = [found.revision for found in script.iterate_revisions("head", here or "base")]
+    return here, behind
 
 
 def _has_ops(driver: Connection[Any]) -> bool:
@@ -125,9 +135,9 @@ def _has_ops(driver: Connection[Any]) -> bool:
 
 
 def _refuse_old(driver: Connection[Any]) -> None:
-    if driver.info.server_version < _SERVER_VERSION_MIN:
-        found = driver.info.server_version // 10000
-        raise Refused(f"The server is PostgreSQL {found}; Thor needs 16 or newer")
+    found = driver.info.server_version // 10_000
+    if found < POSTGRES_MIN:
+        raise Refused(f"The server is PostgreSQL {found}; Thor needs {POSTGRES_MIN} or newer")
 
 
 def _refuse_strangers(driver: Connection[Any]) -> None:
@@ -144,6 +154,21 @@ def _refuse_strangers(driver: Connection[Any]) -> None:
         raise Refused(
             f"The database already holds {names}, and Thor did not make them. "
             "Give Thor a database of its own: `createdb thor`, then set THOR_DATABASE_URL."
+        )
+
+
+def _refuse_guests(driver: Connection[Any]) -> None:
+    # An owner may be without the right to create, and who has that right is no owner yet.
+    row = driver.execute(
+        "select pg_has_role(d.datdba, 'usage') and has_database_privilege(d.oid, 'create') "
+        "from pg_database as d where d.datname = current_database()"
+    ).fetchone()
+    if not (row and row[0]):
+        user, name = driver.info.user, driver.info.dbname
+        raise Refused(
+            f"{user} may not set up database {name}: that takes its owner, with the right to "
+            f"create in it. Have it made anew by `createdb --owner={user} {name}`, or given by "
+            f"`alter database {name} owner to {user}`"
         )
 
 
@@ -173,29 +198,23 @@ def _drop_logic(driver: Connection[Any]) -> list[grants.Grant]:
     return given
 
 
-def _create_logic(driver: Connection[Any], given: list[grants.Grant]) -> None:
-    for file in files():
-        if file.is_logic:
-            driver.execute(file.text.encode())
-            driver.execute(
-                "insert into ops.logic_files (path, sha256, makes) values (%s, %s, %s)",
-                (file.path, file.sha256, file.makes),
-            )
-    made = {name for file in files() if file.is_logic for name in file.makes}
+def _create_logic(driver: Connection[Any], logic: list[SqlFile], given: list[grants.Grant]) -> None:
+    for file in logic:
+        driver.execute(file.text.encode())
+        driver.execute(
+            "insert into ops.logic_files (path, sha256, makes) values (%s, %s, %s)",
+            (file.path, file.sha256, file.makes),
+        )
+    made = {name for file in logic for name in file.makes}
     for grant in given:
         if grant.on in made:
             driver.execute(grant.statement.encode())
 
 
-def _settle(driver: Connection[Any], name: str, nature: str) -> None:
+def _settle(driver: Connection[Any], name: str, of: edition.Edition, nature: str) -> None:
     row = driver.execute("select edition, nature from ops.edition").fetchone()
-    if row is not None and row[0] != "plain":
-        raise Refused(
-            f"The database is of the {row[0]} edition, and this Thor keeps plain ones: "
-            "point THOR_DATABASE_URL at another database"
-        )
     if row is None:
-        driver.execute("insert into ops.edition (edition, nature) values ('plain', %s)", (nature,))
+        driver.execute("insert into ops.edition (edition, nature) values (%s, %s)", (of, nature))
         path = database.quoted(*database.SEARCH_PATH)
         statement = database.sql.SQL("alter database {} set search_path = {}")
         driver.execute(statement.format(database.sql.Identifier(name), path))
@@ -204,3 +223,5 @@ def _settle(driver: Connection[Any], name: str, nature: str) -> None:
             f"The database was made for {row[1]} data and THOR_NATURE says {nature}: that is "
             "fixed when a database is made. Use another database."
         )
+    elif row[0] != of:
+        driver.execute("update ops.edition set edition = %s", (of,))

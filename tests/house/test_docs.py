@@ -21,7 +21,7 @@ FOLDERS = {"thor", "api", "jobs", "db", "tests", "bench", "docs", "ui", "ops", "
 # A bare name with another suffix is the reader's own file, a tape say.
 _SUFFIXES = r"py|sql|md|toml|yml|yaml|lock|ini|lua|mako"
 _PATH = re.compile(rf"^(?:[\w.*-]+/)+[\w.*-]*$|^[\w.*-]+\.(?:{_SUFFIXES})$|^Makefile$|^\.[\w.]+$")
-_MADE_UP = re.compile(r"[…<>{}]|NNNN|\.\.\.|^\.\./|^\.(py|sql|md)$")
+_MADE_UP = re.compile(r"[…<>{}]|NNNN|\.\.\.|^\.\./|^\.(py|sql|md)$|^x\.")
 _SETTING = re.compile(r"\bTHOR_[A-Z0-9_]*[A-Z0-9]\b")
 
 
@@ -126,7 +126,8 @@ def test_a_document_names_only_commands_that_exist(document: str) -> None:
 def test_a_document_names_only_settings_that_exist(document: str) -> None:
     named = set(_SETTING.findall(_text(document)))
     known = {f"THOR_{name.upper()}" for name in Settings.model_fields}
-    known |= set(_SETTING.findall((ROOT / "tests/conftest.py").read_text()))
+    for file in ("tests/conftest.py", "tests/timescale.py", "docker-compose.yml"):
+        known |= set(_SETTING.findall((ROOT / file).read_text()))
     assert named <= known, f"{document}: thor.config.Settings has no {named - known}"
 
 

@@ -2,113 +2,23 @@
 
 import ast
 import re
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from house_catalogue import Connection
-from house_tree import MIGRATIONS, ROOT
+from house_snapshot import snapshot
+from house_tree import MIGRATIONS, ROOT, without_sql_prose
 
 from thor import schema
+from thor.edition import Edition
 
+EDITIONS = ("plain", "timescale")
 REVISIONS = sorted(MIGRATIONS.glob("*.py"))
 every_revision = pytest.mark.parametrize("path", REVISIONS, ids=lambda path: path.stem)
 
-# One query a kind of thing: its name, and all that makes it what it is.
-SNAPSHOT = {
-    "schema": """
-        select n.nspname, concat_ws(' ', n.nspacl::text, obj_description(n.oid, 'pg_namespace'))
-        from pg_namespace as n where {ours}
-    """,
-    "relation": """
-        select format('%%I.%%I', n.nspname, c.relname), concat_ws(
-            ' ', c.relkind, c.relpersistence, c.reloptions::text, c.relacl::text,
-            c.relrowsecurity, c.relreplident, obj_description(c.oid, 'pg_class')
-        )
-        from pg_class as c join pg_namespace as n on n.oid = c.relnamespace where {ours}
-    """,
-    "column": """
-        select format('%%I.%%I.%%I', n.nspname, c.relname, a.attname), concat_ws(
-            ' ', row_number() over (partition by c.oid order by a.attnum),
-            format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity, a.attgenerated,
-            a.attstorage, a.attcompression, a.attstattarget, a.attoptions::text,
-            pg_get_expr(d.adbin, d.adrelid), col_description(c.oid, a.attnum)
-        )
-        from pg_attribute as a
-        join pg_class as c on c.oid = a.attrelid
-        join pg_namespace as n on n.oid = c.relnamespace
-        left join pg_attrdef as d on d.adrelid = a.attrelid and d.adnum = a.attnum
-        where {ours} and a.attnum > 0 and not a.attisdropped and c.relkind in ('r', 'p', 'v', 'm')
-    """,
-    "constraint": """
-        select format('%%s %%I', c.oid::regclass, x.conname), concat_ws(
-            ' ', pg_get_constraintdef(x.oid), x.convalidated,
-            obj_description(x.oid, 'pg_constraint')
-        )
-        from pg_constraint as x
-        join pg_class as c on c.oid = x.conrelid
-        join pg_namespace as n on n.oid = c.relnamespace where {ours}
-    """,
-    "index": """
-        select x.indexrelid::regclass::text, concat_ws(
-            ' ', pg_get_indexdef(x.indexrelid), x.indisprimary, x.indisvalid, x.indisclustered
-        )
-        from pg_index as x
-        join pg_class as c on c.oid = x.indrelid
-        join pg_namespace as n on n.oid = c.relnamespace where {ours}
-    """,
-    "trigger": """
-        select format('%%s %%I', c.oid::regclass, t.tgname),
-            concat_ws(' ', pg_get_triggerdef(t.oid), t.tgenabled)
-        from pg_trigger as t
-        join pg_class as c on c.oid = t.tgrelid
-        join pg_namespace as n on n.oid = c.relnamespace where {ours} and not t.tgisinternal
-    """,
-    "rule": """
-        select format('%%s %%I', c.oid::regclass, r.rulename), pg_get_ruledef(r.oid)
-        from pg_rewrite as r
-        join pg_class as c on c.oid = r.ev_class
-        join pg_namespace as n on n.oid = c.relnamespace where {ours}
-    """,
-    "function": """
-        select p.oid::regprocedure::text, concat_ws(
-            ' ', pg_get_functiondef(p.oid), p.proacl::text, obj_description(p.oid, 'pg_proc')
-        )
-        from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace where {ours}
-    """,
-    "sequence": """
-        select c.oid::regclass::text, to_jsonb(s) - 'seqrelid' - 'seqtypid'
-        from pg_sequence as s
-        join pg_class as c on c.oid = s.seqrelid
-        join pg_namespace as n on n.oid = c.relnamespace where {ours}
-    """,
-    "type": """
-        select t.oid::regtype::text, concat_ws(' ', t.typtype, t.typnotnull, t.typdefault)
-        from pg_type as t join pg_namespace as n on n.oid = t.typnamespace where {ours}
-    """,
-    "extension": """
-        select e.extname, n.nspname
-        from pg_extension as e join pg_namespace as n on n.oid = e.extnamespace where {all}
-    """,
-}
-OURS = "n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'public')"
-# Alembic keeps its own place; db/sql says nothing of it.
-ALEMBIC = "alembic_version"
 
-
-def snapshot(connection: Connection) -> dict[str, str]:
-    """Return all that the schema consists of, each thing's name with its definition."""
-    connection.execute("set local search_path = ''")
-    found: dict[str, str] = {}
-    for kind, query in SNAPSHOT.items():
-        text = query.format(ours=OURS, all="true").replace("%%", "%")
-        for name, definition in connection.execute(text.encode()).fetchall():
-            if ALEMBIC not in name:
-                found[f"{kind} {name}"] = str(definition)
-    return found
-
-
-def _constant(path: Any, name: str) -> Any:
+def _constant(path: Path, name: str) -> Any:
     for node in ast.parse(path.read_text()).body:
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name:
             return ast.literal_eval(node.value)
@@ -116,12 +26,12 @@ def _constant(path: Any, name: str) -> Any:
 
 
 def test_migrations_and_db_sql_end_in_the_same_schema(
-    database_url: str, bare_database_url: str
+    database_url: str, bare_database_url: str, edition: Edition
 ) -> None:
     with psycopg.connect(database_url) as connection:
         road = snapshot(connection)
     with psycopg.connect(bare_database_url) as connection:
-        for file in schema.files():
+        for file in schema.files(edition):
             connection.execute(file.text.encode())
         truth = snapshot(connection)
         connection.rollback()
@@ -131,6 +41,14 @@ def test_migrations_and_db_sql_end_in_the_same_schema(
         if road.get(name) != truth.get(name)
     }
     assert different == {}, "add the migration that is missing, or correct db/sql"
+
+
+def _seen(url: str, change: str) -> None:
+    with psycopg.connect(url) as connection:
+        before = snapshot(connection)
+        connection.execute(change.encode())
+        assert snapshot(connection) != before
+        connection.rollback()
 
 
 @pytest.mark.parametrize(
@@ -147,22 +65,77 @@ def test_migrations_and_db_sql_end_in_the_same_schema(
     ],
 )
 def test_a_difference_would_be_seen(database_url: str, change: str) -> None:
+    _seen(database_url, change)
+
+
+@pytest.mark.edition("plain")
+@pytest.mark.parametrize(
+    "change",
+    [
+        "alter table market.ticks disable trigger keep_bars",
+        "alter type market.tick_key add attribute more integer",
+        "comment on type market.tick_key is 'another'",
+        "alter table market._bars detach partition market._bars_1h",
+        "alter table market._bars_1m reset (fillfactor)",
+    ],
+)
+def test_a_difference_of_plain_bars_would_be_seen(database_url: str, change: str) -> None:
+    _seen(database_url, change)
+
+
+@pytest.mark.edition("timescale")
+@pytest.mark.parametrize(
+    "change",
+    [
+        "select public.set_chunk_time_interval('market.ticks', interval '2 days')",
+        "alter table market.ticks set (timescaledb.orderby = 'ts')",
+        "alter materialized view market._bars_1m set (timescaledb.materialized_only = true)",
+        "alter materialized view market._bars_1m set (timescaledb.enable_columnstore = false)",
+        "alter materialized view market._bars_1m set (timescaledb.chunk_interval = '3 days')",
+        "call public.remove_columnstore_policy('market.ticks')",
+        "select public.remove_continuous_aggregate_policy('market._bars_1s')",
+        "select public.add_retention_policy('market.ticks', interval '1 year')",
+        "select public.alter_job(j.job_id, schedule_interval => interval '1 day') "
+        "from timescaledb_information.jobs as j where j.hypertable_name = 'ticks'",
+        "select public.alter_job(j.job_id, scheduled => false) "
+        "from timescaledb_information.jobs as j where j.hypertable_name = 'ticks'",
+        'select public.alter_job(j.job_id, config => j.config || \'{"compress_after": "9 days"}\') '
+        "from timescaledb_information.jobs as j where j.hypertable_name = 'ticks'",
+        "comment on column market._bars_1s.open is 'another'",
+        "drop index _timescaledb_internal.{index}",
+    ],
+)
+def test_a_difference_of_timescaledb_s_would_be_seen(database_url: str, change: str) -> None:
     with psycopg.connect(database_url) as connection:
-        before = snapshot(connection)
-        connection.execute(change.encode())
-        assert snapshot(connection) != before
-        connection.rollback()
+        query = (
+            "select c.relname from pg_class as c join pg_index as i on i.indexrelid = c.oid "
+            "where i.indrelid::regclass::text ~ '_materialized_hypertable_' order by 1 limit 1"
+        )
+        row = connection.execute(query).fetchone()
+    assert row is not None
+    _seen(database_url, change.replace("{index}", row[0]))
 
 
 @every_revision
-def test_a_revision_is_named_by_its_number_and_has_its_sql_beside_it(path: Any) -> None:
+def test_a_revision_is_named_by_its_number_and_has_its_sql_beside_it(path: Path) -> None:
     assert re.fullmatch(r"\d{4}_[a-z0-9]+(_[a-z0-9]+)*", path.stem), f"name it NNNN_{path.stem}"
     assert _constant(path, "revision") == path.stem[:4], f"{path.name}: revision is its number"
-    assert path.with_suffix(".sql").exists(), f"write {path.stem}.sql beside {path.name}"
+    beside = {file.name for file in beside_it(path)}
+    of_each = {f"{path.stem}.{of}.sql" for of in EDITIONS}
+    assert f"{path.stem}.sql" in beside or of_each <= beside, (
+        f"write {path.stem}.sql beside {path.name}, or one for each edition"
+    )
+
+
+def beside_it(path: Path) -> list[Path]:
+    """Return the SQL files of a revision: for every edition, and for one."""
+    suffixes = (".sql", *(f".{of}.sql" for of in EDITIONS))
+    return [file for suffix in suffixes if (file := path.with_suffix(suffix)).exists()]
 
 
 def test_no_migration_lies_beside_the_road() -> None:
-    orphans = {p.stem for p in MIGRATIONS.glob("*.sql")} - {p.stem for p in REVISIONS}
+    of_revisions = {file for path in REVISIONS for file in beside_it(path)}
+    orphans = {file.name for file in MIGRATIONS.glob("*.sql")} - {f.name for f in of_revisions}
     assert orphans == set(), "write the .py that runs it"
 
 
@@ -173,11 +146,13 @@ def test_the_revisions_follow_one_another() -> None:
 
 
 @every_revision
-def test_a_migration_reads_no_file_of_db_sql(path: Any) -> None:
+def test_a_migration_reads_no_file_of_db_sql(path: Path) -> None:
     """An old migration that read it would change its meaning with it."""
     assert "db/sql" not in path.read_text()
     assert "thor" not in path.read_text()
-    texts = [
+    texts = [without_sql_prose(file.read_text()) for file in beside_it(path)]
+    assert not any("db/sql" in text for text in texts)
+    texts += [
         node.value
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
@@ -185,15 +160,43 @@ def test_a_migration_reads_no_file_of_db_sql(path: Any) -> None:
     assert not any("99_queries" in text or text == "sql" for text in texts)
 
 
-@every_revision
-def test_a_migration_makes_no_logic(path: Any) -> None:
-    text = re.sub(r"--[^\n]*", "", path.with_suffix(".sql").read_text())
-    assert not re.search(r"\bcreate\s+(or\s+replace\s+)?(materialized\s+)?view\b", text), (
-        f"{path.stem}.sql: views are files of db/sql, re-created by `thor db up`"
+def logic_made(text: str) -> list[str]:
+    """Return the logic that a text of SQL makes: views, and functions but for triggers'.
+
+    A continuous aggregate is state though the word view is in its statement.
+    """
+    text = without_sql_prose(text)
+    views = re.findall(
+        r"\bcreate\s+(?:or\s+replace\s+)?(?:recursive\s+)?(?:temp(?:orary)?\s+)?"
+        r"(?:materialized\s+)?view\s+(?:if\s+not\s+exists\s+)?([\w.]++)"
+        r"(?!\s+with\s*\([^)]*\btimescaledb\.continuous\b)",
+        text,
     )
-    functions = re.findall(r"\bfunction\s+([\w.]+)\([^)]*\)\s+returns\s+(\w+)", text)
-    logic = [name for name, returns in functions if returns != "trigger"]
-    assert logic == [], f"{path.stem}.sql: functions are files of db/sql, but for triggers'"
+    functions = re.findall(
+        r"\bcreate\s+(?:or\s+replace\s+)?(?:function|procedure|aggregate)\s+([\w.]++)"
+        r"(?!\s*\(\s*\)\s+returns\s+trigger\b)",
+        text,
+    )
+    return views + functions
+
+
+@every_revision
+def test_a_migration_makes_no_logic(path: Path) -> None:
+    found = {file.name: logic_made(file.read_text()) for file in beside_it(path)}
+    made = {name: logic for name, logic in found.items() if logic}
+    assert made == {}, "views and functions are files of db/sql, re-created by `thor db up`"
+
+
+def test_logic_in_a_migration_would_be_seen() -> None:
+    text = (
+        "create view market.a as select 1;\n"
+        "create materialized view market.b as select 2;\n"
+        "create materialized view market.c\nwith (\n timescaledb.continuous\n) as select 3;\n"
+        "create function market.d() returns trigger language plpgsql as '';\n"
+        "create trigger d after insert on e execute function market.d();\n"
+        "create or replace function market.f(n integer) returns integer return n;\n"
+    )
+    assert logic_made(text) == ["market.a", "market.b", "market.f"]
 
 
 def test_the_migrations_lie_where_the_rules_look() -> None:

@@ -3,6 +3,7 @@
 import re
 
 import psycopg
+from house_catalogue import OURS
 
 # A trigger writes down when a row changed: that is a fact, not a view of one.
 EXCEPTIONS = {"reference.keep_version()"}
@@ -12,16 +13,23 @@ _MOMENT = re.compile(
     r"current_(timestamp|date|time)\b|localtime)",
     re.IGNORECASE,
 )
-LOGIC = """
+# Thor's schemas, and public but for what an extension put there.
+_LOOKED_AT = f"""(
+    {OURS} or n.nspname = 'public' and not exists (
+        select from pg_depend as x where x.classid = '{{0}}'::regclass
+        and x.objid = {{1}} and x.deptype = 'e'
+    )
+)"""
+LOGIC = f"""
 select p.oid::regprocedure::text, pg_get_functiondef(p.oid)
 from pg_proc as p
 join pg_namespace as n on n.oid = p.pronamespace
-where n.nspname !~ '^pg_' and n.nspname <> 'information_schema' and p.prokind in ('f', 'p')
+where {_LOOKED_AT.format("pg_proc", "p.oid")} and p.prokind in ('f', 'p')
 union all
 select c.oid::regclass::text, pg_get_viewdef(c.oid)
 from pg_class as c
 join pg_namespace as n on n.oid = c.relnamespace
-where n.nspname !~ '^pg_' and n.nspname <> 'information_schema' and c.relkind in ('v', 'm')
+where {_LOOKED_AT.format("pg_class", "c.oid")} and c.relkind in ('v', 'm')
 order by 1
 """
 
@@ -46,4 +54,5 @@ def test_a_view_and_a_function_that_ask_would_be_seen(database_url: str) -> None
         connection.execute(
             "create function market.f() returns timestamptz language sql return now()"
         )
-    assert _asking(database_url) - EXCEPTIONS == {"market.v", "market.f()"}
+        connection.execute("create view public.v as select now() as moment")
+    assert _asking(database_url) - EXCEPTIONS == {"market.v", "market.f()", "public.v"}

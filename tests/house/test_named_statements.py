@@ -4,6 +4,7 @@ import ast
 import inspect
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import psycopg
@@ -11,6 +12,7 @@ import pytest
 from house_tree import ROOT, Module, modules, without_sql_prose
 
 from thor import database
+from thor.edition import Edition
 
 FOLDER = ROOT / "db" / "sql" / "99_queries"
 # An empty table in COPY BINARY: signature, flags, no header extension, end.
@@ -35,9 +37,18 @@ class Statement(NamedTuple):
     @property
     def is_run(self) -> bool:
         """Whether PostgreSQL cannot PREPARE it, so that it has to be run."""
-        return (
+        return not self.is_call and (
             re.match(r"(with|select|insert|update|delete|merge|values)\b", _bare(self.text)) is None
         )
+
+    @property
+    def is_call(self) -> bool:
+        """Whether it calls a procedure, which is neither prepared nor run in a transaction."""
+        return re.match(r"call\b", _bare(self.text)) is not None
+
+    def is_of(self, edition: str) -> bool:
+        """Tell whether its file is for every edition or for this one: `x.timescale.sql`."""
+        return Path(self.file).suffixes[0] in (".sql", f".{edition}")
 
 
 class Use(NamedTuple):
@@ -143,6 +154,18 @@ def _prepare(connection: psycopg.Connection[Any], statement: Statement) -> None:
     connection.execute(f"prepare {statement.name} as {text.replace('%%', '%')}".encode())
 
 
+def _check_call(connection: psycopg.Connection[Any], statement: Statement) -> None:
+    """Find the procedure, as PostgreSQL does when it reads the body of one of one's own."""
+    text = statement.text
+    for place, name in enumerate(statement.parameters, 1):
+        text = text.replace(f"%({name})s", f"${place}")
+    takes = ", ".join("text" for _ in statement.parameters)
+    connection.execute(
+        f"create procedure pg_temp.{statement.name}({takes}) language sql "
+        f"as $call$ {text.replace('%%', '%')} $call$".encode()
+    )
+
+
 def _run(connection: psycopg.Connection[Any], statement: Statement) -> None:
     if not _bare(statement.text).startswith("copy"):
         connection.execute(statement.text.encode())
@@ -151,20 +174,50 @@ def _run(connection: psycopg.Connection[Any], statement: Statement) -> None:
         copy.write(EMPTY_COPY)
 
 
-def test_every_statement_fits_the_schema(database_url: str) -> None:
+def _check(connection: psycopg.Connection[Any], statement: Statement) -> None:
+    if statement.is_call:
+        _check_call(connection, statement)
+    elif statement.is_run:
+        _run(connection, statement)
+    else:
+        _prepare(connection, statement)
+
+
+def test_every_statement_fits_the_schema(database_url: str, edition: Edition) -> None:
     wrong = []
+    statements = [statement for statement in STATEMENTS if statement.is_of(edition)]
     with (
         psycopg.connect(database_url) as connection,
         connection.transaction(force_rollback=True),
     ):
         # Tables of the moment first: other statements read them.
-        for statement in sorted(STATEMENTS, key=lambda s: not _bare(s.text).startswith("create")):
+        for statement in sorted(statements, key=lambda s: not _bare(s.text).startswith("create")):
             try:
                 with connection.transaction():
-                    (_run if statement.is_run else _prepare)(connection, statement)
+                    _check(connection, statement)
             except psycopg.Error as error:
                 wrong.append(f"{statement.file}, {statement.name}: {error.diag.message_primary}")
     assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("call market.gone(%(at)s::date)", "procedure market.gone(date) does not exist"),
+        ("call public.run_job(%(job)s::date)", "procedure public.run_job(date) does not exist"),
+        ("call public.run_job(%(job)s::integer)", None),
+    ],
+)
+@pytest.mark.edition("timescale")
+def test_a_call_of_a_procedure_that_is_not_there_would_be_seen(
+    connection: psycopg.Connection[Any], text: str, wrong: str | None
+) -> None:
+    statement = Statement("called", text, "x.timescale.sql")
+    if wrong is None:
+        _check(connection, statement)
+        return
+    with pytest.raises(psycopg.errors.UndefinedFunction, match=re.escape(wrong)):
+        _check(connection, statement)
 
 
 @every_statement
@@ -190,6 +243,14 @@ def test_a_call_names_statements_that_exist(use: Use) -> None:
 def test_a_call_gives_the_values_that_its_statement_takes(use: Use) -> None:
     for name in use.names & set(BY_NAME):
         assert use.values == frozenset(BY_NAME[name].parameters), f"{use.place}, {name}"
+
+
+def test_a_statement_is_for_every_edition_or_for_one() -> None:
+    common, plain = Statement("a", "", "1_x.sql"), Statement("a", "", "1_x.plain.sql")
+    assert [common.is_of("plain"), common.is_of("timescale")] == [True, True]
+    assert [plain.is_of("plain"), plain.is_of("timescale")] == [True, False]
+    suffixes = {s for file in FOLDER.glob("*.sql") for s in file.suffixes}
+    assert suffixes <= {".sql", ".plain", ".timescale"}
 
 
 def test_a_use_is_seen_with_its_values() -> None:

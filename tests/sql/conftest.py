@@ -9,17 +9,18 @@ import psycopg
 import pytest
 
 from thor import schema
+from thor.edition import Edition
 from thor.services.house import Endpoints
 
 
 @pytest.fixture(scope="session")
-def common_database_url(endpoints: Endpoints) -> Iterator[str]:
+def common_database_url(endpoints: Endpoints, edition: Edition) -> Iterator[str]:
     """A migrated database, to be left as it was found."""
     name = f"thor_test_common_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(endpoints.database_url, autocommit=True) as server:
         server.execute(f"create database {name} template template0".encode())
         url = urlunsplit(urlsplit(endpoints.database_url)._replace(path=f"/{name}"))
-        schema.up(url)
+        schema.up(url, wish=edition)
         yield url
         server.execute(f"drop database if exists {name} with (force)".encode())
 

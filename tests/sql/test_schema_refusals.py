@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy.exc
 
 from thor import database, schema
+from thor.edition import Edition
 from thor.errors import Refused, Unavailable
 
 EVERYTHING = """
@@ -36,6 +37,10 @@ def _do(url: str, statement: str) -> None:
         connection.execute(statement.encode())
 
 
+def _is_in_parts(revision: Path) -> bool:
+    return revision.with_suffix(".plain.sql").exists() and revision.with_suffix(".sql").exists()
+
+
 @pytest.fixture
 def next_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The SQL file of a revision after the last, which `up` then finds."""
@@ -44,12 +49,15 @@ def next_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     versions = tmp_path / "migrations" / "versions"
     last = max(versions.glob("*.py"))
     number = f"{int(last.stem[:4]) + 1:04}"
-    text = last.read_text()
+    # One that has a part for each edition beside the part for both.
+    text = max(file for file in versions.glob("*.py") if _is_in_parts(file)).read_text()
     after = text[: text.index("revision = ")] + (
         f'revision = "{number}"\ndown_revision = "{last.stem[:4]}"\n'
     )
     after += text[text.index("\n\ndef upgrade") :]
     (versions / f"{number}_next.py").write_text(after)
+    for part in ("", ".plain", ".timescale"):
+        (versions / f"{number}_next{part}.sql").write_text("select 1;\n")
     return versions / f"{number}_next.sql"
 
 
@@ -82,10 +90,13 @@ def test_another_nature_is_refused(bare_database_url: str, made: Any, asked: Any
         assert connection.execute("select nature from ops.edition").fetchall() == [(made,)]
 
 
-def test_another_edition_is_refused(database_url: str) -> None:
-    _do(database_url, "update ops.edition set edition = 'timescale'")
-    with pytest.raises(Refused, match="timescale"):
+def test_another_edition_is_refused(database_url: str, edition: Edition) -> None:
+    other = {"plain": "timescale", "timescale": "plain"}[edition]
+    _do(database_url, f"update ops.edition set edition = '{other}'")
+    before = everything(database_url)
+    with pytest.raises(Refused, match=rf"(is of the|made as) {other}"):
         schema.up(database_url)
+    assert everything(database_url) == before
 
 
 def test_a_revision_of_a_newer_thor_is_refused_by_its_number(database_url: str) -> None:
@@ -118,12 +129,15 @@ def test_a_migration_runs_and_the_logic_is_made_anew_after_it(
         assert found == [("100 % new",)]
 
 
+@pytest.mark.parametrize("part", ["of every edition", "of one"])
 def test_a_migration_that_fails_half_way_leaves_the_database_as_it_was(
-    database_url: str, next_revision: Path
+    database_url: str, next_revision: Path, edition: Edition, part: str
 ) -> None:
-    next_revision.write_text(
+    suffix = f".{edition}.sql" if part == "of one" else ".sql"
+    next_revision.with_suffix(suffix).write_text(
         "create table market.half (n integer);\n"
         "drop table market.gaps cascade;\n"
+        "drop table market.bars_to_refresh cascade;\n"
         "insert into market.half values (1 / 0);\n"
     )
     _do(

@@ -82,11 +82,15 @@ def _tell(text: str, **more: Any) -> None:
 
 
 def _migrate(settings: Settings, url: str) -> None:
-    from thor import clock, database, reference, schema
+    from thor import clock, contracts, database, reference, schema
 
-    schema.up(url, settings.nature, lambda text: notes.print(f"  migrating: {text}"))
+    def report(text: str) -> None:
+        notes.print(f"  migrating: {text}")
+
+    schema.up(url, settings.nature, report, settings.edition)
     with database.connect(url, "up") as connection:
         kept = reference.renew_sessions(connection, clock.now().date())
+        contracts.compute(connection)
     if kept:
         notes.print(f"  {kept} trading sessions computed")
 
@@ -100,7 +104,8 @@ def _jobs(settings: Settings, house: Any) -> list[Any]:
     names = [f"ingest-{number}" for number in range(1, settings.ingestors + 1)]
     jobs = [JobSpec(name, (python, "-m", "jobs.ingest", name), env) for name in names]
     jobs.append(JobSpec("api", (python, "-m", "jobs.api"), env))
-    jobs.append(JobSpec("gaps", (python, "-m", "jobs.gaps"), env))
+    for name in ("bars", "gaps"):
+        jobs.append(JobSpec(name, (python, "-m", f"jobs.{name}"), env))
     if settings.nature == "simulated":
         jobs.append(JobSpec("simulate", (python, "-m", "jobs.simulate"), env))
     return jobs

@@ -1,7 +1,8 @@
 """Write a batch of ticks and its account into the ledger, in one transaction.
 
-Room 30, ticks. Takes a `Batch`; gives market.ticks, market.rejected_ticks and
-market.ingest_batches. The same batch may come any number of times.
+Room 30, ticks. Takes judged entries; gives market.ticks, market.rejected_ticks,
+market.ingest_batches, market.source_clocks, and on the timescale edition the ranges
+whose bars are to be refreshed. The same batch may come any number of times.
 """
 
 from datetime import datetime
@@ -12,7 +13,16 @@ import msgspec
 from thor import database
 from thor.database import Connection
 from thor.domain.tick import RejectedTick, Tick
-from thor.market.ticks import COLUMN_TYPES, Account, EntryTicks, columns, identity, spans
+from thor.market.ticks import (
+    COLUMN_TYPES,
+    Account,
+    EntryTicks,
+    clocks,
+    columns,
+    identity,
+    spans,
+    stretches,
+)
 
 _RACES_MAX = 5
 _FOLDED = ("ordinals", "received", "inserted", "duplicate", "rejected")
@@ -27,6 +37,9 @@ class Ledger:
         self._consumer = consumer
         # After a collision more are likely (a replay): stage first until none came.
         self._stages_first = False
+        # The plain edition's bars are never behind its ticks.
+        found = database.row(connection, "edition")
+        self._says_what_is_stale = found is not None and found["edition"] == "timescale"
 
     def write(self, entries: list[EntryTicks]) -> Account:
         """Commit the entries that the ledger does not have yet, and their account.
@@ -75,12 +88,18 @@ class Ledger:
         rejected = [tick for entry in entries for tick in entry.rejected]
         received = sum(entry.n for entry in entries)
         with database.transaction(self._connection):
+            ticks, dropped = self._kept(ticks)
+            rejected += [
+                _refused(tick, "ts", reason, _entry_id(tick, entries)) for tick, reason in dropped
+            ]
             if self._stages_first:
                 inserted, conflicting = self._merge(ticks)
-                rejected += [_conflict(tick, entries) for tick in conflicting]
+                rejected += [_conflict(tick, _entry_id(tick, entries)) for tick in conflicting]
             else:
                 inserted = self._copy(ticks)
             self._insert_rejected(rejected)
+            self._insert_clocks(entries)
+            self._insert_stale(ticks if inserted else [])
             counted = sum(tick.ticks for tick in rejected)
             account = Account(received, inserted, received - inserted - counted, counted)
             self._insert_batch(entries, account)
@@ -88,7 +107,29 @@ class Ledger:
             self._stages_first = False
         return account
 
+    def _kept(self, ticks: list[Tick]) -> tuple[list[Tick], list[tuple[Tick, str]]]:
+        """Return the ticks that may go in, and those whose range was dropped, with the reason."""
+        if not ticks:
+            return ticks, []
+        # Held until the commit: nothing is dropped between the look and the insert.
+        self._connection.execute(database.statement("hold_ranges").encode())
+        span = {"first": min(t.ts for t in ticks), "last": max(t.ts for t in ticks)}
+        found = database.rows(self._connection, "dropped_ranges", span)
+        if not found:
+            return ticks, []
+        kept, dropped = [], []
+        for tick in ticks:
+            hit = next((row for row in found if row["ts_from"] <= tick.ts < row["ts_to"]), None)
+            if hit is None:
+                kept.append(tick)
+            else:
+                reason = f"the ticks of {hit['trade_date']} were dropped: {hit['evidence']}"
+                dropped.append((tick, reason))
+        return kept, dropped
+
     def _copy(self, ticks: list[Tick]) -> int:
+        if not ticks:
+            return 0
         with (
             self._connection.cursor() as cursor,
             cursor.copy(database.statement("copy_ticks").encode()) as copy,
@@ -120,6 +161,17 @@ class Ledger:
                     [msgspec.structs.asdict(tick) for tick in rejected],
                 )
 
+    def _insert_clocks(self, entries: list[EntryTicks]) -> None:
+        for source, ts in clocks(entries).items():
+            values = {"source": source, "ts": ts}
+            self._connection.execute(database.statement("upsert_clock").encode(), values)
+
+    def _insert_stale(self, ticks: list[Tick]) -> None:
+        if ticks and self._says_what_is_stale:
+            firsts, lasts = zip(*stretches(ticks), strict=True)
+            values = {"firsts": list(firsts), "lasts": list(lasts)}
+            self._connection.execute(database.statement("insert_stale").encode(), values)
+
     def _insert_batch(self, entries: list[EntryTicks], account: Account) -> None:
         ordinals = spans(entries)
         if ordinals:
@@ -136,8 +188,7 @@ class Ledger:
         return [
             entry
             for entry in entries
-            if entry.first is None
-            or not any(part.lower <= entry.first < part.upper for part in covered)
+            if not entry.n or not any(part.lower <= entry.first < part.upper for part in covered)
         ]
 
     def newest_ordinal(self) -> int:
@@ -160,8 +211,11 @@ class Ledger:
             return sum(int(row["batches"]) for row in folded)
 
 
-def _conflict(tick: Tick, entries: list[EntryTicks]) -> RejectedTick:
-    entry_id = next(e.entry_id for e in entries if any(one is tick for one in e.ticks))
+def _entry_id(tick: Tick, entries: list[EntryTicks]) -> str:
+    return next(e.entry_id for e in entries if any(one is tick for one in e.ticks))
+
+
+def _conflict(tick: Tick, entry_id: str) -> RejectedTick:
     place = f"{tick.ts.isoformat()}, {tick.symbol}, {tick.seq}, {tick.source}"
     return _refused(tick, "seq", f"({place}) stands in the ledger with other values", entry_id)
 

@@ -4,7 +4,7 @@ Room 30, ticks. Pure: `ingest.py` writes what this describes.
 """
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -32,10 +32,14 @@ COLUMN_TYPES = [
 ]
 
 
+_MINUTE = timedelta(minutes=1)
+
+
 class EntryTicks(msgspec.Struct, frozen=True):
     """One stream entry, judged: its ordinals `first … first + n`, and its ticks.
 
-    `first` is None for an entry that is not Thor's and accounts for nothing.
+    `first` is None for an entry that is not Thor's and accounts for nothing. `clock`
+    is a source and how far its own time has come, in an entry that holds no ticks.
     """
 
     entry_id: str
@@ -43,6 +47,7 @@ class EntryTicks(msgspec.Struct, frozen=True):
     n: int
     ticks: list[Tick]
     rejected: list[RejectedTick]
+    clock: tuple[str, datetime] | None = None
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -99,4 +104,32 @@ def spans(entries: Iterable[EntryTicks]) -> list[tuple[int, int]]:
             joined[-1] = (joined[-1][0], first + n)
         else:
             joined.append((first, first + n))
+    return joined
+
+
+def clocks(entries: Iterable[EntryTicks]) -> dict[str, datetime]:
+    """Return how far the entries say that each source's own time has come."""
+    newest: dict[str, datetime] = {}
+    for entry in entries:
+        if entry.clock is not None:
+            source, ts = entry.clock
+            newest[source] = max(ts, newest.get(source, ts))
+    return newest
+
+
+def stretches(ticks: list[Tick]) -> list[tuple[datetime, datetime]]:
+    """Return the stretches of time that the ticks lie in, the first and last instant of each.
+
+    Those nearer than a minute are one. Of a batch within two minutes only the ends
+    are looked at.
+    """
+    first, last = min(tick.ts for tick in ticks), max(tick.ts for tick in ticks)
+    if last - first <= 2 * _MINUTE:
+        return [(first, last)]
+    joined: list[tuple[datetime, datetime]] = []
+    for ts in sorted({tick.ts for tick in ticks}):
+        if joined and ts - joined[-1][1] <= _MINUTE:
+            joined[-1] = (joined[-1][0], ts)
+        else:
+            joined.append((ts, ts))
     return joined

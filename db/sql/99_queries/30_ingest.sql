@@ -110,3 +110,32 @@ select
     count(*) as batches
 from old as o
 group by lower(o.ordinals) >= %(base)s::bigint;
+
+-- What is dropped waits for those who hold this, and they for it.
+-- name: hold_ranges
+select pg_advisory_xact_lock_shared(7405109);
+
+-- name: dropped_ranges
+select d.trade_date, d.ts_from, d.ts_to, d.evidence
+from market.dropped_ranges as d
+where
+    d.ts_to > %(first)s::timestamptz
+    and d.ts_from <= %(last)s::timestamptz;
+
+-- name: upsert_clock
+insert into market.source_clocks as c (source, ts)
+values (%(source)s::text, %(ts)s::timestamptz)
+on conflict (source) do update set
+    ts = greatest(c.ts, excluded.ts), changed_at = now();
+
+-- What is younger than 5 s by the database's own clock is read live: no refresh
+-- goes as far as that.
+-- name: insert_stale
+insert into market.bars_to_refresh (ts_from, ts_to)
+select
+    u.first_ts,
+    u.last_ts + interval '1 microsecond'
+from unnest(%(firsts)s::timestamptz[], %(lasts)s::timestamptz[])
+    as u (first_ts, last_ts)
+where u.first_ts < clock_timestamp() - interval '5 seconds'
+order by 1;

@@ -1,0 +1,125 @@
+-- Room      40 bars
+-- Makes     market.bars_1h
+-- Kind      view
+-- Grain     one row a (symbol, hour) with a tick or an imported bar
+-- Known at  known_at
+-- Reads     market._bars_1h, market.bars_imported
+-- Nulls     prices where nothing traded or was quoted; what a file did not say
+-- Why       The one face of both editions. A computed bar wins over an imported
+--           one. Buckets are labelled by their left edge.
+
+create view market.bars_1h as
+select
+    b.symbol,
+    b.bar_start,
+    b.bar_start + interval '1 hour' as bar_end,
+    b.bar_start + interval '1 hour' + interval '1 second' as known_at,
+    ((b.bar_start at time zone 'America/Chicago') + interval '7 hours')::date
+        as trade_date,
+    b.open::numeric(18, 8) as open,
+    b.high::numeric(18, 8) as high,
+    b.low::numeric(18, 8) as low,
+    b.close::numeric(18, 8) as close,
+    case when b.trades = 0 then 0 else b.volume end as volume,
+    case
+        when b.trades = 0 then 0
+        when b.volume_buy is not null or b.volume_sell is not null
+            then coalesce(b.volume_buy, 0)
+    end as volume_buy,
+    case
+        when b.trades = 0 then 0
+        when b.volume_buy is not null or b.volume_sell is not null
+            then coalesce(b.volume_sell, 0)
+    end as volume_sell,
+    b.trades,
+    b.ticks,
+    (b.notional / nullif(b.volume, 0))::numeric(18, 8) as vwap,
+    b.bid_close::numeric(18, 8) as bid_close,
+    b.ask_close::numeric(18, 8) as ask_close,
+    (b.spread_sum / nullif(b.quotes, 0))::numeric(18, 8) as spread_mean,
+    b.late_1h as late_ticks,
+    b.is_sampled,
+    false as is_imported,
+    b.changed_at
+from market._bars_1h as b
+union all
+select
+    i.symbol,
+    i.bar_start,
+    i.bar_start + interval '1 hour' as bar_end,
+    i.bar_start + interval '1 hour' + interval '1 second' as known_at,
+    ((i.bar_start at time zone 'America/Chicago') + interval '7 hours')::date
+        as trade_date,
+    i.open,
+    i.high,
+    i.low,
+    i.close,
+    i.volume,
+    i.volume_buy,
+    i.volume_sell,
+    i.trades,
+    0::bigint as ticks,
+    null::numeric(18, 8) as vwap,
+    null::numeric(18, 8) as bid_close,
+    null::numeric(18, 8) as ask_close,
+    null::numeric(18, 8) as spread_mean,
+    0::bigint as late_ticks,
+    false as is_sampled,
+    true as is_imported,
+    i.imported_at as changed_at
+from market.bars_imported as i
+where
+    i.width = '1h'
+    and not exists (
+        select 1
+        from market._bars_1h as b
+        where b.symbol = i.symbol and b.bar_start = i.bar_start
+    );
+
+comment on view market.bars_1h is
+    'Bars of one hour, of ticks and, where there are none, imported.';
+comment on column market.bars_1h.symbol is
+    'The series: a root (ES) or a month (ESH4).';
+comment on column market.bars_1h.bar_start is
+    'First instant of the bar.';
+comment on column market.bars_1h.bar_end is
+    'First instant after the bar.';
+comment on column market.bars_1h.known_at is
+    'First moment at which a decision may use the bar: bar_end + 1 s.';
+comment on column market.bars_1h.trade_date is
+    'The exchange''s day the bar lies in.';
+comment on column market.bars_1h.open is
+    'Price of the first trade, in points; null where nothing traded.';
+comment on column market.bars_1h.high is
+    'Highest trade, in points.';
+comment on column market.bars_1h.low is
+    'Lowest trade, in points.';
+comment on column market.bars_1h.close is
+    'Price of the last trade, in points.';
+comment on column market.bars_1h.volume is
+    'Contracts traded; null where the trades told no sizes.';
+comment on column market.bars_1h.volume_buy is
+    'Contracts that buyers took; null where no trade told its side.';
+comment on column market.bars_1h.volume_sell is
+    'Contracts that sellers hit; null where no trade told its side.';
+comment on column market.bars_1h.trades is
+    'Trades.';
+comment on column market.bars_1h.ticks is
+    'Records of the feed, trades and quotes; 0 in an imported bar.';
+comment on column market.bars_1h.vwap is
+    'Mean trade price weighted by volume, in points.';
+comment on column market.bars_1h.bid_close is
+    'Best bid at the end of the bar, in points.';
+comment on column market.bars_1h.ask_close is
+    'Best ask at the end of the bar, in points.';
+comment on column market.bars_1h.spread_mean is
+    'Mean of ask - bid over the records that had both, in points.';
+comment on column market.bars_1h.late_ticks is
+    'Records received after known_at: whoever read the bar before them '
+    'saw another.';
+comment on column market.bars_1h.is_sampled is
+    'Whether a feed that samples the market is among its sources.';
+comment on column market.bars_1h.is_imported is
+    'Whether it came as a bar from a file instead of from ticks.';
+comment on column market.bars_1h.changed_at is
+    'When its newest record was written, by the database''s clock.';

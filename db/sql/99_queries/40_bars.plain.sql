@@ -1,0 +1,7 @@
+-- Room      40 bars
+-- Makes bars anew on the plain edition.
+
+-- name: rebuild_bars
+select market.rebuild_bars(
+    %(hour_from)s::timestamptz, %(hour_to)s::timestamptz
+) as ticks;

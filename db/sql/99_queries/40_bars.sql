@@ -1,0 +1,85 @@
+-- Room      40 bars
+-- Keeps the stored bars in step with the ticks.
+
+-- name: stale_ranges
+select
+    s.range_id,
+    s.ts_from,
+    s.ts_to,
+    s.recorded_at
+from market.bars_to_refresh as s
+order by s.ts_from;
+
+-- name: forget_stale_ranges
+delete from market.bars_to_refresh as s
+where s.range_id = any(%(range_ids)s::bigint[]);
+
+-- As hold_ranges, past the end of a transaction: a refresh has several.
+-- name: hold_ranges_on
+select pg_advisory_lock_shared(7405109);
+
+-- name: let_ranges_go
+select pg_advisory_unlock_shared(7405109);
+
+-- name: server_clock
+select clock_timestamp() as now;
+
+-- The hours whose bars were made of ticks that are not there any more.
+-- name: bars_without_ticks
+select
+    b.symbol,
+    b.bar_start,
+    count(*) over () as hours
+from market._bars_1h as b
+where
+    b.bar_start >= %(ts_from)s::timestamptz
+    and b.bar_start < %(ts_to)s::timestamptz
+    and not exists (
+        select
+        from market.ticks as t
+        where
+            t.symbol = b.symbol
+            and t.ts >= b.bar_start
+            and t.ts < b.bar_start + interval '1 hour'
+    )
+order by b.bar_start, b.symbol
+limit 1;
+
+-- name: plan_rebuild
+insert into ops.bar_rebuilds (asked_from, asked_to, ts_from, ts_to)
+select
+    %(asked_from)s::timestamptz, %(asked_to)s::timestamptz, u.ts_from, u.ts_to
+from unnest(%(firsts)s::timestamptz[], %(lasts)s::timestamptz[])
+    as u (ts_from, ts_to)
+where not exists (
+    select
+    from ops.bar_rebuilds as r
+    where
+        r.asked_from = %(asked_from)s::timestamptz
+        and r.asked_to = %(asked_to)s::timestamptz
+);
+
+-- name: rebuild_slices
+select
+    r.ts_from,
+    r.ts_to,
+    r.rebuilt_at
+from ops.bar_rebuilds as r
+where
+    r.asked_from = %(asked_from)s::timestamptz
+    and r.asked_to = %(asked_to)s::timestamptz
+order by r.ts_from;
+
+-- name: rebuild_done
+update ops.bar_rebuilds as r
+set rebuilt_at = clock_timestamp()
+where
+    r.asked_from = %(asked_from)s::timestamptz
+    and r.asked_to = %(asked_to)s::timestamptz
+    and r.ts_from = %(ts_from)s::timestamptz;
+
+-- name: forget_rebuild
+delete from ops.bar_rebuilds as r
+where
+    r.asked_from = %(asked_from)s::timestamptz
+    and r.asked_to = %(asked_to)s::timestamptz;

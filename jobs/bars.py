@@ -1,0 +1,37 @@
+"""Keep the bars of late and replayed ticks right until asked to stop.
+
+Door. Reads market.bars_to_refresh; brings the stored bars in step with the ticks.
+"""
+
+from functools import partial
+from typing import Any
+
+from jobs.run import run
+from thor import database
+from thor.config import Settings
+from thor.flow.backoff import Stop, persist
+from thor.market import bars
+from thor.services.home import Home
+from thor.services.house import endpoints
+
+_EVERY_S = 0.5
+
+
+def main(settings: Settings, stop: Stop, log: Any) -> None:
+    """Look every half second; a server that is away, or busy with a refresh, is waited for."""
+    url = endpoints(Home(settings.home), settings).database_url
+    while not stop.wait(_EVERY_S):
+        done = persist(
+            partial(_catch_up, url), stop, lambda why, n: log.info("waiting", reason=why, attempt=n)
+        )
+        if done:
+            log.debug("refreshed", ranges=done)
+
+
+def _catch_up(url: str) -> int:
+    with database.connect(url, "bars") as connection:
+        return bars.catch_up(connection)
+
+
+if __name__ == "__main__":
+    run(main, "bars")
