@@ -1,0 +1,144 @@
+-- Room      40 bars
+-- Makes     market.bars_compared(text, text, timestamptz, timestamptz)
+-- Kind      function
+-- Grain     one row a field of an imported bar that a computed one stands for
+-- Known at  known_at of the computed bar
+-- Reads     market.bars_imported, market.bar_files, market.bars_1s,
+--           market.bars_1m, market.bars_5m, market.bars_1h, market.bars_1d
+-- Nulls     imported where the file did not say; computed where there was no
+--           trade or no trade told its size; is_equal where that leaves nothing
+--           to compare
+-- Why       The views show the computed bar alone where both are: here a vendor
+--           is held against the ticks, value for value. A width that no file
+--           brought is not looked at.
+
+create function market.bars_compared(
+    of_width text,
+    of_symbol text,
+    ts_from timestamptz,
+    ts_to timestamptz
+)
+returns table (
+    width text,
+    symbol text,
+    bar_start timestamptz,
+    field text,
+    imported numeric,
+    computed numeric,
+    is_equal boolean,
+    file text
+)
+language sql stable parallel safe
+begin atomic
+    select
+        i.width,
+        i.symbol,
+        i.bar_start,
+        f.field,
+        f.imported,
+        f.computed,
+        -- A bar of quotes alone denies the vendor's prices, trades that told
+        -- no size deny nobody's volume.
+        case
+            when f.computed is not null then f.imported = f.computed
+            when f.is_price and f.imported is not null then false
+        end,
+        i.file
+    from market.bars_imported as i
+    inner join (
+        select
+            '1s' as width, b.symbol, b.bar_start, b.open, b.high, b.low,
+            b.close, b.volume, b.trades
+        from market.bars_1s as b
+        where
+            not b.is_imported
+            and coalesce(of_width, '1s') = '1s'
+            and exists (
+                select 1 from market.bar_files as f where '1s' = any (f.widths)
+            )
+            and b.symbol = coalesce(of_symbol, b.symbol)
+            and b.bar_start >= coalesce(ts_from, '-infinity')
+            and b.bar_start < coalesce(ts_to, 'infinity')
+        union all
+        select
+            '1m' as width, b.symbol, b.bar_start, b.open, b.high, b.low,
+            b.close, b.volume, b.trades
+        from market.bars_1m as b
+        where
+            not b.is_imported
+            and coalesce(of_width, '1m') = '1m'
+            and exists (
+                select 1 from market.bar_files as f where '1m' = any (f.widths)
+            )
+            and b.symbol = coalesce(of_symbol, b.symbol)
+            and b.bar_start >= coalesce(ts_from, '-infinity')
+            and b.bar_start < coalesce(ts_to, 'infinity')
+        union all
+        select
+            '5m' as width, b.symbol, b.bar_start, b.open, b.high, b.low,
+            b.close, b.volume, b.trades
+        from market.bars_5m as b
+        where
+            not b.is_imported
+            and coalesce(of_width, '5m') = '5m'
+            and exists (
+                select 1 from market.bar_files as f where '5m' = any (f.widths)
+            )
+            and b.symbol = coalesce(of_symbol, b.symbol)
+            and b.bar_start >= coalesce(ts_from, '-infinity')
+            and b.bar_start < coalesce(ts_to, 'infinity')
+        union all
+        select
+            '1h' as width, b.symbol, b.bar_start, b.open, b.high, b.low,
+            b.close, b.volume, b.trades
+        from market.bars_1h as b
+        where
+            not b.is_imported
+            and coalesce(of_width, '1h') = '1h'
+            and exists (
+                select 1 from market.bar_files as f where '1h' = any (f.widths)
+            )
+            and b.symbol = coalesce(of_symbol, b.symbol)
+            and b.bar_start >= coalesce(ts_from, '-infinity')
+            and b.bar_start < coalesce(ts_to, 'infinity')
+        union all
+        select
+            '1d' as width, b.symbol, b.bar_start, b.open, b.high, b.low,
+            b.close, b.volume, b.trades
+        from market.bars_1d as b
+        where
+            not b.is_imported
+            and coalesce(of_width, '1d') = '1d'
+            and exists (
+                select 1 from market.bar_files as f where '1d' = any (f.widths)
+            )
+            and b.symbol = coalesce(of_symbol, b.symbol)
+            and b.bar_start >= coalesce(ts_from, '-infinity')
+            and b.bar_start < coalesce(ts_to, 'infinity')
+    ) as c
+        on
+            c.symbol = i.symbol
+            and c.width = i.width
+            and c.bar_start = i.bar_start
+    cross join lateral (
+        values
+        ('open', true, i.open, c.open),
+        ('high', true, i.high, c.high),
+        ('low', true, i.low, c.low),
+        ('close', true, i.close, c.close),
+        ('volume', false, i.volume, c.volume),
+        ('trades', false, i.trades, c.trades)
+    ) as f (field, is_price, imported, computed)
+    where
+        i.width = coalesce(of_width, i.width)
+        and i.symbol = coalesce(of_symbol, i.symbol)
+        and i.bar_start >= coalesce(ts_from, '-infinity')
+        and i.bar_start < coalesce(ts_to, 'infinity');
+end;
+
+comment on function market.bars_compared(
+    text, text, timestamptz, timestamptz
+) is
+    'Where an imported and a computed bar have one symbol, width and start: '
+    'open, high, low, close, volume and trades of both, for ts_from <= '
+    'bar_start < ts_to; nulls ask for every width, symbol and time.';

@@ -1,0 +1,72 @@
+"""`thor rolls`: from when on which contract is the front month.
+
+Door. Finds rolls in the bars of the months and lists reference.rolls.
+"""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from thor.cli.place import ledger, notes, show
+from thor.errors import Rejected
+
+app = typer.Typer(no_args_is_help=True, help="Find the rolls between front months, or list them.")
+
+
+class Rule(StrEnum):
+    """What decides the front month."""
+
+    VOLUME = "volume"
+    EXPIRY = "expiry"
+
+
+@app.command()
+def find(
+    root: Annotated[str, typer.Argument(help="The root: ES.")],
+    rule: Annotated[Rule, typer.Option(help="What decides.")] = Rule.VOLUME,
+    days: Annotated[
+        int | None,
+        typer.Option(help="Business days before first notice or last trade; 5. With expiry only."),
+    ] = None,
+    splice: Annotated[
+        bool,
+        typer.Option(
+            "--splice",
+            help="Where no bar is common to both months, read the gap from the last price of one "
+            "and the first of the other: it holds what the market did meanwhile.",
+        ),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Find the rolls in the bars of the root's months, and keep them in place of older ones."""
+    from thor import clock
+    from thor.domain.rolls import DAYS_BEFORE, rule_name
+    from thor.market import rolls
+
+    if rule is Rule.VOLUME and days is not None:
+        raise Rejected(f"--days: {days} says nothing to the volume rule; add --rule expiry")
+    before = None if rule is Rule.VOLUME else DAYS_BEFORE if days is None else days
+    with ledger() as connection:
+        found = rolls.find(connection, root, clock.now(), days_before=before, splice=splice)
+        rows = rolls.listed(connection, root, rule_name(before))
+    show(rows, f"rolls of {root}", as_json=as_json)
+    unknown = [roll for roll in found if roll.from_contract is not None and roll.gap is None]
+    if unknown:
+        notes.print(
+            f"{len(unknown)} of {len(found) - 1} have no bar common to both months in the week "
+            "before: their gap is not known, and adjusted prices before the last of them are null"
+            + ("" if splice else "; --splice joins them")
+        )
+
+
+@app.command("list")
+def list_(
+    root: Annotated[str | None, typer.Argument(help="The root, ES say; all of them.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the rolls that were found, by root and rule."""
+    from thor.market import rolls
+
+    with ledger() as connection:
+        show(rolls.listed(connection, root), "rolls", as_json=as_json)
