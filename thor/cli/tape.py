@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from thor.cli.place import console, notes, urls
+from thor.cli.place import console, notes, progress_bar, urls
 from thor.config import Settings
 
 _SETTLE_S = 60.0
@@ -41,7 +40,7 @@ def replay(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     bus = Bus(where.redis_url, settings.bus_ticks_max, settings.bus_keep_s)
-    with database.connect(where.database_url, "replay") as connection, _bar() as bar:
+    with database.connect(where.database_url, "replay") as connection, progress_bar() as bar:
         for file in files:
             tape, is_new = admit(connection, file, as_root=as_root, overlap=overlap)
             task = bar.add_task(file.name, total=tape.records)
@@ -58,11 +57,6 @@ def replay(
                 raise Stopped
             _look_for_gaps(connection, tape)
             _tell(connection, tape, is_new, published)
-
-
-def _bar() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    return Progress(*columns, TimeRemainingColumn(), console=notes)
 
 
 def _settle(bus: Any, connection: Any, stop: Any) -> None:

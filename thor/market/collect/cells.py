@@ -67,6 +67,18 @@ def read_column(
     }
 
 
+def optional(batch: pa.RecordBatch, field: str, read: Callable[..., Cells]) -> Cells:
+    """Read a column, or nothing but nulls where the file does not have it."""
+    if field not in batch.schema.names:
+        return [None] * batch.num_rows, {}
+    return read(batch.column(field), field)
+
+
+def by_cell(convert: Callable[[Any], Any]) -> Callable[[pa.Array, str], Cells]:
+    """Return a reader of columns that converts each cell so."""
+    return lambda column, field: read_column(column, field, convert)
+
+
 def price(value: Any) -> Decimal:
     """Return a price exactly as written: a float by its shortest text, never rounded."""
     if isinstance(value, float):
@@ -173,6 +185,12 @@ def mark_backward(seqs: Sequence[int | None], faults: Faults, highest: int | Non
         else:
             highest = seq
     return highest
+
+
+def add(faults: Faults, more: Faults) -> None:
+    """Add faults to those of other columns: the first of a row is what it is refused for."""
+    for row, reason in more.items():
+        faults.setdefault(row, reason)
 
 
 def shown(value: Any) -> str:

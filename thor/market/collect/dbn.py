@@ -1,19 +1,14 @@
-"""Read a Databento tape, `.dbn` or `.dbn.zst`, of the schemas mbp-1, tbbo and trades.
+"""Decode a Databento file, `.dbn` or `.dbn.zst`, and name the series of its records.
 
-Room 20, collect. A file → its `Survey`, then its ticks in the file's order, piece by piece.
-The only module that imports `databento_dbn`.
-
-One record is one tick, `seq` its ordinal; `ts` is `ts_event` and `received_at` `ts_recv`,
-cut to microseconds. A trade keeps the best bid and offer that its record carries: the book
-just before it traded. The side of a record that is no trade says which half of the book
-changed, not who was the aggressor, and is not kept. Undefined prices and times are null.
+Room 20, collect. A file → its `Survey`, then its records in the file's order, piece by
+piece, of the schemas that a reader takes. The only module that imports `databento_dbn`.
 
 Every record's header is checked before it is decoded: the decoder panics on a wrong one.
 The format has no count of records, so that an uncompressed file cut exactly between two of
 them reads as a shorter one.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -22,27 +17,30 @@ from pathlib import Path
 from typing import Any, Literal
 
 import databento_dbn
+import msgspec
 import numpy as np
 import pyarrow as pa
 
-from thor.domain.tick import Tick
 from thor.errors import Rejected
 from thor.market.collect.spans import Survey
 from thor.market.collect.symbology import Series, Symbology, day_of
 
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
-SCHEMAS = ("mbp-1", "tbbo", "trades")
 _RECORDS = 8_192
 _METADATA_MAX = 64 << 20
-_SHAPES: dict[str, Any] = {
-    "mbp-1": databento_dbn.MBP1Msg,
-    "tbbo": databento_dbn.MBP1Msg,
-    "trades": databento_dbn.TradeMsg,
+# A record's shape and the number of its type, by schema.
+_SHAPES: dict[str, tuple[Any, int]] = {
+    "mbp-1": (databento_dbn.MBP1Msg, 1),
+    "tbbo": (databento_dbn.MBP1Msg, 1),
+    "trades": (databento_dbn.TradeMsg, 0),
+    "ohlcv-1s": (databento_dbn.OHLCVMsg, 32),
+    "ohlcv-1m": (databento_dbn.OHLCVMsg, 33),
+    "ohlcv-1h": (databento_dbn.OHLCVMsg, 34),
+    "ohlcv-1d": (databento_dbn.OHLCVMsg, 35),
 }
-_RTYPES = {"mbp-1": 1, "tbbo": 1, "trades": 0}
-_TRADE = databento_dbn.Action.TRADE
+TRADE = databento_dbn.Action.TRADE
 # Of a trade the side is the aggressor's: an ask hit the bid.
-_SIDES: dict[Any, Literal["B", "S"]] = {
+SIDES: dict[Any, Literal["B", "S"]] = {
     databento_dbn.Side.ASK: "S",
     databento_dbn.Side.BID: "B",
 }
@@ -52,115 +50,76 @@ _DAY_NS = 86_400_000_000_000
 _PRICES_MAX = 65_536
 
 
-def survey(path: Path) -> Survey:
+class Opened(msgspec.Struct, frozen=True):
+    """A file whose head was read: its schema, its dataset, and its records, once."""
+
+    schema: str
+    dataset: str
+    names: Symbology
+    records: Iterator[list[Any]]
+
+    def series(self, record: Any) -> Series | None:
+        """Return the series that a record speaks of, or None where the file names none."""
+        return self.names.series(record.instrument_id, _day_number(record))
+
+
+def survey(path: Path, schemas: Sequence[str]) -> Survey:
     """Return what the file holds, decoding every record once.
 
-    Raises `Rejected` where the schema is not taken, or the file is cut short or damaged.
+    Raises `Rejected` where the schema is none of these, or the file is cut short or damaged.
     """
-    with _opened(path) as stream:
-        decoder = databento_dbn.DBNDecoder()
-        metadata = _metadata(path, stream, decoder)
-        found = Survey(schema=str(metadata.schema), vendor=f"Databento {metadata.dataset}")
-        names = Symbology(metadata.mappings, str(metadata.stype_out))
-        for records in _records(path, stream, decoder, metadata):
+    with opened(path, schemas) as file:
+        found = Survey(schema=file.schema, vendor=f"Databento {file.dataset}")
+        for records in file.records:
             found.records += len(records)
             found.note(
                 (*series, ts)
                 for record in records
-                if (series := _series(names, record)) and (ts := _time(record.ts_event))
+                if (series := file.series(record)) and (ts := time_of(record.ts_event))
             )
     return found
 
 
-def ticks(path: Path, source: str, as_root: str | None, first_ts: datetime) -> Iterator[list[Tick]]:
-    """Yield the records as ticks in the file's order, some thousands at a time.
+@contextmanager
+def opened(path: Path, schemas: Sequence[str]) -> Iterator[Opened]:
+    """Open a file for reading through its records, some thousands at a time.
 
-    `first_ts` stands in for an undefined `ts_event` before the first defined one; `as_root`
-    replaces the symbol of every record that has one.
+    Raises `Rejected` where the schema is none of these, and while reading where the file is
+    cut short or damaged.
     """
-    ts = first_ts
-    seq = 0
-    with _opened(path) as stream:
+    with _stream(path) as stream:
         decoder = databento_dbn.DBNDecoder()
-        metadata = _metadata(path, stream, decoder)
-        names = Symbology(metadata.mappings, str(metadata.stype_out))
-        has_book = str(metadata.schema) != "trades"
-        for records in _records(path, stream, decoder, metadata):
-            made = []
-            for record in records:
-                tick = _tick(record, seq, source, _series(names, record), ts, has_book, as_root)
-                ts = tick.ts
-                seq += 1
-                made.append(tick)
-            yield made
+        metadata = _metadata(path, stream, decoder, schemas)
+        yield Opened(
+            str(metadata.schema),
+            metadata.dataset,
+            Symbology(metadata.mappings, str(metadata.stype_out)),
+            _records(path, stream, decoder, metadata),
+        )
 
 
-def _tick(
-    record: Any,
-    seq: int,
-    source: str,
-    series: Series | None,
-    ts_before: datetime,
-    has_book: bool,
-    as_root: str | None,
-) -> Tick:
-    refused = None
-    symbol, contract = "", None
-    if series is None:
-        day = day_of(_day_number(record))
-        refused = f"symbol: instrument_id {record.instrument_id} has no name on {day}"
-    else:
-        root, contract = series
-        symbol = as_root or contract or root
-    ts = _time(record.ts_event)
-    if ts is None:
-        ts = ts_before
-        refused = refused or "ts: the record has no ts_event"
-    is_trade = record.action == _TRADE
-    size = _size(record.size) if is_trade else None
-    bid = ask = bid_size = ask_size = None
-    if has_book:
-        bid, ask = _price(record.bid_px_00), _price(record.ask_px_00)
-        bid_size = None if bid is None else _size(record.bid_sz_00)
-        ask_size = None if ask is None else _size(record.ask_sz_00)
-    return Tick(
-        symbol=symbol,
-        ts=ts,
-        seq=seq,
-        source=source,
-        received_at=(_time(record.ts_recv) if record.ts_recv else None) or ts,
-        contract=contract,
-        last=_price(record.price) if is_trade else None,
-        bid=bid,
-        ask=ask,
-        last_size=size,
-        bid_size=bid_size,
-        ask_size=ask_size,
-        side=_SIDES.get(record.side) if is_trade else None,
-        volume_delta=size,
-        is_trade=is_trade,
-        refused=refused,
-    )
-
-
-def _series(names: Symbology, record: Any) -> Series | None:
-    return names.series(record.instrument_id, _day_number(record))
+def nameless(record: Any) -> str:
+    """Return why a record is refused whose instrument the file does not name."""
+    day = day_of(_day_number(record))
+    return f"symbol: instrument_id {record.instrument_id} has no name on {day}"
 
 
 def _day_number(record: Any) -> int:
-    # The vendor's mappings go by the day of receipt, where there is one.
-    ns: int = record.ts_recv
+    # The vendor's mappings go by the day of receipt, where there is one: a bar has none.
+    ns: int = getattr(record, "ts_recv", _NO_TIME)
     if ns == _NO_TIME or not ns:
         ns = record.ts_event
     return 0 if ns == _NO_TIME else ns // _DAY_NS
 
 
-def _time(ns: int) -> datetime | None:
+def time_of(ns: int) -> datetime | None:
+    """Return the instant so many nanoseconds after 1970, cut to microseconds, or None."""
     return None if ns == _NO_TIME else _EPOCH + timedelta(microseconds=ns // 1_000)
 
 
 @lru_cache(maxsize=_PRICES_MAX)
-def _price(fixed: int) -> Decimal | None:
+def price(fixed: int) -> Decimal | None:
+    """Return a price given in units of 1e-9, exactly, or None where it is undefined."""
     if fixed == databento_dbn.UNDEF_PRICE:
         return None
     # Exact in units of 1e-9, then without the zeros that the unit brings.
@@ -168,12 +127,13 @@ def _price(fixed: int) -> Decimal | None:
     return Decimal(f"{exact:f}".rstrip("0").rstrip("."))
 
 
-def _size(count: int) -> int | None:
+def size(count: int) -> int | None:
+    """Return a size, or None where it is undefined."""
     return None if count == databento_dbn.UNDEF_ORDER_SIZE else count
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def _stream(path: Path) -> Iterator[Any]:
     # Arrow unpacks, since the decoder takes a zstd frame that was cut for a whole one.
     with path.open("rb") as file:
         is_packed = file.read(len(ZSTD_MAGIC)) == ZSTD_MAGIC
@@ -188,7 +148,7 @@ def _damaged(path: Path, what: str) -> Rejected:
     return Rejected(f"{path}: cannot be read as DBN, it is truncated or damaged: {what}")
 
 
-def _metadata(path: Path, stream: Any, decoder: Any) -> Any:
+def _metadata(path: Path, stream: Any, decoder: Any, schemas: Sequence[str]) -> Any:
     head = _bytes(stream, 8)
     if len(head) < 8 or head[:3] != b"DBN":
         raise _damaged(path, f"it begins with {head[:3]!r} and not with b'DBN'")
@@ -202,25 +162,27 @@ def _metadata(path: Path, stream: Any, decoder: Any) -> Any:
         raise _damaged(path, "its metadata is incomplete")
     metadata = decoded[0]
     schema = str(metadata.schema) if metadata.schema is not None else "mixed"
-    if schema not in SCHEMAS:
-        raise Rejected(f"{path}: schema {schema!r} is not taken; mbp-1, tbbo and trades are")
+    if schema not in schemas:
+        taken = f"{', '.join(schemas[:-1])} and {schemas[-1]}"
+        raise Rejected(f"{path}: schema {schema!r} is not taken; {taken} are")
     return metadata
 
 
 def _records(path: Path, stream: Any, decoder: Any, metadata: Any) -> Iterator[list[Any]]:
     schema = str(metadata.schema)
-    size = _SHAPES[schema].size_hint + (8 if metadata.ts_out else 0)
+    shape, type_ = _SHAPES[schema]
+    size = shape.size_hint + (8 if metadata.ts_out else 0)
     count = 0
     while block := _bytes(stream, size * _RECORDS):
         whole = len(block) // size
         headers = np.frombuffer(block, dtype=np.uint8)[: whole * size].reshape(-1, size)
-        wrong = np.flatnonzero((headers[:, 0] != size // 4) | (headers[:, 1] != _RTYPES[schema]))
+        wrong = np.flatnonzero((headers[:, 0] != size // 4) | (headers[:, 1] != type_))
         if len(wrong):
             length, rtype = int(headers[wrong[0], 0]) * 4, headers[wrong[0], 1]
             raise _damaged(
                 path,
                 f"record {count + wrong[0]} has {length} bytes and type {rtype}, "
-                f"one of {schema} has {size} and {_RTYPES[schema]}",
+                f"one of {schema} has {size} and {type_}",
             )
         if len(block) % size:
             raise _damaged(

@@ -1,0 +1,141 @@
+"""`thor bars`: bars that a vendor made, taken in and held against those of the ticks.
+
+Door. Reads files; writes and reads market.bars_imported.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from thor.cli.place import console, instant, ledger, progress_bar, show
+from thor.errors import NotFound, Rejected
+
+# What `thor bars compare` ends with where bars differ: no error, but no 0 either.
+DIFFERENT = 7
+
+app = typer.Typer(no_args_is_help=True, help="Bars: a vendor's taken in, and compared.")
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command("import")
+def import_(
+    files: Annotated[
+        list[Path], typer.Argument(help="Parquet, CSV, .dbn or .dbn.zst (ohlcv) files.")
+    ],
+    as_root: Annotated[
+        str | None, typer.Option("--as", help="File a single-month file under its root.")
+    ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="Put its bars in the place of another file's.")
+    ] = False,
+    skip_refused: Annotated[
+        bool, typer.Option("--skip-refused", help="Take the good bars of a file with bad ones.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Import bars of a vendor; the same file again changes nothing, a bad row refuses its file."""
+    import msgspec
+
+    from thor.flow.bar_files_to_bars import import_bars
+    from thor.market.collect.bar_tape import open_bars
+
+    done = []
+    with ledger() as connection, progress_bar() as bar:
+        for path in files:
+            tape = open_bars(path, as_root=as_root)
+            task = bar.add_task(path.name, total=tape.records)
+
+            def progress(read: int, task: Any = task) -> None:
+                bar.update(task, completed=read)
+
+            result = import_bars(
+                connection,
+                tape,
+                replace=replace,
+                skip_refused=skip_refused,
+                progress=progress,
+            )
+            done.append({"file_name": path.name, **msgspec.structs.asdict(result)})
+            if not as_json:
+                _tell(path.name, result, sorted(tape.spans), tape.schema)
+    if as_json:
+        show(done, "files", as_json=True)
+
+
+@app.command("compare")
+def compare(
+    symbol: Annotated[str | None, typer.Option(help="Only this symbol's.")] = None,
+    width: Annotated[str | None, typer.Option(help="1s, 1m, 5m, 1h or 1d; all.")] = None,
+    ts_from: Annotated[
+        str | None, typer.Option("--from", help="First start of a bar, ISO 8601 with a zone.")
+    ] = None,
+    ts_to: Annotated[
+        str | None, typer.Option("--to", help="Starts before this, ISO 8601 with a zone.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=0, help="The first so many differences.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """Hold imported bars against the ticks' own; ends with 0 where equal, 7 where they differ."""
+    from thor import database
+
+    values = {
+        "symbol": symbol,
+        "width": width,
+        "ts_from": instant(ts_from, "--from"),
+        "ts_to": instant(ts_to, "--to"),
+    }
+    with ledger() as connection:
+        _check(connection, values)
+        fields = database.rows(connection, "bar_fields_compared", values)
+        first = database.rows(connection, "bar_differences", {**values, "limit": limit})
+    if as_json:
+        json.dump({"fields": fields, "differences": first}, sys.stdout, default=str, indent=2)
+        sys.stdout.write("\n")
+    elif not fields:
+        console.print("no imported bar has a computed one beside it")
+    else:
+        show(fields, "fields", as_json=False)
+        show(first, "first differences", as_json=False)
+    if any(row["different"] for row in fields):
+        raise typer.Exit(DIFFERENT)
+
+
+def _check(connection: Any, values: dict[str, Any]) -> None:
+    from thor import reference
+    from thor.domain.bar import WIDTHS
+
+    symbol, width = values["symbol"], values["width"]
+    if width is not None and width not in WIDTHS:
+        raise Rejected(f"--width: {width!r} is none of {', '.join(WIDTHS)}")
+    if values["ts_from"] and values["ts_to"] and values["ts_from"] >= values["ts_to"]:
+        raise Rejected(
+            f"--from: {values['ts_from'].isoformat()} is not before "
+            f"--to {values['ts_to'].isoformat()}"
+        )
+    if symbol is not None and reference.listing(connection).instrument(symbol) is None:
+        raise NotFound(f"--symbol: {symbol!r} is not listed; `thor instruments list` shows roots")
+
+
+def _tell(name: str, result: Any, symbols: list[str], schema: str) -> None:
+    if not result.is_new and not result.written:
+        console.print(
+            f"{name}: imported before as {result.file}, nothing changed; {result.bars} of its "
+            f"{result.records} bars stand"
+        )
+        return
+    console.print(
+        f"{name}: {result.written} bars written as {result.file}, {result.bars} of its "
+        f"{result.records} stand, symbols {', '.join(symbols)}"
+    )
+    if result.refused:
+        console.print(f"  refused and left out: {result.refused}")
+        for line in result.told:
+            console.print(f"  {line}", markup=False)
+    if schema == "ohlcv-1d":
+        console.print(
+            "  a day of this vendor runs from midnight to midnight UTC, the exchange's from "
+            "17:00 to 17:00 in Chicago"
+        )
