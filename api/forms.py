@@ -63,6 +63,42 @@ class TickRow(msgspec.Struct, frozen=True, kw_only=True):
     trade_date: date
 
 
+class BarRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A bar; identity is (symbol, width, bar_start).
+
+    It is known from `known_at` on, `bar_end` + 1 s; `is_open` while its source's
+    clock has not come that far. OHLC, `vwap` are of trades, null where none was.
+    `contract`, `rule` and `adjustment` belong to continuous series.
+    """
+
+    symbol: str
+    bar_start: Instant
+    bar_end: Instant
+    known_at: Instant
+    trade_date: date
+    open: Price | None
+    high: Price | None
+    low: Price | None
+    close: Price | None
+    volume: int | None
+    volume_buy: int | None
+    volume_sell: int | None
+    trades: int | None
+    ticks: int
+    vwap: Price | None
+    bid_close: Price | None
+    ask_close: Price | None
+    spread_mean: Price | None
+    late_ticks: int
+    is_sampled: bool
+    is_imported: bool
+    changed_at: Instant
+    is_open: bool
+    contract: str | None
+    rule: str | None
+    adjustment: Literal["raw", "difference", "ratio"] | None
+
+
 def instrument_row(instrument: Instrument, symbols: tuple[str, ...]) -> InstrumentRow:
     """Return an instrument with the series of its own."""
     margin = instrument.margin

@@ -1,17 +1,23 @@
 """Read what a request asks for; what is wrong is refused by its field's name.
 
-Door. Gives symbols' names, instants and the wish of a stream.
+Door. Gives symbols' names, instants, widths of bars and the wish of a stream.
 """
 
 import re
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
+from thor.domain.bar import WIDTHS, day_start
 from thor.errors import Rejected
 from thor.flow.screen_frames import TickKey, tick_key
 from thor.flow.screen_ring import Wish
 
-_KINDS = ("tick", "quote")
+_KINDS = ("tick", "quote", "bar")
 _NAMES_MAX = 1_000
+_ADJUSTED = ("none", "raw", "difference", "ratio")
+_RULE = re.compile(r"[a-z][a-z0-9-]{0,31}", re.ASCII)
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 # A + that was not percent-encoded arrives as a blank.
 _BLANK_FOR_PLUS = re.compile(r"(T.*) (\d\d:?\d\d)$")
 
@@ -45,9 +51,23 @@ def instant(field: str, text: str | None) -> datetime | None:
     )
 
 
-def span(ts_from: str | None, ts_to: str | None) -> dict[str, datetime | None]:
+def moment(field: str, text: str | None) -> datetime | None:
+    """Read an instant, or a date for the instant at which that trade date begins."""
+    if text is None or not _DATE.fullmatch(text.strip()):
+        return instant(field, text)
+    try:
+        return day_start(date.fromisoformat(text.strip()))
+    except (ValueError, OverflowError) as error:
+        raise Rejected(f"{field}: {text} is no date; write it as 2026-11-20") from error
+
+
+def span(
+    ts_from: str | None,
+    ts_to: str | None,
+    read: Callable[[str, str | None], datetime | None] = instant,
+) -> dict[str, datetime | None]:
     """Read a half-open span of time; either end may be open."""
-    first, end = instant("from", ts_from), instant("to", ts_to)
+    first, end = read("from", ts_from), read("to", ts_to)
     if first is not None and end is not None and end - first <= timedelta(0):
         raise Rejected(f"to: {ts_to} is not after from, {ts_from}")
     return {"ts_from": first, "ts_to": end}
@@ -60,16 +80,45 @@ def place(text: str | None, header: str | None) -> TickKey | None:
     return None if text is None else tick_key("from", text)
 
 
-def wish(symbols: list[str] | None, events: str | None, mode: str) -> Wish:
+def width(field: str, text: str) -> str:
+    """Read the width of a bar; raises `Rejected` naming the field."""
+    if text not in WIDTHS:
+        raise Rejected(f"{field}: {text[:40]!r} is none of {', '.join(WIDTHS)}")
+    return text
+
+
+def wish(symbols: list[str] | None, events: str | None, mode: str, bars: str | None = None) -> Wish:
     """Return what a stream is to hold; raises `Rejected` for an unknown kind of event.
 
-    A conflated stream holds quotes, whatever is wished.
+    A conflated stream holds quotes, and bars of the widths chosen, whatever else is wished.
     """
+    widths = frozenset(width("bars", name) for name in names("bars", bars) or ())
     kinds = names("events", events) or list(_KINDS)
     for kind in kinds:
         if kind not in _KINDS:
             raise Rejected(f"events: {kind[:40]!r} is none of {', '.join(_KINDS)}")
+    if events is not None and "bar" in kinds and not widths:
+        raise Rejected("bars: choose their widths where events has bar; write bars=1m or 1m,5m")
     chosen = None if symbols is None else frozenset(symbols)
     if mode == "conflated":
         kinds = ["quote"]
-    return Wish(chosen, "tick" in kinds, "quote" in kinds)
+    return Wish(chosen, "tick" in kinds, "quote" in kinds, widths)
+
+
+def bars(
+    of_width: str, ts_from: str | None, ts_to: str | None, adjusted: str, rule: str
+) -> dict[str, Any]:
+    """Read which bars are asked for; a date stands for the beginning of that trade date.
+
+    Raises `Rejected` for what there is no such bar of.
+    """
+    asked = {"width": width("width", of_width), **span(ts_from, ts_to, moment)}
+    if adjusted not in _ADJUSTED:
+        raise Rejected(f"adjusted: {adjusted[:40]!r} is none of {', '.join(_ADJUSTED)}")
+    if adjusted != "none" and of_width == "1s":
+        raise Rejected(
+            f"adjusted: {adjusted} is not there for a width of 1s; 1m, 5m, 1h and 1d are"
+        )
+    if not _RULE.fullmatch(rule):
+        raise Rejected(f"rule: {rule[:40]!r} is no rule's name; write volume, or expiry-5")
+    return {**asked, "adjusted": adjusted, "rule": rule}

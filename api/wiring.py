@@ -29,6 +29,7 @@ class Wiring:
         self.listener = Listener(redis_url)
         self.reference = Reference(self.pool)
         self.screen = Screen(
+            self.pool,
             self.listener,
             self.reference,
             skew_max=timedelta(seconds=settings.skew_max_s),
@@ -40,7 +41,8 @@ class Wiring:
     async def opened(self, _: Litestar) -> AsyncIterator[None]:
         """Run the reader and its timers as long as the application runs."""
         await self.pool.open(wait=False)
-        parts = (self.reference.keep, self.screen.run, self.screen.beat, self.screen.conflate)
+        screen = self.screen
+        parts = (self.reference.keep, screen.run, screen.beat, screen.conflate, screen.close_bars)
         tasks = [asyncio.create_task(part(), name=part.__qualname__) for part in parts]
         for task in tasks:
             task.add_done_callback(self._ended)

@@ -1,6 +1,6 @@
-"""The stream of ticks and quotes, as server-sent events.
+"""The stream of ticks, quotes and closed bars, as server-sent events.
 
-Door. Reads the bus through the shared reader.
+Door. Reads the bus, and the ledger's bars, through the shared reader.
 """
 
 from typing import Annotated, Literal
@@ -28,7 +28,15 @@ Mode = Annotated[
     QueryParameter(description="Every event, or each window the newest quote of what changed."),
 ]
 Events = Annotated[
-    str | None, QueryParameter(description="`tick`, `quote`, or both if left out; for mode ticks.")
+    str | None,
+    QueryParameter(description="`tick`, `quote`, `bar`; all if left out; for mode ticks."),
+]
+Bars = Annotated[
+    str | None,
+    QueryParameter(
+        description="Widths whose bars are sent when they close: `1m`, or `1m,5m`, of 1s, 1m, 5m, "
+        "1h and 1d. None if left out."
+    ),
 ]
 
 
@@ -46,14 +54,23 @@ async def stream(
     last_event_id: LastEventId = None,
     mode: Mode = "ticks",
     events: Events = None,
+    bars: Bars = None,
 ) -> EventStream:
-    """Stream hello, tick, quote, ping, gap and error events until either side ends it.
+    """Stream hello, tick, quote, bar, ping, gap and error events until either side ends it.
 
     `tick` is what one record said; `quote` the merged latest after it. After
     hello, and after a resume has caught up, the latest quote of each symbol is
-    sent. `gap` says that ticks after `from` up to `to` may be missing.
+    sent. `gap` says that events after `from` up to `to` may be missing.
+
+    `bar` is a bar as /api/bars has it, with its `width`, once its source's clock
+    has passed `known_at` and the ledger has all its ticks; a tick that comes later
+    does not send it again. Events come in the order of their ids: what was
+    published after the clock waits for the bars that it closed, 2 s at most, as
+    a rule some hundredths. After those `is_complete` false says that ticks of
+    the bar were not in the ledger yet. A stream with events=bar holds nothing
+    up and waits up to 30 s. With mode=conflated bars come as they are read.
     """
     after, asked = params.place(begin, last_event_id), params.names("symbols", symbols)
     found = None if asked is None else await wiring.reference.symbols_of(asked)
-    wish = params.wish(found, events, mode)
+    wish = params.wish(found, events, mode, bars)
     return EventStream(wiring.screen, Viewer(wish, is_conflated=mode == "conflated", after=after))

@@ -37,14 +37,19 @@ def samples(api: Api) -> dict[str, float]:
 
 
 def test_all_is_well_where_all_parts_answer_and_an_ingestor_reports(
-    api: Api, redis_url: str, database_url: str
+    api: Api, redis_url: str, database_url: str, edition: str
 ) -> None:
+    bus = Bus(redis_url)
+    bus.publish_clock("SIM", TS)
     publish(redis_url, many(3), [tick(seq=9, last=None, bid=None, is_trade=False)])
+    # What tells the time is no tick.
+    bus.publish_clock("SIM", TS + timedelta(seconds=1))
+    bus.close()
     take_in(redis_url, database_url)
     health = api.get("/health")
     assert health["status"] == "ok"
     assert health["reasons"] == []
-    assert (health["database"]["edition"], health["database"]["nature"]) == ("plain", "simulated")
+    assert (health["database"]["edition"], health["database"]["nature"]) == (edition, "simulated")
     assert health["bus"]["held_ticks"] == 4
     assert (health["bus"]["lag_entries"], health["bus"]["pending_entries"]) == (0, 0)
     assert health["stream"] == {"state": "idle", "reason": None, "clients": 0}

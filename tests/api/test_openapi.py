@@ -7,6 +7,7 @@ import pytest
 from served import Api
 
 ROUTES = {
+    "/api/bars/{symbol}": {"200", "404", "422", "500", "503"},
     "/api/instruments": {"200", "500", "503"},
     "/api/quotes": {"200", "404", "422", "500", "503"},
     "/api/quotes/stream": {"200", "404", "422", "500", "503"},
@@ -51,6 +52,8 @@ def test_the_forms_are_those_that_are_answered(document: dict[str, Any]) -> None
     assert list(form("/api/quotes/stream")) == ["text/event-stream"]
     items = form("/api/ticks/{symbol}")["application/json"]["schema"]["items"]
     assert items == {"$ref": "#/components/schemas/TickRow"}
+    bars = form("/api/bars/{symbol}")["application/json"]["schema"]["items"]
+    assert bars == {"$ref": "#/components/schemas/BarRow"}
     tick_row = document["components"]["schemas"]["TickRow"]
     assert {"type": "string"}.items() <= tick_row["properties"]["ts"].items()
     price = tick_row["properties"]["last"]["oneOf"]
@@ -62,7 +65,12 @@ def test_the_parameters_have_the_names_that_are_taken(document: dict[str, Any]) 
         return {one["name"] for one in document["paths"][path]["get"]["parameters"]}
 
     assert names("/api/ticks/{symbol}") == {"symbol", "from", "to", "limit"}
-    assert names("/api/quotes/stream") == {"symbols", "from", "Last-Event-ID", "mode", "events"}
+    assert names("/api/bars/{symbol}") == {
+        "symbol", "width", "from", "to", "limit", "adjusted", "rule",
+    }  # fmt: skip
+    assert names("/api/quotes/stream") == {
+        "symbols", "from", "Last-Event-ID", "mode", "events", "bars",
+    }  # fmt: skip
 
 
 def test_the_page_shows_every_route_and_asks_no_other_site(asked_api: Api) -> None:

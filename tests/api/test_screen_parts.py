@@ -31,7 +31,7 @@ CATALOGUE = Catalogue(LISTING, {"SIM": Speaker("simulator", 90, 5000)}, {}, "pla
 ids = st.tuples(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1))
 
 
-@given(ids, st.integers(0, 9999) | st.just(WHOLE))
+@given(ids, st.integers(0, WHOLE))
 def test_an_event_id_is_read_back_as_it_was_written(entry: tuple[int, int], index: int) -> None:
     assert tick_key("from", tick_text((*entry, index))) == (*entry, index)
 
@@ -48,10 +48,10 @@ def test_the_id_before_an_entry_is_the_nearest_below(entry: tuple[int, int]) -> 
 
 
 @given(
-    st.text(max_size=20) | st.from_regex(r"[0-9]{1,9}-[0-9]{1,9}(\.[0-9]{1,6})?", fullmatch=True)
+    st.text(max_size=20) | st.from_regex(r"[0-9]{1,9}-[0-9]{1,9}(\.[0-9]{1,8})?", fullmatch=True)
 )
 def test_any_text_is_an_id_or_refused(text: str) -> None:
-    if re.fullmatch(r"[0-9]{1,19}-[0-9]{1,19}(\.[0-9]{1,4})?", text, re.ASCII):
+    if re.fullmatch(r"[0-9]{1,19}-[0-9]{1,19}(\.[0-9]{1,6})?", text, re.ASCII):
         key = tick_key("from", text)
         assert tick_key("from", tick_text(key)) == key
     else:

@@ -20,8 +20,17 @@ from thor.errors import Broken, Unavailable
 from thor.flow.backoff import Stop
 from thor.flow.feed_to_bus import Edge
 from thor.market import wire
-from thor.market.bus import Bus, BusFull
-from thor.market.reply import COUNTER, GROUP, LATEST, SEAT, STREAM, Published, Seat
+from thor.market.bus import Bus
+from thor.market.reply import (
+    COUNTER,
+    GROUP,
+    LATEST,
+    SEAT,
+    STREAM,
+    BusFull,
+    Published,
+    Seat,
+)
 
 on_the_server = settings(
     deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -431,6 +440,11 @@ class Model:
     def claim(self, consumer: str, count: int) -> None:
         assert {entry.entry_id for entry in self.bus.claim(consumer, 0, count)} <= self.held
 
+    def tell_time(self) -> None:
+        entry_id = self.bus.publish_clock("SIM", TS)
+        self.sent[entry_id] = entries(self.client)[-1].payload
+        self.unread.append(entry_id)
+
     def look(self) -> None:
         there = {entry.entry_id: entry.payload for entry in entries(self.client)}
         needed = self.held | set(self.unread)
@@ -441,7 +455,8 @@ class Model:
 
 steps = st.lists(
     st.tuples(
-        st.sampled_from(["publish", "read", "acknowledge", "claim", "trim"]), st.integers(1, 4)
+        st.sampled_from(["publish", "clock", "read", "acknowledge", "claim", "trim"]),
+        st.integers(1, 4),
     ),
     max_size=30,
 )
@@ -458,6 +473,8 @@ def test_a_trim_drops_nothing_that_is_pending_or_undelivered(
     for step, count in steps:
         if step == "publish":
             model.publish(count)
+        elif step == "clock":
+            model.tell_time()
         elif step == "read":
             model.read(dice.choice("ab"), count)
         elif step == "acknowledge":
@@ -630,6 +647,151 @@ def test_a_new_beginning_does_not_make_the_bus_look_full(
         assert bus.state().held <= 5
 
 
+# Clocks
+
+
+def test_a_clock_entry_says_how_far_a_source_has_come_and_counts_no_tick(
+    bus: Bus, client: "redis.Redis"
+) -> None:
+    bus.publish(many(3))
+    entry_id = bus.publish_clock("SIM", TS + timedelta(hours=1))
+    bus.publish(many(2, 3))
+    before, told, after = entries(client)
+    base = counter(client)["base"]
+    assert (before.first, told.first, after.first) == (base, base + 3, base + 3)
+    assert (told.entry_id, told.n, told.source) == (entry_id, 0, "SIM")
+    assert (told.clock, told.since) == (TS + timedelta(hours=1), None)
+    assert (before.source, before.clock) == ("SIM", None)
+    found: Any = client.xrange(STREAM, entry_id, entry_id)
+    assert found[0][1] == {
+        b"first": str(base + 3).encode(), b"n": b"0", b"source": b"SIM",
+        b"clock": b"2024-07-01T15:30:00.123456Z", b"since": b"",
+    }  # fmt: skip
+    state = bus.state()
+    assert (state.received, state.held, state.entries) == (5, 5, 3)
+    # Who speaks of no symbol is no quote of it.
+    assert latest(bus)["seq"] == "4"
+
+
+def test_a_clock_may_be_the_first_that_a_bus_hears_of(bus: Bus, client: "redis.Redis") -> None:
+    bus.publish_clock("SIM", TS)
+    (told,) = entries(client)
+    assert told.first == counter(client)["base"] == counter(client)["next"]
+    assert (bus.state().received, bus.state().held) == (0, 0)
+
+
+def test_a_clock_says_from_where_it_came_but_not_across_a_run_that_began_anew(
+    bus: Bus, client: "redis.Redis"
+) -> None:
+    second = timedelta(seconds=1)
+    for source, ts in [
+        ("SIM", TS), ("EXCEL", TS - second), ("SIM", TS + second), ("SIM", TS + second),
+        ("SIM", TS), ("SIM", TS + 3 * second),
+    ]:  # fmt: skip
+        bus.publish_clock(source, ts)
+    assert [(one.source, one.since) for one in entries(client)] == [
+        ("SIM", None),
+        ("EXCEL", None),
+        ("SIM", TS),
+        ("SIM", TS + second),
+        ("SIM", None),
+        ("SIM", TS),
+    ]
+
+
+def test_a_clock_waits_where_the_bus_is_full_as_ticks_do(redis_url: str) -> None:
+    with opened(redis_url, ticks_max=10) as bus:
+        bus.publish(many(9))
+        bus.publish_clock("SIM", TS)
+        bus.publish(many(1, 9))
+        with pytest.raises(BusFull, match="the bus holds 10 ticks"):
+            bus.publish_clock("SIM", TS)
+
+
+def test_a_trimmed_bus_counts_right_with_a_clock_as_its_oldest_entry(
+    bus: Bus, client: "redis.Redis"
+) -> None:
+    bus.open_group()
+    bus.publish(many(3))
+    bus.publish_clock("SIM", TS)
+    bus.publish(many(2, 3))
+    bus.acknowledge([bus.read("a", 1, 1)[0].entry_id])
+    assert bus.trim() == 1
+    assert (bus.state().held, bus.state().received) == (2, 5)
+    bus.acknowledge([entry.entry_id for entry in bus.read("a", 9, 1)])
+    assert bus.trim() == 2
+    assert (bus.state().held, bus.state().received) == (0, 5)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"first": "7", "n": "0", "source": "SIM", "clock": "soon"},
+        {"first": "7", "n": "0", "source": "SIM", "clock": "2024-07-01T14:30:00"},
+        {"first": "7", "n": "1", "source": "SIM", "clock": "2024-07-01T14:30:00Z"},
+        {"n": "0", "source": "SIM", "clock": "2024-07-01T14:30:00Z"},
+        {"first": "7", "n": "0", "ticks": "[]", "clock": "2024-07-01T14:30:00Z"},
+    ],
+)
+def test_a_clock_that_says_no_time_is_not_thors(
+    bus: Bus, client: "redis.Redis", fields: dict[Any, Any]
+) -> None:
+    client.xadd(STREAM, fields)
+    (entry,) = entries(client)
+    assert (entry.first, entry.clock) == (None, None)
+
+
+# The edge tells the time
+
+
+def clocks(client: "redis.Redis") -> list[str]:
+    """Return the seconds that were told, and `t` for each tick between them."""
+    return [
+        "t" * entry.n if entry.clock is None else f"{entry.clock:%S.%f}".removesuffix(".000000")
+        for entry in entries(client)
+    ]
+
+
+def at(*seconds: float) -> list[Tick]:
+    """Return ticks of the minute, so many seconds in."""
+    minute = TS.replace(second=0, microsecond=0)
+    return [tick(seq=int(s * 1000), ts=minute + timedelta(seconds=s)) for s in seconds]
+
+
+def test_the_edge_tells_the_time_before_the_first_tick_of_a_later_second(
+    bus: Bus, client: "redis.Redis"
+) -> None:
+    edge = Edge(bus, LISTING, Stop())
+    for ticks in (at(0.2), at(0.7), at(1, 3.5), at(3.6), at(3.7, 4.1), at(9.9)):
+        edge.publish(ticks)
+    # Whoever goes back a little has not gone back in time.
+    edge.publish([tick(seq=10_000, ts=TS.replace(second=8))])
+    assert clocks(client) == ["00", "t", "t", "01", "tt", "03", "t", "tt", "09", "t", "t"]
+    edge.end("SIM")
+    edge.end("SIM")
+    assert clocks(client)[11:] == ["09.900000"]
+
+
+def test_the_edge_tells_the_time_where_nothing_trades(bus: Bus, client: "redis.Redis") -> None:
+    edge = Edge(bus, LISTING, Stop())
+    edge.end("SIM")
+    for ms in (900, 1000, 1100, 1999, 2000, 1500, 5000):
+        edge.tell_time("SIM", TS.replace(second=0, microsecond=0) + timedelta(milliseconds=ms))
+    edge.publish(at(5.5))
+    assert clocks(client) == ["00", "01", "02", "05", "t"]
+
+
+def test_a_refused_tick_and_one_from_ahead_move_no_clock(bus: Bus, client: "redis.Redis") -> None:
+    edge = Edge(bus, LISTING, Stop())
+    far = TS + timedelta(days=900)
+    edge.publish([tick(seq=1, ts=far, received_at=TS), *at(2), tick(seq=3, ts=far, last=None)])
+    ahead = TS.replace(second=7, microsecond=0)
+    edge.publish([tick(seq=9_000, ts=ahead, received_at=ahead - timedelta(seconds=3))])
+    assert clocks(client) == ["02", "ttt", "04", "t"]
+    edge.end("SIM")
+    assert len(entries(client)) == 4
+
+
 # What else may lie on the stream
 
 
@@ -664,7 +826,8 @@ def test_an_entry_that_is_not_thors_is_read_as_such(
 def test_a_server_that_is_away_is_unavailable_for_every_question(redis_url: str) -> None:
     with opened("redis://127.0.0.1:1/0") as bus:
         for ask in (
-            lambda: bus.publish(many(1)), bus.open_group, lambda: bus.read("a", 1, 1),
+            lambda: bus.publish(many(1)), lambda: bus.publish_clock("SIM", TS),
+            bus.open_group, lambda: bus.read("a", 1, 1),
             lambda: bus.claim("a", 0, 1), lambda: bus.acknowledge(["1-0"]), bus.trim,
             lambda: bus.rebase(1), bus.state, lambda: bus.latest(["ES"]), bus.server,
             lambda: bus.report("job", {"state": "running"}),
@@ -697,6 +860,7 @@ def test_a_server_that_may_not_write_just_now_is_waited_for(
     try:
         for ask in (
             lambda: bus.publish(many(1)),
+            lambda: bus.publish_clock("SIM", TS),
             lambda: bus.read("a", 1, 1),
             lambda: bus.acknowledge(["1-0"]),
             bus.trim,

@@ -7,7 +7,7 @@ import pytest
 
 from thor.errors import Broken, Refused, ThorError, Unavailable
 from thor.flow.backoff import Stop, Stopped, persist
-from thor.market.bus import BusFull
+from thor.market.reply import BusFull
 
 
 class Waits(Stop):

@@ -6,12 +6,15 @@ ring of framed events and the merged latest of every symbol.
 
 import asyncio
 from datetime import datetime, timedelta
+from typing import Any
 
 from thor import clock
 from thor.errors import ThorError
 from thor.flow.backoff import FIRST_S, LONGEST_S
 from thor.flow.screen_audience import Audience, Viewer
+from thor.flow.screen_bars import Closing
 from thor.flow.screen_board import Board
+from thor.flow.screen_closings import Closings
 from thor.flow.screen_entry import Entries
 from thor.flow.screen_frames import (
     WHOLE,
@@ -29,6 +32,7 @@ from thor.flow.screen_frames import (
 )
 from thor.flow.screen_reference import Reference
 from thor.flow.screen_ring import Batch, Ring
+from thor.flow.screen_seed import lead, seed
 from thor.market.bus import Listener
 from thor.market.reply import Entry
 from thor.observe import redacted
@@ -45,6 +49,7 @@ class Screen:
 
     def __init__(
         self,
+        pool: Any,
         listener: Listener,
         reference: Reference,
         *,
@@ -52,11 +57,12 @@ class Screen:
         conflate_ms: int,
         ping_s: float,
     ) -> None:
-        """Take the bus, the reference data, and the beats of the stream."""
+        """Take the ledger, the bus, the reference data, and the beats of the stream."""
         self.listener, self.reference = listener, reference
         self.conflate_ms, self.ping_s = conflate_ms, ping_s
         self.entries = Entries(reference, skew_max)
         self.ring, self.board = Ring(_RING_BYTES_MAX), Board()
+        self.closings = Closings(pool, listener, reference, self.board)
         self.audience = Audience()
         self.fault: str | None = None
         self.is_seeded = self.is_ended = False
@@ -114,45 +120,24 @@ class Screen:
             if self.is_seeded and self.audience.followers and self.audience.conflated():
                 self._flush()
 
+    async def close_bars(self) -> None:
+        """Give closed bars to those who want them, until cancelled."""
+        await self.closings.run(lambda: self.audience.holds_ticks, self._tell_bars)
+
     async def _begin(self) -> None:
         await self.reference.current()
         if self.is_seeded:
             await self._look_back()
         else:
-            await self._seed()
+            self.position, self._next_ordinal = await lead(
+                self.board, self.listener, self.reference, self.entries
+            )
+            self.ring.restart(self.position)
+            self.is_seeded = True
         if self.fault is not None:
             self.fault = None
             self._ping()
         self.audience.wake()
-
-    async def _seed(self) -> None:
-        # The hashes are at some entry between the two ids: reading on from the
-        # first leaves them exactly at the second.
-        first = await self.listener.last_id()
-        await self._seed_board()
-        last = entry_key(await self.listener.last_id())
-        position, ordinal = entry_key(first), None
-        while position < last:
-            entries = await self.listener.between(
-                entry_text(position), entry_text(last), _ENTRIES_MAX
-            )
-            for entry in entries:
-                for _, tick in await self.entries.good(entry):
-                    self.board.apply(tick, self.reference.catalogue)
-                if entry.first is not None:
-                    ordinal = entry.first + entry.n
-            position = entry_key(entries[-1].entry_id) if entries else last
-        self.position, self._next_ordinal = last, ordinal
-        self.ring.restart(last)
-        self.is_seeded = True
-
-    async def _seed_board(self) -> None:
-        symbols = [
-            *self.reference.catalogue.listing.instruments,
-            *self.reference.catalogue.listing.series,
-        ]
-        hashes = await self.listener.latest(list(dict.fromkeys(symbols)))
-        self.board.seed(hashes, self.reference.catalogue)
 
     async def _read(self) -> None:
         entries = await self.listener.after(entry_text(self.position), _ENTRIES_MAX, _BLOCK_MS)
@@ -160,20 +145,26 @@ class Screen:
             await self._look_back()
             return
         now, begun_s = clock.now(), clock.monotonic_s()
-        batch, ordinal = self._batch(), self._next_ordinal
+        batch, ordinal = self.audience.batch(self.position), self._next_ordinal
         for entry in entries:
             if entry.first is not None and ordinal not in (None, entry.first):
                 self._publish(batch, ordinal)
-                await self._seed_board()
+                await seed(self.board, self.listener, self.reference)
                 self._tell_gap((*self.position, WHOLE), before(entry_key(entry.entry_id)))
-                batch = self._batch()
+                batch = self.audience.batch(self.position)
             if entry.first is not None:
                 ordinal = entry.first + entry.n
+            closing = entry.clock and self.closings.begin(entry, self.audience.widths)
+            if closing:
+                self._publish(batch, ordinal)
+                self._hold(closing)
+                batch = self.audience.batch(self.position)
+                continue
             self._frame(entry, await self.entries.good(entry), batch, now)
             if len(batch.keys) >= _BATCH_TICKS:
                 self._publish(batch, ordinal)
                 await asyncio.sleep(0)
-                batch = self._batch()
+                batch = self.audience.batch(self.position)
         self._publish(batch, ordinal)
         await self._rest(begun_s, len(entries))
 
@@ -191,11 +182,6 @@ class Screen:
         if self.board.flush(self.reference.catalogue, self.position, clock.now()):
             self.events_sent += self.board.deliver(self.audience.conflated())
 
-    def _batch(self) -> Batch:
-        # Whoever comes while a batch is made that lacks what he wants reads it from the bus.
-        who = self.audience
-        return Batch(self.position, is_framed=bool(who.followers), has_quotes=who.wants_quotes)
-
     def _frame(self, entry: Entry, good: Placed, batch: Batch, now: datetime) -> None:
         batch.last = key = entry_key(entry.entry_id)
         catalogue = self.reference.catalogue
@@ -211,7 +197,7 @@ class Screen:
 
     def _publish(self, batch: Batch, ordinal: int | None) -> None:
         self.position, self._next_ordinal = batch.last, ordinal
-        if not batch.is_framed or (self.audience.wants_quotes and not batch.has_quotes):
+        if self.audience.misses(batch):
             self.ring.restart(batch.last)
             self.audience.wake_followers()
         elif batch.keys:
@@ -220,12 +206,24 @@ class Screen:
         else:
             self.ring.pass_by(batch.last)
 
+    def _hold(self, closing: Closing) -> None:
+        # Whoever wants its bars has what comes after them once they are read.
+        self.position = closing.last
+        if self.audience.followers:
+            self.ring.append(closing)
+            self.audience.deliver(self.ring, (*closing.last, WHOLE))
+        else:
+            self.ring.restart(closing.last)
+
+    def _tell_bars(self, closing: Closing) -> None:
+        self.events_sent += self.audience.tell_bars(closing)
+
     async def _look_back(self) -> None:
         # A bus that was wiped or set back has only ids before ours, and would
         # never answer what comes after ours.
         newest = entry_key(await self.listener.last_id())
         if newest < self.position:
-            await self._seed_board()
+            await seed(self.board, self.listener, self.reference)
             self._tell_gap((*self.position, WHOLE), newest)
             # Followers are behind now, and find out by their own ids.
             self.ring.restart(newest)

@@ -3,7 +3,7 @@
 Hallway: bus → ledger. Gives `EntryTicks` for entries; never raises for bad input.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from thor.domain.instrument import Listing
 from thor.domain.tick import Refusal, RejectedTick, Tick, check
@@ -13,12 +13,15 @@ from thor.market.ticks import EntryTicks
 
 # Reference data may have changed since it was read where one of these is unknown.
 RELISTABLE = {"symbol", "source"}
+_ALIEN = "is none of Thor's: `first`, `n` (1 to 1000) and `ticks` are not all there"
 
 
 def judge(entry: Entry, listing: Listing, skew_max: timedelta) -> EntryTicks:
     """Return the entry's ticks that may be loaded and the others with their reasons."""
     if entry.first is None:
-        return EntryTicks(entry.entry_id, None, 0, [], [_alien(entry)])
+        return EntryTicks(entry.entry_id, None, 0, [], [_unread(entry, "entry", _ALIEN)])
+    if entry.clock is not None and entry.source is not None:
+        return _told(entry, entry.source, entry.clock, listing)
     ticks, rejected = wire.decode(entry.payload, entry.n, entry.entry_id)
     good: list[Tick] = []
     for tick in ticks:
@@ -45,11 +48,18 @@ def rejection(tick: Tick, refusal: Refusal, entry_id: str) -> RejectedTick:
     )
 
 
-def _alien(entry: Entry) -> RejectedTick:
+def _told(entry: Entry, source: str, clock: datetime, listing: Listing) -> EntryTicks:
+    if listing.knows_source(source):
+        return EntryTicks(entry.entry_id, entry.first, 0, [], [], clock=(source, clock))
+    refused = _unread(entry, "source", f"{source} is not in reference.sources")
+    return EntryTicks(entry.entry_id, entry.first, 0, [], [refused])
+
+
+def _unread(entry: Entry, field: str, reason: str) -> RejectedTick:
     return RejectedTick(
-        field="entry",
-        value=entry.entry_id,
-        reason="is none of Thor's: `first`, `n` (1 to 1000) and `ticks` are not all there",
+        field=field,
+        value=entry.entry_id if field == "entry" else _safe(entry.source or ""),
+        reason=_safe(reason),
         payload=wire.text_of(entry.payload),
         entry_id=entry.entry_id,
         ticks=0,

@@ -6,8 +6,12 @@ Hallway: 25 bus → API. Pure but for the event loop's futures.
 import asyncio
 from typing import Protocol
 
-from thor.flow.screen_frames import TickKey
-from thor.flow.screen_ring import Ring, Wish
+from thor.flow.screen_bars import Closing
+from thor.flow.screen_frames import EntryKey, TickKey
+from thor.flow.screen_ring import Batch, Ring, Wish
+
+# Closed bars that a conflated client may be behind with, in clock entries.
+_NEWS_MAX = 100
 
 
 class Sink(Protocol):
@@ -87,6 +91,8 @@ class Audience:
         """Begin with nobody."""
         self.viewers: set[Viewer] = set()
         self.followers: dict[Wish, set[Viewer]] = {}
+        # The widths whose bars somebody wants.
+        self.widths: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
         """Return how many watch."""
@@ -97,21 +103,49 @@ class Audience:
         """Whether any follower wants the quote that each tick makes."""
         return any(wish.quotes for wish in self.followers)
 
+    @property
+    def holds_ticks(self) -> bool:
+        """Whether any follower waits for bars with ticks or quotes behind them."""
+        return any(wish.bars and (wish.ticks or wish.quotes) for wish in self.followers)
+
+    def batch(self, position: EntryKey) -> Batch:
+        """Return an empty batch after an entry, which is to hold what is wanted now.
+
+        Whoever comes while a batch is made that lacks what he wants reads it from the bus.
+        """
+        return Batch(
+            position,
+            is_framed=bool(self.followers),
+            has_quotes=self.wants_quotes,
+            widths=self.widths,
+        )
+
+    def misses(self, batch: Batch) -> bool:
+        """Whether a batch was made without something that is wanted now, or for nobody."""
+        lacks_quotes = self.wants_quotes and not batch.has_quotes
+        return not batch.is_framed or lacks_quotes or not self.widths <= batch.widths
+
     def is_first(self, viewer: Viewer) -> bool:
         """Whether a viewer who comes wants events that nobody wanted till now."""
         if viewer.is_conflated:
             return False
-        return not self.followers or (viewer.wish.quotes and not self.wants_quotes)
+        wish = viewer.wish
+        if not self.followers or (wish.quotes and not self.wants_quotes):
+            return True
+        return not wish.bars <= frozenset().union(*(one.bars for one in self.followers))
 
     def join(self, viewer: Viewer) -> None:
         """Count somebody in."""
         self.viewers.add(viewer)
+        self.widths |= viewer.wish.bars
         if not viewer.is_conflated:
             self.followers.setdefault(viewer.wish, set()).add(viewer)
 
     def leave(self, viewer: Viewer) -> None:
         """Count somebody out."""
         self.viewers.discard(viewer)
+        if viewer.wish.bars:
+            self.widths = frozenset().union(*(one.wish.bars for one in self.viewers))
         same = self.followers.get(viewer.wish)
         if same is not None:
             same.discard(viewer)
@@ -130,7 +164,7 @@ class Audience:
         written, ordinal = 0, ring.end - 1
         for wish, viewers in self.followers.items():
             found = ring.take(ordinal, wish, 1)
-            if found is None:
+            if found is None or found.ordinal == ordinal:
                 continue
             for viewer in viewers:
                 if viewer.ordinal != ordinal:
@@ -138,6 +172,29 @@ class Audience:
                 elif not found.frames or viewer.offer(found.frames):
                     viewer.ordinal, viewer.key = found.ordinal, key
                     written += found.events
+        return written
+
+    def tell_bars(self, closing: Closing) -> int:
+        """Give closed bars to those who want them; returns events written.
+
+        Followers find them in the ring, which held them up; the others are told.
+        """
+        written = 0
+        for viewer in self.viewers:
+            if not viewer.wish.bars:
+                continue
+            if not viewer.is_conflated:
+                viewer.wake()
+                continue
+            frames, events, _ = closing.frames(viewer.wish, keep=True)
+            if not frames:
+                continue
+            if viewer.offer(frames):
+                written += events
+            elif len(viewer.news) < _NEWS_MAX:
+                viewer.news[closing.entry.entry_id] = frames
+            else:
+                viewer.news["gap"] = closing.gap_told()
         return written
 
     def tell(self, kind: str, frame: bytes) -> None:

@@ -51,6 +51,10 @@ class Board:
         self._touched.add(tick.symbol)
         return latest
 
+    def spoken_by(self, source: str) -> list[str]:
+        """Return the symbols that a source was the last to speak of."""
+        return [symbol for symbol, one in self._latest.items() if one.quote.source == source]
+
     def quote(self, symbol: str, catalogue: Catalogue, now: datetime) -> Quote | None:
         """Return a symbol's quote as it stands, or None where nobody has spoken of it."""
         latest = self._latest.get(symbol)

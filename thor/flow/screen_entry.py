@@ -28,7 +28,7 @@ class Entries:
 
     async def good(self, entry: Entry) -> Placed:
         """Return the ticks that may be shown, with their places among the readable ones."""
-        if entry.first is None:
+        if entry.first is None or not entry.n:
             return []
         ticks, _ = wire.decode(entry.payload, entry.n, entry.entry_id)
         refusals = await self._refusals(ticks)
@@ -41,6 +41,8 @@ class Entries:
             return batch
         good = await self.good(entry)
         batch = Batch(entry_key(entry.entry_id))
+        if not good:
+            return batch
         for (at, tick), frame in zip(good, tick_frames(entry.entry_id, good), strict=True):
             batch.add((*batch.last, at), tick.symbol, frame, b"")
         if self._kept_bytes > _KEPT_BYTES_MAX:

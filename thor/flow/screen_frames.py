@@ -1,7 +1,8 @@
 """Frame events for a stream of server-sent events, and read back the ids they carry.
 
 Hallway: 25 bus → API. Pure. An id is `<entry id>.<index>`, the place of a tick
-among the readable ones of its entry; without an index it stands after them all.
+among the readable ones of its entry, or of a bar among those that a clock entry
+closed; without an index it stands after them all.
 """
 
 import re
@@ -22,7 +23,7 @@ Placed = list[tuple[int, Tick]]
 
 WHOLE = 1_000_000
 _SEQ_MAX = 2**64 - 1
-_ID = re.compile(r"(?P<ms>[0-9]{1,20})-(?P<seq>[0-9]{1,20})(?:\.(?P<index>[0-9]{1,4}))?")
+_ID = re.compile(r"(?P<ms>[0-9]{1,20})-(?P<seq>[0-9]{1,20})(?:\.(?P<index>[0-9]{1,6}))?")
 _encoder = msgspec.json.Encoder()
 _raws = msgspec.json.Decoder(list[msgspec.Raw])
 
@@ -82,6 +83,13 @@ def quote_frame(entry_id: str, at: int, quote: Any) -> bytes:
     """Return the event of the quote that a tick made."""
     head = f"event: quote\nid: {entry_id}.{at}\ndata: ".encode()
     return head + _encoder.encode(quote) + b"\n\n"
+
+
+def bar_frame(entry_id: str, at: int, width: str, bar: str, is_complete: bool) -> bytes:
+    """Return the event of a bar that a clock entry closed, given as its JSON object."""
+    head = f"event: bar\nid: {entry_id}.{at}\ndata: "
+    told = f'{{"width" : "{width}", "is_complete" : {"true" if is_complete else "false"}, '
+    return (head + told + bar.removeprefix("{") + "\n\n").encode()
 
 
 def ping(now: datetime, position: EntryKey | None) -> bytes:

@@ -15,11 +15,12 @@ _OVERHEAD = 300
 
 
 class Wish(NamedTuple):
-    """Which events a reader wants; None stands for every symbol."""
+    """Which events a reader wants; None stands for every symbol, `bars` are widths."""
 
     symbols: frozenset[str] | None
     ticks: bool
     quotes: bool
+    bars: frozenset[str] = frozenset()
 
 
 class Slice(NamedTuple):
@@ -43,15 +44,26 @@ class Batch:
         "quotes",
         "symbols",
         "ticks",
+        "widths",
     )
+    # Whether those who want bars have to wait for it, with all that comes after.
+    is_pending = False
 
     def __init__(
-        self, last: EntryKey, gap: bytes = b"", *, is_framed: bool = True, has_quotes: bool = True
+        self,
+        last: EntryKey,
+        gap: bytes = b"",
+        *,
+        is_framed: bool = True,
+        has_quotes: bool = True,
+        widths: frozenset[str] = frozenset(),
     ) -> None:
         """Begin with the last entry the batch holds, and the gap where it is one."""
         self.is_framed = is_framed
         # Framing a quote costs more than its tick: it is left where nobody wants it.
         self.has_quotes = has_quotes
+        # The widths whose bars were wanted as it was made.
+        self.widths = widths
         self.last = last
         self.gap = gap
         self.keys: list[TickKey] = []
@@ -149,15 +161,22 @@ class Ring:
         if ordinal == self.end:
             return Slice(b"", 0, ordinal)
         batch = self._batches[ordinal - self.oldest][0]
+        if batch.is_pending and wish.bars:
+            return Slice(b"", 0, ordinal)
         return Slice(*batch.after(None if batch.gap else key, wish), ordinal + 1)
 
     def take(self, ordinal: int, wish: Wish, bytes_max: int) -> Slice | None:
-        """Return the wished events from an ordinal on, or None where they are gone."""
+        """Return the wished events from an ordinal on, or None where they are gone.
+
+        Whoever wants bars is given nothing from a pending batch on.
+        """
         if ordinal < self.oldest:
             return None
         parts: list[bytes] = []
         events = size = 0
         while ordinal < self.end and size < bytes_max:
+            if wish.bars and self._batches[ordinal - self.oldest][0].is_pending:
+                break
             part, n, kept = self._join(ordinal, wish)
             parts.append(part)
             events += n

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
 from thor import clock
+from thor.domain.bar import WIDTHS
 from thor.errors import Unavailable
 from thor.flow.screen_audience import Viewer
 from thor.flow.screen_frames import (
@@ -21,7 +22,9 @@ from thor.flow.screen_frames import (
     gap,
     tick_text,
 )
+from thor.flow.screen_ring import Batch
 from thor.market import wire
+from thor.market.reply import Entry
 
 if TYPE_CHECKING:
     from thor.flow.bus_to_screen import Screen
@@ -69,6 +72,7 @@ def _hello(screen: "Screen", viewer: Viewer) -> bytes:
         "ts": wire.instant(clock.now()),
         "nature": known.nature if known else None,
         "symbols": None if symbols is None else sorted(symbols),
+        "bars": [width for width in WIDTHS if width in viewer.wish.bars],
         "mode": "conflated" if viewer.is_conflated else "ticks",
         "position": position,
         "from": None if viewer.key is None else tick_text(viewer.key),
@@ -191,10 +195,26 @@ async def _missed(
             parts.append(gap(key, before(entry_key(entry.entry_id))))
         if entry.first is not None:
             next_ordinal = entry.first + entry.n
-        batch = await screen.entries.framed(entry)
+        batch = await _opened(screen, viewer, entry)
         frames, events = batch.after(key, viewer.wish)
         screen.events_sent += events
         parts.append(frames)
         key = (*batch.last, WHOLE)
     viewer.key = key if entries else (*until, WHOLE)
     return b"".join(parts), next_ordinal
+
+
+async def _opened(screen: "Screen", viewer: Viewer, entry: Entry) -> Batch:
+    """Return an entry's events: its ticks, or the bars that it closed, which may take a while."""
+    wish = viewer.wish
+    if entry.clock is None or not wish.bars:
+        return await screen.entries.framed(entry)
+    is_hasty = wish.ticks or wish.quotes
+    asked = asyncio.ensure_future(screen.closings.closed(entry, wish.bars, is_hasty=is_hasty))
+    try:
+        while not (asked.done() or _is_over(screen, viewer)):
+            await asyncio.wait({asked}, timeout=_RETRY_S)
+        closing = asked.result() if asked.done() else None
+    finally:
+        asked.cancel()
+    return Batch(entry_key(entry.entry_id)) if closing is None else closing

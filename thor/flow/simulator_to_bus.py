@@ -40,6 +40,7 @@ def simulate(
             raise Stopped
         if step.ticks:
             edge.publish(step.ticks)
+        edge.tell_time(SOURCE, step.at)
 
 
 def _open(

@@ -5,7 +5,7 @@ its content, and the ordinals of its records are their `seq`.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,8 @@ from thor.market.collect.tape import Tape, open_tape
 # Ticks due within this time go out as one entry: a round trip each would bind.
 _TOGETHER_S = 0.005
 _ENTRY_TICKS = 1000
+# A tape that waits for its next tick looks so often whether a second of its time passed.
+_BEAT_S = 0.1
 
 
 def admit(
@@ -65,11 +67,19 @@ def replay(
     edge = Edge(bus, reference.listing(connection), stop, say=say, skew_max=skew_max)
     start_s = clock.monotonic_s()
     published = 0
+    begin: datetime | None = None
     for due_s, ticks in _together(paced(tape.batches(), speed)):
-        if stop.wait(start_s + due_s - clock.monotonic_s()):
+        begin = begin or ticks[0].ts
+        while (left_s := start_s + due_s - clock.monotonic_s()) > _BEAT_S:
+            if stop.wait(_BEAT_S):
+                raise Stopped
+            passed_s = clock.monotonic_s() - start_s
+            edge.tell_time(tape.source, begin + timedelta(seconds=passed_s * (speed or 0)))
+        if stop.wait(left_s):
             raise Stopped
         published += edge.publish(ticks).ticks
         progress(published)
+    edge.end(tape.source)
     return published
 
 

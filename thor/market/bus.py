@@ -1,11 +1,12 @@
 """Carry ticks from collectors to whoever listens: the only module that names Redis.
 
-Room 25, bus. Takes ticks; gives the latest hash, the unified stream and its
-consumer group. What is not acknowledged is never trimmed.
+Room 25, bus. Takes ticks and clocks; gives the latest hash, the unified stream
+and its consumer group. What is not acknowledged is never trimmed.
 """
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import redis
@@ -17,17 +18,13 @@ from redis.retry import Retry
 from thor.domain.tick import Tick
 from thor.errors import Broken, Unavailable
 from thor.market import lua, reply, wire
-from thor.market.reply import COUNTER, GROUP, SHADOWED, STREAM, BusState, Entry, Published, Seat
+from thor.market.reply import CLOCKS, COUNTER, GROUP, STREAM, BusState, Entry, Published, Seat
 
 _JOB = "thor:job:"
 _JOB_TTL_S = 30
 # No retries of its own: a publish whose answer was lost is the caller's to repeat.
 _TIMEOUTS: dict[str, Any] = {"socket_timeout": 5, "socket_connect_timeout": 5}
 _DOWN = (redis.ConnectionError, redis.TimeoutError, redis.exceptions.BusyLoadingError, OSError)
-
-
-class BusFull(Unavailable):
-    """The stream holds as many unacknowledged ticks as it may: wait and publish again."""
 
 
 @contextmanager
@@ -53,6 +50,7 @@ class Bus:
         self._ticks_max = ticks_max
         self._keep_ms = keep_s * 1000
         self._publish: Any = self._redis.register_script(lua.PUBLISH)
+        self._clock: Any = self._redis.register_script(lua.CLOCK)
         self._trim = self._redis.register_script(lua.TRIM)
         self._rebase = self._redis.register_script(lua.REBASE)
 
@@ -68,35 +66,25 @@ class Bus:
         """
         done = Published(0, 0)
         for part, payload in wire.parts(ticks):
-            done = self._publish_part(part, payload, seats, done)
+            telling = reply.Telling(part, payload, seats, self._ticks_max)
+            outcome = None
+            while outcome is None:
+                with translated():
+                    answer = self._publish(keys=telling.keys, args=telling.arguments)
+                outcome = telling.outcome(answer)
+            done += outcome
         return done
 
-    def _publish_part(
-        self,
-        ticks: list[Tick],
-        payload: bytes,
-        seats: Mapping[str, Seat] | None,
-        done: Published,
-    ) -> Published:
-        source = ticks[0].source
-        heard = ticks
-        while True:
-            symbols, keys, values = reply.symbol_arguments(heard, seats or {})
-            head = [payload, len(heard), source, self._ticks_max, int(seats is not None)]
-            with translated():
-                answer = self._publish(
-                    keys=[STREAM, COUNTER, SHADOWED, *keys],
-                    args=[*head, len(ticks) - len(heard), len(symbols), *values],
-                )
-            if answer[0] == b"full":
-                raise BusFull(f"the bus holds {answer[1]} ticks that nobody has taken")
-            if answer[0] == b"ok":
-                entry_id = answer[1].decode() if answer[1] else done.entry_id
-                shadowed = done.shadowed + len(ticks) - len(heard)
-                return Published(done.ticks + len(heard), shadowed, entry_id)
-            shadowed_symbols = {symbols[index - 1] for index in answer[1:]}
-            heard = [tick for tick in heard if tick.symbol not in shadowed_symbols]
-            payload = wire.encode(heard)
+    def publish_clock(self, source: str, ts: datetime) -> str:
+        """Say how far a source's own time has come; returns the entry's id.
+
+        What it emitted up to then is on the stream already. Raises `BusFull`.
+        """
+        arguments = [source, wire.instant(ts), self._ticks_max]
+        with translated():
+            answer = self._clock(keys=[STREAM, COUNTER, CLOCKS], args=arguments)
+        reply.refuse_full(answer)
+        return str(answer[1].decode())
 
     def open_group(self) -> None:
         """Make the ingest group, from the stream's beginning, where there is none."""
@@ -171,8 +159,7 @@ class Bus:
         """Return the latest hash of each symbol that has one."""
         with translated():
             pipe = self._redis.pipeline(transaction=False)
-            for symbol in symbols:
-                pipe.hgetall(reply.LATEST + symbol)
+            reply.ask_latest(pipe, symbols)
             return reply.hashes(symbols, pipe.execute())
 
     def server(self) -> tuple[str, str]:
@@ -228,8 +215,7 @@ class Listener:
         """Return the latest hash of each symbol that has one."""
         with translated():
             pipe = self._redis.pipeline(transaction=False)
-            for symbol in symbols:
-                pipe.hgetall(reply.LATEST + symbol)
+            reply.ask_latest(pipe, symbols)
             return reply.hashes(symbols, await pipe.execute())
 
     async def state(self) -> BusState:

@@ -3,6 +3,21 @@
 Room 25, bus. Gives text; `bus.py` runs it.
 """
 
+# Gives the next ordinal and the oldest that is held, as texts.
+#
+# Ordinals begin at the microsecond the counter was born, so that the ticks of
+# a bus that was wiped can never wear the ordinals of the one before.
+_COUNTED = """
+local function counted()
+  local count = redis.call('HMGET', KEYS[2], 'next', 'oldest')
+  if count[1] then return count end
+  local time = redis.call('TIME')
+  local born = string.format('%.0f', time[1] * 1000000 + time[2])
+  redis.call('HSET', KEYS[2], 'base', born, 'next', born, 'oldest', born)
+  return {born, born}
+end
+"""
+
 # KEYS  stream, counter, shadowed, then latest and seat of each symbol
 # ARGV  payload, n, source, ticks_max, is_arbitrated, shadowed, symbols, then for
 #       each symbol priority, stale_ms, the newest good ts (or nothing), fields, and
@@ -11,10 +26,9 @@ Room 25, bus. Gives text; `bus.py` runs it.
 #
 # Told that some are shadowed, the publisher asks again without them, and says how
 # many ticks those were: they count when the rest goes through, and only then.
-#
-# Ordinals begin at the microsecond the counter was born, so that the ticks of
-# a bus that was wiped can never wear the ordinals of the one before.
-PUBLISH = """
+PUBLISH = (
+    _COUNTED
+    + """
 local time = redis.call('TIME')
 local now_ms = time[1] * 1000 + math.floor(time[2] / 1000)
 local n, source, symbols = tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[7])
@@ -44,12 +58,7 @@ if n == 0 then
   return {'ok', false, false}
 end
 
-local count = redis.call('HMGET', KEYS[2], 'next', 'oldest')
-if not count[1] then
-  count = {string.format('%.0f', time[1] * 1000000 + time[2]), false}
-  count[2] = count[1]
-  redis.call('HSET', KEYS[2], 'base', count[1], 'next', count[1], 'oldest', count[1])
-end
+local count = counted()
 local held = tonumber(count[1]) - tonumber(count[2])
 if held + n > tonumber(ARGV[4]) then return {'full', held} end
 
@@ -76,6 +85,27 @@ for i = 1, symbols do
 end
 return {'ok', id, count[1]}
 """
+)
+
+# KEYS  stream, counter, clocks
+# ARGV  source, its clock, ticks_max
+# Gives {'ok', id} | {'full', held}. The entry accounts for no tick: it stands
+# before the ordinal that the next one will have. `since` is what the source's
+# clock showed before, or empty where it went back: a run that began anew.
+CLOCK = (
+    _COUNTED
+    + """
+local count = counted()
+local held = tonumber(count[1]) - tonumber(count[2])
+if held >= tonumber(ARGV[3]) then return {'full', held} end
+
+local since = redis.call('HGET', KEYS[3], ARGV[1])
+if not since or since > ARGV[2] then since = '' end
+redis.call('HSET', KEYS[3], ARGV[1], ARGV[2])
+return {'ok', redis.call('XADD', KEYS[1], '*',
+  'first', count[1], 'n', '0', 'source', ARGV[1], 'clock', ARGV[2], 'since', since)}
+"""
+)
 
 # KEYS  stream, counter
 # ARGV  keep_ms, ticks_max

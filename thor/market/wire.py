@@ -82,6 +82,15 @@ def instant(ts: datetime) -> str:
     return f"{ts.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
+def read_instant(value: Any) -> datetime | None:
+    """Return the instant that a text says, in UTC; None where it says none with its zone."""
+    try:
+        found = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return None
+    return utc_or_none(found) if found.tzinfo is not None else None
+
+
 def decode(payload: bytes, n: int, entry_id: str) -> tuple[list[Tick], list[RejectedTick]]:
     """Read an entry of `n` ticks; what cannot be read comes back with its reason.
 
@@ -166,7 +175,7 @@ def _explained(item: Any, message: str, entry_id: str) -> RejectedTick:
         payload=text_of(json.dumps(item, default=str).encode()),
         entry_id=entry_id,
         symbol=_text_or_none(fields.get("symbol")),
-        ts=_read_instant(fields.get("ts")),
+        ts=read_instant(fields.get("ts")),
         seq=_count_or_none(fields.get("seq")),
         source=_text_or_none(fields.get("source")),
     )
@@ -210,11 +219,3 @@ def _text_or_none(value: Any) -> str | None:
 
 def _count_or_none(value: Any) -> int | None:
     return value if type(value) is int and abs(value) < 2**63 else None
-
-
-def _read_instant(value: Any) -> datetime | None:
-    try:
-        found = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        return None
-    return utc_or_none(found) if found.tzinfo is not None else None

@@ -1,0 +1,61 @@
+"""Answer which bars there are of a symbol.
+
+Door. Reads the bars and how far their sources' clocks have come; the database
+makes the JSON.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from api.wiring import Wiring
+from thor import clock, database
+from thor.errors import NotFound, Rejected
+
+# A source that said nothing for so long does not keep a bar open.
+_HEARD_WITHIN = timedelta(seconds=10)
+
+
+async def bars_page(wiring: Wiring, name: str, asked: Mapping[str, Any], limit: int) -> bytes:
+    """Return the newest bars of a span as a JSON array, oldest first.
+
+    `asked` is what `params.bars` read. Raises `Rejected` where a month is asked for as
+    a continuous series, `NotFound` where its rule has no rolls.
+    """
+    (symbol,) = await wiring.reference.symbols_of([name])
+    listing = (await wiring.reference.current()).listing
+    instrument = listing.instrument(symbol)
+    if instrument is None:
+        raise NotFound(f"symbol: {symbol} is no longer listed")
+    is_adjusted = asked["adjusted"] != "none"
+    if is_adjusted and symbol != instrument.symbol:
+        raise Rejected(
+            f"adjusted: {symbol} is a month; series of months are of roots, ask for "
+            f"{instrument.symbol}"
+        )
+    months = [month for month, root in listing.series.items() if root == symbol]
+    now = clock.now()
+    heard = {
+        "now": now,
+        "heard_after": now - _HEARD_WITHIN,
+        "symbols": [symbol, *months] if is_adjusted else [symbol],
+    }
+    (as_of,) = await database.fetch(wiring.pool, "bars_as_of", heard)
+    values = {
+        **asked,
+        "symbol": symbol,
+        "limit": limit,
+        "decimals": instrument.display_precision,
+        "as_of": as_of["as_of"],
+        "heard_after": heard["heard_after"],
+    }
+    (row,) = await database.fetch(
+        wiring.pool, "continuous_page" if is_adjusted else "bars_page", values
+    )
+    if not row.get("is_known", True):
+        raise NotFound(
+            f"rule: {symbol} has no rolls by {asked['rule']}; `thor rolls find {symbol}` looks "
+            "for them"
+        )
+    page: str = row["page"]
+    return page.encode()
