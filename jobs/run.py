@@ -12,6 +12,8 @@ from thor import observe
 from thor.config import Settings
 from thor.errors import ThorError
 from thor.flow.backoff import Stop, Stopped
+from thor.flow.pulse import Pulse
+from thor.services.home import Home
 
 type_of_main = Callable[[Settings, Stop, Any], None]
 
@@ -21,7 +23,7 @@ def run(main: type_of_main, name: str) -> None:
     settings = Settings()
     observe.configure(settings.log_level, settings.log_format)
     log = observe.logger(name)
-    stop = Stop()
+    stop = Pulse(Home(settings.home).run / f"{name}.pulse")
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     try:

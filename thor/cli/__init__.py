@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from thor.cli import database, house, instruments, tape, ticks
+from thor.cli import bars, bars_rebuild, contracts, database, house, instruments, rolls, tape, ticks
 from thor.errors import ThorError
 from thor.flow.backoff import Stopped
 
@@ -26,6 +26,10 @@ app.command("replay")(tape.replay)
 app.command("gaps")(ticks.gaps)
 app.add_typer(instruments.app, name="instruments")
 app.add_typer(ticks.app, name="ticks")
+bars.app.command("rebuild")(bars_rebuild.rebuild)
+app.add_typer(bars.app, name="bars")
+app.add_typer(contracts.app, name="contracts")
+app.add_typer(rolls.app, name="rolls")
 app.add_typer(database.app, name="db")
 
 

@@ -7,6 +7,7 @@ import platform
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from importlib.util import find_spec
 from typing import Any
 
@@ -15,7 +16,8 @@ from thor.errors import ThorError
 
 Finding = dict[str, Any]
 _DISK_FREE_MIN = 5 * 2**30
-_POSTGRES_MIN, _POSTGRES_MAX = 16, 18
+_WAITS_AT_MOST = timedelta(minutes=1)
+_LATE_AT_MOST = timedelta(minutes=1)
 _REDIS_MIN = (7, 0)
 
 
@@ -114,24 +116,60 @@ def _servers(settings: Settings) -> Iterator[Finding]:
 
 
 def _database(settings: Settings) -> Iterator[Finding]:
+    import msgspec
+
     from thor import database
     from thor.cli.place import urls
+    from thor.services.versions import judged
 
     with database.connect(urls().database_url, "doctor") as connection:
-        found = database.row(connection, "server") or {}
-        major = int(found["version_num"]) // 10000
-        good = _POSTGRES_MIN <= major <= _POSTGRES_MAX
-        yield _finding(
-            "PostgreSQL",
-            found["version"],
-            "good" if good else "wrong",
-            "" if good else "use PostgreSQL 16, 17 or 18",
-        )
-        if not found["is_migrated"]:
+        server = database.row(connection, "server") or {}
+        made = database.row(connection, "edition") if server["is_migrated"] else None
+        edition = made["edition"] if made else None
+        facts = database.row(connection, "server_facts") or {}
+        for finding in judged(facts, edition):
+            yield msgspec.structs.asdict(finding)
+        if made is None:
             yield _finding("schema", "not there", "wrong", "run `thor db up`")
             return
-        edition = database.row(connection, "edition") or {}
-        yield _finding("edition", f"{edition.get('edition')}, {edition.get('nature')}")
+        yield _finding("edition", f"{edition}, {made['nature']}")
+        waiting = database.row(connection, "bars_waiting") or {}
+        yield from _waiting(waiting)
+        if edition == "timescale":
+            yield from _policies(database.rows(connection, "policies"))
+
+
+def _waiting(waiting: dict[str, Any]) -> Iterator[Finding]:
+    from thor import clock
+
+    ranges, oldest = waiting["ranges"], waiting["oldest"]
+    if ranges and clock.now() - oldest > _WAITS_AT_MOST:
+        fix = "`thor status` tells whether the job bars runs; alone it is `python -m jobs.bars`"
+        yield _finding("bars", f"stale ranges: {ranges}, since {oldest}", "wrong", fix)
+        return
+    yield _finding("bars", f"stale ranges: {ranges}")
+
+
+def _policies(policies: list[dict[str, Any]]) -> Iterator[Finding]:
+    from thor import clock
+
+    now = clock.now()
+    late = [
+        f"{policy['job']} {policy['policy']} {policy['target']}".strip()
+        for policy in policies
+        if policy["next_start"] and now - policy["next_start"] > _LATE_AT_MOST + policy["every"]
+    ]
+    failing = [
+        f"{policy['job']} {policy['policy']} {policy['target']}".strip()
+        for policy in policies
+        if policy["status"] == "failed"
+    ]
+    for names, what in ((failing, "failed when last run"), (late, "overdue")):
+        if names:
+            fix = "read `thor db jobs` and the server's log"
+            yield _finding("policies", f"{what}: {', '.join(names)}", "wrong", fix)
+    if not failing and not late:
+        yield _finding("policies", f"{len(policies)}, none failed when last run, none is overdue")
 
 
 def _bus(settings: Settings) -> Iterator[Finding]:

@@ -13,22 +13,27 @@ from urllib.parse import unquote, urlsplit
 
 import typer
 
+from thor.cli import backup, upkeep
 from thor.cli.place import console, urls
 from thor.config import Settings
 from thor.errors import NotFound
 
-app = typer.Typer(no_args_is_help=True, help="The database: migrate it, or open psql on it.")
+app = typer.Typer(no_args_is_help=True, help="The database: migrate, look after, dump, open psql.")
+app.command("jobs")(upkeep.jobs)
+app.command("dump")(backup.dump)
+app.command("restore")(backup.restore)
 
 
 @app.command("up")
 def up() -> None:
     """Migrate, renew views and functions, and compute sessions ahead; safe to repeat."""
-    from thor import clock, database, reference, schema
+    from thor import clock, contracts, database, reference, schema
 
     settings, url = Settings(), urls().database_url
-    schema.up(url, settings.nature, lambda text: console.print(text))
+    schema.up(url, settings.nature, lambda text: console.print(text), settings.edition)
     with database.connect(url, "cli") as connection:
         kept = reference.renew_sessions(connection, clock.now().date())
+        contracts.compute(connection)
     console.print("the database is up to date" + (f", {kept} sessions computed" if kept else ""))
 
 
@@ -62,11 +67,12 @@ def psql(
         "PGHOST": parts.hostname or "127.0.0.1",
         "PGPORT": str(parts.port or 5432),
         "PGUSER": unquote(parts.username or ""),
-        # In the environment, since a command line is everyone's to read.
-        "PGPASSWORD": unquote(parts.password or ""),
         "PGDATABASE": database.name_of(urls().database_url),
         "PGOPTIONS": f"-c search_path={','.join(database.SEARCH_PATH)}",
     }
+    if parts.password is not None:
+        # In the environment, since a command line is everyone's to read.
+        environment["PGPASSWORD"] = unquote(parts.password)
     program = _program(plain or bool(context.args))
     code = subprocess.call([program, *context.args], env=environment)
     raise typer.Exit(code)

@@ -35,6 +35,8 @@ def front_door(settings: Settings, house: Any, jobs: list[Any]) -> None:
     table.add_row("bus", redis, "thor ticks account")
     table.add_row("API", web, f"curl '{web}/api/quotes?symbols=ES,NQ'")
     table.add_row("live quotes", f"{web}/api/quotes/stream", f"curl -N {web}/api/quotes/stream")
+    bars = "thor db psql -c 'select * from bars_1m order by bar_start desc limit 11'"
+    table.add_row("bars", "bars_1s bars_1m bars_5m bars_1h bars_1d", bars)
     table.add_row("API pages", f"{web}/docs", "open it in a browser")
     table.add_row("health", f"{web}/health", "thor status")
     table.add_row("your tapes", "Parquet, CSV, DBN", "thor replay FILE --speed 10x")

@@ -1,0 +1,26 @@
+# Thor's own image: every service of docker-compose.yml but the servers runs it.
+FROM python:3.11-slim-bookworm
+
+# socat carries the published port to the API, which binds loopback only.
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends socat \
+    && rm -rf /var/lib/apt/lists/* \
+    && useradd --system --uid 10001 --home-dir /var/lib/thor --create-home thor
+
+WORKDIR /opt/thor
+# The lock first: as long as it stays, so does this layer. Its pg_dump comes with it.
+COPY requirements.lock ./
+RUN pip install --no-cache-dir --root-user-action=ignore --require-hashes -r requirements.lock
+
+COPY pyproject.toml README.md ./
+COPY db ./db
+COPY thor ./thor
+COPY api ./api
+COPY jobs ./jobs
+RUN pip install --no-cache-dir --root-user-action=ignore --no-deps --no-build-isolation -e .
+
+USER thor
+ENV THOR_HOME=/var/lib/thor \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1
+CMD ["thor", "--help"]
