@@ -5,6 +5,10 @@ in one run, and is read by its ratios: absolute figures drift with whatever else
 does. The servers are those of the product, started as the product starts them, in a temporary
 home that is gone afterwards; every measurement gets a freshly migrated database and an empty
 bus. Only loopback is used.
+
+A place is of one edition: `plain` on the PostgreSQL that comes with Thor, `timescale` on one of
+this machine that has TimescaleDB Community (THOR_TEST_PG_BIN names its programs), where every
+database has its background jobs, as in production.
 """
 
 import argparse
@@ -13,6 +17,7 @@ import platform
 import shutil
 import signal
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -21,7 +26,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import urlsplit, urlunsplit
 
 import psutil
@@ -33,6 +38,7 @@ from thor import database, reference, schema
 from thor.config import Settings
 from thor.domain.sessions import Sessions
 from thor.domain.tick import Tick
+from thor.edition import Edition, Wish
 from thor.market.collect.simulator import Simulator
 from thor.services.home import Home
 from thor.services.house import start_servers
@@ -52,6 +58,8 @@ QUIET_LOAD = 1.5
 REST_PERCENT = 10
 SETTLE_S = 20
 _TEMPLATE = "bench_template"
+# Where PostgreSQL's own build, and Debian's packages, put their programs.
+_PG_BINS = ("/usr/local/pgsql/bin", *(f"/usr/lib/postgresql/{major}/bin" for major in (18, 17, 16)))
 
 # Children begin from nothing, so that they carry none of the parent's memory or connections.
 spawned = get_context("spawn")
@@ -60,10 +68,13 @@ spawned = get_context("spawn")
 class Place:
     """One PostgreSQL and one Valkey, both empty of what was measured before."""
 
-    def __init__(self, database_url: str, redis_url: str, settings: Settings) -> None:
+    def __init__(
+        self, database_url: str, redis_url: str, settings: Settings, edition: Edition = "plain"
+    ) -> None:
         """Take the URLs of running servers, and the settings that jobs are given."""
         self.redis_url = redis_url
         self.settings = settings
+        self.edition: Edition = edition
         self._server_url = database_url
         self._made = 0
         self.bus = redis.Redis.from_url(redis_url)
@@ -76,6 +87,9 @@ class Place:
         url = self._create(name, _TEMPLATE)
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute(f"alter database {name} set search_path = {_search_path()}")
+            if self.edition == "timescale":
+                # A database that was copied waits up to a minute for its scheduler otherwise.
+                connection.execute("select _timescaledb_functions.start_background_workers()")
             # No way of writing may pay for what the one before it left to be written.
             connection.execute("checkpoint")
         try:
@@ -89,19 +103,35 @@ class Place:
         self.bus.flushall()
         return self.redis_url
 
-    def make_template(self) -> None:
+    def make_template(self, wish: Wish | None = None) -> None:
         """Migrate the database that the others are copied from, with its sessions."""
         url = self._create(_TEMPLATE, "template0")
-        schema.up(url)
+        schema.up(url, wish=wish or self.edition)
         with database.connect(url, "bench") as connection:
             reference.renew_sessions(connection, MARKET_START.date())
+            if self.edition == "timescale":
+                connection.execute("select _timescaledb_functions.stop_background_workers()")
+        with psycopg.connect(self._server_url, autocommit=True) as connection:
+            # No scheduler may look into it while it is being copied.
+            connection.execute(f"alter database {_TEMPLATE} allow_connections false")
+            connection.execute(
+                "select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = %s",
+                (_TEMPLATE,),
+            )
 
     def versions(self) -> str:
         """Return what the servers are."""
         with psycopg.connect(self._server_url) as connection:
-            postgres = connection.execute("show server_version").fetchone()
+            found = connection.execute(
+                "select current_setting('server_version'), (select default_version"
+                " from pg_available_extensions where name = 'timescaledb')"
+            ).fetchone()
+        postgres, timescaledb = found or ("?", "?")
         info: Any = self.bus.info("server")
-        return f"PostgreSQL {postgres[0] if postgres else '?'}, Valkey {info['valkey_version']}"
+        parts = [f"PostgreSQL {postgres}"]
+        if self.edition == "timescale":
+            parts.append(f"TimescaleDB {timescaledb} Community")
+        return ", ".join([*parts, f"Valkey {info['valkey_version']}"])
 
     def _create(self, name: str, template: str) -> str:
         with psycopg.connect(self._server_url, autocommit=True) as connection:
@@ -110,8 +140,24 @@ class Place:
         return urlunsplit(urlsplit(self._server_url)._replace(path=f"/{name}"))
 
 
+def editions(wanted: Edition | None = None) -> list[Edition]:
+    """Return the editions to measure, all or the one wanted; say so where one is not here."""
+    found: list[Edition] = [wanted] if wanted else list(get_args(Edition))
+    if "timescale" in found and _timescale_bin() is None:
+        found.remove("timescale")
+        print("timescale edition left out: no PostgreSQL here has TimescaleDB Community; name the")
+        print("bin/ of one in THOR_TEST_PG_BIN\n", flush=True)
+    return found
+
+
+def add_edition(parser: argparse.ArgumentParser) -> None:
+    """Add `--edition` to what a benchmark takes: `arguments(__doc__, add_edition)`."""
+    what = "measure this one only"
+    parser.add_argument("--edition", choices=get_args(Edition), default=None, help=what)
+
+
 @contextmanager
-def place(appendfsync: AppendFsync | None = None) -> Iterator[Place]:
+def place(appendfsync: AppendFsync | None = None, edition: Edition = "plain") -> Iterator[Place]:
     """Start the servers in a temporary home, and stop and remove all of it at the end.
 
     The bus syncs its file as the settings' default says, unless told otherwise.
@@ -121,14 +167,17 @@ def place(appendfsync: AppendFsync | None = None) -> Iterator[Place]:
     # Root's servers run as another user, who has to reach the folder.
     folder = Path(tempfile.mkdtemp(prefix="thor-bench-"))
     folder.chmod(0o711)
-    settings = Settings(home=folder / "home", _env_file=None)  # type: ignore[call-arg]
+    pg_bin = _timescale_bin() if edition == "timescale" else None
+    settings = Settings(  # type: ignore[call-arg]
+        home=folder / "home", database_url=None, redis_url=None, pg_bin=pg_bin, _env_file=None
+    )
     own = Home(settings.home)
     try:
         with own.hold():
             fsync = appendfsync or settings.bus_fsync
             urls, servers = start_servers(own, settings, lambda *_: None, fsync)
             try:
-                found = Place(urls.database_url, urls.redis_url, settings)
+                found = Place(urls.database_url, urls.redis_url, settings, edition)
                 found.make_template()
                 yield found
             finally:
@@ -147,13 +196,20 @@ def ticks(database_url: str, count: int, ticks_per_s: float = 5000, seed: int = 
     raise AssertionError("the simulated market is endless")
 
 
-def simulator(database_url: str, start: datetime, ticks_per_s: float, seed: int = 7) -> Simulator:
-    """Return the simulated market on the reference data of a database, open all day."""
+def simulator(
+    database_url: str,
+    start: datetime,
+    ticks_per_s: float,
+    seed: int = 7,
+    *,
+    always_open: bool = True,
+) -> Simulator:
+    """Return the simulated market on the reference data of a database, open all day or not."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         week = timedelta(days=7)
         sessions = Sessions(reference.sessions(connection, start - week, start + 4 * week))
         instruments = reference.instruments(connection)
-    return Simulator(instruments, sessions, seed, start, ticks_per_s, always_open=True)
+    return Simulator(instruments, sessions, seed, start, ticks_per_s, always_open=always_open)
 
 
 def arguments(what: str, add: Callable[[argparse.ArgumentParser], None] = lambda _: None) -> Any:
@@ -219,6 +275,26 @@ def thousands(value: float) -> str:
 def told(what: str) -> None:
     """Say on stderr what is being measured now."""
     print(f"  {time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)
+
+
+def _timescale_bin() -> Path | None:
+    return next((folder for folder in _pg_bins() if _has_timescaledb(folder)), None)
+
+
+def _pg_bins() -> Iterator[Path]:
+    if named := os.environ.get("THOR_TEST_PG_BIN"):
+        yield Path(named)
+    if config := shutil.which("pg_config"):
+        said = subprocess.run([config, "--bindir"], capture_output=True, text=True, check=False)
+        yield Path(said.stdout.strip())
+    yield from map(Path, _PG_BINS)
+
+
+def _has_timescaledb(folder: Path) -> bool:
+    # The library of the Community edition; packages of the Apache edition lack it.
+    libraries = (folder.parent / "lib", folder.parent / "lib" / "postgresql")
+    is_server = (folder / "postgres").is_file()
+    return is_server and any(any(found.glob("timescaledb-tsl-*")) for found in libraries)
 
 
 def _search_path() -> str:
