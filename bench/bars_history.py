@@ -19,6 +19,7 @@ Sizes are those of the table and its indexes together, bytes over ticks; in colu
 chunk was converted. What a tick takes there is mostly its instants, which are told to the
 microsecond and hold nothing to compress but their order: so beside the live week stands a day as
 a tape leaves it, numbered 1, 2, 3, `received_at` as `ts`, `created_at` that of its load. The
+thinner the market, the longer the instants: hold the goal against the full run only. The
 columnstore policies are held meanwhile: they would convert at will.
 """
 

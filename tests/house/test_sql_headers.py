@@ -24,11 +24,15 @@ LOGIC = {"view", "function"}
 OPAQUE: dict[Edition, set[str]] = {
     "plain": {
         "reference.keep_version()",
+        "market.bars_between(text, text, timestamptz, timestamptz, integer)",
         "market.keep_bars()",
         "market.merge_bars(market._bars[])",
         "market.rebuild_bars(timestamptz, timestamptz)",
     },
-    "timescale": {"reference.keep_version()"},
+    "timescale": {
+        "reference.keep_version()",
+        "market.bars_between(text, text, timestamptz, timestamptz, integer)",
+    },
 }
 
 every_file = pytest.mark.parametrize(

@@ -179,8 +179,10 @@ def _kept(connection: Connection[Any], ts_from: datetime, ts_to: datetime) -> li
 
 def _renew_all(connection: Connection[Any], ts_from: datetime, ts_to: datetime) -> None:
     if edition(connection) == "plain":
-        values = {"hour_from": ts_from, "hour_to": ts_to}
-        database.rows(connection, "rebuild_bars", values)
+        # It holds the seconds of what it rebuilds in memory.
+        for hour_from, hour_to in _slices(ts_from, ts_to, HOUR):
+            values = {"hour_from": hour_from, "hour_to": hour_to}
+            database.rows(connection, "rebuild_bars", values)
         return
     found = database.row(connection, "server_clock") or {}
     for width, length in WIDTHS.items():
