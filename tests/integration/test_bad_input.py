@@ -64,6 +64,7 @@ def database_url(kept_url: str) -> str:
             link.execute(f"delete from {table}".encode())
         link.execute("delete from reference.tapes")
         link.execute("delete from reference.series where kind = 'month'")
+        link.execute("delete from market.source_clocks")
         link.execute("delete from reference.sources where kind = 'tape'")
     return kept_url
 
