@@ -33,6 +33,7 @@ DB = Path(__file__).resolve().parents[1] / "db"
 SEARCH_PATH = ("reference", "market", "ops", "public")
 _NAME = re.compile(r"^-- name: (?P<name>[a-z_0-9]+)\s*$", re.MULTILINE)
 _CONNECT_TIMEOUT_S = 5
+_BLOCK_BYTES = 1 << 16
 
 __all__ = [
     "AsyncConnection",
@@ -88,6 +89,14 @@ def transaction(connection: Connection[Any]) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def snapshot(connection: Connection[Any]) -> Iterator[None]:
+    """Show the block one state of the database, and let it write nothing."""
+    with transaction(connection):
+        connection.execute("set transaction isolation level repeatable read, read only")
+        yield
+
+
 def connect(url: str, job: str) -> Connection[Any]:
     """Open a connection in autocommit, named after the job; `Unavailable` if none answers."""
     with translated():
@@ -114,6 +123,33 @@ def row(
     """Run a named statement and return its first row, or None."""
     found = rows(connection, name, values)
     return found[0] if found else None
+
+
+def answers(connection: Connection[Any], text: str, **values: Any) -> list[dict[str, Any]]:
+    """Run a text that a named statement composed, its braces filled, and return its rows."""
+    with translated(), connection.cursor(row_factory=dict_row) as cursor:
+        cursor.execute(_filled(text, values))
+        return cursor.fetchall() if cursor.description else []
+
+
+def stream(
+    source: Connection[Any], copy_out: str, target: Connection[Any], copy_in: str, **values: Any
+) -> int:
+    """Pour what one database's COPY gives into the other's; returns how many rows those were."""
+    with (
+        translated(),
+        source.cursor().copy(_filled(copy_out, values)) as read,
+        target.cursor() as cursor,
+    ):
+        with cursor.copy(_filled(copy_in, {})) as written:
+            block = bytearray()
+            for part in read:
+                block += part
+                if len(block) >= _BLOCK_BYTES:
+                    written.write(block)
+                    block = bytearray()
+            written.write(block)
+        return cursor.rowcount
 
 
 def pool(url: str, job: str, connections_max: int = 8) -> psycopg_pool.AsyncConnectionPool[Any]:
@@ -170,6 +206,10 @@ def raw(connection: sqlalchemy.Connection) -> Connection[Any]:
 def name_of(url: str) -> str:
     """Return the database's name in a URL."""
     return urlsplit(url).path.lstrip("/") or "postgres"
+
+
+def _filled(text: str, values: Mapping[str, Any]) -> sql.Composed:
+    return sql.SQL(text).format(**{name: sql.Literal(value) for name, value in values.items()})
 
 
 def quoted(*names: str) -> sql.Composed:

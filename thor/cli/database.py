@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 import typer
 
-from thor.cli import backup, upkeep
+from thor.cli import backup, database_copy, upkeep
 from thor.cli.place import console, urls
 from thor.config import Settings
 from thor.errors import NotFound
@@ -22,6 +22,7 @@ app = typer.Typer(no_args_is_help=True, help="The database: migrate, look after,
 app.command("jobs")(upkeep.jobs)
 app.command("dump")(backup.dump)
 app.command("restore")(backup.restore)
+app.command("copy")(database_copy.copy)
 
 
 @app.command("up")

@@ -1,0 +1,963 @@
+"""A whole database in another, of either edition: every row, whatever cuts in between."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+from ticks_made import many, take_in, value, wait_for
+
+from thor import database, schema
+from thor.edition import Edition
+from thor.errors import Broken, NotFound, Refused, Unavailable
+from thor.flow import ledger_to_ledger
+from thor.flow.ledger_target import LEFT_OUT
+from thor.flow.ledger_to_ledger import copy
+from thor.market import bars
+from thor.market.bus import Bus
+from thor.services import tables
+from thor.services.house import Endpoints
+
+Link = psycopg.Connection[Any]
+Make = Callable[[Edition | None], str]
+
+REFUSED, UNAVAILABLE = 4, 5
+WIDTHS = ("1s", "1m", "5m", "1h", "1d")
+# Friday, Monday to Wednesday; each from 17:00 Chicago of the day before.
+DROPPED = date(2024, 6, 28)
+DATES = [date(2024, 7, 1), date(2024, 7, 2), date(2024, 7, 3)]
+
+# A row at least in every table, changed ones too; a test below says if one is forgotten.
+REFERENCE = """
+update reference.instruments set margin = 14000 where symbol = 'ES';
+update reference.instruments set margin = 15000 where symbol = 'ES';
+delete from reference.sources where source = 'SCHWAB';
+insert into reference.series (symbol, root, kind) values
+    ('ESM4', 'ES', 'month'), ('ESU4', 'ES', 'month');
+insert into reference.contracts (root, month, first_notice, last_trade, expiry, rule)
+values ('ES', '2024-06-01', null, '2024-06-21', '2024-06-21 13:30+00', 'third friday');
+insert into reference.rolls (
+    root, rule, rolled_at, from_contract, to_contract, gap, ratio, evidence
+)
+values
+    ('ES', 'volume', '2024-03-15 21:00+00', null, 'ESM4', null, null, '{}'),
+    ('ES', 'volume', '2024-06-18 21:00+00', 'ESM4', 'ESU4', 61.25, 1.0112, '{"volume": [1, 2.50]}');
+insert into reference.sources (source, kind, description) values ('TAPE:0123abcd', 'tape', 'é "x"');
+insert into reference.source_preferences (symbol, source, priority) values ('ES', 'EXCEL', 5);
+insert into reference.tapes (
+    source, sha256, file_name, format, vendor, records, symbols, first_ts, last_ts
+)
+values ('TAPE:0123abcd', '0123abcd' || repeat('0', 56), E'a\\tb\\\\c.csv', 'csv', null, 3,
+    '{ES,"C L"}', '2024-07-01 14:00+00', '2024-07-01 15:00+00');
+insert into reference.sessions (calendar, trade_date, session_number, open_at, close_at)
+values ('CME_EQUITY', '2024-07-01', 1, '2024-06-30 22:00+00', '2024-07-01 21:00+00');
+insert into reference.session_overrides (calendar, trade_date, is_closed, note)
+values ('CME_EQUITY', '2024-07-04', true, 'a word');
+insert into market.rejected_ticks (field, value, reason, ticks, entry_id, payload, retried_at)
+values ('last', 'NaN', 'is no number', 1, '1-0', E'{"last": "\\\\N"}\\n', now()),
+    ('entry', 'x', 'is no entry', 3, '2-0', '', null);
+insert into market.ingest_batches (
+    ordinals, received, inserted, duplicate, rejected, consumer, committed_at
+)
+values
+    ('{[100,140),[150,160)}', 50, 47, 1, 2, 'ingest-1', '2024-07-01 15:00+00'),
+    ('{[140,150)}', 10, 10, 0, 0, null, '2024-07-01 15:00:01+00');
+insert into market.gaps (symbol, source, trade_date, gap_start, gap_end, cause)
+values ('ES', 'SIM', '2024-07-01', '2024-07-01 14:00+00', '2024-07-01 14:05+00', 'symbol silent');
+insert into market.source_clocks (source, ts) values ('SIM', '2024-07-03 15:00+00');
+insert into market.bar_files (
+    file, sha256, file_name, format, records, symbols, widths, first_bar, last_bar
+)
+values ('BARS:0123abcd', '0123abcd' || repeat('0', 56), 'bars.csv', 'csv', 2, '{ES}', '{1m,1d}',
+    '2024-06-26 22:00+00', '2024-07-01 14:00+00');
+insert into market.bars_imported (
+    symbol, width, bar_start, open, high, low, close, volume, open_interest, file
+)
+values
+    ('ES', '1m', '2024-07-01 14:00+00', 5000, 5001, 4999, 5000.25, 7, null, 'BARS:0123abcd'),
+    ('ES', '1m', '2024-06-27 14:00+00', 5000, 5001, 4999, 5000.25, null, 9, 'BARS:0123abcd'),
+    ('ES', '1d', '2024-06-26 22:00+00', -1, 1, -2, 0, 7, null, 'BARS:0123abcd');
+"""
+
+# For each hour of a trade date, 17:00 Chicago first: ties, quotes without a trade, trades
+# without a size or a side, ticks told late, and a symbol below zero.
+TICKS = """
+insert into market.ticks (
+    ts, symbol, seq, source, contract, last, bid, ask, last_size, bid_size, ask_size, side,
+    volume, volume_delta, is_trade, is_sampled, received_at, created_at
+)
+select
+    m.ts, s.symbol, k.seq, case when k.seq %% 5 = 0 then 'EXCEL' else 'SIM' end,
+    case when k.seq %% 2 = 0 then 'ESU4' end,
+    case when k.seq %% 4 > 0 then s.price + k.seq * 0.25 end,
+    s.price - 0.25, case when k.seq %% 3 > 0 then s.price + 0.25 end, k.seq, 3, null,
+    (array['B', 'S', null])[1 + k.seq %% 3],
+    k.seq * 10, case when k.seq %% 7 > 0 then k.seq end, k.seq %% 4 > 0, k.seq %% 5 = 0,
+    m.ts + case when k.seq %% 6 = 0 then interval '70 seconds' else '5 milliseconds' end,
+    timestamptz '2024-07-05 00:00+00' + k.seq * interval '1 microsecond'
+from generate_series(%(first)s::timestamptz, %(last)s::timestamptz, '1 hour') as h (hour)
+cross join (values ('ES', 5000.0), ('CL', -37.5)) as s (symbol, price)
+cross join generate_series(1, %(count)s) as k (seq)
+-- Four ticks at one instant.
+cross join lateral (select h.hour + k.seq / 4 * interval '700 milliseconds') as m (ts)
+"""
+
+
+@pytest.fixture
+def make(endpoints: Endpoints) -> Iterator[Make]:
+    """Makes databases: of an edition, or empty."""
+    names: list[str] = []
+
+    def made(wish: Edition | None) -> str:
+        names.append(f"thor_test_{uuid.uuid4().hex[:12]}")
+        with psycopg.connect(endpoints.database_url, autocommit=True) as server:
+            server.execute(f"create database {names[-1]} template template0".encode())
+        url = named(endpoints.database_url, names[-1])
+        if wish is not None:
+            schema.up(url, wish=wish)
+        return url
+
+    yield made
+    with psycopg.connect(endpoints.database_url, autocommit=True) as server:
+        for name in names:
+            server.execute(f"drop database if exists {name} with (force)".encode())
+
+
+@pytest.fixture
+def source_url(make: Make) -> str:
+    """A plain database that holds a little of everything."""
+    url = make("plain")
+    fill(url)
+    return url
+
+
+def named(url: str, name: str) -> str:
+    return urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
+
+
+def linked(url: str) -> Link:
+    return psycopg.connect(url, autocommit=True, options="-c timezone=UTC")
+
+
+def span_of(trade_date: date) -> dict[str, Any]:
+    """The hours of a trade date in July, when Chicago is five hours behind UTC."""
+    first = datetime(trade_date.year, trade_date.month, trade_date.day, 22, tzinfo=UTC)
+    return {"first": first - timedelta(days=1), "last": first - timedelta(hours=1)}
+
+
+def add_ticks(link: Link, trade_date: date, count: int = 30, **given: Any) -> None:
+    link.execute(TICKS.encode(), {**span_of(trade_date), "count": count, **given})
+
+
+def drop_ticks(link: Link, trade_date: date) -> None:
+    """Drop a trade date's ticks as the lake will, and leave its bars."""
+    span = span_of(trade_date)
+    dropped = link.execute("delete from market.ticks where trade_date = %s", [trade_date])
+    link.execute(
+        "insert into market.dropped_ranges (trade_date, ts_from, ts_to, ticks, evidence)"
+        " values (%s, %s, %s, %s, 'lake')",
+        [trade_date, span["first"], span["last"] + timedelta(hours=1), dropped.rowcount],
+    )
+
+
+def fill(url: str, dates: list[date] | None = None) -> None:
+    with linked(url) as link:
+        link.execute(REFERENCE.encode())
+        add_ticks(link, DROPPED)
+        bars.catch_up(link)
+        drop_ticks(link, DROPPED)
+        for trade_date in DATES if dates is None else dates:
+            add_ticks(link, trade_date)
+        bars.catch_up(link)
+
+
+def names_in(link: Link) -> set[str]:
+    """Every table of Thor's schemas, a partitioned one as one."""
+    found = link.execute(
+        "select c.oid::regclass::text from pg_class as c where c.relkind in ('r', 'p')"
+        " and not c.relispartition"
+        " and c.relnamespace in ('reference'::regnamespace, 'market'::regnamespace,"
+        " 'ops'::regnamespace)"
+    ).fetchall()
+    return {name for (name,) in found}
+
+
+def everything(url: str) -> dict[str, list[str]]:
+    """Every row that a copy has to bring, as text, and all that the bars' views show."""
+    with linked(url) as link:
+        link.execute("set search_path = ''")
+        whole = [name for name in names_in(link) if name not in LEFT_OUT]
+        views = [f"market.bars_{width}" for width in WIDTHS]
+        return {
+            name: [
+                text
+                for (text,) in link.execute(f"select t::text from {name} as t order by 1".encode())
+            ]
+            for name in [*sorted(whole), "market.ticks", *views]
+        }
+
+
+def assert_equal(source_url: str, target_url: str) -> None:
+    source, target = everything(source_url), everything(target_url)
+    assert {name: len(rows) for name, rows in source.items()} == {
+        name: len(rows) for name, rows in target.items()
+    }
+    assert source == target
+
+
+def ticks_in(url: str) -> int:
+    with linked(url) as link:
+        return int(value(link, "select count(*) from market.ticks"))
+
+
+def once(what: str, do: Callable[[], None]) -> Callable[[str, int, int], None]:
+    """Do something when the copy first tells that it is there."""
+    done: list[str] = []
+
+    def progress(said: str, _: int, __: int) -> None:
+        if said == what and not done:
+            done.append(said)
+            do()
+
+    return progress
+
+
+# Everything
+
+
+def assert_whole(source_url: str, target_url: str, edition: str) -> None:
+    fill(source_url)
+    copied = copy(source_url, target_url)
+    with linked(target_url) as link:
+        assert value(link, "select edition from ops.edition") == edition
+    assert_equal(source_url, target_url)
+    assert copied.is_whole
+    assert (copied.ticks, copied.copied, copied.trade_dates) == (3 * 24 * 60, 3 * 24 * 60, 3)
+    shown = everything(source_url)
+    assert copied.bars == {width: len(shown[f"market.bars_{width}"]) for width in WIDTHS}
+
+
+def test_everything_that_a_database_holds_stands_in_its_copy(make: Make) -> None:
+    assert_whole(make("plain"), make("plain"), "plain")
+
+
+@pytest.mark.edition("timescale")
+@pytest.mark.parametrize(
+    ("of", "to"), [("plain", None), ("timescale", "plain"), ("timescale", None)]
+)
+def test_everything_stands_in_a_copy_of_another_edition(
+    make: Make, of: Edition, to: Edition | None
+) -> None:
+    assert_whole(make(of), make(to), to or "timescale")
+
+
+def test_the_source_of_these_tests_has_a_row_in_every_table(source_url: str) -> None:
+    with linked(source_url) as link:
+        link.execute("set search_path = ''")
+        empty = [
+            name
+            for name in sorted(names_in(link) - set(LEFT_OUT))
+            if not value(link, f"select count(*) from {name}")
+        ]
+    assert empty == [], "give it one in REFERENCE, or say in LEFT_OUT why it is left out"
+
+
+def test_a_table_is_copied_or_named_as_left_out(source_url: str) -> None:
+    with linked(source_url) as link:
+        copied = {table.name for table in tables.found(link, LEFT_OUT)}
+        link.execute("set search_path = ''")
+        assert copied | set(LEFT_OUT) >= names_in(link)
+        assert copied & set(LEFT_OUT) == set()
+
+
+def test_a_table_that_is_made_tomorrow_is_copied_too(make: Make) -> None:
+    source_url, target_url = make("plain"), make("plain")
+    for url in (source_url, target_url):
+        with linked(url) as link:
+            link.execute(
+                "create table market.tomorrow (id bigint generated always as identity primary key,"
+                " symbol text references reference.instruments, twice bigint generated always as"
+                " (id * 2) stored, seen jsonb)"
+            )
+    with linked(target_url) as link:
+        # What a trigger would do of a row has been done when the row was made.
+        link.execute(
+            "create function public.again() returns trigger language plpgsql as"
+            " $$ begin raise exception 'done again'; end $$"
+        )
+        link.execute(
+            "create trigger again before insert or delete on market.tomorrow"
+            " for each row execute function public.again()"
+        )
+    with linked(source_url) as link:
+        link.execute("insert into market.tomorrow (symbol, seen) values ('ES', '[1, null]')")
+    assert copy(source_url, target_url).tables["market.tomorrow"] == 1
+    assert_equal(source_url, target_url)
+
+
+def test_what_the_database_wrote_down_by_itself_is_not_made_anew(
+    source_url: str, database_url: str
+) -> None:
+    copy(source_url, database_url)
+    with linked(database_url) as link:
+        assert value(link, "select max(created_at) from market.ticks") == datetime(
+            2024, 7, 5, 0, 0, 0, 30, tzinfo=UTC
+        )
+        assert value(link, "select array_agg(version) from reference.versions") == [1, 2, 1]
+        assert value(link, "select version from reference.instruments where symbol = 'ES'") == 3
+
+
+def test_triggers_and_sequences_go_on_where_the_source_was(
+    source_url: str, database_url: str
+) -> None:
+    copy(source_url, database_url)
+    with linked(database_url) as link:
+        link.execute("update reference.instruments set margin = 1 where symbol = 'ES'")
+        assert value(link, "select version from reference.instruments where symbol = 'ES'") == 4
+        made = "insert into market.rejected_ticks (field, value, reason, ticks, entry_id, payload)"
+        row = f"{made} values ('a', 'b', 'c', 1, '3-0', '') returning rejected_id"
+        assert value(link, row) == 3
+        batch = (
+            "insert into market.ingest_batches (ordinals, received, inserted, duplicate, rejected)"
+            " values ('{[160,161)}', 1, 1, 0, 0) returning batch_id"
+        )
+        assert value(link, batch) == 3
+
+
+def test_a_database_that_is_not_there_is_made(source_url: str, make: Make) -> None:
+    there = make(None)
+    target_url = named(there, f"{urlsplit(there).path[1:]}_new")
+    try:
+        assert copy(source_url, target_url).is_whole
+        assert_equal(source_url, target_url)
+    finally:
+        with linked(there) as link:
+            link.execute(f"drop database {urlsplit(target_url).path[1:]} with (force)".encode())
+
+
+def test_an_ordinary_owner_of_the_target_is_enough(source_url: str, make: Make) -> None:
+    target_url = make(None)
+    role, name = f"owner_{uuid.uuid4().hex[:8]}", urlsplit(target_url).path[1:]
+    with linked(target_url) as link:
+        link.execute(f"create role {role} login password 'x'".encode())
+        link.execute(f"alter database {name} owner to {role}".encode())
+    parts = urlsplit(target_url)
+    owner_url = urlunsplit(parts._replace(netloc=f"{role}:x@{parts.hostname}:{parts.port}"))
+    try:
+        assert copy(source_url, owner_url).is_whole
+        assert_equal(source_url, target_url)
+    finally:
+        with linked(named(target_url, "postgres")) as link:
+            link.execute(f"drop database {name} with (force)".encode())
+            link.execute(f"drop role {role}".encode())
+
+
+def test_a_trade_date_of_more_than_a_statement_s_worth_is_copied_in_pieces(
+    make: Make, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("thor.flow.ledger_ticks._SLICE_TICKS", 130)
+    source_url = make("plain")
+    with linked(source_url) as link:
+        add_ticks(link, DATES[0])
+    said: list[int] = []
+    copy(
+        source_url,
+        database_url,
+        lambda what, done, _: said.append(done) if "ticks" in what else None,
+    )
+    assert len(set(said)) > 10
+    assert_equal(source_url, database_url)
+
+
+def test_dst_weekends_and_the_hours_around_17_00_stay_in_their_trade_dates(
+    make: Make, database_url: str
+) -> None:
+    source_url = make("plain")
+    with linked(source_url) as link:
+        for first in ("2024-03-08 18:00+00", "2024-11-01 18:00+00"):
+            start = datetime.fromisoformat(first)
+            span = {"first": start, "last": start + timedelta(hours=80)}
+            add_ticks(link, DATES[0], count=3, **span)
+    copy(source_url, database_url)
+    assert_equal(source_url, database_url)
+
+
+# Bars without ticks
+
+
+def test_bars_are_carried_where_all_ticks_were_dropped(make: Make, database_url: str) -> None:
+    source_url = make("plain")
+    with linked(source_url) as link:
+        for trade_date in DATES:
+            add_ticks(link, trade_date)
+            drop_ticks(link, trade_date)
+    copied = copy(source_url, database_url)
+    assert (copied.is_whole, copied.ticks) == (True, 0)
+    assert copied.bars["1h"] == 3 * 24 * 2
+    assert_equal(source_url, database_url)
+
+
+def test_carried_bars_outlive_what_is_refreshed_beside_them(
+    source_url: str, database_url: str
+) -> None:
+    copy(source_url, database_url)
+    before = everything(database_url)["market.bars_1s"]
+    with linked(database_url) as link:
+        bars.renew(link, span_of(DATES[0])["first"], span_of(DATES[0])["last"])
+        assert list(bars.rebuild(link, span_of(DROPPED)["first"], span_of(DATES[1])["last"]))
+    assert everything(database_url)["market.bars_1s"] == before
+
+
+def test_a_dropped_date_that_was_cut_is_carried_again(
+    source_url: str, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def cut(*_: object) -> None:
+        raise Unavailable("cut")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("thor.flow.ledger_bars.record", cut)
+        with pytest.raises(Unavailable, match="cut"):
+            copy(source_url, database_url)
+    assert copy(source_url, database_url).is_whole
+    assert_equal(source_url, database_url)
+
+
+# Cut, and gone on with
+
+
+def test_a_copy_that_was_cut_goes_on_where_it_was(source_url: str, database_url: str) -> None:
+    def cut() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        copy(source_url, database_url, once(f"ticks of {DATES[2]}", cut))
+    assert ticks_in(database_url) == 2 * 24 * 60
+    copied = copy(source_url, database_url)
+    assert (copied.is_whole, copied.ticks, copied.copied) == (True, 3 * 24 * 60, 24 * 60)
+    assert_equal(source_url, database_url)
+
+
+def test_a_copy_that_is_done_copies_nothing_again(source_url: str, database_url: str) -> None:
+    copy(source_url, database_url)
+    before = everything(database_url)
+    copied = copy(source_url, database_url)
+    assert (copied.is_whole, copied.copied, copied.passes) == (True, 0, 1)
+    assert everything(database_url) == before
+
+
+def test_a_killed_copy_leaves_whole_trade_dates_and_is_gone_on_with(
+    source_url: str, database_url: str, tmp_path: Path
+) -> None:
+    with linked(database_url) as link, linked(database_url) as watching:
+        # The copy waits where it writes down its third trade date, until it is killed there.
+        with link.transaction(force_rollback=True):
+            link.execute(
+                "insert into ops.copied_parts (part, records) values (%s, 0)",
+                [f"market.ticks/{DATES[2]}"],
+            )
+            process = start(tmp_path, source_url, "db", "copy", "--to", database_url)
+            wait_for(
+                lambda: (
+                    value(
+                        watching,
+                        "select count(*) from pg_stat_activity where datname = current_database()"
+                        " and application_name = 'thor copy' and wait_event_type = 'Lock'",
+                    )
+                    == 1
+                ),
+                "the copy at its third trade date",
+            )
+            process.kill()
+            process.communicate(timeout=60)
+            wait_for(
+                lambda: (
+                    value(
+                        watching,
+                        "select count(*) from pg_stat_activity where datname = current_database()"
+                        " and application_name = 'thor copy' and wait_event_type is distinct from"
+                        " 'Lock'",
+                    )
+                    == 0
+                ),
+                "the server to see that it is gone",
+            )
+            watching.execute(
+                "select pg_terminate_backend(pid) from pg_stat_activity"
+                " where datname = current_database() and application_name = 'thor copy'"
+            )
+        wait_for(lambda: ticks_in(database_url) == 2 * 24 * 60, "two whole trade dates")
+        wait_for(
+            lambda: (
+                value(watching, "select count(*) from pg_locks where locktype = 'advisory'") == 0
+            ),
+            "the hold of the killed copy to end",
+        )
+    assert copy(source_url, database_url).copied == 24 * 60
+    assert_equal(source_url, database_url)
+
+
+def test_ticks_that_come_meanwhile_are_copied_too(source_url: str, database_url: str) -> None:
+    def arrive() -> None:
+        with linked(source_url) as link:
+            # Into an hour that is copied already, and of a new trade date.
+            link.execute(
+                TICKS.replace("k.seq, case", "k.seq + 1000, case").encode(),
+                {**span_of(DATES[0]), "last": span_of(DATES[0])["first"], "count": 7},
+            )
+            add_ticks(link, date(2024, 7, 4), count=5)
+            link.execute("update reference.instruments set margin = 2 where symbol = 'CL'")
+
+    copied = copy(source_url, database_url, once(f"ticks of {DATES[2]}", arrive))
+    assert copied.is_whole
+    assert copied.passes == 3
+    assert copied.copied == 3 * 24 * 60 + 14 + 24 * 10
+    assert_equal(source_url, database_url)
+
+
+def test_while_ticks_keep_coming_the_copy_is_not_whole_and_says_so(
+    source_url: str, database_url: str
+) -> None:
+    told: list[str] = []
+
+    def arrive(said: str, _: int, __: int) -> None:
+        if said == "bars without ticks":
+            told.append(said)
+            with linked(source_url) as link:
+                span = span_of(date(2024, 7, 4) + timedelta(days=len(told)))
+                add_ticks(link, DATES[0], count=1, **{**span, "last": span["first"]})
+
+    copied = copy(source_url, database_url, arrive)
+    assert not copied.is_whole
+    assert copied.passes == ledger_to_ledger.PASSES_MAX
+    assert copied.arriving == {"market.ticks": 2}
+    assert copied.bars == {}
+    again = copy(source_url, database_url)
+    assert (again.is_whole, again.copied, again.arriving) == (True, 2, {})
+    assert_equal(source_url, database_url)
+
+
+def test_while_a_job_writes_into_the_source_the_copy_is_not_whole(
+    source_url: str, database_url: str
+) -> None:
+    with database.connect(source_url, "ingest-1"):
+        copied = copy(source_url, database_url)
+    assert (copied.is_whole, copied.writers, copied.bars) == (False, ["ingest-1"], {})
+    with linked(database_url) as link:
+        assert value(link, "select verified_at from ops.copies") is None
+    assert copy(source_url, database_url).is_whole
+
+
+def test_the_account_holds_when_the_bus_goes_on_into_the_copy(
+    make: Make, database_url: str, redis_url: str
+) -> None:
+    source_url = make("plain")
+    bus = Bus(redis_url)
+    try:
+        bus.publish(many(40))
+        take_in(redis_url, source_url)
+        bus.publish(many(10, 40))
+        assert copy(source_url, database_url).is_whole
+        take_in(redis_url, database_url)
+        state = bus.state()
+    finally:
+        bus.close()
+    with linked(database_url) as link:
+        values = {"base": state.base, "next": state.next}
+        assert database.row(link, "accounting", values) == {
+            "received": 50, "inserted": 50, "duplicate": 0, "rejected": 0, "pending": 0
+        }  # fmt: skip
+    assert ticks_in(database_url) == 50
+
+
+def test_a_copy_can_be_copied(source_url: str, database_url: str, make: Make) -> None:
+    copy(source_url, database_url)
+    target_url = make("plain")
+    assert copy(database_url, target_url).is_whole
+    assert_equal(source_url, target_url)
+
+
+def test_ticks_of_this_very_minute_are_copied_with_their_bars(
+    make: Make, database_url: str
+) -> None:
+    source_url = make("plain")
+    with linked(source_url) as link:
+        now = value(link, "select now()")
+        # Ten hours to the full hour, and the minute that is not over.
+        hour = now.replace(minute=0, second=0, microsecond=0)
+        add_ticks(link, DATES[0], first=hour - timedelta(hours=10), last=hour)
+        add_ticks(link, DATES[0], first=now, last=now)
+    assert copy(source_url, database_url).is_whole
+    assert_equal(source_url, database_url)
+
+
+@pytest.mark.edition("timescale")
+def test_late_ticks_go_into_a_copy_that_is_in_columns_already(
+    source_url: str, database_url: str
+) -> None:
+    copy(source_url, database_url)
+    in_columns = (
+        "select count(*) from timescaledb_information.chunks as c where c.is_compressed"
+        " and c.hypertable_name = 'ticks'"
+    )
+    with linked(database_url) as link:
+        link.execute(
+            "select compress_chunk(format('%I.%I', c.chunk_schema, c.chunk_name)::regclass)"
+            " from timescaledb_information.chunks as c"
+        )
+        assert value(link, in_columns) == 4
+    with linked(source_url) as link:
+        link.execute(
+            TICKS.replace("k.seq, case", "k.seq + 1000, case").encode(),
+            {**span_of(DATES[1]), "count": 3},
+        )
+    copied = copy(source_url, database_url)
+    assert (copied.is_whole, copied.copied) == (True, 3 * 24 * 2)
+    assert_equal(source_url, database_url)
+
+
+@pytest.mark.edition("timescale")
+def test_policies_that_run_on_the_target_meanwhile_do_no_harm(
+    source_url: str, database_url: str
+) -> None:
+    stopped = threading.Event()
+    runs = 0
+
+    def run_policies() -> None:
+        nonlocal runs
+        with linked(database_url) as link:
+            jobs = link.execute(
+                "select job_id from timescaledb_information.jobs where job_id >= 1000"
+            ).fetchall()
+            while not stopped.is_set():
+                for (job,) in jobs:
+                    # One that met the copy's own refresh is run again, as the vendor does.
+                    with contextlib.suppress(psycopg.errors.LockNotAvailable):
+                        link.execute(f"call run_job({job})".encode())
+                    runs += 1
+                stopped.wait(0.2)
+
+    thread = threading.Thread(target=run_policies)
+    thread.start()
+    try:
+        assert copy(source_url, database_url).is_whole
+    finally:
+        stopped.set()
+        thread.join(timeout=60)
+    assert runs > 0
+    assert_equal(source_url, database_url)
+
+
+# What is refused
+
+
+def state(url: str) -> dict[str, list[str]] | None:
+    """Everything in a database of Thor's; None in one that it may not read, or never made."""
+    with linked(url) as link, contextlib.suppress(psycopg.errors.InsufficientPrivilege):
+        if value(link, "select to_regclass('ops.edition') is not null"):
+            return everything(url)
+    return None
+
+
+def refused(source_url: str, target_url: str, words: str) -> None:
+    """Expect a refusal in such words, which leaves the target as it was."""
+    before = state(target_url)
+    with pytest.raises(Refused, match=words):
+        copy(source_url, target_url)
+    assert state(target_url) == before
+
+
+def test_a_database_is_not_copied_into_itself(source_url: str) -> None:
+    name = urlsplit(source_url).path[1:]
+    refused(source_url, source_url, f"database {name} is the one to be copied")
+    other_way = source_url.replace("127.0.0.1", "localhost")
+    refused(source_url, other_way, f"database {name} is the one to be copied")
+
+
+def test_another_application_s_database_is_left_alone(source_url: str, make: Make) -> None:
+    target_url = make(None)
+    with linked(target_url) as link:
+        link.execute("create table orders (a integer)")
+    refused(source_url, target_url, r"holds public\.orders, and Thor did not make them")
+    with linked(target_url) as link:
+        assert value(link, "select to_regclass('ops.edition')") is None
+
+
+def test_a_database_of_another_nature_is_left_alone(source_url: str, make: Make) -> None:
+    target_url = make(None)
+    schema.up(target_url, nature="live", wish="plain")
+    refused(source_url, target_url, "was made for live data and the source for simulated")
+
+
+def test_a_live_database_is_copied_into_a_live_one(make: Make) -> None:
+    source_url, target_url = make(None), make(None)
+    schema.up(source_url, nature="live", wish="plain")
+    assert copy(source_url, target_url).is_whole
+    with linked(target_url) as link:
+        assert value(link, "select nature from ops.edition") == "live"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            "insert into market.ticks (ts, symbol, seq, source, is_trade, is_sampled, received_at)"
+            " values ('2024-07-01', 'ES', 1, 'SIM', false, false, '2024-07-01')",
+            r"market\.ticks of database .* holds 1 ticks of 2024-07-01, of which this copy wrote 0",
+        ),
+        (
+            "update reference.instruments set margin = 1 where symbol = 'ES'",
+            r"reference\.instruments of database .* holds 1 rows that this copy did not write",
+        ),
+        (
+            "delete from reference.sources where source = 'EXCEL'",
+            r"reference\.versions of database .* holds 1 rows",
+        ),
+        (
+            "insert into reference.series (symbol, root, kind) values ('ESZ9', 'ES', 'month')",
+            r"reference\.series of database .* holds 1 rows",
+        ),
+        (
+            "insert into market.ingest_batches (ordinals, received, inserted, duplicate, rejected)"
+            " values ('{[1,2)}', 1, 1, 0, 0)",
+            r"market\.ingest_batches of database .* holds 1 rows",
+        ),
+    ],
+)
+def test_a_database_that_holds_something_else_is_left_alone(
+    source_url: str, database_url: str, change: str, words: str
+) -> None:
+    with linked(database_url) as link:
+        link.execute(change.encode())
+    refused(source_url, database_url, words)
+
+
+def test_sessions_that_were_only_computed_are_no_obstacle(
+    source_url: str, database_url: str
+) -> None:
+    with linked(database_url) as link:
+        link.execute(
+            "insert into reference.sessions (calendar, trade_date, session_number, open_at,"
+            " close_at) values ('ICE', '2024-07-01', 1, '2024-07-01', '2024-07-02')"
+        )
+    assert copy(source_url, database_url).is_whole
+    assert_equal(source_url, database_url)
+
+
+def test_a_copy_of_another_database_is_left_alone(
+    source_url: str, make: Make, database_url: str
+) -> None:
+    copy(make("plain"), database_url)
+    refused(source_url, database_url, "was filled by a copy of thor_test_.*, another database")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("delete from market.ticks where seq = 1", r"1392 ticks of 2024-07-01, .* wrote 1440"),
+        (
+            "update reference.instruments set margin = 3 where symbol = 'CL'",
+            r"reference\.instruments of database .* holds other values than this copy wrote",
+        ),
+        (
+            "delete from market.gaps",
+            r"market\.gaps of database .* holds 0 rows, not the 1 that this copy wrote",
+        ),
+    ],
+)
+def test_a_copy_that_was_used_since_is_left_alone(
+    source_url: str, database_url: str, change: str, words: str
+) -> None:
+    copy(source_url, database_url)
+    with linked(database_url) as link:
+        link.execute(change.encode())
+    refused(source_url, database_url, words)
+
+
+def test_ticks_that_the_source_lost_since_are_not_overlooked(
+    source_url: str, database_url: str
+) -> None:
+    copy(source_url, database_url)
+    with linked(source_url) as link:
+        link.execute("delete from market.ticks where trade_date = '2024-07-02' and seq > 28")
+    with pytest.raises(Refused, match=r"has 1344 ticks of 2024-07-02 left, and 1440 were copied"):
+        copy(source_url, database_url)
+
+
+def test_a_database_that_was_never_migrated_has_nothing_to_copy(
+    make: Make, database_url: str
+) -> None:
+    with pytest.raises(NotFound, match="run `thor db up`"):
+        copy(make(None), database_url)
+
+
+def test_a_table_of_somebody_s_own_is_named_not_lost(source_url: str, database_url: str) -> None:
+    with linked(source_url) as link:
+        link.execute("create table market.mine (a integer)")
+    refused(source_url, database_url, r"^market\.mine of the source are tables of somebody's own")
+
+
+def test_a_user_who_may_not_is_refused_in_words(source_url: str, database_url: str) -> None:
+    role = f"guest_{uuid.uuid4().hex[:8]}"
+    parts = urlsplit(database_url)
+    guest_url = urlunsplit(parts._replace(netloc=f"{role}:x@{parts.hostname}:{parts.port}"))
+    with linked(database_url) as link:
+        link.execute(f"create role {role} login password 'x'".encode())
+        try:
+            refused(source_url, guest_url, "permission denied .*: name the owner")
+        finally:
+            link.execute(f"drop role {role}".encode())
+
+
+def test_what_somebody_else_writes_meanwhile_is_not_mixed_in(
+    source_url: str, database_url: str
+) -> None:
+    def write() -> None:
+        with linked(database_url) as link:
+            add_ticks(link, DATES[2], count=1)
+
+    with pytest.raises(Refused, match="somebody else writes into database"):
+        copy(source_url, database_url, once("looking for ticks", write))
+
+
+def test_two_copies_into_one_database_do_not_mix(source_url: str, database_url: str) -> None:
+    def again() -> None:
+        refused(source_url, database_url, "another copy into database .* is under way")
+
+    assert copy(source_url, database_url, once("looking for ticks", again)).is_whole
+
+
+# What differs
+
+
+def test_a_tick_that_is_not_the_source_s_is_named_and_its_trade_date_not_written(
+    source_url: str, database_url: str
+) -> None:
+    with linked(database_url) as link:
+        link.execute(
+            "create function public.spoil() returns trigger language plpgsql as $$ begin"
+            " if new.seq = 7 and new.symbol = 'ES'"
+            " and date_trunc('hour', new.ts at time zone 'UTC') = '2024-07-02 03:00'"
+            " then new.last := new.last + 0.00000001; end if; return new; end $$"
+        )
+        link.execute(
+            "create trigger spoil before insert on market.ticks for each row"
+            " execute function public.spoil()"
+        )
+    words = r"market\.ticks of 2024-07-02, hour 2024-07-02 03:00 UTC, differ: 60 rows .*, 60 with"
+    with pytest.raises(Broken, match=words):
+        copy(source_url, database_url)
+    with linked(database_url) as link:
+        found = link.execute("select distinct trade_date from market.ticks").fetchall()
+    assert found == [(DATES[0],)]
+
+
+def test_prices_that_changed_places_are_not_equal(source_url: str, database_url: str) -> None:
+    copy(source_url, database_url)
+    with linked(database_url) as link:
+        # Same rows, same sums of every column.
+        link.execute(
+            "with two as (select ctid, tableoid, bid, seq from market.ticks"
+            " where symbol = 'ES' and trade_date = '2024-07-02' and seq in (1, 2)"
+            " order by ts limit 2) "
+            "update market.ticks as t set bid = case t.seq when 1 then 1 else 2 end"
+            " from two where t.ctid = two.ctid and t.tableoid = two.tableoid"
+        )
+    with linked(source_url) as link:
+        link.execute(
+            "with two as (select ctid, bid, seq from market.ticks"
+            " where symbol = 'ES' and trade_date = '2024-07-02' and seq in (1, 2)"
+            " order by ts limit 2) "
+            "update market.ticks as t set bid = case t.seq when 1 then 2 else 1 end"
+            " from two where t.ctid = two.ctid"
+        )
+    with linked(source_url) as source, linked(database_url) as target:
+        table = next(
+            table
+            for table in tables.found(source, set(LEFT_OUT) - {"market.ticks"})
+            if table.name == "market.ticks"
+        )
+        here, there = tables.measured(source, table), tables.measured(target, table)
+    assert here.records == there.records
+    assert here.checksum != there.checksum
+
+
+def test_bars_that_are_not_those_of_the_ticks_are_named(source_url: str, database_url: str) -> None:
+    with linked(source_url) as link:
+        link.execute(
+            "update market._bars_5m set high = high + 1 where symbol = 'ES'"
+            " and bar_start = '2024-07-02 14:00+00'"
+        )
+    with pytest.raises(Broken, match=r"market\.bars_5m of 2024-07-02 differ: 48 bars .*, 48 with"):
+        copy(source_url, database_url)
+    with linked(database_url) as link:
+        assert value(link, "select verified_at from ops.copies") is None
+
+
+# The command
+
+
+def start(folder: Path, url: str, *words: str) -> "subprocess.Popen[str]":
+    own = {name: item for name, item in os.environ.items() if not name.startswith("THOR_")}
+    env = {
+        **own,
+        "THOR_HOME": str(folder / "home"),
+        "THOR_DATABASE_URL": url,
+        "THOR_REDIS_URL": "redis://127.0.0.1:1/0",
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "COLUMNS": "200",
+    }
+    return subprocess.Popen(
+        [sys.executable, "-m", "thor", *words],
+        cwd=folder, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def run(folder: Path, url: str, *words: str) -> tuple[int, str, str]:
+    process = start(folder, url, *words)
+    out, err = process.communicate(timeout=120)
+    password = urlsplit(url).password
+    assert password is None or password not in out + err
+    return process.returncode, out, err
+
+
+def test_the_command_copies_and_says_what_to_set_next(
+    source_url: str, database_url: str, tmp_path: Path
+) -> None:
+    code, out, err = run(tmp_path, source_url, "db", "copy", "--to", database_url)
+    assert code == 0, err
+    assert out.startswith("4,320 ticks of 3 trade dates, 4,320 of them copied now")
+    last = err.strip().splitlines()[-1]
+    assert "THOR_DATABASE_URL" in last
+    assert urlsplit(database_url).path[1:] in last
+    assert_equal(source_url, database_url)
+
+
+def test_the_command_tells_scripts_what_became_of_it(
+    source_url: str, database_url: str, tmp_path: Path
+) -> None:
+    with database.connect(source_url, "ingest-1"):
+        code, out, err = run(tmp_path, source_url, "db", "copy", "--json", "--to", database_url)
+    assert code == UNAVAILABLE
+    assert "ingest-1" in err.splitlines()[-1]
+    assert json.loads(out)["is_whole"] is False
+    code, out, err = run(tmp_path, source_url, "db", "copy", "--json", "--to", database_url)
+    assert code == 0, err
+    found = json.loads(out)
+    assert (found["is_whole"], found["ticks"], found["copied"]) == (True, 4320, 0)
+    assert found["tables"]["reference.versions"] == 3
+
+
+def test_the_command_refuses_in_one_line(source_url: str, tmp_path: Path) -> None:
+    code, _, err = run(tmp_path, source_url, "db", "copy", "--to", source_url)
+    assert code == REFUSED
+    assert err.strip().splitlines()[-1].startswith("thor: --to: database ")
