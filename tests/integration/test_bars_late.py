@@ -6,6 +6,7 @@ import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,10 @@ from bars_written import (
     stored_in,
     write,
 )
-from ticks_made import account, rejected, rows, take_in, tick, value, wait_for
+from ticks_made import account, rejected, rows, settings, take_in, tick, value, wait_for
 
+from jobs import bars as keeper
+from thor import schema
 from thor.domain.tick import Tick
 from thor.errors import Unavailable
 from thor.flow.backoff import Stop
@@ -232,12 +235,20 @@ def drop_monday(link: Link) -> None:
         link.execute(b"delete from market.ticks where ts >= %s and ts < %s", (TURN - DAY, TURN))
 
 
-@pytest.mark.parametrize("in_which", ["rows", "columns"])
 def test_a_tick_of_a_dropped_range_is_refused_and_the_bars_stay(
-    database_url: str, connection: Link, edition: str, in_which: str
+    database_url: str, connection: Link, edition: str
 ) -> None:
-    if (edition, in_which) == ("plain", "columns"):
-        pytest.skip("the plain edition has no columns")
+    _drop_and_come_late(database_url, connection, edition, in_columns_=False)
+
+
+@pytest.mark.edition("timescale")
+def test_a_tick_of_a_range_that_was_dropped_out_of_columns_is_refused_and_the_bars_stay(
+    database_url: str, connection: Link, edition: str
+) -> None:
+    _drop_and_come_late(database_url, connection, edition, in_columns_=True)
+
+
+def _drop_and_come_late(url: str, connection: Link, edition: str, *, in_columns_: bool) -> None:
     stream = Stream()
     # From the Friday before to the Wednesday after, and at both edges of the Monday.
     base = some(MONDAY - 3 * DAY, 5 * 24 * 12, 5 * MINUTE)
@@ -246,9 +257,9 @@ def test_a_tick_of_a_dropped_range_is_refused_and_the_bars_stay(
         for edge in (TURN - DAY, TURN)
         for one in some(edge - timedelta(microseconds=1), 2, timedelta(microseconds=1))
     ]
-    write(database_url, [[stream.entry([*base, *edges])]])
+    write(url, [[stream.entry([*base, *edges])]])
     caught_up(connection)
-    if in_which == "columns":
+    if in_columns_:
         run_policies(connection, "compression", ["ticks", "_bars_1s"])
     drop_monday(connection)
     assert stream.wrong(connection) == []
@@ -322,6 +333,54 @@ def test_a_refresh_that_somebody_else_is_at_is_tried_again(
     caught_up(connection)
     assert stream.wrong(connection) == []
     assert not is_stale(connection)
+
+
+class Log:
+    """What a job says, kept."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def info(self, what: str, **more: Any) -> None:
+        """Keep a line and what goes with it."""
+        self.said.append(f"{what} {more}")
+
+    debug = info
+
+
+@pytest.mark.edition("timescale")
+def test_the_job_makes_right_what_comes_late_and_waits_for_who_is_at_it(
+    database_url: str, connection: Link, tmp_path: Path
+) -> None:
+    stream, stop, log = Stream(), Stop(), Log()
+    given = settings(home=tmp_path, database_url=database_url, redis_url="redis://127.0.0.1:1")
+    base = some(MONDAY, 300)
+    table = f"_timescaledb_internal.{stored_in(connection, '_bars_1s')}"
+    job = threading.Thread(target=keeper.main, args=(given, stop, log))
+    job.start()
+    try:
+        write(database_url, [[stream.entry(base)]])
+        wait_for(lambda: not is_stale(connection), "the first refresh")
+        assert stream.wrong(connection) == []
+        with psycopg.connect(database_url, autocommit=True) as other:
+            call = (
+                "call refresh_continuous_aggregate('_bars_1s', %s, %s, force => true,"
+                """ options => '{"buckets_per_batch": 86400}')"""
+            )
+            refresh = threading.Thread(target=other.execute, args=(call, (MONDAY, MONDAY + HOUR)))
+            with psycopg.connect(database_url) as holder:
+                holder.execute(f"lock table {table} in share mode".encode())
+                refresh.start()
+                waits = "select wait_event_type = 'Lock' from pg_stat_activity where pid = %s"
+                wait_for(lambda: value(connection, waits, other.info.backend_pid), "the refresh")
+                write(database_url, [[stream.entry(late(base[::9], HOUR))]])
+                wait_for(lambda: any("concurrent refresh" in one for one in log.said), "the wait")
+            refresh.join()
+        wait_for(lambda: not is_stale(connection), "the second refresh")
+    finally:
+        stop.set()
+        job.join()
+    assert stream.wrong(connection) == []
 
 
 @pytest.mark.edition("timescale")
@@ -404,3 +463,37 @@ def test_policies_conversions_and_the_keeper_never_stop_who_writes(
     caught_up(connection)
     assert stream.wrong(connection) == []
     assert not is_stale(connection)
+
+
+@pytest.mark.edition("timescale")
+def test_who_reads_for_long_makes_no_queue_of_those_who_write_and_read(
+    bare_database_url: str,
+) -> None:
+    url = bare_database_url
+    # A setting of the database itself, which a copy of a template would lack.
+    schema.up(url, wish="timescale")
+    stream = Stream()
+    old = some(MONDAY, 2000, timedelta(seconds=2))
+    write(url, [[stream.entry(old)]])
+    with psycopg.connect(url, autocommit=True) as link:
+        link.execute(b"set lock_timeout = '10s'")
+        caught_up(link)
+        # The chunk is converted, and once more when late ticks lie beside its columns.
+        for round_ in range(2):
+            with psycopg.connect(url, autocommit=True) as own:
+                policy = threading.Thread(target=run_policies, args=(own, "compression", ["ticks"]))
+                with psycopg.connect(url) as reader:
+                    reader.execute("select count(*) from market.ticks")
+                    policy.start()
+                    wait_for(partial(_is_over_or_waits, policy, link, own), "the policy")
+                    write(url, [[stream.entry(late(old[round_::100], DAY))]])
+                    assert value(link, "select count(*) from market.ticks") == 2020 + 20 * round_
+                policy.join()
+            assert in_columns(link) == 1
+            caught_up(link)
+            assert stream.wrong(link) == []
+
+
+def _is_over_or_waits(work: threading.Thread, link: Link, own: Link) -> bool:
+    query = "select wait_event_type in ('Lock', 'Timeout') from pg_stat_activity where pid = %s"
+    return not work.is_alive() or bool(value(link, query, own.info.backend_pid))

@@ -22,6 +22,7 @@ from thor.errors import Unavailable
 from thor.flow.backoff import Stop, persist
 from thor.market import bars
 from thor.market.ingest import Ledger
+from thor.market.ticks import EntryTicks
 
 Link = psycopg.Connection[Any]
 HOUR = timedelta(hours=1)
@@ -91,7 +92,7 @@ _RUNS = itertools.count()
 
 
 @rules(
-    max_examples=30,
+    max_examples=40,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -256,3 +257,23 @@ def test_a_rebuild_beside_writers_leaves_exactly_the_bars_of_the_ticks(
         wait_for(lambda: rebuilt, "a rebuild")
     caught_up(connection)
     assert stream.wrong(connection) == []
+
+
+@pytest.mark.xfail(strict=True, reason="the ledger takes the clocks of a batch in their own order")
+def test_two_writers_that_tell_the_time_of_the_same_sources_wait_in_no_ring(
+    database_url: str,
+) -> None:
+    stream = Stream()
+    writers: list[list[Batch]] = []
+    for symbol, sources in (("ES", ["SIM", "EXCEL"]), ("NQ", ["EXCEL", "SIM"])):
+        clocks = [
+            [
+                EntryTicks(f"{n}-{source}", None, 0, [], [], clock=(source, TS + n * HOUR))
+                for source in sources
+            ]
+            for n in range(200)
+        ]
+        writers.append(
+            [[*told, stream.entry([tick(seq=n, symbol=symbol)])] for n, told in enumerate(clocks)]
+        )
+    side_by_side(database_url, *writers)

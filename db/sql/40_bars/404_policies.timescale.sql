@@ -72,3 +72,16 @@ call public.add_columnstore_policy(
     'market._bars_1h', after => interval '365 days',
     schedule_interval => interval '1 hour'
 );
+
+-- Where somebody reads a chunk that is being converted, neither its emptied
+-- rows nor its index are worth a lock that all others would queue behind.
+select public.alter_job(j.job_id, config => j.config || '{"reindex": false}')
+from timescaledb_information.jobs as j
+where j.proc_name = 'policy_compression';
+
+do $$ begin
+    execute format(
+        'alter database %I set timescaledb.compress_truncate_behaviour = %L',
+        current_database(), 'truncate_or_delete'
+    );
+end $$;
