@@ -259,21 +259,28 @@ def test_a_rebuild_beside_writers_leaves_exactly_the_bars_of_the_ticks(
     assert stream.wrong(connection) == []
 
 
-@pytest.mark.xfail(strict=True, reason="the ledger takes the clocks of a batch in their own order")
-def test_two_writers_that_tell_the_time_of_the_same_sources_wait_in_no_ring(
-    database_url: str,
+def test_the_clocks_of_a_batch_are_taken_in_one_order_so_that_no_two_wait_in_a_ring(
+    database_url: str, connection: Link
 ) -> None:
-    stream = Stream()
-    writers: list[list[Batch]] = []
-    for symbol, sources in (("ES", ["SIM", "EXCEL"]), ("NQ", ["EXCEL", "SIM"])):
-        clocks = [
-            [
-                EntryTicks(f"{n}-{source}", None, 0, [], [], clock=(source, TS + n * HOUR))
-                for source in sources
-            ]
-            for n in range(200)
+    def told(hours: int, *sources: str) -> Batch:
+        ts = TS + hours * HOUR
+        return [
+            EntryTicks(f"{hours}-{source}", None, 0, [], [], clock=(source, ts))
+            for source in sources
         ]
-        writers.append(
-            [[*told, stream.entry([tick(seq=n, symbol=symbol)])] for n, told in enumerate(clocks)]
-        )
-    side_by_side(database_url, *writers)
+
+    write(database_url, [told(0, "EXCEL", "SIM")])
+    row = "select from market.source_clocks where source = %s for update"
+    waits = "select wait_event_type = 'Lock' from pg_stat_activity where pid = %s"
+    with (
+        psycopg.connect(database_url, autocommit=True) as own,
+        ThreadPoolExecutor(1) as pool,
+        psycopg.connect(database_url) as holder,
+    ):
+        holder.execute(row, ("EXCEL",))
+        writing = pool.submit(Ledger(own, "ingest").write, told(1, "SIM", "EXCEL"))
+        wait_for(lambda: value(connection, waits, own.info.backend_pid), "the writer")
+        # It waits for the first and has not yet taken the other.
+        connection.execute(f"{row} nowait".encode(), ("SIM",))
+        holder.rollback()
+        writing.result()

@@ -162,7 +162,8 @@ class Ledger:
                 )
 
     def _insert_clocks(self, entries: list[EntryTicks]) -> None:
-        for source, ts in clocks(entries).items():
+        # In one order: two writers with the same sources would wait for each other.
+        for source, ts in sorted(clocks(entries).items()):
             values = {"source": source, "ts": ts}
             self._connection.execute(database.statement("upsert_clock").encode(), values)
 
