@@ -12,14 +12,14 @@ from thor.config import Settings
 from thor.flow.backoff import Stop, persist
 from thor.market import bars
 from thor.services.home import Home
-from thor.services.house import endpoints
+from thor.services.house import database_url
 
 _EVERY_S = 0.5
 
 
 def main(settings: Settings, stop: Stop, log: Any) -> None:
     """Look every half second; a server that is away, or busy with a refresh, is waited for."""
-    url = endpoints(Home(settings.home), settings).database_url
+    url = database_url(Home(settings.home), settings)
     while not stop.wait(_EVERY_S):
         done = persist(
             partial(_catch_up, url), stop, lambda why, n: log.info("waiting", reason=why, attempt=n)

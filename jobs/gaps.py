@@ -14,7 +14,7 @@ from thor.config import Settings
 from thor.flow.backoff import Stop, persist
 from thor.market import gaps
 from thor.services.home import Home
-from thor.services.house import endpoints
+from thor.services.house import database_url
 
 _EVERY_S = 30.0
 _BACK = timedelta(hours=1)
@@ -22,7 +22,7 @@ _BACK = timedelta(hours=1)
 
 def main(settings: Settings, stop: Stop, log: Any) -> None:
     """Scan every 30 s: first all since the ledger ends, then what just changed or came late."""
-    url = endpoints(Home(settings.home), settings).database_url
+    url = database_url(Home(settings.home), settings)
     for turn in count():
         scan = partial(_scan, url, None if turn == 0 else _BACK if turn % 10 else gaps.LATE)
         done = persist(scan, stop, lambda why, n: log.info("waiting", reason=why, attempt=n))

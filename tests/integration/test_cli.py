@@ -63,7 +63,7 @@ class Thor:
         """Run it to its end: the exit code, what it printed, and what it said beside that."""
         process = self.start(*words, **env)
         out, err = process.communicate(timeout=120)
-        for url in (self.env["THOR_DATABASE_URL"], self.env["THOR_REDIS_URL"]):
+        for url in (self.env["THOR_DATABASE_URL"], self.env.get("THOR_REDIS_URL", "")):
             password = urlsplit(url).password
             assert password is None or words == ("db", "url") or password not in out + err
         return process.returncode, out, err
@@ -281,6 +281,17 @@ def test_the_database_is_brought_up_to_date_as_often_as_you_like(
     assert "the database is up to date" in fresh.good("db", "up")
     assert "the database is up to date" in fresh.good("db", "up")
     assert fresh.good("db", "url").strip() == bare_database_url
+
+
+def test_what_needs_the_database_alone_asks_for_no_bus(
+    thor: Thor, bare_database_url: str, redis_url: str
+) -> None:
+    alone = Thor(thor.folder, bare_database_url, redis_url)
+    del alone.env["THOR_REDIS_URL"]
+    _, out, err = alone.run("db", "up")
+    assert "the database is up to date" in out, err
+    assert alone.listed("instruments", "list")
+    assert "valkey was never started" in alone.bad(UNAVAILABLE, "ticks", "account")
 
 
 def test_a_server_that_is_away_is_told_in_one_line(thor: Thor) -> None:

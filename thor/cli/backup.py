@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
-from thor.cli.place import console, notes, urls
+from thor.cli.place import console, database_url, notes
 from thor.config import Settings
 
 _MB = 1e6
@@ -23,7 +23,7 @@ def dump(file: Annotated[Path, typer.Argument(help="The file to write; a new one
     from thor.services import dump
 
     with _shown(f"dumping into {file.name}", None) as progress:
-        archive = dump.dump(urls().database_url, file, Settings(), progress)
+        archive = dump.dump(database_url(), file, Settings(), progress)
     console.print(f"{file}: {file.stat().st_size / _MB:.1f} MB, {_said(archive)}")
 
 

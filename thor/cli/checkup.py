@@ -119,10 +119,10 @@ def _database(settings: Settings) -> Iterator[Finding]:
     import msgspec
 
     from thor import database
-    from thor.cli.place import urls
+    from thor.cli.place import database_url
     from thor.services.versions import judged
 
-    with database.connect(urls().database_url, "doctor") as connection:
+    with database.connect(database_url(), "doctor") as connection:
         server = database.row(connection, "server") or {}
         made = database.row(connection, "edition") if server["is_migrated"] else None
         edition = made["edition"] if made else None

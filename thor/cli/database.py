@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 import typer
 
 from thor.cli import backup, database_copy, upkeep
-from thor.cli.place import console, urls
+from thor.cli.place import console, database_url
 from thor.config import Settings
 from thor.errors import NotFound
 
@@ -30,7 +30,7 @@ def up() -> None:
     """Migrate, renew views and functions, and compute sessions ahead; safe to repeat."""
     from thor import clock, contracts, database, reference, schema
 
-    settings, url = Settings(), urls().database_url
+    settings, url = Settings(), database_url()
     schema.up(url, settings.nature, lambda text: console.print(text), settings.edition)
     with database.connect(url, "cli") as connection:
         kept = reference.renew_sessions(connection, clock.now().date())
@@ -43,7 +43,7 @@ def sessions() -> None:
     """Compute the sessions anew, after a change of reference.session_overrides say."""
     from thor import clock, database, reference
 
-    with database.connect(urls().database_url, "cli") as connection:
+    with database.connect(database_url(), "cli") as connection:
         kept = reference.renew_sessions(connection, clock.now().date(), force=True)
     console.print(f"{kept} sessions")
 
@@ -51,7 +51,7 @@ def sessions() -> None:
 @app.command("url")
 def url() -> None:
     """Print the database's URL, password and all, for a tool that wants one."""
-    sys.stdout.write(urls().database_url + "\n")
+    sys.stdout.write(database_url() + "\n")
 
 
 @app.command("psql", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -62,13 +62,13 @@ def psql(
     """Open pgcli or psql on the database; further arguments are handed to it."""
     from thor import database
 
-    parts = urlsplit(urls().database_url)
+    parts = urlsplit(database_url())
     environment = {
         **os.environ,
         "PGHOST": parts.hostname or "127.0.0.1",
         "PGPORT": str(parts.port or 5432),
         "PGUSER": unquote(parts.username or ""),
-        "PGDATABASE": database.name_of(urls().database_url),
+        "PGDATABASE": database.name_of(database_url()),
         "PGOPTIONS": f"-c search_path={','.join(database.SEARCH_PATH)}",
     }
     if parts.password is not None:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from thor.cli.place import console, notes, progress_bar, urls
+from thor.cli.place import console, database_url, notes, progress_bar
 from thor.errors import Unavailable
 
 
@@ -45,7 +45,7 @@ def copy(
             else:
                 bar.update(task, description=what)
 
-        copied = ledger_to_ledger.copy(urls().database_url, to, progress)
+        copied = ledger_to_ledger.copy(database_url(), to, progress)
     if as_json:
         json.dump(msgspec.to_builtins(copied), sys.stdout, indent=2)
         sys.stdout.write("\n")

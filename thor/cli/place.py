@@ -26,8 +26,17 @@ def ledger() -> Iterator[Any]:
     """Open a connection to this home's database, or the one that is named."""
     from thor import database
 
-    with database.connect(urls().database_url, "cli") as connection:
+    with database.connect(database_url(), "cli") as connection:
         yield connection
+
+
+def database_url() -> str:
+    """Return the URL of this home's database, or of the one that is named."""
+    from thor.services import house
+    from thor.services.home import Home
+
+    settings = Settings()
+    return house.database_url(Home(settings.home), settings)
 
 
 def urls() -> Any:

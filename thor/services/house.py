@@ -45,19 +45,20 @@ def endpoints(home: Home, settings: Settings) -> Endpoints:
 
     Raises Unavailable where its servers were never started.
     """
-    owns_postgres, owns_redis = settings.database_url is None, settings.redis_url is None
-    database_url, redis_url = settings.database_url or "", settings.redis_url or ""
-    ports = home.ports()
-    for name, owned in ((Postgres.name, owns_postgres), (Valkey.name, owns_redis)):
-        if owned and name not in ports:
-            raise Unavailable(f"{name} was never started in {home.path}: start thor up first")
-    if owns_postgres:
-        password, port = home.credentials().postgres, ports[Postgres.name]
-        database_url = f"postgresql://{USER}:{password}@127.0.0.1:{port}/{DATABASE}"
-    if owns_redis:
-        password, port = home.credentials().redis, ports[Valkey.name]
-        redis_url = f"redis://:{password}@127.0.0.1:{port}/0"
-    return Endpoints(database_url, redis_url, owns_postgres, owns_redis)
+    return Endpoints(
+        database_url(home, settings),
+        _redis_url(home, settings),
+        settings.database_url is None,
+        settings.redis_url is None,
+    )
+
+
+def database_url(home: Home, settings: Settings) -> str:
+    """Return the database's URL alone; `Unavailable` where it is the house's and never started."""
+    if settings.database_url is not None:
+        return settings.database_url
+    port, password = _port(home, Postgres.name), home.credentials().postgres
+    return f"postgresql://{USER}:{password}@127.0.0.1:{port}/{DATABASE}"
 
 
 def start_servers(
@@ -105,3 +106,17 @@ def running(
             yield House(home, urls, supervisor)
         finally:
             supervisor.stop()
+
+
+def _redis_url(home: Home, settings: Settings) -> str:
+    if settings.redis_url is not None:
+        return settings.redis_url
+    port, password = _port(home, Valkey.name), home.credentials().redis
+    return f"redis://:{password}@127.0.0.1:{port}/0"
+
+
+def _port(home: Home, name: str) -> int:
+    ports = home.ports()
+    if name not in ports:
+        raise Unavailable(f"{name} was never started in {home.path}: start thor up first")
+    return ports[name]
