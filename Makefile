@@ -9,7 +9,7 @@ run: setup
 	@$(BIN)/thor up
 
 test: setup-dev
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
 setup: $(VENV)/.run-ready
 

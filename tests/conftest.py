@@ -9,8 +9,8 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -19,6 +19,7 @@ import psycopg
 import pytest
 import redis
 import timescale
+from msgspec.structs import replace
 from psycopg import sql
 
 from thor import schema
@@ -70,15 +71,36 @@ def edition(request: pytest.FixtureRequest) -> Edition:
 
 
 @pytest.fixture(scope="session")
-def endpoints(edition: Edition) -> Iterator[Endpoints]:
-    """A PostgreSQL and a Redis-compatible server, started once and stopped at the end."""
-    # Not under pytest's own folder, which is closed to the user that runs the servers.
-    folder = Path(tempfile.mkdtemp(prefix="thor-test-"))
-    folder.chmod(0o711)
-    with timescale.running(folder) if edition == "timescale" else _plain(folder) as urls:
-        _note_version(edition, urls.database_url)
-        yield urls
-    shutil.rmtree(folder, ignore_errors=True)
+def servers() -> Iterator[Callable[[Edition], Endpoints]]:
+    """The servers of an edition, started when a test first asks and stopped at the end."""
+    running: dict[Edition, Endpoints] = {}
+    with ExitStack() as stack:
+
+        def of(edition: Edition) -> Endpoints:
+            if edition not in running:
+                # Not under pytest's own folder, which is closed to the user that runs the servers.
+                folder = Path(tempfile.mkdtemp(prefix="thor-test-"))
+                folder.chmod(0o711)
+                stack.callback(shutil.rmtree, folder, ignore_errors=True)
+                start = timescale.running if edition == "timescale" else _plain
+                urls = stack.enter_context(start(folder))
+                _note_version(edition, urls.database_url)
+                running[edition] = replace(urls, redis_url=_own(urls.redis_url))
+            return running[edition]
+
+        yield of
+
+
+@pytest.fixture(scope="session")
+def endpoints(edition: Edition, servers: Callable[[Edition], Endpoints]) -> Endpoints:
+    """A PostgreSQL of the edition and a Redis-compatible server."""
+    return servers(edition)
+
+
+def _own(redis_url: str) -> str:
+    # Where two workers are given one server, each has a database of its own in it.
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    return urlunsplit(urlsplit(redis_url)._replace(path=f"/{worker}"))
 
 
 @contextmanager
@@ -113,25 +135,45 @@ def _note_version(edition: Edition, url: str) -> None:
     _TESTED[edition] = text
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand what a worker tested on to the run that started it."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["tested"] = _TESTED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take what a worker tested on."""
+    _TESTED.update(sorted(getattr(node, "workeroutput", {}).get("tested", {}).items()))
+
+
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Say in the last line which editions were tested, and of which versions."""
     if not _TESTED:
         return
     chosen = config.getoption("--edition")
-    parts = [f"{name} ({version})" for name, version in _TESTED.items()]
+    parts = [f"{name} ({version})" for name, version in sorted(_TESTED.items())]
     if "timescale" not in _TESTED and chosen != "plain":
         parts.append(f"timescale not tested: {timescale.found().reason or 'no test asked for it'}")
     terminalreporter.write_line(f"editions tested: {', '.join(parts)}")
 
 
 @pytest.fixture(scope="session")
-def template(endpoints: Endpoints, edition: Edition) -> str:
+def templates() -> set[str]:
+    """The editions whose template has been made."""
+    return set()
+
+
+@pytest.fixture(scope="session")
+def template(endpoints: Endpoints, edition: Edition, templates: set[str]) -> str:
     """The URL of a migrated database that the others are copied from."""
-    with psycopg.connect(endpoints.database_url, autocommit=True) as connection:
-        _drop(connection, _TEMPLATE)
-        connection.execute(_create(_TEMPLATE))
-    url = _named(endpoints.database_url, _TEMPLATE)
-    schema.up(url, wish=edition)
+    name = f"{_TEMPLATE}_{edition}"
+    url = _named(endpoints.database_url, name)
+    if edition not in templates:
+        with psycopg.connect(endpoints.database_url, autocommit=True) as connection:
+            connection.execute(_create(name))
+        schema.up(url, wish=edition)
+        templates.add(edition)
     return url
 
 
@@ -145,7 +187,7 @@ def bare_database_url(endpoints: Endpoints) -> Iterator[str]:
 @pytest.fixture
 def database_url(endpoints: Endpoints, template: str) -> Iterator[str]:
     """A migrated database without a tick."""
-    with _database(endpoints.database_url, _TEMPLATE) as url:
+    with _database(endpoints.database_url, urlsplit(template).path[1:]) as url:
         yield url
 
 

@@ -4,6 +4,7 @@ Cellar. Gives connections, pools, the named statements of `db/sql/99_queries`,
 and Thor's errors in place of the driver's.
 """
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -172,6 +173,10 @@ async def lent(
     """Lend a connection of the pool; `Unavailable` where the server is away."""
     with translated():
         async with pool.connection() as connection:
+            # The pool's check of a connection can take a cancellation and say nothing of it.
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise asyncio.CancelledError
             yield connection
 
 

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from thor import cli, database, reference
+from thor.cli import place
 from thor.domain.calendar import compute
 from thor.errors import NotFound, Rejected
 
@@ -26,7 +27,7 @@ def house(
     monkeypatch.setenv("THOR_DATABASE_URL", database_url)
     monkeypatch.setenv("THOR_REDIS_URL", "redis://127.0.0.1:1/0")
     monkeypatch.setenv("THOR_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("COLUMNS", "250")
+    monkeypatch.setattr(place.console, "width", 250)
     with connection.cursor() as cursor:
         rows = compute("CME_EQUITY", date(2024, 1, 1), date(2024, 12, 31))
         statement = database.statement("upsert_session").encode()
