@@ -19,7 +19,7 @@ from thor.market.ticks import (
     EntryTicks,
     clocks,
     columns,
-    identity,
+    in_order,
     spans,
     stretches,
 )
@@ -84,14 +84,17 @@ class Ledger:
         return EntryTicks(entry.entry_id, entry.first, entry.n, good, rejected)
 
     def _write_once(self, entries: list[EntryTicks]) -> Account:
-        ticks = sorted((tick for entry in entries for tick in entry.ticks), key=identity)
+        ticks = in_order(entries)
+        instants = [tick.ts for tick in ticks]
         rejected = [tick for entry in entries for tick in entry.rejected]
         received = sum(entry.n for entry in entries)
         with database.transaction(self._connection):
-            ticks, dropped = self._kept(ticks)
+            ticks, dropped = self._kept(ticks, instants)
             rejected += [
                 _refused(tick, "ts", reason, _entry_id(tick, entries)) for tick, reason in dropped
             ]
+            if dropped:
+                instants = [tick.ts for tick in ticks]
             if self._stages_first:
                 inserted, conflicting = self._merge(ticks)
                 rejected += [_conflict(tick, _entry_id(tick, entries)) for tick in conflicting]
@@ -99,7 +102,7 @@ class Ledger:
                 inserted = self._copy(ticks)
             self._insert_rejected(rejected)
             self._insert_clocks(entries)
-            self._insert_stale(ticks if inserted else [])
+            self._insert_stale(instants if inserted else [])
             counted = sum(tick.ticks for tick in rejected)
             account = Account(received, inserted, received - inserted - counted, counted)
             self._insert_batch(entries, account)
@@ -107,13 +110,15 @@ class Ledger:
             self._stages_first = False
         return account
 
-    def _kept(self, ticks: list[Tick]) -> tuple[list[Tick], list[tuple[Tick, str]]]:
+    def _kept(
+        self, ticks: list[Tick], instants: list[datetime]
+    ) -> tuple[list[Tick], list[tuple[Tick, str]]]:
         """Return the ticks that may go in, and those whose range was dropped, with the reason."""
         if not ticks:
             return ticks, []
         # Held until the commit: nothing is dropped between the look and the insert.
         self._connection.execute(database.statement("hold_ranges").encode())
-        span = {"first": min(t.ts for t in ticks), "last": max(t.ts for t in ticks)}
+        span = {"first": min(instants), "last": max(instants)}
         found = database.rows(self._connection, "dropped_ranges", span)
         if not found:
             return ticks, []
@@ -167,9 +172,9 @@ class Ledger:
             values = {"source": source, "ts": ts}
             self._connection.execute(database.statement("upsert_clock").encode(), values)
 
-    def _insert_stale(self, ticks: list[Tick]) -> None:
-        if ticks and self._says_what_is_stale:
-            firsts, lasts = zip(*stretches(ticks), strict=True)
+    def _insert_stale(self, instants: list[datetime]) -> None:
+        if instants and self._says_what_is_stale:
+            firsts, lasts = zip(*stretches(instants), strict=True)
             values = {"firsts": list(firsts), "lasts": list(lasts)}
             self._connection.execute(database.statement("insert_stale").encode(), values)
 

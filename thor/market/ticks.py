@@ -3,8 +3,9 @@
 Room 30, ticks. Pure: `ingest.py` writes what this describes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -31,8 +32,8 @@ COLUMN_TYPES = [
     "timestamptz",
 ]
 
-
 _MINUTE = timedelta(minutes=1)
+_PLACE = attrgetter("ts", "seq", "source")
 
 
 class EntryTicks(msgspec.Struct, frozen=True):
@@ -68,9 +69,20 @@ class Account(msgspec.Struct, frozen=True):
         )
 
 
-def identity(tick: Tick) -> tuple[str, datetime, int, str]:
-    """Return what a tick is sorted by before it is written: its index's order."""
-    return tick.symbol, tick.ts, tick.seq, tick.source
+def in_order(entries: Iterable[EntryTicks]) -> list[Tick]:
+    """Return all ticks of the entries in the order of their index: symbol, ts, seq, source.
+
+    A symbol's ticks come nearly in order: sorting each symbol's costs half of sorting all.
+    """
+    of_symbol: dict[str, list[Tick]] = {}
+    for entry in entries:
+        for tick in entry.ticks:
+            found = of_symbol.get(tick.symbol)
+            if found is None:
+                of_symbol[tick.symbol] = [tick]
+            else:
+                found.append(tick)
+    return [tick for symbol in sorted(of_symbol) for tick in sorted(of_symbol[symbol], key=_PLACE)]
 
 
 def columns(tick: Tick) -> tuple[Any, ...]:
@@ -117,17 +129,17 @@ def clocks(entries: Iterable[EntryTicks]) -> dict[str, datetime]:
     return newest
 
 
-def stretches(ticks: list[Tick]) -> list[tuple[datetime, datetime]]:
-    """Return the stretches of time that the ticks lie in, the first and last instant of each.
+def stretches(instants: Collection[datetime]) -> list[tuple[datetime, datetime]]:
+    """Return the stretches of time that instants lie in, the first and last of each.
 
-    Those nearer than a minute are one. Of a batch within two minutes only the ends
+    Those nearer than a minute are one. Of instants within two minutes only the ends
     are looked at.
     """
-    first, last = min(tick.ts for tick in ticks), max(tick.ts for tick in ticks)
+    first, last = min(instants), max(instants)
     if last - first <= 2 * _MINUTE:
         return [(first, last)]
     joined: list[tuple[datetime, datetime]] = []
-    for ts in sorted({tick.ts for tick in ticks}):
+    for ts in sorted(set(instants)):
         if joined and ts - joined[-1][1] <= _MINUTE:
             joined[-1] = (joined[-1][0], ts)
         else:

@@ -14,14 +14,14 @@
 -- Nulls     –
 -- Why       Each width is refreshed after the one below it. What is newer than
 --           end_offset is read from the ticks themselves, so the 1s tail stays
---           short; older than 5 s, a tick's range is also written to
---           market.bars_to_refresh, which leaves the in-flight ones 5 s. The
+--           short; older than 4 s, a tick's range is also written to
+--           market.bars_to_refresh, which leaves the in-flight ones 2 s. The
 --           default batch of ten buckets would be ten seconds a transaction.
 
 select public.add_continuous_aggregate_policy(
     'market._bars_1s', start_offset => interval '1 hour',
-    end_offset => interval '10 seconds',
-    schedule_interval => interval '5 seconds', buckets_per_batch => 3600
+    end_offset => interval '6 seconds',
+    schedule_interval => interval '2 seconds', buckets_per_batch => 3600
 );
 select public.add_continuous_aggregate_policy(
     'market._bars_1m', start_offset => interval '3 hours',

@@ -128,7 +128,7 @@ values (%(source)s::text, %(ts)s::timestamptz)
 on conflict (source) do update set
     ts = greatest(c.ts, excluded.ts), changed_at = now();
 
--- What is younger than 5 s by the database's own clock is read live: no refresh
+-- What is younger than 4 s by the database's own clock is read live: no refresh
 -- goes as far as that.
 -- name: insert_stale
 insert into market.bars_to_refresh (ts_from, ts_to)
@@ -137,5 +137,5 @@ select
     u.last_ts + interval '1 microsecond'
 from unnest(%(firsts)s::timestamptz[], %(lasts)s::timestamptz[])
     as u (first_ts, last_ts)
-where u.first_ts < clock_timestamp() - interval '5 seconds'
+where u.first_ts < clock_timestamp() - interval '4 seconds'
 order by 1;
