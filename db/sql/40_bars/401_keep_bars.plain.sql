@@ -73,19 +73,36 @@ begin
             ),
             bool_or(t.is_sampled),
             max(t.created_at),
-            (array_agg(row(t.ts, t.seq, t.source)::market.tick_key
-                order by t.ts, t.seq, t.source)
-                filter (where t.is_trade))[1],
-            (array_agg(row(t.ts, t.seq, t.source)::market.tick_key
-                order by t.ts, t.seq, t.source)
-                filter (where t.is_trade))
-                [count(*) filter (where t.is_trade)],
-            (array_agg(row(t.ts, t.seq, t.source)::market.tick_key
-                order by t.ts, t.seq, t.source)
-                filter (where t.bid is not null))[count(t.bid)],
-            (array_agg(row(t.ts, t.seq, t.source)::market.tick_key
-                order by t.ts, t.seq, t.source)
-                filter (where t.ask is not null))[count(t.ask)]
+            case when count(*) filter (where t.is_trade) > 0 then row(
+                min(t.ts) filter (where t.is_trade),
+                (array_agg(t.seq order by t.ts, t.seq, t.source)
+                    filter (where t.is_trade))[1],
+                (array_agg(t.source order by t.ts, t.seq, t.source)
+                    filter (where t.is_trade))[1]
+            )::market.tick_key end,
+            case when count(*) filter (where t.is_trade) > 0 then row(
+                max(t.ts) filter (where t.is_trade),
+                (array_agg(t.seq order by t.ts, t.seq, t.source)
+                    filter (where t.is_trade))
+                    [count(*) filter (where t.is_trade)],
+                (array_agg(t.source order by t.ts, t.seq, t.source)
+                    filter (where t.is_trade))
+                    [count(*) filter (where t.is_trade)]
+            )::market.tick_key end,
+            case when count(*) filter (where t.bid is not null) > 0 then row(
+                max(t.ts) filter (where t.bid is not null),
+                (array_agg(t.seq order by t.ts, t.seq, t.source)
+                    filter (where t.bid is not null))[count(t.bid)],
+                (array_agg(t.source order by t.ts, t.seq, t.source)
+                    filter (where t.bid is not null))[count(t.bid)]
+            )::market.tick_key end,
+            case when count(*) filter (where t.ask is not null) > 0 then row(
+                max(t.ts) filter (where t.ask is not null),
+                (array_agg(t.seq order by t.ts, t.seq, t.source)
+                    filter (where t.ask is not null))[count(t.ask)],
+                (array_agg(t.source order by t.ts, t.seq, t.source)
+                    filter (where t.ask is not null))[count(t.ask)]
+            )::market.tick_key end
         from inserted as t
         group by t.symbol, date_bin('1 second', t.ts, timestamptz 'epoch')
         order by 1, 2

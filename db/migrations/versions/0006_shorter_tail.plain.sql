@@ -1,2 +1,0 @@
--- Nothing: on this edition bars are never behind their ticks.
-select 1;
