@@ -216,6 +216,8 @@ def _refresh(connection: Connection[Any], width: str, span: Span, *, force: bool
 
 def _refuse_empty(connection: Connection[Any], ts_from: datetime, ts_to: datetime) -> None:
     values = {"ts_from": ts_from, "ts_to": ts_to}
+    if edition(connection) == "timescale":
+        values |= database.row(connection, "stored_until", values) or {}
     if found := database.row(connection, "bars_without_ticks", values):
         raise Refused(
             f"{found['hours']} hours of bars have no ticks any more, the first of them "

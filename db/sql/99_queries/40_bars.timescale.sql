@@ -63,3 +63,19 @@ where exists (
         and t.ts < least(f.ts_to, d.start + interval '1 day')
 )
 order by 1, 2;
+
+-- How much of a range has hourly bars that are stored. The others are made of
+-- the ticks as they are read, so none of them can be without.
+-- name: stored_until
+select
+    greatest(
+        %(ts_from)s::timestamptz,
+        least(
+            %(ts_to)s::timestamptz,
+            _timescaledb_functions.to_timestamp(
+                _timescaledb_functions.cagg_watermark(c.mat_hypertable_id)
+            )
+        )
+    ) as ts_to
+from _timescaledb_catalog.continuous_agg as c
+where c.user_view_schema = 'market' and c.user_view_name = '_bars_1h';
