@@ -22,7 +22,7 @@ import timescale
 from msgspec.structs import replace
 from psycopg import sql
 
-from thor import schema
+from thor import database, schema
 from thor.config import Settings
 from thor.edition import Edition
 from thor.services.home import Home
@@ -222,7 +222,7 @@ class _database:
         url = _named(self._server_url, self._name)
         # What `alter database … set` says is not copied with a template.
         with psycopg.connect(url, autocommit=True) as connection:
-            path = "reference, market, ops, public"
+            path = ", ".join(database.SEARCH_PATH)
             connection.execute(f"alter database {self._name} set search_path = {path}")
         return url
 

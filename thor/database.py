@@ -31,7 +31,7 @@ InsufficientPrivilege = psycopg.errors.InsufficientPrivilege
 DriverError = psycopg.Error
 
 DB = Path(__file__).resolve().parents[1] / "db"
-SEARCH_PATH = ("reference", "market", "ops", "public")
+SEARCH_PATH = ("reference", "market", "feat", "ops", "public")
 _NAME = re.compile(r"^-- name: (?P<name>[a-z_0-9]+)\s*$", re.MULTILINE)
 _CONNECT_TIMEOUT_S = 5
 _BLOCK_BYTES = 1 << 16

@@ -146,8 +146,8 @@ def _refuse_strangers(driver: Connection[Any]) -> None:
     strangers = driver.execute(
         "select format('%I.%I', n.nspname, c.relname) from pg_class as c "
         "join pg_namespace as n on n.oid = c.relnamespace "
-        "where n.nspname in ('reference', 'market', 'ops') and c.relkind in ('r', 'v', 'm', 'p') "
-        "order by 1 limit 5"
+        "where n.nspname in ('reference', 'market', 'feat', 'ops') "
+        "and c.relkind in ('r', 'v', 'm', 'p') order by 1 limit 5"
     ).fetchall()
     if strangers:
         names = ", ".join(name for (name,) in strangers)

@@ -24,6 +24,9 @@ LOGIC = {"view", "function"}
 OPAQUE: dict[Edition, set[str]] = {
     "plain": {
         "reference.keep_version()",
+        "feat.bars(text, text[], timestamptz, timestamptz, integer, interval)",
+        "feat.copy_comments(text)",
+        "feat.copy_matrix_comments()",
         "market.bars_between(text, text, timestamptz, timestamptz, integer)",
         "market.keep_bars()",
         "market.merge_bars(market._bars[])",
@@ -31,6 +34,9 @@ OPAQUE: dict[Edition, set[str]] = {
     },
     "timescale": {
         "reference.keep_version()",
+        "feat.bars(text, text[], timestamptz, timestamptz, integer, interval)",
+        "feat.copy_comments(text)",
+        "feat.copy_matrix_comments()",
         "market.bars_between(text, text, timestamptz, timestamptz, integer)",
     },
 }

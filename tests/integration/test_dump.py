@@ -37,7 +37,8 @@ WIDTHS = ("1s", "1m", "5m", "1h", "1d")
 RELATIONS = """
 select format('%I.%I', n.nspname, c.relname)
 from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
-where n.nspname in ('reference', 'market', 'ops') and c.relkind in ('r', 'p', 'v', 'm')
+where n.nspname in ('reference', 'market', 'feat', 'ops')
+    and c.relkind in ('r', 'p', 'v', 'm')
 order by 1
 """
 
@@ -196,7 +197,7 @@ def test_psql_finds_the_tables_of_a_restored_database_without_their_schemas(
 ) -> None:
     dump.restore(file, target, settings(), nothing)
     with psycopg.connect(target) as connection:
-        assert value(connection, "show search_path") == "reference, market, ops, public"
+        assert value(connection, "show search_path") == "reference, market, feat, ops, public"
         assert value(connection, "select count(*) from ticks") == 801
 
 
@@ -248,7 +249,7 @@ def test_a_database_that_holds_anything_is_left_alone(
 
 def test_a_database_of_thors_is_not_restored_over(market: str, file: Path) -> None:
     before = checksums(market)
-    with pytest.raises(Refused, match=r"is not empty, it holds market\."):
+    with pytest.raises(Refused, match=r"is not empty, it holds (feat|market)\."):
         dump.restore(file, market, settings(), nothing)
     assert checksums(market) == before
 

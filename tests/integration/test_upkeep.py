@@ -172,7 +172,7 @@ def stranger(connection: "psycopg.Connection[Any]", database_url: str) -> Iterat
     """The URL of the database for a user who may read, and owns nothing."""
     name, password = f"reader_{uuid.uuid4().hex[:8]}", uuid.uuid4().hex
     connection.execute(f"create role {name} login password '{password}'".encode())
-    for name_of in ("reference", "market", "ops"):
+    for name_of in ("reference", "market", "feat", "ops"):
         connection.execute(f"grant usage on schema {name_of} to {name}".encode())
         connection.execute(f"grant select on all tables in schema {name_of} to {name}".encode())
     parts = urlsplit(database_url)

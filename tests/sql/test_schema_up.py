@@ -25,11 +25,11 @@ BETWEEN = "30_ticks/350_ticks_last.sql"
 OBJECTS = """
 select c.oid::regclass::text, c.oid::bigint
 from pg_class as c
-where c.relnamespace in ('reference'::regnamespace, 'market'::regnamespace, 'ops'::regnamespace)
+where c.relnamespace::regnamespace::text in ('reference', 'market', 'feat', 'ops')
 union all
 select p.oid::regprocedure::text, p.oid::bigint
 from pg_proc as p
-where p.pronamespace in ('reference'::regnamespace, 'market'::regnamespace, 'ops'::regnamespace)
+where p.pronamespace::regnamespace::text in ('reference', 'market', 'feat', 'ops')
 """
 
 
@@ -107,7 +107,7 @@ def test_a_new_database_is_what_its_server_offers_and_of_the_nature_asked_for(
 
 def test_names_need_no_schema_in_psql(bare_database_url: str) -> None:
     schema.up(bare_database_url)
-    assert _value(bare_database_url, "show search_path") == "reference, market, ops, public"
+    assert _value(bare_database_url, "show search_path") == "reference, market, feat, ops, public"
     assert _value(bare_database_url, "select count(*) from ticks") == 0
 
 

@@ -1,0 +1,87 @@
+-- Room      50 features
+-- Makes     feat.copy_comments(text), feat.copy_matrix_comments()
+-- Kind      function
+-- Grain     –
+-- Known at  –
+-- Reads     –
+-- Nulls     –
+-- Why       A feature means the same at every width and in the matrix: what is
+--           said of the 1m view of its family is said once.
+
+create function feat.copy_comments(family text) returns void
+language plpgsql as $$
+declare
+    said record;
+begin
+    for said in
+        select
+            a.attname,
+            w.width,
+            coalesce(
+                col_description(a.attrelid, a.attnum),
+                obj_description(a.attrelid, 'pg_class')
+            ) as words
+        from pg_attribute as a
+        cross join (values ('5m'), ('1h')) as w (width)
+        where
+            a.attrelid = format('feat.%I', family || '_1m')::regclass
+            and a.attnum > 0
+    loop
+        execute format(
+            'comment on column feat.%I.%I is %L',
+            family || '_' || said.width, said.attname, said.words
+        );
+    end loop;
+    for said in select * from (values ('5m'), ('1h')) as w (width)
+    loop
+        execute format(
+            'comment on view feat.%I is %L',
+            family || '_' || said.width,
+            obj_description(
+                format('feat.%I', family || '_1m')::regclass, 'pg_class'
+            )
+        );
+    end loop;
+end $$;
+
+comment on function feat.copy_comments(text) is
+    'Say of a family''s views of 5m and 1h what is said of that of 1m.';
+
+create function feat.copy_matrix_comments() returns void
+language plpgsql as $$
+declare
+    said record;
+begin
+    for said in
+        select distinct on (m.attrelid, m.attnum)
+            m.attrelid::regclass as matrix,
+            m.attname,
+            col_description(f.attrelid, f.attnum) as words
+        from pg_class as c
+        inner join pg_attribute as m on m.attrelid = c.oid and m.attnum > 0
+        inner join pg_attribute as f on f.attname = m.attname and f.attnum > 0
+        inner join pg_class as v on v.oid = f.attrelid
+        where
+            c.relnamespace = 'feat'::regnamespace
+            and c.relname in ('_matrix', 'matrix_1m', 'matrix_5m', 'matrix_1h')
+            and v.relnamespace = 'feat'::regnamespace
+            and v.relname ~ '_1m$'
+            and col_description(f.attrelid, f.attnum) is not null
+        order by m.attrelid, m.attnum
+    loop
+        execute format(
+            'comment on column %s.%I is %L',
+            said.matrix, said.attname, said.words
+        );
+    end loop;
+    for said in select * from (values ('5m'), ('1h')) as w (width)
+    loop
+        execute format(
+            'comment on view feat.%I is %L', 'matrix_' || said.width,
+            obj_description('feat.matrix_1m'::regclass, 'pg_class')
+        );
+    end loop;
+end $$;
+
+comment on function feat.copy_matrix_comments() is
+    'Say of the columns of the matrix what their families say of them.';

@@ -1,0 +1,47 @@
+-- Room      50 features
+-- Makes     feat.volatility_1m, feat.volatility_5m, feat.volatility_1h
+-- Kind      view
+-- Grain     one row a (symbol, bar) with a trade
+-- Known at  known_at
+-- Reads     feat.volatility(text, text[], timestamptz, timestamptz)
+-- Nulls     as feat.volatility(text, text[], timestamptz, timestamptz)
+-- Why       The whole of every width, and what each column means: definition,
+--           unit, look-back and source. Ask the function for a range.
+
+create view feat.volatility_1m as
+select f.* from feat.volatility('1m', null, '-infinity', 'infinity') as f;
+
+create view feat.volatility_5m as
+select f.* from feat.volatility('5m', null, '-infinity', 'infinity') as f;
+
+create view feat.volatility_1h as
+select f.* from feat.volatility('1h', null, '-infinity', 'infinity') as f;
+
+comment on view feat.volatility_1m is
+    'How much the price moves.';
+comment on column feat.volatility_1m.symbol is
+    'The series.';
+comment on column feat.volatility_1m.bar_start is
+    'First instant of the bar.';
+comment on column feat.volatility_1m.known_at is
+    'First moment at which a decision may use the row.';
+comment on column feat.volatility_1m.realised_15min is
+    'Root of the summed squared log returns between the bars of 15 minutes.'
+    ' | ratio | 15 min | realised volatility';
+comment on column feat.volatility_1m.realised_60min is
+    'Root of the summed squared log returns between the bars of 60 minutes.'
+    ' | ratio | 60 min | realised volatility';
+comment on column feat.volatility_1m.realised_session is
+    'Root of the summed squared log returns between the bars of the '
+    'session. | ratio | session | realised volatility';
+comment on column feat.volatility_1m.deviation_20 is
+    'Standard deviation of the last twenty log returns. | ratio | 20 bars |'
+    ' sample deviation';
+comment on column feat.volatility_1m.parkinson_20 is
+    'Deviation of a bar by the highs and lows of the last twenty. | ratio |'
+    ' 19 bars | Parkinson 1980';
+comment on column feat.volatility_1m.garman_klass_20 is
+    'Deviation of a bar by the four prices of the last twenty. | ratio | 19'
+    ' bars | Garman and Klass 1980';
+
+select feat.copy_comments('volatility');

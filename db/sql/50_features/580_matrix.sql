@@ -1,0 +1,80 @@
+-- Room      50 features
+-- Makes     feat._matrix, feat.matrix(text, text[], timestamptz, timestamptz),
+--           feat.matrix_1m, feat.matrix_5m, feat.matrix_1h
+-- Kind      view and function
+-- Grain     one row a bar with a trade
+-- Known at  known_at
+-- Reads     feat.bands(text, text[], timestamptz, timestamptz),
+--           feat.context(text, text[], timestamptz, timestamptz),
+--           feat.oscillators(text, text[], timestamptz, timestamptz),
+--           feat.range(text, text[], timestamptz, timestamptz),
+--           feat.returns(text, text[], timestamptz, timestamptz),
+--           feat.trend(text, text[], timestamptz, timestamptz),
+--           feat.volatility(text, text[], timestamptz, timestamptz),
+--           feat.volume(text, text[], timestamptz, timestamptz)
+-- Nulls     as the families
+-- Why       All features of a bar in one row, what a model is shown. A new
+--           feature is in it because its family is: no column is listed. The
+--           planner thinks that nearly no row fits three keys: it may not loop.
+
+create view feat._matrix as
+select *
+from feat.returns('1m', null, 'infinity', 'infinity') as f0
+inner join feat.trend('1m', null, 'infinity', 'infinity') as f1
+    using (symbol, bar_start, known_at)
+inner join feat.oscillators('1m', null, 'infinity', 'infinity') as f2
+    using (symbol, bar_start, known_at)
+inner join feat.bands('1m', null, 'infinity', 'infinity') as f3
+    using (symbol, bar_start, known_at)
+inner join feat.range('1m', null, 'infinity', 'infinity') as f4
+    using (symbol, bar_start, known_at)
+inner join feat.volatility('1m', null, 'infinity', 'infinity') as f5
+    using (symbol, bar_start, known_at)
+inner join feat.context('1m', null, 'infinity', 'infinity') as f6
+    using (symbol, bar_start, known_at)
+inner join feat.volume('1m', null, 'infinity', 'infinity') as f7
+    using (symbol, bar_start, known_at);
+
+create function feat.matrix(
+    of_width text, of_symbols text[], ts_from timestamptz, ts_to timestamptz
+)
+returns setof feat._matrix
+language sql stable parallel safe rows 5000
+set enable_nestloop = off set work_mem = '64MB'
+begin atomic
+    select *
+    from feat.returns(of_width, of_symbols, ts_from, ts_to) as f0
+    inner join feat.trend(of_width, of_symbols, ts_from, ts_to) as f1
+        using (symbol, bar_start, known_at)
+    inner join feat.oscillators(of_width, of_symbols, ts_from, ts_to) as f2
+        using (symbol, bar_start, known_at)
+    inner join feat.bands(of_width, of_symbols, ts_from, ts_to) as f3
+        using (symbol, bar_start, known_at)
+    inner join feat.range(of_width, of_symbols, ts_from, ts_to) as f4
+        using (symbol, bar_start, known_at)
+    inner join feat.volatility(of_width, of_symbols, ts_from, ts_to) as f5
+        using (symbol, bar_start, known_at)
+    inner join feat.context(of_width, of_symbols, ts_from, ts_to) as f6
+        using (symbol, bar_start, known_at)
+    inner join feat.volume(of_width, of_symbols, ts_from, ts_to) as f7
+        using (symbol, bar_start, known_at);
+end;
+
+create view feat.matrix_1m as
+select m.* from feat.matrix('1m', null, '-infinity', 'infinity') as m;
+
+create view feat.matrix_5m as
+select m.* from feat.matrix('5m', null, '-infinity', 'infinity') as m;
+
+create view feat.matrix_1h as
+select m.* from feat.matrix('1h', null, '-infinity', 'infinity') as m;
+
+comment on view feat._matrix is
+    'The columns of the matrix; it has no rows.';
+comment on view feat.matrix_1m is
+    'Every feature of every bar, by series and start.';
+comment on function feat.matrix(text, text[], timestamptz, timestamptz) is
+    'Every feature of the bars of a width with ts_from <= bar_start < ts_to, '
+    'of the symbols (null: all listed).';
+
+select feat.copy_matrix_comments();

@@ -1,0 +1,1 @@
+"""The lake: what the database holds, as files, and DuckDB over them."""
