@@ -127,7 +127,7 @@ def test_every_policy_is_told_with_its_schedule(thor: Thor) -> None:
         *(("columnstore", f"market._bars_{width}") for width in ("1s", "1m", "5m", "1h")),
     }
     every = {policy["target"]: policy["every"] for policy in found if policy["policy"] == "refresh"}
-    assert every["market._bars_1s"] == "0:00:05"
+    assert every["market._bars_1s"] == "0:00:02"
     assert all(policy["is_error_visible"] for policy in found)
     said = thor("db", "jobs")
     assert "refresh _bars_1s" in said.stdout

@@ -10,6 +10,7 @@
 -- Nulls     volumes nobody told; quotes of imported bars
 -- Why       The one thing that every family reads bars of. A body of
 --           statements, so that only the width that is asked for is planned.
+--           A bucket before or after infinity is no instant to TimescaleDB.
 
 create function feat.bars(
     of_width text,
@@ -40,18 +41,21 @@ returns table (
     place bigint
 )
 language plpgsql stable parallel safe rows 5000 as $$
+declare
+    first timestamptz := greatest(ts_from, '1900-01-01Z');
+    last timestamptz := least(ts_to, '2200-01-01Z');
 begin
     if of_width = '1m' then
         return query select b.* from feat._bars_1m(
-            of_symbols, ts_from, ts_to, bars_back, time_back
+            of_symbols, first, last, bars_back, time_back
         ) as b;
     elsif of_width = '5m' then
         return query select b.* from feat._bars_5m(
-            of_symbols, ts_from, ts_to, bars_back, time_back
+            of_symbols, first, last, bars_back, time_back
         ) as b;
     elsif of_width = '1h' then
         return query select b.* from feat._bars_1h(
-            of_symbols, ts_from, ts_to, bars_back, time_back
+            of_symbols, first, last, bars_back, time_back
         ) as b;
     else
         raise exception 'width: %: take 1m, 5m or 1h', of_width;
