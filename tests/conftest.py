@@ -191,6 +191,13 @@ def database_url(endpoints: Endpoints, template: str) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="module")
+def kept_url(endpoints: Endpoints, template: str) -> Iterator[str]:
+    """A migrated database that all tests of a module share."""
+    with _database(endpoints.database_url, urlsplit(template).path[1:]) as url:
+        yield url
+
+
 @pytest.fixture
 def redis_url(endpoints: Endpoints) -> Iterator[str]:
     """An empty bus."""

@@ -1,14 +1,12 @@
 """Real days through the house: every file whole, exact to the last digit, and only once."""
 
 import shutil
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 import psycopg
@@ -19,7 +17,7 @@ import pytest
 import redis
 from ticks_made import account, rejected, rows, take_in, value
 
-from thor import database, reference
+from thor import reference
 from thor.domain.instrument import Instrument
 from thor.errors import NotFound, Refused, Rejected
 from thor.flow.backoff import Stop
@@ -74,22 +72,14 @@ class Market:
 
 
 @pytest.fixture(scope="module")
-def market(data: Path, endpoints: Endpoints, template: str) -> Iterator[Market]:
+def market(data: Path, endpoints: Endpoints, kept_url: str) -> Iterator[Market]:
     """Every file of ticks, replayed once."""
-    name = f"thor_test_{uuid.uuid4().hex[:12]}"
-    url = urlunsplit(urlsplit(endpoints.database_url)._replace(path=f"/{name}"))
-    path = ", ".join(database.SEARCH_PATH)
-    with (
-        psycopg.connect(endpoints.database_url, autocommit=True) as server,
-        redis.Redis.from_url(endpoints.redis_url) as client,
-    ):
+    with redis.Redis.from_url(endpoints.redis_url) as client:
         client.flushdb()
-        server.execute(f"create database {name} template {database.name_of(template)}".encode())
-        server.execute(f"alter database {name} set search_path = {path}".encode())
         bus = Bus(endpoints.redis_url, keep_s=0)
-        with psycopg.connect(url, autocommit=True) as link:
+        with psycopg.connect(kept_url, autocommit=True) as link:
             reference.add_instrument(link, BAC)
-            made = Market(url, endpoints.redis_url, data, link, bus, {})
+            made = Market(kept_url, endpoints.redis_url, data, link, bus, {})
             for file, count in TICKS.items():
                 source, is_new, published = made.play(made.file(file))
                 assert (is_new, published) == (True, count)
@@ -97,7 +87,6 @@ def market(data: Path, endpoints: Endpoints, template: str) -> Iterator[Market]:
             yield made
         bus.close()
         client.flushdb()
-        server.execute(f"drop database {name} with (force)".encode())
 
 
 def test_every_record_of_every_file_is_a_row_and_none_is_refused(market: Market) -> None:

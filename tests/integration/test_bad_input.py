@@ -1,13 +1,11 @@
 """Bad input: refused by field and value, kept in the quarantine, and the next good tick goes in."""
 
 import json
-import uuid
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
@@ -28,7 +26,7 @@ from ticks_made import (
     written,
 )
 
-from thor import database, reference
+from thor import reference
 from thor.domain.tick import Tick
 from thor.errors import NotFound, Refused, Rejected
 from thor.flow.backoff import Stop
@@ -37,23 +35,10 @@ from thor.flow.tape_to_bus import admit, replay
 from thor.market import wire
 from thor.market.bus import Bus
 from thor.market.reply import STREAM, Published
-from thor.services.house import Endpoints
 
 Link = psycopg.Connection[Any]
 # Good ticks: before and after the bad one in its entry, and in the entry that follows.
 BEFORE, AFTER, NEXT = tick(seq=1), tick(seq=3), tick(seq=4)
-
-
-@pytest.fixture(scope="module")
-def kept_url(endpoints: Endpoints, template: str) -> Iterator[str]:
-    """One migrated database for all of these tests, which are many and small."""
-    name = f"thor_test_{uuid.uuid4().hex[:12]}"
-    path = ", ".join(database.SEARCH_PATH)
-    with psycopg.connect(endpoints.database_url, autocommit=True) as server:
-        server.execute(f"create database {name} template {database.name_of(template)}".encode())
-        server.execute(f"alter database {name} set search_path = {path}".encode())
-        yield urlunsplit(urlsplit(endpoints.database_url)._replace(path=f"/{name}"))
-        server.execute(f"drop database {name} with (force)".encode())
 
 
 @pytest.fixture

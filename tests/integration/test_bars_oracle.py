@@ -1,13 +1,11 @@
 """Bars of real days, bar for bar and value for value: against DuckDB, and against the vendors'."""
 
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import bars_oracle
 import duckdb
@@ -18,7 +16,7 @@ import pytest
 import redis
 from ticks_made import rejected, rows, settings, take_in, value
 
-from thor import database, reference
+from thor import reference
 from thor.domain.instrument import Instrument
 from thor.flow.backoff import Stop
 from thor.flow.tape_to_bus import admit, replay
@@ -104,20 +102,12 @@ def written(link: Link, tape: Tape) -> None:
 
 
 @pytest.fixture(scope="module")
-def market(data: Path, endpoints: Endpoints, template: str) -> Iterator[Market]:
+def market(data: Path, endpoints: Endpoints, kept_url: str) -> Iterator[Market]:
     """Every file of ticks, taken in once, and the bars brought up to them."""
-    name = f"thor_test_{uuid.uuid4().hex[:12]}"
-    url = urlunsplit(urlsplit(endpoints.database_url)._replace(path=f"/{name}"))
-    path = ", ".join(database.SEARCH_PATH)
-    with (
-        psycopg.connect(endpoints.database_url, autocommit=True) as server,
-        redis.Redis.from_url(endpoints.redis_url) as client,
-    ):
+    with redis.Redis.from_url(endpoints.redis_url) as client:
         client.flushdb()
-        server.execute(f"create database {name} template {database.name_of(template)}".encode())
-        server.execute(f"alter database {name} set search_path = {path}".encode())
         bus = Bus(endpoints.redis_url, keep_s=0)
-        with psycopg.connect(url, autocommit=True) as link:
+        with psycopg.connect(kept_url, autocommit=True) as link:
             reference.add_instrument(link, BAC)
             for file in FILES:
                 tape, _ = admit(
@@ -125,14 +115,13 @@ def market(data: Path, endpoints: Endpoints, template: str) -> Iterator[Market]:
                 )
                 if file == WHOLE_ROAD:
                     replay(tape, bus, link, None, Stop())
-                    take_in(endpoints.redis_url, url)
+                    take_in(endpoints.redis_url, kept_url)
                 else:
                     written(link, tape)
             bars.catch_up(link)
             yield Market(link, data)
         bus.close()
         client.flushdb()
-        server.execute(f"drop database {name} with (force)".encode())
 
 
 @pytest.mark.parametrize("name", FILES)
