@@ -24,7 +24,7 @@ LOGIC = {"view", "function"}
 OPAQUE: dict[Edition, set[str]] = {
     "plain": {
         "reference.keep_version()",
-        "feat.bars(text, text[], timestamptz, timestamptz, integer, interval)",
+        "feat._bars(text, text[], timestamptz, timestamptz, integer, interval)",
         "feat.copy_comments(text)",
         "feat.copy_matrix_comments()",
         "market.bars_between(text, text, timestamptz, timestamptz, integer)",
@@ -34,7 +34,7 @@ OPAQUE: dict[Edition, set[str]] = {
     },
     "timescale": {
         "reference.keep_version()",
-        "feat.bars(text, text[], timestamptz, timestamptz, integer, interval)",
+        "feat._bars(text, text[], timestamptz, timestamptz, integer, interval)",
         "feat.copy_comments(text)",
         "feat.copy_matrix_comments()",
         "market.bars_between(text, text, timestamptz, timestamptz, integer)",

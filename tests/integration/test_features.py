@@ -3,18 +3,16 @@ and in need of no more past than it says."""
 
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import duckdb
 import psycopg
 import pytest
 from features_made import FAMILIES, WIDTHS, engine, into_duckdb, made_bars, put_bars, put_sessions
 
-from thor.services.house import Endpoints
-
 Link = psycopg.Connection[Any]
 TOLERANCE = 1e-9
 BARS = 3600
+CUT = "2024-03-07 12:34:56Z"
 RANGE = ("2024-03-07 09:30Z", "2024-03-08 02:00Z")
 
 every_family = pytest.mark.parametrize("family", FAMILIES)
@@ -22,25 +20,27 @@ every_width = pytest.mark.parametrize("width", WIDTHS)
 
 
 @pytest.fixture(scope="module")
-def link(endpoints: Endpoints, template: str) -> Iterator[Link]:
+def link(kept_url: str) -> Iterator[Link]:
     """A ledger with bars of four symbols at three widths; read only."""
-    name = f"{urlsplit(template).path[1:]}_features"
-    with psycopg.connect(endpoints.database_url, autocommit=True) as server:
-        server.execute(f"create database {name} template {urlsplit(template).path[1:]}")
-        url = urlunsplit(urlsplit(endpoints.database_url)._replace(path=f"/{name}"))
-        with psycopg.connect(url, autocommit=True) as found:
-            put_sessions(found, ("CME_EQUITY", "CME_METALS"))
-            for symbol in ("ES", "NQ", "YM", "GC"):
-                for width in WIDTHS:
-                    put_bars(found, made_bars(5, symbol, width, BARS))
-            yield found
-        server.execute(f"drop database {name}")
+    with psycopg.connect(kept_url, autocommit=True) as found:
+        put_sessions(found, ("CME_EQUITY", "CME_METALS"))
+        for symbol in ("ES", "NQ", "YM", "GC"):
+            for width in WIDTHS:
+                put_bars(found, made_bars(5, symbol, width, BARS))
+        yield found
 
 
 @pytest.fixture(scope="module")
 def lake(link: Link) -> Iterator[duckdb.DuckDBPyConnection]:
     """A DuckDB with the same bars and the same texts."""
     with engine(link) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def past(link: Link) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB with the bars that were known at a moment inside of a bar."""
+    with engine(link, f"known_at <= '{CUT}'") as found:
         yield found
 
 
@@ -114,11 +114,9 @@ def test_a_range_is_the_whole_cut_and_needs_no_more_past_than_it_reads(
 @every_width
 @every_family
 def test_what_is_known_at_a_moment_does_not_change_with_what_comes_later(
-    link: Link, family: str, width: str
+    link: Link, past: duckdb.DuckDBPyConnection, family: str, width: str
 ) -> None:
-    cut = "2024-03-07 12:34:56Z"
-    with engine(link, f"known_at <= '{cut}'") as past:
-        into_duckdb(link, past, f"select * from feat.{family}_{width}", "whole")
-        known = f"(select * from whole where known_at <= '{cut}')"
-        assert past.execute(f"select count(*) > 50 from {known}").fetchone() == (True,)
-        assert differences(past, known, f"feat.{family}_{width}") == []
+    into_duckdb(link, past, f"select * from feat.{family}_{width}", "whole")
+    known = f"(select * from whole where known_at <= '{CUT}')"
+    assert past.execute(f"select count(*) > 50 from {known}").fetchone() == (True,)
+    assert differences(past, known, f"feat.{family}_{width}") == []

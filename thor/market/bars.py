@@ -64,11 +64,7 @@ def renew(connection: Connection[Any], ts_from: datetime, ts_to: datetime) -> No
     any more their bars go, so never call it on a dropped range.
     """
     if edition(connection) == "plain":
-        first, last = _floor(ts_from, HOUR), _ceil(ts_to, HOUR)
-        for hour_from, hour_to in _slices(first, last, HOUR):
-            values = {"hour_from": hour_from, "hour_to": hour_to}
-            database.rows(connection, "rebuild_bars", values)
-        return
+        return _rebuild_plain(connection, _floor(ts_from, HOUR), _ceil(ts_to, HOUR))
     found = database.row(connection, "server_clock") or {}
     for width, length in WIDTHS.items():
         end = min(_ceil(ts_to, length), _floor(found["now"] - LIVE, length))
@@ -179,16 +175,19 @@ def _kept(connection: Connection[Any], ts_from: datetime, ts_to: datetime) -> li
 
 def _renew_all(connection: Connection[Any], ts_from: datetime, ts_to: datetime) -> None:
     if edition(connection) == "plain":
-        # It holds the seconds of what it rebuilds in memory.
-        for hour_from, hour_to in _slices(ts_from, ts_to, HOUR):
-            values = {"hour_from": hour_from, "hour_to": hour_to}
-            database.rows(connection, "rebuild_bars", values)
-        return
+        return _rebuild_plain(connection, ts_from, ts_to)
     found = database.row(connection, "server_clock") or {}
     for width, length in WIDTHS.items():
         end = min(ts_to, _floor(found["now"] - LIVE, length))
         if ts_from < end:
             _refresh_in_turn(connection, width, (ts_from, end))
+
+
+def _rebuild_plain(connection: Connection[Any], ts_from: datetime, ts_to: datetime) -> None:
+    # By the hour: it holds the seconds of what it rebuilds in memory.
+    for hour_from, hour_to in _slices(ts_from, ts_to, HOUR):
+        values = {"hour_from": hour_from, "hour_to": hour_to}
+        database.rows(connection, "rebuild_bars", values)
 
 
 def _refresh_in_turn(connection: Connection[Any], width: str, span: Span) -> None:

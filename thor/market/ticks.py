@@ -3,6 +3,7 @@
 Room 30, ticks. Pure: `ingest.py` writes what this describes.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from operator import attrgetter
@@ -74,14 +75,10 @@ def in_order(entries: Iterable[EntryTicks]) -> list[Tick]:
 
     A symbol's ticks come nearly in order: sorting each symbol's costs half of sorting all.
     """
-    of_symbol: dict[str, list[Tick]] = {}
+    of_symbol: defaultdict[str, list[Tick]] = defaultdict(list)
     for entry in entries:
         for tick in entry.ticks:
-            found = of_symbol.get(tick.symbol)
-            if found is None:
-                of_symbol[tick.symbol] = [tick]
-            else:
-                found.append(tick)
+            of_symbol[tick.symbol].append(tick)
     return [tick for symbol in sorted(of_symbol) for tick in sorted(of_symbol[symbol], key=_PLACE)]
 
 

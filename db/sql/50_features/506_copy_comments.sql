@@ -17,10 +17,7 @@ begin
         select
             a.attname,
             w.width,
-            coalesce(
-                col_description(a.attrelid, a.attnum),
-                obj_description(a.attrelid, 'pg_class')
-            ) as words
+            col_description(a.attrelid, a.attnum) as words
         from pg_attribute as a
         cross join (values ('5m'), ('1h')) as w (width)
         where
@@ -63,7 +60,7 @@ begin
         inner join pg_class as v on v.oid = f.attrelid
         where
             c.relnamespace = 'feat'::regnamespace
-            and c.relname in ('_matrix', 'matrix_1m', 'matrix_5m', 'matrix_1h')
+            and c.relname in ('_matrix', 'matrix_1m')
             and v.relnamespace = 'feat'::regnamespace
             and v.relname ~ '_1m$'
             and col_description(f.attrelid, f.attnum) is not null
@@ -74,13 +71,7 @@ begin
             said.matrix, said.attname, said.words
         );
     end loop;
-    for said in select * from (values ('5m'), ('1h')) as w (width)
-    loop
-        execute format(
-            'comment on view feat.%I is %L', 'matrix_' || said.width,
-            obj_description('feat.matrix_1m'::regclass, 'pg_class')
-        );
-    end loop;
+    perform feat.copy_comments('matrix');
 end $$;
 
 comment on function feat.copy_matrix_comments() is

@@ -63,15 +63,20 @@ begin atomic
     ),
 
     hours as (
+        select h.*
+        from feat.bars(
+            '1h', of_symbols, ts_from, ts_to, 48, interval '0 hours'
+        ) as h
+    ),
+
+    reaches as (
         select
             h.symbol,
             h.trade_date,
             max(h.high) as high,
             min(h.low) as low,
             max(h.number) as number_last
-        from feat.bars(
-            '1h', of_symbols, ts_from, ts_to, 48, interval '0 hours'
-        ) as h
+        from hours as h
         group by h.symbol, h.trade_date
     ),
 
@@ -81,14 +86,13 @@ begin atomic
             d.trade_date,
             d.high,
             d.low,
-            c.close,
+            h.close,
             lead(d.trade_date) over (
                 partition by d.symbol order by d.trade_date
             ) as next_date
-        from hours as d
-        inner join feat.bars(
-            '1h', of_symbols, ts_from, ts_to, 48, interval '0 hours'
-        ) as c on c.symbol = d.symbol and c.number = d.number_last
+        from reaches as d
+        inner join hours as h
+            on h.symbol = d.symbol and h.number = d.number_last
     )
 
     select

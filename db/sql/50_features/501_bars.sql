@@ -4,13 +4,11 @@
 -- Kind      function
 -- Grain     one row a bar with a trade
 -- Known at  known_at
--- Reads     feat._bars_1m(text[], timestamptz, timestamptz, integer, interval),
---           feat._bars_5m(text[], timestamptz, timestamptz, integer, interval),
---           feat._bars_1h(text[], timestamptz, timestamptz, integer, interval)
+-- Reads     feat._bars(text, text[], timestamptz, timestamptz, integer,
+--           interval), market.bars_1m
 -- Nulls     volumes nobody told; quotes of imported bars
--- Why       The one thing that every family reads bars of. A body of
---           statements, so that only the width that is asked for is planned.
---           A bucket before or after infinity is no instant to TimescaleDB.
+-- Why       The one thing that every family reads bars of: features are float8,
+--           and count bars from the first that was read and from ts_from.
 
 create function feat.bars(
     of_width text,
@@ -40,27 +38,34 @@ returns table (
     number bigint,
     place bigint
 )
-language plpgsql stable parallel safe rows 5000 as $$
-declare
-    first timestamptz := greatest(ts_from, '1900-01-01Z');
-    last timestamptz := least(ts_to, '2200-01-01Z');
-begin
-    if of_width = '1m' then
-        return query select b.* from feat._bars_1m(
-            of_symbols, first, last, bars_back, time_back
-        ) as b;
-    elsif of_width = '5m' then
-        return query select b.* from feat._bars_5m(
-            of_symbols, first, last, bars_back, time_back
-        ) as b;
-    elsif of_width = '1h' then
-        return query select b.* from feat._bars_1h(
-            of_symbols, first, last, bars_back, time_back
-        ) as b;
-    else
-        raise exception 'width: %: take 1m, 5m or 1h', of_width;
-    end if;
-end $$;
+language sql stable parallel safe rows 5000
+begin atomic
+    select
+        b.symbol,
+        b.bar_start,
+        b.bar_end,
+        b.known_at,
+        b.trade_date,
+        b.open::float8 as open,
+        b.high::float8 as high,
+        b.low::float8 as low,
+        b.close::float8 as close,
+        b.volume::float8 as volume,
+        b.volume_buy::float8 as volume_buy,
+        b.volume_sell::float8 as volume_sell,
+        b.trades::float8 as trades,
+        b.bid_close::float8 as bid_close,
+        b.ask_close::float8 as ask_close,
+        b.spread_mean::float8 as spread_mean,
+        row_number() over w as number,
+        row_number() over w - count(*) filter (
+            where b.bar_start < ts_from
+        ) over (partition by b.symbol) - 1 as place
+    from feat._bars(
+        of_width, of_symbols, ts_from, ts_to, bars_back, time_back
+    ) as b
+    window w as (partition by b.symbol order by b.bar_start);
+end;
 
 comment on function feat.bars(
     text, text[], timestamptz, timestamptz, integer, interval
