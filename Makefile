@@ -38,7 +38,7 @@ types: setup-dev
 lock:
 	uv pip compile pyproject.toml --extra embedded --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header -o requirements.lock
-	uv pip compile pyproject.toml --extra embedded --group dev --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --extra embedded --extra research --group dev --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header -c requirements.lock -o requirements-dev.lock
 
 clean:
