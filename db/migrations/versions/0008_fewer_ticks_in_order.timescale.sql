@@ -1,0 +1,1 @@
+-- The continuous aggregates of this edition keep its bars.
