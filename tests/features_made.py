@@ -21,7 +21,7 @@ WIDTHS = {"1m": timedelta(minutes=1), "5m": timedelta(minutes=5), "1h": timedelt
 FAMILIES = sorted(
     file.path.split("_", 2)[-1].removesuffix(".sql")
     for file in schema.files("plain")
-    if file.path.startswith("50_features/51")
+    if "51" <= file.path.removeprefix("50_features/")[:2] < "56"
 )
 # Monday 4 March to Wednesday 13 March 2024: the clocks of Chicago change on Sunday the 10th.
 MADE_FROM = datetime(2024, 3, 4, 23, tzinfo=UTC)

@@ -25,6 +25,8 @@ OPAQUE: dict[Edition, set[str]] = {
     "plain": {
         "reference.keep_version()",
         "feat._bars(text, text[], timestamptz, timestamptz, integer, interval)",
+        "feat._closes(text, text[], timestamptz, timestamptz, integer, interval)",
+        "feat._starts(text, text[], timestamptz, integer, interval)",
         "feat.copy_comments(text)",
         "feat.copy_matrix_comments()",
         "market.bars_between(text, text, timestamptz, timestamptz, integer)",
@@ -35,6 +37,8 @@ OPAQUE: dict[Edition, set[str]] = {
     "timescale": {
         "reference.keep_version()",
         "feat._bars(text, text[], timestamptz, timestamptz, integer, interval)",
+        "feat._closes(text, text[], timestamptz, timestamptz, integer, interval)",
+        "feat._starts(text, text[], timestamptz, integer, interval)",
         "feat.copy_comments(text)",
         "feat.copy_matrix_comments()",
         "market.bars_between(text, text, timestamptz, timestamptz, integer)",

@@ -1,5 +1,5 @@
 -- Only the ticks of a bar's first and last moments are put in order: to order
--- all of them, for each of nine arrays, was a third of what a batch's bars take.
+-- all of them, nine times, was a third of what a batch's bars take.
 create or replace function market.keep_bars() returns trigger
 language plpgsql
 set enable_mergejoin = off set enable_nestloop = off as $$

@@ -6,7 +6,7 @@
 -- Reads     feat.bars(text, text[], timestamptz, timestamptz, integer,
 --           interval)
 -- Nulls     before a look-back's first bar; logarithms of prices not above 0
--- Why       How far the price went, over bars, over minutes and in the session.
+-- Why       How far the price went, over bars and over minutes.
 
 create function feat.returns(
     of_width text, of_symbols text[], ts_from timestamptz, ts_to timestamptz
@@ -23,11 +23,9 @@ returns table (
     log_return_20 float8,
     return_15min float8,
     return_60min float8,
-    return_session float8,
     slope_20 float8,
     efficiency_20 float8,
-    drawdown_60 float8,
-    drawdown_session float8
+    drawdown_60 float8
 )
 language sql stable parallel safe rows 5000
 set enable_nestloop = off set work_mem = '64MB'
@@ -40,7 +38,7 @@ begin atomic
             lag(b.close, 5) over of_symbol as close_5,
             lag(b.close, 20) over of_symbol as close_20
         from feat.bars(
-            of_width, of_symbols, ts_from, ts_to, 80, interval '25 hours'
+            of_width, of_symbols, ts_from, ts_to, 80, interval '0 hours'
         ) as b
         window of_symbol as (partition by b.symbol order by b.bar_start)
     ),
@@ -52,8 +50,6 @@ begin atomic
             count(*) over quarter as bars_15min,
             first_value(b.close) over hour as close_60min,
             count(*) over hour as bars_60min,
-            first_value(b.open) over session as open_session,
-            max(b.high) over session as high_session,
             max(b.high) over sixty as high_60,
             regr_slope(b.close, b.number) over twenty as slope,
             sum(abs(b.change)) over twenty as path
@@ -66,10 +62,6 @@ begin atomic
             hour as (
                 partition by b.symbol order by b.bar_start
                 range between interval '60 minutes' preceding and current row
-            ),
-            session as (
-                partition by b.symbol, b.trade_date order by b.bar_start
-                rows between unbounded preceding and current row
             ),
             twenty as (
                 partition by b.symbol order by b.bar_start
@@ -98,14 +90,12 @@ begin atomic
             then s.close / nullif(s.close_15min, 0) - 1 end as return_15min,
         case when s.bars_60min > 1
             then s.close / nullif(s.close_60min, 0) - 1 end as return_60min,
-        s.close / nullif(s.open_session, 0) - 1 as return_session,
         case when s.number >= 20 then s.slope end as slope_20,
         case when s.number > 20
             then abs(s.close - s.close_20) / nullif(s.path, 0)
         end as efficiency_20,
         case when s.number >= 60
-            then s.close / nullif(s.high_60, 0) - 1 end as drawdown_60,
-        s.close / nullif(s.high_session, 0) - 1 as drawdown_session
+            then s.close / nullif(s.high_60, 0) - 1 end as drawdown_60
     from spans as s
     where s.place >= 0;
 end;

@@ -3,13 +3,16 @@
 -- Kind      function
 -- Grain     one row a bar with a trade
 -- Known at  known_at
--- Reads     feat.bars(text, text[], timestamptz, timestamptz, integer,
+-- Reads     feat.closes(text, text[], timestamptz, timestamptz, integer,
 --           interval),
---           feat.fade(integer, double precision)
+--           feat.fade(integer, double precision),
+--           feat.step(bigint, bigint, double precision, double precision,
+--           double precision)
 -- Nulls     a mean before its first n bars
 -- Why       Exponential means without recursion: in a block of 256 bars they
 --           are sums of faded values, and the ends of the blocks before it are
---           carried in. Bars before the range are only added up by block.
+--           carried in. Bars before the range are only added up by block, and
+--           only for the means that still feel them.
 
 create function feat.trend(
     of_width text, of_symbols text[], ts_from timestamptz, ts_to timestamptz
@@ -32,93 +35,96 @@ begin atomic
         select
             b.*,
             floor(b.place / 256.0::float8) as block,
-            b.place - 256 * floor(b.place / 256.0::float8) as k
-        from feat.bars(
+            (b.place - 256 * floor(b.place / 256.0::float8))::bigint as k
+        from feat.closes(
             of_width, of_symbols, ts_from, ts_to, 2900, interval '0 hours'
         ) as b
     ),
 
+    -- Of a close k bars into a block: what it adds, and what the end keeps.
+    fades as (
+        select
+            k.k,
+            feat.fade(9, k.k) as fade_9,
+            feat.fade(12, k.k) as fade_12,
+            feat.fade(20, k.k) as fade_20,
+            feat.fade(26, k.k) as fade_26,
+            feat.fade(50, k.k) as fade_50,
+            feat.fade(200, k.k) as fade_200,
+            feat.fade(9, -k.k) * (1 - feat.fade(9, 1)) as add_9,
+            feat.fade(12, -k.k) * (1 - feat.fade(12, 1)) as add_12,
+            feat.fade(20, -k.k) * (1 - feat.fade(20, 1)) as add_20,
+            feat.fade(26, -k.k) * (1 - feat.fade(26, 1)) as add_26,
+            feat.fade(50, -k.k) * (1 - feat.fade(50, 1)) as add_50,
+            feat.fade(200, -k.k) * (1 - feat.fade(200, 1)) as add_200,
+            feat.fade(9, 255 - k.k) * (1 - feat.fade(9, 1)) as end_9,
+            feat.fade(12, 255 - k.k) * (1 - feat.fade(12, 1)) as end_12,
+            feat.fade(20, 255 - k.k) * (1 - feat.fade(20, 1)) as end_20,
+            feat.fade(26, 255 - k.k) * (1 - feat.fade(26, 1)) as end_26,
+            feat.fade(50, 255 - k.k) * (1 - feat.fade(50, 1)) as end_50,
+            feat.fade(200, 255 - k.k) * (1 - feat.fade(200, 1)) as end_200
+        from generate_series(0, 255) as k (k)
+    ),
+
+    -- As large as a first close would have to be.
     seeds as (
         select
             b.symbol,
-            avg(b.close) filter (where b.number <= 9) as ema_9,
-            avg(b.close) filter (where b.number <= 12) as ema_12,
-            avg(b.close) filter (where b.number <= 20) as ema_20,
-            avg(b.close) filter (where b.number <= 26) as ema_26,
-            avg(b.close) filter (where b.number <= 50) as ema_50,
-            avg(b.close) filter (where b.number <= 200) as ema_200
+            avg(b.close) filter (where b.number <= 9)
+                / (1 - feat.fade(9, 1)) as seed_9,
+            avg(b.close) filter (where b.number <= 12)
+                / (1 - feat.fade(12, 1)) as seed_12,
+            avg(b.close) filter (where b.number <= 20)
+                / (1 - feat.fade(20, 1)) as seed_20,
+            avg(b.close) filter (where b.number <= 26)
+                / (1 - feat.fade(26, 1)) as seed_26,
+            avg(b.close) filter (where b.number <= 50)
+                / (1 - feat.fade(50, 1)) as seed_50,
+            avg(b.close) filter (where b.number <= 200)
+                / (1 - feat.fade(200, 1)) as seed_200
         from bars as b
         where b.number <= 200
         group by b.symbol
     ),
 
-    steps as (
-        select
-            b.symbol,
-            b.bar_start,
-            b.known_at,
-            b.place,
-            b.number,
-            b.block,
-            b.k,
-            case
-                when b.number > 9 then b.close * (1 - feat.fade(9, 1))
-                when b.number = 9 then s.ema_9
-                else 0
-            end as ema_9,
-            case
-                when b.number > 12 then b.close * (1 - feat.fade(12, 1))
-                when b.number = 12 then s.ema_12
-                else 0
-            end as ema_12,
-            case
-                when b.number > 20 then b.close * (1 - feat.fade(20, 1))
-                when b.number = 20 then s.ema_20
-                else 0
-            end as ema_20,
-            case
-                when b.number > 26 then b.close * (1 - feat.fade(26, 1))
-                when b.number = 26 then s.ema_26
-                else 0
-            end as ema_26,
-            case
-                when b.number > 50 then b.close * (1 - feat.fade(50, 1))
-                when b.number = 50 then s.ema_50
-                else 0
-            end as ema_50,
-            case
-                when b.number > 200 then b.close * (1 - feat.fade(200, 1))
-                when b.number = 200 then s.ema_200
-                else 0
-            end as ema_200
-        from bars as b
-        inner join seeds as s on s.symbol = b.symbol
-    ),
-
     ends as (
         select
-            s.symbol,
-            s.block,
-            sum(s.ema_9 * feat.fade(9, 255 - s.k)) as ema_9,
-            sum(s.ema_12 * feat.fade(12, 255 - s.k)) as ema_12,
-            sum(s.ema_20 * feat.fade(20, 255 - s.k)) as ema_20,
-            sum(s.ema_26 * feat.fade(26, 255 - s.k)) as ema_26,
-            sum(s.ema_50 * feat.fade(50, 255 - s.k)) as ema_50,
-            sum(s.ema_200 * feat.fade(200, 255 - s.k)) as ema_200
-        from steps as s
-        group by s.symbol, s.block
+            b.symbol,
+            b.block,
+            sum(
+                feat.step(b.number, 9, s.seed_9, b.close, 1) * f.end_9
+            ) filter (where b.place >= -768) as ema_9,
+            sum(
+                feat.step(b.number, 12, s.seed_12, b.close, 1) * f.end_12
+            ) filter (where b.place >= -768) as ema_12,
+            sum(
+                feat.step(b.number, 20, s.seed_20, b.close, 1) * f.end_20
+            ) filter (where b.place >= -768) as ema_20,
+            sum(
+                feat.step(b.number, 26, s.seed_26, b.close, 1) * f.end_26
+            ) filter (where b.place >= -768) as ema_26,
+            sum(
+                feat.step(b.number, 50, s.seed_50, b.close, 1) * f.end_50
+            ) filter (where b.place >= -768) as ema_50,
+            sum(
+                feat.step(b.number, 200, s.seed_200, b.close, 1) * f.end_200
+            ) as ema_200
+        from bars as b
+        inner join seeds as s on s.symbol = b.symbol
+        inner join fades as f on f.k = b.k
+        group by b.symbol, b.block
     ),
 
     carries as (
         select
             e.symbol,
             e.block,
-            sum(p.ema_9 * feat.fade(9, 256 * (d.back - 1))) as ema_9,
-            sum(p.ema_12 * feat.fade(12, 256 * (d.back - 1))) as ema_12,
-            sum(p.ema_20 * feat.fade(20, 256 * (d.back - 1))) as ema_20,
-            sum(p.ema_26 * feat.fade(26, 256 * (d.back - 1))) as ema_26,
-            sum(p.ema_50 * feat.fade(50, 256 * (d.back - 1))) as ema_50,
-            sum(p.ema_200 * feat.fade(200, 256 * (d.back - 1))) as ema_200
+            sum(p.ema_9 * feat.fade(9, 256 * d.back - 255)) as ema_9,
+            sum(p.ema_12 * feat.fade(12, 256 * d.back - 255)) as ema_12,
+            sum(p.ema_20 * feat.fade(20, 256 * d.back - 255)) as ema_20,
+            sum(p.ema_26 * feat.fade(26, 256 * d.back - 255)) as ema_26,
+            sum(p.ema_50 * feat.fade(50, 256 * d.back - 255)) as ema_50,
+            sum(p.ema_200 * feat.fade(200, 256 * d.back - 255)) as ema_200
         from ends as e
         cross join generate_series(1, 14) as d (back)
         inner join ends as p
@@ -129,23 +135,37 @@ begin atomic
 
     locals as (
         select
-            s.symbol,
-            s.bar_start,
-            s.known_at,
-            s.number,
-            s.block,
-            s.k,
-            sum(s.ema_9 * feat.fade(9, -s.k)) over w as ema_9,
-            sum(s.ema_12 * feat.fade(12, -s.k)) over w as ema_12,
-            sum(s.ema_20 * feat.fade(20, -s.k)) over w as ema_20,
-            sum(s.ema_26 * feat.fade(26, -s.k)) over w as ema_26,
-            sum(s.ema_50 * feat.fade(50, -s.k)) over w as ema_50,
-            sum(s.ema_200 * feat.fade(200, -s.k)) over w as ema_200
-        from steps as s
-        where s.place >= 0
+            b.symbol,
+            b.bar_start,
+            b.known_at,
+            b.number,
+            b.block,
+            b.k,
+            sum(
+                feat.step(b.number, 9, s.seed_9, b.close, 1) * f.add_9
+            ) over w as ema_9,
+            sum(
+                feat.step(b.number, 12, s.seed_12, b.close, 1) * f.add_12
+            ) over w as ema_12,
+            sum(
+                feat.step(b.number, 20, s.seed_20, b.close, 1) * f.add_20
+            ) over w as ema_20,
+            sum(
+                feat.step(b.number, 26, s.seed_26, b.close, 1) * f.add_26
+            ) over w as ema_26,
+            sum(
+                feat.step(b.number, 50, s.seed_50, b.close, 1) * f.add_50
+            ) over w as ema_50,
+            sum(
+                feat.step(b.number, 200, s.seed_200, b.close, 1) * f.add_200
+            ) over w as ema_200
+        from bars as b
+        inner join seeds as s on s.symbol = b.symbol
+        inner join fades as f on f.k = b.k
+        where b.place >= 0
         window w as (
-            partition by s.symbol, s.block
-            order by s.k
+            partition by b.symbol, b.block
+            order by b.k
             rows between unbounded preceding and current row
         )
     )
@@ -154,37 +174,26 @@ begin atomic
         l.symbol,
         l.bar_start,
         l.known_at,
-        case
-            when l.number >= 9
-                then (l.ema_9 + feat.fade(9, 1) * coalesce(c.ema_9, 0))
-                * feat.fade(9, l.k)
+        case when l.number >= 9
+            then (l.ema_9 + coalesce(c.ema_9, 0)) * f.fade_9
         end as ema_9,
-        case
-            when l.number >= 12
-                then (l.ema_12 + feat.fade(12, 1) * coalesce(c.ema_12, 0))
-                * feat.fade(12, l.k)
+        case when l.number >= 12
+            then (l.ema_12 + coalesce(c.ema_12, 0)) * f.fade_12
         end as ema_12,
-        case
-            when l.number >= 20
-                then (l.ema_20 + feat.fade(20, 1) * coalesce(c.ema_20, 0))
-                * feat.fade(20, l.k)
+        case when l.number >= 20
+            then (l.ema_20 + coalesce(c.ema_20, 0)) * f.fade_20
         end as ema_20,
-        case
-            when l.number >= 26
-                then (l.ema_26 + feat.fade(26, 1) * coalesce(c.ema_26, 0))
-                * feat.fade(26, l.k)
+        case when l.number >= 26
+            then (l.ema_26 + coalesce(c.ema_26, 0)) * f.fade_26
         end as ema_26,
-        case
-            when l.number >= 50
-                then (l.ema_50 + feat.fade(50, 1) * coalesce(c.ema_50, 0))
-                * feat.fade(50, l.k)
+        case when l.number >= 50
+            then (l.ema_50 + coalesce(c.ema_50, 0)) * f.fade_50
         end as ema_50,
-        case
-            when l.number >= 200
-                then (l.ema_200 + feat.fade(200, 1) * coalesce(c.ema_200, 0))
-                * feat.fade(200, l.k)
+        case when l.number >= 200
+            then (l.ema_200 + coalesce(c.ema_200, 0)) * f.fade_200
         end as ema_200
     from locals as l
+    inner join fades as f on f.k = l.k
     left join carries as c on c.symbol = l.symbol and c.block = l.block;
 end;
 

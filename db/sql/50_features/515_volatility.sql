@@ -18,7 +18,6 @@ returns table (
     known_at timestamptz,
     realised_15min float8,
     realised_60min float8,
-    realised_session float8,
     deviation_20 float8,
     parkinson_20 float8,
     garman_klass_20 float8
@@ -34,7 +33,7 @@ begin atomic
             case when b.open > 0 and b.close > 0
                 then power(ln(b.close / b.open), 2) end as body
         from feat.bars(
-            of_width, of_symbols, ts_from, ts_to, 24, interval '25 hours'
+            of_width, of_symbols, ts_from, ts_to, 64, interval '0 hours'
         ) as b
         window w as (partition by b.symbol order by b.bar_start)
     ),
@@ -56,9 +55,6 @@ begin atomic
             sum(m.move * m.move) over hour as squares_60min,
             first_value(m.move * m.move) over hour as first_60min,
             count(m.move) over hour as moves_60min,
-            sum(m.move * m.move) over session as squares_session,
-            first_value(m.move * m.move) over session as first_session,
-            count(m.move) over session as moves_session,
             stddev_samp(m.move) over twenty as deviation,
             avg(m.reach) over twenty as reach_mean,
             avg(m.body) over twenty as body_mean
@@ -70,10 +66,6 @@ begin atomic
             ),
             hour as (
                 w range between interval '60 minutes' preceding and current row
-            ),
-            session as (
-                partition by m.symbol, m.trade_date order by m.bar_start
-                rows between unbounded preceding and current row
             ),
             twenty as (w rows between 19 preceding and current row)
     )
@@ -88,9 +80,6 @@ begin atomic
         case when s.moves_60min > 1 then sqrt(greatest(
             s.squares_60min - coalesce(s.first_60min, 0), 0
         )) end as realised_60min,
-        case when s.moves_session > 1 then sqrt(greatest(
-            s.squares_session - coalesce(s.first_session, 0), 0
-        )) end as realised_session,
         case when s.number > 20 then s.deviation end as deviation_20,
         case when s.number >= 20
             then sqrt(s.reach_mean / (4 * ln(2.0::float8)))

@@ -49,9 +49,6 @@ comment on column feat.returns_1m.return_15min is
 comment on column feat.returns_1m.return_60min is
     'Change of the close against the oldest that began no more than 60 '
     'minutes before. | ratio | 60 min | range frame';
-comment on column feat.returns_1m.return_session is
-    'Change of the close against the first open of the session. | ratio | '
-    'session | c / open - 1';
 comment on column feat.returns_1m.slope_20 is
     'Slope of the line of least squares through the last twenty closes. | '
     'points a bar | 19 bars | TA-Lib LINEARREG_SLOPE';
@@ -61,8 +58,5 @@ comment on column feat.returns_1m.efficiency_20 is
 comment on column feat.returns_1m.drawdown_60 is
     'Close against the highest high of the last sixty bars. | ratio | 59 '
     'bars | c / max(h) - 1';
-comment on column feat.returns_1m.drawdown_session is
-    'Close against the highest high of the session so far. | ratio | '
-    'session | c / max(h) - 1';
 
 select feat.copy_comments('returns');

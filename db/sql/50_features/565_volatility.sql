@@ -31,9 +31,6 @@ comment on column feat.volatility_1m.realised_15min is
 comment on column feat.volatility_1m.realised_60min is
     'Root of the summed squared log returns between the bars of 60 minutes.'
     ' | ratio | 60 min | realised volatility';
-comment on column feat.volatility_1m.realised_session is
-    'Root of the summed squared log returns between the bars of the '
-    'session. | ratio | session | realised volatility';
 comment on column feat.volatility_1m.deviation_20 is
     'Standard deviation of the last twenty log returns. | ratio | 20 bars |'
     ' sample deviation';

@@ -9,6 +9,7 @@
 --           feat.oscillators(text, text[], timestamptz, timestamptz),
 --           feat.range(text, text[], timestamptz, timestamptz),
 --           feat.returns(text, text[], timestamptz, timestamptz),
+--           feat.session(text, text[], timestamptz, timestamptz),
 --           feat.trend(text, text[], timestamptz, timestamptz),
 --           feat.volatility(text, text[], timestamptz, timestamptz),
 --           feat.volume(text, text[], timestamptz, timestamptz)
@@ -32,7 +33,9 @@ inner join feat.volatility('1m', null, 'infinity', 'infinity') as f5
     using (symbol, bar_start, known_at)
 inner join feat.context('1m', null, 'infinity', 'infinity') as f6
     using (symbol, bar_start, known_at)
-inner join feat.volume('1m', null, 'infinity', 'infinity') as f7
+inner join feat.session('1m', null, 'infinity', 'infinity') as f7
+    using (symbol, bar_start, known_at)
+inner join feat.volume('1m', null, 'infinity', 'infinity') as f8
     using (symbol, bar_start, known_at);
 
 create function feat.matrix(
@@ -56,7 +59,9 @@ begin atomic
         using (symbol, bar_start, known_at)
     inner join feat.context(of_width, of_symbols, ts_from, ts_to) as f6
         using (symbol, bar_start, known_at)
-    inner join feat.volume(of_width, of_symbols, ts_from, ts_to) as f7
+    inner join feat.session(of_width, of_symbols, ts_from, ts_to) as f7
+        using (symbol, bar_start, known_at)
+    inner join feat.volume(of_width, of_symbols, ts_from, ts_to) as f8
         using (symbol, bar_start, known_at);
 end;
 

@@ -25,21 +25,14 @@ comment on column feat.volume_1m.bar_start is
     'First instant of the bar.';
 comment on column feat.volume_1m.known_at is
     'First moment at which a decision may use the row.';
-comment on column feat.volume_1m.volume_session is
-    'Contracts traded in the session so far. | contracts | session | sum of'
-    ' volumes';
 comment on column feat.volume_1m.volume_ratio_20 is
     'Volume over the mean of the twenty bars before. | ratio | 20 bars | v '
     '/ mean(v)';
-comment on column feat.volume_1m.vwap_session is
-    'Mean of the typical prices of the session, weighted by volume. | '
-    'points | session | sum(p v) / sum(v)';
-comment on column feat.volume_1m.vwap_distance is
-    'Close against vwap_session. | ratio | session | c / vwap - 1';
-comment on column feat.volume_1m.obv_session is
-    'Volume of the bars that rose less that of those that fell, since the '
-    'open. | contracts | session | Granville 1963, OBV';
-comment on column feat.volume_1m.obv_share_session is
-    'obv_session over volume_session. | ratio | session | OBV over volume';
+comment on column feat.volume_1m.vwap_distance_20 is
+    'Close against the mean of the last twenty typical prices, weighted by '
+    'volume. | ratio | 19 bars | c / vwap - 1';
+comment on column feat.volume_1m.obv_share_20 is
+    'Volume of those of the last twenty bars that rose less that of those '
+    'that fell, over the volume of all. | ratio | 20 bars | OBV over volume';
 
 select feat.copy_comments('volume');

@@ -1,11 +1,15 @@
 -- Room      50 features
 -- Makes     feat.bars(text, text[], timestamptz, timestamptz, integer,
+--           interval),
+--           feat.closes(text, text[], timestamptz, timestamptz, integer,
 --           interval)
 -- Kind      function
 -- Grain     one row a bar with a trade
 -- Known at  known_at
 -- Reads     feat._bars(text, text[], timestamptz, timestamptz, integer,
---           interval), market.bars_1m
+--           interval),
+--           feat._closes(text, text[], timestamptz, timestamptz, integer,
+--           interval)
 -- Nulls     volumes nobody told; quotes of imported bars
 -- Why       The one thing that every family reads bars of: features are float8,
 --           and count bars from the first that was read and from ts_from.
@@ -75,3 +79,41 @@ comment on function feat.bars(
     'ts_from that a feature looks back on: bars_back bars and time_back of '
     'time, whichever reaches further. number counts a symbol''s bars here from '
     '1, place from 0 at ts_from, negative before it.';
+
+create function feat.closes(
+    of_width text,
+    of_symbols text[],
+    ts_from timestamptz,
+    ts_to timestamptz,
+    bars_back integer,
+    time_back interval
+)
+returns table (
+    symbol text,
+    bar_start timestamptz,
+    known_at timestamptz,
+    close float8,
+    number bigint,
+    place bigint
+)
+language sql stable parallel safe rows 5000
+begin atomic
+    select
+        b.symbol,
+        b.bar_start,
+        b.known_at,
+        b.close::float8 as close,
+        row_number() over w as number,
+        row_number() over w - count(*) filter (
+            where b.bar_start < ts_from
+        ) over (partition by b.symbol) - 1 as place
+    from feat._closes(
+        of_width, of_symbols, ts_from, ts_to, bars_back, time_back
+    ) as b
+    window w as (partition by b.symbol order by b.bar_start);
+end;
+
+comment on function feat.closes(
+    text, text[], timestamptz, timestamptz, integer, interval
+) is
+    'As feat.bars, of each bar the close alone.';

@@ -1,0 +1,22 @@
+-- Room      50 features
+-- Makes     feat._closes(of_width, of_symbols, ts_from, ts_to, bars_back,
+--           time_back)
+-- Kind      macro
+-- Grain     one row a bar with a trade
+-- Known at  known_at
+-- Reads     feat._bars(of_width, of_symbols, ts_from, ts_to, bars_back,
+--           time_back)
+-- Nulls     never
+-- Why       Parquet is read by column: what is not asked for costs nothing.
+
+create macro feat._closes(
+    of_width, of_symbols, ts_from, ts_to, bars_back, time_back
+) as table
+select
+    b.symbol,
+    b.bar_start,
+    b.known_at,
+    b.close
+from feat._bars(
+    of_width, of_symbols, ts_from, ts_to, bars_back, time_back
+) as b;

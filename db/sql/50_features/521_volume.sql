@@ -1,0 +1,72 @@
+-- Room      50 features
+-- Makes     feat.volume(text, text[], timestamptz, timestamptz)
+-- Kind      function
+-- Grain     one row a bar with a trade
+-- Known at  known_at
+-- Reads     feat.bars(text, text[], timestamptz, timestamptz, integer,
+--           interval)
+-- Nulls     where no volume is told, before a look-back's first bar
+-- Why       How much traded, and on which side of it the price is.
+
+create function feat.volume(
+    of_width text, of_symbols text[], ts_from timestamptz, ts_to timestamptz
+)
+returns table (
+    symbol text,
+    bar_start timestamptz,
+    known_at timestamptz,
+    volume_ratio_20 float8,
+    vwap_distance_20 float8,
+    obv_share_20 float8
+)
+language sql stable parallel safe rows 5000
+set enable_nestloop = off set work_mem = '64MB'
+begin atomic
+    with bars as (
+        select
+            b.*,
+            (b.high + b.low + b.close) / 3 * b.volume as notional,
+            sign(b.close - lag(b.close) over (
+                partition by b.symbol order by b.bar_start
+            )) * b.volume as signed
+        from feat.bars(
+            of_width, of_symbols, ts_from, ts_to, 20, interval '0 hours'
+        ) as b
+    ),
+
+    sums as (
+        select
+            b.*,
+            avg(b.volume) over before as volume_mean,
+            sum(b.volume) over twenty as volume_sum,
+            sum(b.notional) over twenty as notional_sum,
+            sum(b.signed) over twenty as signed_sum
+        from bars as b
+        window
+            before as (
+                partition by b.symbol order by b.bar_start
+                rows between 20 preceding and 1 preceding
+            ),
+            twenty as (
+                partition by b.symbol order by b.bar_start
+                rows between 19 preceding and current row
+            )
+    )
+
+    select
+        s.symbol,
+        s.bar_start,
+        s.known_at,
+        case when s.number > 20
+            then s.volume / nullif(s.volume_mean, 0) end as volume_ratio_20,
+        case when s.number >= 20
+            then s.close * s.volume_sum / nullif(s.notional_sum, 0) - 1
+        end as vwap_distance_20,
+        case when s.number > 20
+            then s.signed_sum / nullif(s.volume_sum, 0) end as obv_share_20
+    from sums as s
+    where s.place >= 0;
+end;
+
+comment on function feat.volume(text, text[], timestamptz, timestamptz) is
+    'What traded in the bars with ts_from <= bar_start < ts_to.';
