@@ -8,7 +8,9 @@
 -- Why       Where to begin so that enough bars lie before a range. A view over
 --           aggregates has no index to walk back along, so ever longer
 --           stretches are counted, of all symbols at once. A body of
---           statements: only the width that is asked for is planned.
+--           statements: only the width that is asked for is planned. Nothing
+--           loops: whether an imported bar was computed would be asked bar by
+--           bar, and each asking may add up ticks.
 
 create function feat._starts(
     of_width text,
@@ -20,7 +22,8 @@ create function feat._starts(
     out start_at timestamptz
 )
 returns setof record
-language plpgsql stable parallel safe rows 1 as $$
+language plpgsql stable parallel safe rows 1
+set enable_nestloop = off as $$
 declare
     pending text[] := coalesce(
         of_symbols, array(select s.symbol from reference.series as s)
@@ -33,15 +36,15 @@ declare
     end;
     ready text[];
     older text[];
+    one text;
 begin
     if span is null then
         raise exception 'width: %: take 1m, 5m or 1h', of_width;
     end if;
     while cardinality(pending) > 0 loop
         start_at := ts_from - greatest(span, time_back);
-        if bars_back = 0 then
-            older := '{}';
-        elsif of_width = '1m' then
+        older := '{}';
+        if bars_back > 0 and of_width = '1m' then
             ready := array(
                 select m.symbol
                 from market.bars_1m as m
@@ -53,20 +56,18 @@ begin
                 group by m.symbol
                 having count(*) >= bars_back
             );
-            older := array(
-                select s.symbol
-                from unnest(pending) as s (symbol)
-                where
-                    s.symbol <> all(ready)
-                    and exists (
-                        select 1 from market.bars_1m as m
-                        where
-                            m.symbol = s.symbol
-                            and m.bar_start < start_at
-                            and m.close is not null
-                    )
-            );
-        elsif of_width = '5m' then
+            foreach one in array pending loop
+                if one <> all(ready) and exists (
+                    select 1 from market.bars_1m as m
+                    where
+                        m.symbol = one
+                        and m.bar_start < start_at
+                        and m.close is not null
+                ) then
+                    older := older || one;
+                end if;
+            end loop;
+        elsif bars_back > 0 and of_width = '5m' then
             ready := array(
                 select m.symbol
                 from market.bars_5m as m
@@ -78,20 +79,18 @@ begin
                 group by m.symbol
                 having count(*) >= bars_back
             );
-            older := array(
-                select s.symbol
-                from unnest(pending) as s (symbol)
-                where
-                    s.symbol <> all(ready)
-                    and exists (
-                        select 1 from market.bars_5m as m
-                        where
-                            m.symbol = s.symbol
-                            and m.bar_start < start_at
-                            and m.close is not null
-                    )
-            );
-        else
+            foreach one in array pending loop
+                if one <> all(ready) and exists (
+                    select 1 from market.bars_5m as m
+                    where
+                        m.symbol = one
+                        and m.bar_start < start_at
+                        and m.close is not null
+                ) then
+                    older := older || one;
+                end if;
+            end loop;
+        elsif bars_back > 0 then
             ready := array(
                 select m.symbol
                 from market.bars_1h as m
@@ -103,19 +102,17 @@ begin
                 group by m.symbol
                 having count(*) >= bars_back
             );
-            older := array(
-                select s.symbol
-                from unnest(pending) as s (symbol)
-                where
-                    s.symbol <> all(ready)
-                    and exists (
-                        select 1 from market.bars_1h as m
-                        where
-                            m.symbol = s.symbol
-                            and m.bar_start < start_at
-                            and m.close is not null
-                    )
-            );
+            foreach one in array pending loop
+                if one <> all(ready) and exists (
+                    select 1 from market.bars_1h as m
+                    where
+                        m.symbol = one
+                        and m.bar_start < start_at
+                        and m.close is not null
+                ) then
+                    older := older || one;
+                end if;
+            end loop;
         end if;
         symbols := array(
             select p.symbol from unnest(pending) as p (symbol)

@@ -37,7 +37,8 @@ returns table (
     ask_close numeric,
     spread_mean numeric
 )
-language plpgsql stable parallel safe rows 5000 as $$
+language plpgsql stable parallel safe rows 5000
+set enable_nestloop = off as $$
 declare
     part record;
 begin

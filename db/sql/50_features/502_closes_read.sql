@@ -24,7 +24,8 @@ returns table (
     known_at timestamptz,
     close numeric
 )
-language plpgsql stable parallel safe rows 5000 as $$
+language plpgsql stable parallel safe rows 5000
+set enable_nestloop = off as $$
 declare
     part record;
 begin
