@@ -8,17 +8,19 @@ from typing import Any
 
 import bars_oracle
 import psycopg
-from ticks_made import value
+from ticks_made import settings, value
 
 from thor.domain.tick import Tick
 from thor.flow.backoff import Stop, persist
 from thor.market import bars
+from thor.market.collect.tape import Tape
 from thor.market.ingest import Ledger
 from thor.market.ticks import EntryTicks
 
 Link = psycopg.Connection[Any]
 Batch = list[EntryTicks]
 
+ENTRY_TICKS = 1000
 # No writer waits so long for a lock that a refresh or a conversion holds.
 _LOCK_TIMEOUT = "set lock_timeout = '10s'"
 
@@ -50,6 +52,20 @@ def write(url: str, batches: Iterable[Batch], begin: threading.Barrier | None = 
             begin.wait(60)
         for batch in batches:
             ledger.write(batch)
+
+
+def write_tape(link: Link, tape: Tape) -> None:
+    """Write a tape as an ingestor does, in entries and batches of the sizes it makes."""
+    ledger = Ledger(link, "ingest-1")
+    entries: list[EntryTicks] = []
+    ordinal = ledger.newest_ordinal()
+    for ticks in tape.batches(ENTRY_TICKS):
+        entries.append(EntryTicks(f"{ordinal}-0", ordinal, len(ticks), ticks, []))
+        ordinal += len(ticks)
+        if sum(entry.n for entry in entries) >= settings().ingest_rows_max:
+            ledger.write(entries)
+            entries = []
+    ledger.write(entries)
 
 
 def side_by_side(url: str, *writers: list[Batch]) -> None:

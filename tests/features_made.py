@@ -25,6 +25,7 @@ FAMILIES = sorted(
 )
 # Monday 4 March to Wednesday 13 March 2024: the clocks of Chicago change on Sunday the 10th.
 MADE_FROM = datetime(2024, 3, 4, 23, tzinfo=UTC)
+TOLERANCE = 1e-9
 _TICK = Decimal("0.25")
 
 
@@ -91,8 +92,8 @@ REFERENCE = {
     "regular_close_at, is_early_close",
 }
 _TYPES = {
-    16: "boolean", 20: "bigint", 23: "integer", 25: "varchar", 701: "double", 1082: "date",
-    1184: "timestamptz", 1700: "decimal(18, 8)",
+    16: "boolean", 20: "bigint", 21: "smallint", 23: "integer", 25: "varchar", 701: "double",
+    1082: "date", 1184: "timestamptz", 1700: "decimal(18, 8)",
 }  # fmt: skip
 
 
@@ -109,3 +110,31 @@ def engine(link: Link, where: str = "true") -> duckdb.DuckDBPyConnection:
     for statement in texts.features():
         lake.execute(statement)
     return lake
+
+
+def differences(lake: duckdb.DuckDBPyConnection, one: str, other: str) -> list[tuple[Any, ...]]:
+    """Return where two relations of a family differ by more than the tolerance, by name.
+
+    The tolerance is of the value, or of the feature's usual size where that is more: what
+    passes through 0 is a difference of such sizes.
+    """
+    for made, asked in (("left_rows", one), ("right_rows", other)):
+        lake.execute(f"create or replace temp table {made} as select * from {asked}")
+    names = [row[0] for row in lake.execute("describe left_rows").fetchall()]
+    keys, found = ("symbol", "bar_start", "known_at"), []
+    for name in [name for name in names if name not in keys]:
+        found += lake.execute(
+            f"""
+            with usual as (select avg(abs({name})) as size from left_rows)
+            select '{name}', symbol, bar_start::varchar, a.{name}, b.{name}
+            from left_rows as a full join right_rows as b using (symbol, bar_start)
+            cross join usual
+            where
+                a.known_at is distinct from b.known_at
+                or (a.{name} is null) <> (b.{name} is null)
+                or abs(a.{name} - b.{name})
+                > {TOLERANCE} * greatest(abs(a.{name}), abs(b.{name}), usual.size)
+            limit 3
+            """
+        ).fetchall()
+    return found

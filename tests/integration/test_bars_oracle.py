@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 import redis
-from ticks_made import rejected, rows, settings, take_in, value
+from bars_written import write_tape
+from ticks_made import rejected, rows, take_in, value
 
 from thor import reference
 from thor.domain.instrument import Instrument
@@ -22,9 +23,6 @@ from thor.flow.backoff import Stop
 from thor.flow.tape_to_bus import admit, replay
 from thor.market import bars
 from thor.market.bus import Bus
-from thor.market.collect.tape import Tape
-from thor.market.ingest import Ledger
-from thor.market.ticks import EntryTicks
 from thor.services.house import Endpoints
 
 Link = psycopg.Connection[Any]
@@ -47,8 +45,6 @@ FILES = {
 # It goes over the bus; the others are written as an ingestor writes them.
 WHOLE_ROAD = "es_esh2_20220124_tbt"
 PRICES = ("open", "high", "low", "close")
-_ROWS = settings().ingest_rows_max
-_ENTRY_TICKS = 1000
 
 
 @dataclass
@@ -87,20 +83,6 @@ class Market:
         return made
 
 
-def written(link: Link, tape: Tape) -> None:
-    """Write a tape as an ingestor does, in entries and batches of the sizes it makes."""
-    ledger = Ledger(link, "ingest-1")
-    entries: list[EntryTicks] = []
-    ordinal = ledger.newest_ordinal()
-    for ticks in tape.batches(_ENTRY_TICKS):
-        entries.append(EntryTicks(f"{ordinal}-0", ordinal, len(ticks), ticks, []))
-        ordinal += len(ticks)
-        if sum(entry.n for entry in entries) >= _ROWS:
-            ledger.write(entries)
-            entries = []
-    ledger.write(entries)
-
-
 @pytest.fixture(scope="module")
 def market(data: Path, endpoints: Endpoints, kept_url: str) -> Iterator[Market]:
     """Every file of ticks, taken in once, and the bars brought up to them."""
@@ -117,7 +99,7 @@ def market(data: Path, endpoints: Endpoints, kept_url: str) -> Iterator[Market]:
                     replay(tape, bus, link, None, Stop())
                     take_in(endpoints.redis_url, kept_url)
                 else:
-                    written(link, tape)
+                    write_tape(link, tape)
             bars.catch_up(link)
             yield Market(link, data)
         bus.close()

@@ -7,10 +7,18 @@ from typing import Any
 import duckdb
 import psycopg
 import pytest
-from features_made import FAMILIES, WIDTHS, engine, into_duckdb, made_bars, put_bars, put_sessions
+from features_made import (
+    FAMILIES,
+    WIDTHS,
+    differences,
+    engine,
+    into_duckdb,
+    made_bars,
+    put_bars,
+    put_sessions,
+)
 
 Link = psycopg.Connection[Any]
-TOLERANCE = 1e-9
 BARS = 3600
 CUT = "2024-03-07 12:34:56Z"
 RANGE = ("2024-03-07 09:30Z", "2024-03-08 02:00Z")
@@ -42,34 +50,6 @@ def past(link: Link) -> Iterator[duckdb.DuckDBPyConnection]:
     """A DuckDB with the bars that were known at a moment inside of a bar."""
     with engine(link, f"known_at <= '{CUT}'") as found:
         yield found
-
-
-def differences(lake: duckdb.DuckDBPyConnection, one: str, other: str) -> list[tuple[Any, ...]]:
-    """Return where two relations of a family differ by more than the tolerance, by name.
-
-    The tolerance is of the value, or of the feature's usual size where that is more: what
-    passes through 0 is a difference of such sizes.
-    """
-    for made, asked in (("left_rows", one), ("right_rows", other)):
-        lake.execute(f"create or replace temp table {made} as select * from {asked}")
-    names = [row[0] for row in lake.execute("describe left_rows").fetchall()]
-    keys, found = ("symbol", "bar_start", "known_at"), []
-    for name in [name for name in names if name not in keys]:
-        found += lake.execute(
-            f"""
-            with usual as (select avg(abs({name})) as size from left_rows)
-            select '{name}', symbol, bar_start::varchar, a.{name}, b.{name}
-            from left_rows as a full join right_rows as b using (symbol, bar_start)
-            cross join usual
-            where
-                a.known_at is distinct from b.known_at
-                or (a.{name} is null) <> (b.{name} is null)
-                or abs(a.{name} - b.{name})
-                > {TOLERANCE} * greatest(abs(a.{name}), abs(b.{name}), usual.size)
-            limit 3
-            """
-        ).fetchall()
-    return found
 
 
 @every_width

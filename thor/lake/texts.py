@@ -1,7 +1,8 @@
 """Read the texts of `db/sql` that both engines run, as DuckDB takes them.
 
-Room 55, lake. Reads db/sql/50_features; gives DuckDB statements. Pure but for the
-files. A function's body is taken as it stands: PostgreSQL and DuckDB run one text.
+Room 55, lake. Reads db/sql/50_features, 40_bars and the tables' texts; gives DuckDB
+statements. Pure but for the files. A body is taken as it stands: PostgreSQL and
+DuckDB run one text.
 """
 
 import re
@@ -18,6 +19,20 @@ _FUNCTION = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _VIEW = re.compile(r"^create view (?P<name>[a-z_0-9.]+) as\n(?P<body>.*?);$", re.M | re.S)
+_AGGREGATE = re.compile(
+    r"^create materialized view (?P<name>[a-z_0-9.]+)\nwith \(.*?^\) as\n(?P<body>.*?)"
+    r"\nwith no data;$",
+    re.MULTILINE | re.DOTALL,
+)
+_TABLE = re.compile(r"^create table (?P<name>[a-z_0-9.]+) \(\n(?P<body>.*?)^\);$", re.M | re.S)
+_COLUMN = re.compile(
+    r"^    (?P<name>(?!primary|unique|check|constraint)[a-z_0-9]+) "
+    r"(?P<type>numeric\([0-9, ]+\)|[a-z]+)(?P<list> ?\[\])?",
+    re.MULTILINE,
+)
+# What DuckDB calls otherwise, or means otherwise where nothing more is said.
+_TYPES = {"numeric": "double", "jsonb": "varchar"}
+_QUOTIENT = re.compile(r"\((b\.\w+) / nullif\((b\.\w+), 0\)\)::numeric\(18, 8\)")
 # Named by what PostgreSQL alone has: its catalogue, its procedural language.
 _NOT_PORTABLE = re.compile(r"language plpgsql|\bpg_class\b")
 
@@ -38,6 +53,55 @@ def features(folder: Path = SQL / "50_features") -> Iterator[str]:
             if not statements:
                 raise Broken(f"{file.name} holds no function or view that DuckDB can take")
             yield from statements
+
+
+def aggregates(folder: Path = SQL / "40_bars") -> dict[str, str]:
+    """Return the selects that make the stored bars, by name: each reads the one before it.
+
+    The first, market._bars_1s, reads market.ticks. They want `exact` run before.
+    """
+    found = {
+        made["name"]: made["body"]
+        for file in sorted(folder.glob("40*.timescale.sql"))
+        for made in _AGGREGATE.finditer(file.read_text())
+    }
+    if not found:
+        raise Broken(f"{folder} holds no continuous aggregate that DuckDB can take")
+    return found
+
+
+def bars(folder: Path = SQL / "40_bars") -> Iterator[str]:
+    """Yield the views of bars over what `aggregates` makes, and market.bars_imported.
+
+    A mean is written as a quotient, which is a double in DuckDB: it is made by a macro of
+    `exact` instead, to the last digit.
+    """
+    for file in sorted(folder.glob("42*.sql")):
+        yield from views(_QUOTIENT.sub(r"market._quotient(\1, \2)", file.read_text()))
+
+
+def exact(folder: Path = SQL / "40_bars") -> Iterator[str]:
+    """Yield DuckDB's own statements beside the texts of bars: the macros that they call."""
+    for file in sorted(folder.glob("*.duckdb.sql")):
+        yield file.read_text()
+
+
+def tables(folder: Path = SQL) -> dict[str, dict[str, str]]:
+    """Return what a lake holds as tables, and market.bars_imported: columns with their types."""
+    files = [
+        *sorted(folder.glob("10_reference/*.sql")),
+        folder / "30_ticks" / "300_ticks.sql",
+        folder / "40_bars" / "410_bars_imported.sql",
+    ]
+    return {
+        made["name"]: {
+            column["name"]: _TYPES.get(column["type"], column["type"])
+            + ("[]" if column["list"] else "")
+            for column in _COLUMN.finditer(made["body"])
+        }
+        for file in files
+        for made in _TABLE.finditer(file.read_text())
+    }
 
 
 def macros(text: str) -> Iterator[str]:
