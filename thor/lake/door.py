@@ -144,8 +144,7 @@ def bar_columns() -> dict[str, dict[str, str]]:
             shape.execute(statement)
         return {
             f"bars_{width}": {
-                row[0]: row[1]
-                for row in shape.execute(f"describe market.bars_{width}").fetchall()
+                row[0]: row[1] for row in shape.execute(f"describe market.bars_{width}").fetchall()
             }
             for width in WIDTHS
         }
@@ -169,8 +168,10 @@ def _relate(
     if is_parted:
         names["trade_date"] = "date as trade_date"
     shown = ", ".join(names.values())
-    source = _parquet(paths, is_parted) if files.is_plain else _dataset(
-        connection, files, name, paths, is_parted
+    source = (
+        _parquet(paths, is_parted)
+        if files.is_plain
+        else _dataset(connection, files, name, paths, is_parted)
     )
     connection.execute(f"create view {name} as select {shown} from {source}")
 
