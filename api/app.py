@@ -16,6 +16,7 @@ from api.errors import HANDLERS
 from api.hosts import HostGuard, checked_host
 from api.metrics import Metrics, Observed
 from api.routes.bars import bars
+from api.routes.features import features, features_of
 from api.routes.instruments import instruments
 from api.routes.ops import health, metrics
 from api.routes.quotes import quote, quotes
@@ -24,7 +25,7 @@ from api.routes.ticks import ticks
 from api.wiring import Wiring
 from thor.config import Settings
 
-_DESCRIPTION = """Quotes, ticks and bars of Thor.
+_DESCRIPTION = """Quotes, ticks, bars and features of Thor.
 
 Prices are exact decimals in JSON strings, in points: in quotes and rows with the decimals they
 need and no fewer than the instrument shows, in the stream's ticks as the record had them. Times
@@ -48,7 +49,10 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Litesta
         return response
 
     app = Litestar(
-        route_handlers=[instruments, quotes, stream, quote, ticks, bars, health, metrics],
+        route_handlers=[
+            *(instruments, quotes, stream, quote, ticks, bars),
+            *(features, features_of, health, metrics),
+        ],
         dependencies={
             "wiring": Provide(lambda: wiring, sync_to_thread=False),
             "measures": Provide(lambda: measures, sync_to_thread=False),

@@ -5,7 +5,7 @@ makes the JSON.
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from api.wiring import Wiring
@@ -34,20 +34,12 @@ async def bars_page(wiring: Wiring, name: str, asked: Mapping[str, Any], limit: 
             f"{instrument.symbol}"
         )
     months = [month for month, root in listing.series.items() if root == symbol]
-    now = clock.now()
-    heard = {
-        "now": now,
-        "heard_after": now - _HEARD_WITHIN,
-        "symbols": [symbol, *months] if is_adjusted else [symbol],
-    }
-    (as_of,) = await database.fetch(wiring.pool, "bars_as_of", heard)
     values = {
         **asked,
         "symbol": symbol,
         "limit": limit,
         "decimals": instrument.display_precision,
-        "as_of": as_of["as_of"],
-        "heard_after": heard["heard_after"],
+        **await as_of(wiring, [symbol, *months] if is_adjusted else [symbol]),
     }
     (row,) = await database.fetch(
         wiring.pool, "continuous_page" if is_adjusted else "bars_page", values
@@ -59,3 +51,11 @@ async def bars_page(wiring: Wiring, name: str, asked: Mapping[str, Any], limit: 
         )
     page: str = row["page"]
     return page.encode()
+
+
+async def as_of(wiring: Wiring, symbols: list[str]) -> dict[str, datetime]:
+    """Return how far the market of some symbols has come, and since when sources were heard."""
+    now = clock.now()
+    heard = {"now": now, "heard_after": now - _HEARD_WITHIN, "symbols": symbols}
+    (row,) = await database.fetch(wiring.pool, "bars_as_of", heard)
+    return {"as_of": row["as_of"], "heard_after": now - _HEARD_WITHIN}

@@ -99,6 +99,34 @@ class BarRow(msgspec.Struct, frozen=True, kw_only=True):
     adjustment: Literal["raw", "difference", "ratio"] | None
 
 
+class FeatureRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A feature. `look_back` is how far back it looks: a longer past changes nothing.
+
+    In SQL it is a column of `feat.<family>_<width>` and of `feat.matrix_<width>`.
+    """
+
+    name: str
+    family: str
+    widths: tuple[str, ...]
+    unit: str
+    definition: str
+    look_back: str
+    source: str
+
+
+class FeaturesRow(msgspec.Struct, frozen=True, kw_only=True):
+    """Features of a bar with a trade, by name; null where the past is too short for one.
+
+    They may be used from `known_at` on; while `is_open` they still change.
+    """
+
+    symbol: str
+    bar_start: Instant
+    known_at: Instant
+    is_open: bool
+    features: dict[str, float | None]
+
+
 def instrument_row(instrument: Instrument, symbols: tuple[str, ...]) -> InstrumentRow:
     """Return an instrument with the series of its own."""
     margin = instrument.margin

@@ -4,7 +4,7 @@ Door. Gives symbols' names, instants, widths of bars and the wish of a stream.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -16,19 +16,20 @@ from thor.flow.screen_ring import Wish
 _KINDS = ("tick", "quote", "bar")
 _NAMES_MAX = 1_000
 _ADJUSTED = ("none", "raw", "difference", "ratio")
+_FEATURE_WIDTHS = ("1m", "5m", "1h")
 _RULE = re.compile(r"[a-z][a-z0-9-]{0,31}", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 # A + that was not percent-encoded arrives as a blank.
 _BLANK_FOR_PLUS = re.compile(r"(T.*) (\d\d:?\d\d)$")
 
 
-def names(field: str, text: str | None) -> list[str] | None:
+def names(field: str, text: str | None, such_as: str = "ES,NQ") -> list[str] | None:
     """Split `ES,NQ` into names; None where nothing was asked for by name."""
     if text is None:
         return None
     found = [name.strip() for name in text.split(",")]
     if not all(found):
-        raise Rejected(f"{field}: {text[:60]!r} has an empty name; write them as ES,NQ")
+        raise Rejected(f"{field}: {text[:60]!r} has an empty name; write them as {such_as}")
     if len(found) > _NAMES_MAX:
         raise Rejected(f"{field}: {len(found)} names, at most {_NAMES_MAX} are taken")
     return found
@@ -80,10 +81,10 @@ def place(text: str | None, header: str | None) -> TickKey | None:
     return None if text is None else tick_key("from", text)
 
 
-def width(field: str, text: str) -> str:
+def width(field: str, text: str, widths: Sequence[str] = WIDTHS) -> str:
     """Read the width of a bar; raises `Rejected` naming the field."""
-    if text not in WIDTHS:
-        raise Rejected(f"{field}: {text[:40]!r} is none of {', '.join(WIDTHS)}")
+    if text not in widths:
+        raise Rejected(f"{field}: {text[:40]!r} is none of {', '.join(widths)}")
     return text
 
 
@@ -122,3 +123,17 @@ def bars(
     if not _RULE.fullmatch(rule):
         raise Rejected(f"rule: {rule[:40]!r} is no rule's name; write volume, or expiry-5")
     return {**asked, "adjusted": adjusted, "rule": rule}
+
+
+def features(
+    of_width: str, ts_from: str | None, ts_to: str | None, names_text: str | None
+) -> dict[str, Any]:
+    """Read which features are asked for; a date stands for the beginning of that trade date.
+
+    Raises `Rejected` for a width that there are none of, or what is no list of names.
+    """
+    return {
+        "width": width("width", of_width, _FEATURE_WIDTHS),
+        "names": names("names", names_text, "rsi_14,ema_20"),
+        **span(ts_from, ts_to, moment),
+    }

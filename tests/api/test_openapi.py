@@ -8,6 +8,8 @@ from served import Api
 
 ROUTES = {
     "/api/bars/{symbol}": {"200", "404", "422", "500", "503"},
+    "/api/features": {"200", "500", "503"},
+    "/api/features/{symbol}": {"200", "404", "422", "500", "503"},
     "/api/instruments": {"200", "500", "503"},
     "/api/quotes": {"200", "404", "422", "500", "503"},
     "/api/quotes/stream": {"200", "404", "422", "500", "503"},
@@ -54,6 +56,8 @@ def test_the_forms_are_those_that_are_answered(document: dict[str, Any]) -> None
     assert items == {"$ref": "#/components/schemas/TickRow"}
     bars = form("/api/bars/{symbol}")["application/json"]["schema"]["items"]
     assert bars == {"$ref": "#/components/schemas/BarRow"}
+    features = form("/api/features/{symbol}")["application/json"]["schema"]["items"]
+    assert features == {"$ref": "#/components/schemas/FeaturesRow"}
     tick_row = document["components"]["schemas"]["TickRow"]
     assert {"type": "string"}.items() <= tick_row["properties"]["ts"].items()
     price = tick_row["properties"]["last"]["oneOf"]
@@ -68,6 +72,7 @@ def test_the_parameters_have_the_names_that_are_taken(document: dict[str, Any]) 
     assert names("/api/bars/{symbol}") == {
         "symbol", "width", "from", "to", "limit", "adjusted", "rule",
     }  # fmt: skip
+    assert names("/api/features/{symbol}") == {"symbol", "width", "from", "to", "names", "limit"}
     assert names("/api/quotes/stream") == {
         "symbols", "from", "Last-Event-ID", "mode", "events", "bars",
     }  # fmt: skip

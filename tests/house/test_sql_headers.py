@@ -29,6 +29,7 @@ OPAQUE: dict[Edition, set[str]] = {
         "feat._starts(text, text[], timestamptz, integer, interval)",
         "feat.copy_comments(text)",
         "feat.copy_matrix_comments()",
+        "feat.page(text, text, text[], timestamptz, timestamptz, integer, timestamptz)",
         "market.bars_between(text, text, timestamptz, timestamptz, integer)",
         "market.keep_bars()",
         "market.merge_bars(market._bars[])",
@@ -41,6 +42,7 @@ OPAQUE: dict[Edition, set[str]] = {
         "feat._starts(text, text[], timestamptz, integer, interval)",
         "feat.copy_comments(text)",
         "feat.copy_matrix_comments()",
+        "feat.page(text, text, text[], timestamptz, timestamptz, integer, timestamptz)",
         "market.bars_between(text, text, timestamptz, timestamptz, integer)",
     },
 }

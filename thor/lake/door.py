@@ -6,6 +6,7 @@ connection on which ticks, bars and every feature can be selected.
 
 import tempfile
 from collections.abc import Sequence
+from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
 from typing import Literal
@@ -51,16 +52,14 @@ def connect(
         raise Rejected(f"bars: {bars!r} is neither 'stored' nor 'ticks'")
     files = found(url or lake_url(), _day(first, "first"), _day(last, "last"))
     spill = Path(tempfile.gettempdir()) / "thor-duckdb"
-    connection = duckdb.connect(config={"temp_directory": str(spill)})
-    try:
-        _furnish(connection, files, is_computed=bars == "ticks")
-    except (duckdb.IOException, duckdb.InvalidInputException) as error:
-        connection.close()
-        told = str(error).splitlines()[0]
-        raise Broken(f"lake: {told}; `thor lake verify` says which files are whole") from error
-    except BaseException:
-        connection.close()
-        raise
+    with ExitStack() as stack:
+        connection = stack.enter_context(duckdb.connect(config={"temp_directory": str(spill)}))
+        try:
+            _furnish(connection, files, is_computed=bars == "ticks")
+        except (duckdb.IOException, duckdb.InvalidInputException, pa.ArrowInvalid) as error:
+            told = str(error).splitlines()[0]
+            raise Broken(f"lake: {told}; `thor lake verify` says which files are whole") from error
+        stack.pop_all()
     return connection
 
 

@@ -1,0 +1,45 @@
+"""Answer which features there are, and what they are of a symbol.
+
+Door. Reads the catalogue; the database computes the families and makes the JSON.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from api.bars import as_of
+from api.forms import FeatureRow
+from api.wiring import Wiring
+from thor import database
+from thor.errors import NotFound
+
+
+async def catalogue(wiring: Wiring) -> list[FeatureRow]:
+    """Return every feature, by family and name."""
+    rows = await database.fetch(wiring.pool, "feature_catalogue", {})
+    return [msgspec.convert(row, FeatureRow) for row in rows]
+
+
+async def features_page(wiring: Wiring, name: str, asked: Mapping[str, Any], limit: int) -> bytes:
+    """Return features of the newest bars of a span as a JSON array, oldest first.
+
+    `asked` is what `params.features` read. Raises `NotFound` for a symbol or a feature that
+    there is none of.
+    """
+    (symbol,) = await wiring.reference.symbols_of([name])
+    known = {row.name: row for row in await catalogue(wiring)}
+    names = list(dict.fromkeys(asked["names"] or known))
+    for wished in names:
+        if wished not in known:
+            raise NotFound(f"names: {wished[:40]!r} is no feature; GET /api/features lists")
+    values = {
+        **asked,
+        "symbol": symbol,
+        "names": names,
+        "limit": limit,
+        "as_of": (await as_of(wiring, [symbol]))["as_of"],
+    }
+    (row,) = await database.fetch(wiring.pool, "features_page", values)
+    page: str = row["page"]
+    return page.encode()

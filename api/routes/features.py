@@ -1,0 +1,53 @@
+"""Features: what there is to know of a bar, and what the bars of a range came to.
+
+Door. Reads feat.catalogue and the families that hold what is asked for.
+"""
+
+from typing import Annotated
+
+from litestar import Response, get
+from litestar.di import NamedDependency
+from litestar.params import FromPath, QueryParameter
+
+from api import params
+from api.errors import AWAY, BAD_INPUT, ProblemOperation
+from api.features import catalogue, features_page
+from api.forms import FeatureRow, FeaturesRow
+from api.routes.bars import From, Limit, To
+from api.wiring import Wiring
+
+Width = Annotated[str, QueryParameter(description="`1m`, `5m` or `1h`.")]
+Names = Annotated[
+    str | None,
+    QueryParameter(description="Features by name, `rsi_14,ema_20`; all of them if not given."),
+]
+
+
+@get("/api/features", responses=AWAY, operation_class=ProblemOperation, tags=["features"])
+async def features(wiring: NamedDependency[Wiring]) -> list[FeatureRow]:
+    """List the features by family: what each is, its unit, and how far back it looks."""
+    return await catalogue(wiring)
+
+
+@get(
+    "/api/features/{symbol:str}",
+    responses=BAD_INPUT,
+    operation_class=ProblemOperation,
+    tags=["features"],
+)
+async def features_of(
+    wiring: NamedDependency[Wiring],
+    symbol: FromPath[str],
+    width: Width = "1m",
+    ts_from: From = None,
+    ts_to: To = None,
+    names: Names = None,
+    limit: Limit = 500,
+) -> Response[list[FeaturesRow]]:
+    """Return features of the newest bars with a trade and from <= bar_start < to, oldest first.
+
+    A decision may use a row from `known_at` on. Few names cost less than all.
+    """
+    asked = params.features(width, ts_from, ts_to, names)
+    page = await features_page(wiring, symbol, asked, limit)
+    return Response(page)  # type: ignore[arg-type]
