@@ -4,7 +4,7 @@ Door. Gives symbols' names, instants, widths of bars and the wish of a stream.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -81,7 +81,7 @@ def place(text: str | None, header: str | None) -> TickKey | None:
     return None if text is None else tick_key("from", text)
 
 
-def width(field: str, text: str, widths: Sequence[str] = WIDTHS) -> str:
+def width(field: str, text: str, widths: Collection[str] = WIDTHS) -> str:
     """Read the width of a bar; raises `Rejected` naming the field."""
     if text not in widths:
         raise Rejected(f"{field}: {text[:40]!r} is none of {', '.join(widths)}")

@@ -5,11 +5,12 @@ connection on which ticks, bars and every feature can be selected.
 """
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import date
+from itertools import count, groupby
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import duckdb
 import pyarrow as pa
@@ -24,8 +25,7 @@ Day = date | str | None
 
 # `range` is a family of features and a function of DuckDB's: the function comes first.
 _PATH = "memory.main,memory.market,memory.reference,system.main,memory.feat"
-_SCHEMAS = ("public", "reference", "market", "feat")
-_PARTED = {"date": "date", "symbol": "varchar"}
+_NUMBERS = count()
 WIDTHS = ("1s", "1m", "5m", "1h", "1d")
 
 
@@ -63,81 +63,29 @@ def connect(
     return connection
 
 
-def make_bars(connection: Connection, days: Sequence[date | None] = (None,)) -> None:
+def make_bars(connection: Connection, parts: Sequence[str] = ()) -> None:
     """Make the stored bars of every width from `market.ticks`, each width of the one below.
 
-    Ticks are read once: those of each of the days, by trade date; None is all of them.
+    Ticks are read once. `parts` are statements that make `market.ticks` a part of them, one
+    after the other; no second lies in two of them.
     """
     selects = iter(texts.aggregates().items())
     finest, body = next(selects)
-    for number, day in enumerate(days):
-        if day is not None:
-            _show(connection, "market.ticks", f"market._ticks where trade_date = '{day}'")
+    for number, part in enumerate(parts or [""]):
+        connection.execute(part)
         made = f"insert into {finest}" if number else f"create or replace table {finest} as"
         connection.execute(f"{made}\n{body}")
     for name, body in selects:
         connection.execute(f"create or replace table {name} as\n{body}")
 
 
-def _furnish(connection: Connection, files: Files, *, is_computed: bool) -> None:
-    connection.execute("set timezone = 'UTC'")
-    for schema in _SCHEMAS:
-        connection.execute(f"create schema {schema}")
-    tables = texts.tables()
-    for name, columns in tables.items():
-        if name.startswith("reference."):
-            path = files.reference.get(name.removeprefix("reference."))
-            paths = [] if path is None else [path]
-            _relate(connection, files, name, columns, paths)
-    for statement in texts.exact():
-        connection.execute(statement)
-    ticks = files.parts.get("ticks", [])
-    _relate(connection, files, "market._ticks", tables["market.ticks"], ticks, is_parted=True)
-    if is_computed:
-        _compute(connection, files, tables["market.bars_imported"])
-    else:
-        shapes = bar_columns()
-        for width in WIDTHS:
-            name = f"bars_{width}"
-            paths = files.parts.get(name, [])
-            _relate(connection, files, f"market.{name}", shapes[name], paths, is_parted=True)
-    _show(connection, "market.ticks", "market._ticks")
-    connection.execute(f"set search_path = '{_PATH}'")
-    for statement in texts.features():
-        connection.execute(statement)
-
-
-def _compute(connection: Connection, files: Files, imported: dict[str, str]) -> None:
-    found_days = sorted({path.split("/date=")[-1][:10] for path in files.parts.get("ticks", [])})
-    days: list[date | None] = [date.fromisoformat(day) for day in found_days]
-    _show(connection, "market.ticks", "market._ticks")
-    make_bars(connection, days or [None])
-    _empty(connection, "market.bars_imported", imported)
-    shapes = bar_columns()
-    for width in WIDTHS:
-        name = f"market._stored_{width}"
-        paths = files.parts.get(f"bars_{width}", [])
-        _relate(connection, files, name, shapes[f"bars_{width}"], paths, is_parted=True)
-        connection.execute(
-            "insert into market.bars_imported by name select symbol, "
-            f"'{width}' as width, bar_start, open, high, low, close, volume, volume_buy, "
-            f"volume_sell, trades, changed_at as imported_at from {name} where is_imported"
-        )
-        connection.execute(f"drop view {name}")
-    for statement in texts.bars():
-        connection.execute(statement)
-
-
 def bar_columns() -> dict[str, dict[str, str]]:
     """Return the columns of bars_1s … bars_1d with their types, as the texts make them."""
     with duckdb.connect() as shape:
-        for schema in _SCHEMAS:
-            shape.execute(f"create schema {schema}")
         tables = texts.tables()
+        _begin(shape)
         for name in ("market.ticks", "market.bars_imported"):
-            _empty(shape, name, tables[name])
-        for statement in texts.exact():
-            shape.execute(statement)
+            _make_empty(shape, name, tables[name])
         make_bars(shape)
         for statement in texts.bars():
             shape.execute(statement)
@@ -149,61 +97,113 @@ def bar_columns() -> dict[str, dict[str, str]]:
         }
 
 
-def _relate(
-    connection: Connection,
-    files: Files,
-    name: str,
-    columns: dict[str, str],
-    paths: list[str],
-    *,
-    is_parted: bool = False,
+class _Relation(NamedTuple):
+    """What a view shows: columns with their types, and files, cut by date and symbol or not."""
+
+    name: str
+    columns: dict[str, str]
+    paths: list[str]
+    is_parted: bool = True
+
+    def empty(self) -> str:
+        """Return the statement that makes it without a row."""
+        nulls = ", ".join(f'null::{kind} as "{column}"' for column, kind in self.columns.items())
+        return f"create or replace view {self.name} as select {nulls} where false"
+
+    def over(self, connection: Connection, files: Files) -> str:
+        """Return the statement that makes it of its files."""
+        if not self.paths:
+            return self.empty()
+        names = {column: f'"{column}"' for column in self.columns}
+        if self.is_parted:
+            # Of the folder's name DuckDB knows which files it need not open.
+            names["trade_date"] = "date as trade_date"
+        source = self._parquet() if files.is_plain else self._dataset(connection, files)
+        shown = ", ".join(names.values())
+        return f"create or replace view {self.name} as select {shown} from {source}"
+
+    def _parquet(self) -> str:
+        quoted = ", ".join("'" + path.replace("'", "''") + "'" for path in self.paths)
+        hive = ", hive_partitioning = true, hive_types = {date: date, symbol: varchar}"
+        return f"read_parquet([{quoted}]{hive if self.is_parted else ''})"
+
+    def _dataset(self, connection: Connection, files: Files) -> str:
+        keys = pa.schema([("date", pa.date32()), ("symbol", pa.string())])
+        known = pyarrow.dataset.dataset(
+            self.paths,
+            filesystem=files.filesystem,
+            format="parquet",
+            partitioning=pyarrow.dataset.partitioning(keys, flavor="hive"),
+            partition_base_dir=files.root,
+        )
+        registered = f"files_{next(_NUMBERS)}"
+        connection.register(registered, known)
+        return registered
+
+
+def _furnish(connection: Connection, files: Files, *, is_computed: bool) -> None:
+    _begin(connection)
+    tables, shapes = texts.tables(), bar_columns()
+    relations = [
+        _Relation(
+            name, columns, [files.reference[table]] if table in files.reference else [], False
+        )
+        for name, columns in tables.items()
+        for schema, table in [name.split(".")]
+        if schema == "reference"
+    ]
+    stored = "market._stored_" if is_computed else "market.bars_"
+    bars = {
+        width: _Relation(
+            f"{stored}{width}", shapes[f"bars_{width}"], files.parts.get(f"bars_{width}", [])
+        )
+        for width in WIDTHS
+    }
+    ticks = _Relation("market.ticks", tables["market.ticks"], files.parts.get("ticks", []))
+    relations.append(ticks)
+    if is_computed:
+        _make_empty(connection, "market.bars_imported", tables["market.bars_imported"])
+        _compute(connection, files, ticks, bars)
+    else:
+        relations += bars.values()
+    # The features are made over nothing, as long as it costs nothing to look what is there.
+    for relation in relations:
+        connection.execute(relation.empty())
+    for statement in texts.features():
+        connection.execute(statement)
+    for relation in relations:
+        if relation.paths:
+            connection.execute(relation.over(connection, files))
+    connection.execute(f"set search_path = '{_PATH}'")
+
+
+def _begin(connection: Connection) -> None:
+    connection.execute("set global timezone = 'UTC'")
+    for schema in ("public", "reference", "market", "feat"):
+        connection.execute(f"create schema {schema}")
+    for statement in texts.exact():
+        connection.execute(statement)
+
+
+def _compute(
+    connection: Connection, files: Files, ticks: _Relation, stored: Mapping[str, _Relation]
 ) -> None:
-    if not paths:
-        nulls = ", ".join(f'null::{kind} as "{column}"' for column, kind in columns.items())
-        connection.execute(f"create view {name} as select {nulls} where false")
-        return
-    # The folder's name is told to DuckDB, which opens no file of another date for it.
-    names = {column: f'"{column}"' for column in columns}
-    if is_parted:
-        names["trade_date"] = "date as trade_date"
-    shown = ", ".join(names.values())
-    source = (
-        _parquet(paths, is_parted)
-        if files.is_plain
-        else _dataset(connection, files, name, paths, is_parted)
-    )
-    connection.execute(f"create view {name} as select {shown} from {source}")
+    days = groupby(ticks.paths, key=lambda path: path.split("/date=")[-1][:10])
+    parts = [ticks._replace(paths=list(paths)).over(connection, files) for _, paths in days]
+    make_bars(connection, parts or [ticks.empty()])
+    for width, relation in stored.items():
+        connection.execute(relation.over(connection, files))
+        connection.execute(
+            "insert into market.bars_imported by name select symbol, "
+            f"'{width}' as width, bar_start, open, high, low, close, volume, volume_buy, "
+            f"volume_sell, trades, changed_at as imported_at from {relation.name} where is_imported"
+        )
+        connection.execute(f"drop view {relation.name}")
+    for statement in texts.bars():
+        connection.execute(statement)
 
 
-def _parquet(paths: list[str], is_parted: bool) -> str:
-    quoted = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
-    if not is_parted:
-        return f"read_parquet([{quoted}])"
-    kinds = ", ".join(f"{key}: {kind}" for key, kind in _PARTED.items())
-    return f"read_parquet([{quoted}], hive_partitioning = true, hive_types = {{{kinds}}})"
-
-
-def _dataset(
-    connection: Connection, files: Files, name: str, paths: list[str], is_parted: bool
-) -> str:
-    keys = pa.schema([("date", pa.date32()), ("symbol", pa.string())])
-    known = pyarrow.dataset.dataset(
-        paths,
-        filesystem=files.filesystem,
-        format="parquet",
-        partitioning=pyarrow.dataset.partitioning(keys, flavor="hive") if is_parted else None,
-        partition_base_dir=files.root,
-    )
-    registered = f"_files_of_{name.replace('.', '_')}"
-    connection.register(registered, known)
-    return registered
-
-
-def _show(connection: Connection, name: str, what: str) -> None:
-    connection.execute(f"create or replace view {name} as select * from {what}")
-
-
-def _empty(connection: Connection, name: str, columns: dict[str, str]) -> None:
+def _make_empty(connection: Connection, name: str, columns: dict[str, str]) -> None:
     kinds = ", ".join(f'"{column}" {kind}' for column, kind in columns.items())
     connection.execute(f"create table {name} ({kinds})")
 
