@@ -15,6 +15,7 @@ from thor.cli import (
     house,
     instruments,
     lake,
+    lake_sql,
     rolls,
     tape,
     ticks,
@@ -41,6 +42,7 @@ bars.app.command("rebuild")(bars_rebuild.rebuild)
 app.add_typer(bars.app, name="bars")
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(rolls.app, name="rolls")
+lake.app.command("sql")(lake_sql.sql)
 app.add_typer(lake.app, name="lake")
 app.add_typer(database.app, name="db")
 
