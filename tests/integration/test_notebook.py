@@ -8,7 +8,6 @@ import nbformat
 import psycopg
 import pytest
 from bars_written import write_tape
-from conftest import REPO
 from features_made import made_bars, put_bars, put_sessions
 from lake_made import write_lake
 from nbclient import NotebookClient
@@ -19,6 +18,7 @@ from thor.market import bars
 Link = psycopg.Connection[Any]
 # As the file itself says of its first and last row.
 ENDS = ["4347.75", "4345.75"]
+REPO = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((REPO / "docs" / "notebooks").glob("*.ipynb"))
 
 
