@@ -16,7 +16,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.dataset
 
-from thor.errors import Broken, Rejected
+from thor.errors import Broken, Rejected, Unavailable
 from thor.lake import texts
 from thor.lake.files import Files, found, lake_url
 
@@ -43,6 +43,7 @@ def connect(
     s3://…, by default THOR_LAKE_URL. `first` and `last`, trade dates, keep the rest out of
     sight: features look back from `first` on nothing then. A `trade_date` in a query opens
     that date's files only. What is exported later is seen by a later connection.
+    Take instants by `.df()` or `.to_arrow_table()`: `.fetchall()` wants pytz for them.
 
     `bars="stored"` reads the bars that were exported; `"ticks"` makes them anew in memory, a
     date at a time, before it returns. Raises `NotFound` where there is no lake, `Refused`
@@ -59,6 +60,8 @@ def connect(
         except (duckdb.IOException, duckdb.InvalidInputException, pa.ArrowInvalid) as error:
             told = str(error).splitlines()[0]
             raise Broken(f"lake: {told}; `thor lake verify` says which files are whole") from error
+        except OSError as error:
+            raise Unavailable(f"lake: {error}") from error
         stack.pop_all()
     return connection
 
@@ -114,12 +117,12 @@ class _Relation(NamedTuple):
         """Return the statement that makes it of its files."""
         if not self.paths:
             return self.empty()
-        names = {column: f'"{column}"' for column in self.columns}
+        source = self._parquet() if files.is_plain else self._dataset(connection, files)
+        shown = "*"
         if self.is_parted:
             # Of the folder's name DuckDB knows which files it need not open.
-            names["trade_date"] = "date as trade_date"
-        source = self._parquet() if files.is_plain else self._dataset(connection, files)
-        shown = ", ".join(names.values())
+            names = {column: f'"{column}"' for column in self.columns}
+            shown = ", ".join((names | {"trade_date": "date as trade_date"}).values())
         return f"create or replace view {self.name} as select {shown} from {source}"
 
     def _parquet(self) -> str:
