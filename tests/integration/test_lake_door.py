@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,12 @@ def test_a_functions_name_is_a_familys_only_behind_its_schema(door: Door) -> Non
     assert value(door, "select count(*) from range(5)") == 5
     assert value(door, "select count(*) from feat.range('1m', ['NONE'], null, null)") == 0
     assert value(door, "select current_setting('timezone')") == "UTC"
+
+
+def test_an_instant_is_fetched_as_an_aware_one(door: Door) -> None:
+    row = door.execute("select min(ts) from ticks").fetchone()
+    assert row is not None
+    assert row[0].utcoffset() == timedelta()
 
 
 def test_dates_outside_of_those_asked_for_are_out_of_sight(url: str) -> None:

@@ -43,7 +43,6 @@ def connect(
     s3://…, by default THOR_LAKE_URL. `first` and `last`, trade dates, keep the rest out of
     sight: features look back from `first` on nothing then. A `trade_date` in a query opens
     that date's files only. What is exported later is seen by a later connection.
-    Take instants by `.df()` or `.to_arrow_table()`: `.fetchall()` wants pytz for them.
 
     `bars="stored"` reads the bars that were exported; `"ticks"` makes them anew in memory, a
     date at a time, before it returns. Raises `NotFound` where there is no lake, `Refused`

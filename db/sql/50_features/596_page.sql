@@ -4,7 +4,7 @@
 -- Kind      function
 -- Grain     one array a call, one element a bar with a trade
 -- Known at  known_at of each element
--- Reads     feat._bars(text, text[], timestamptz, timestamptz, integer,
+-- Reads     feat._closes(text, text[], timestamptz, timestamptz, integer,
 --           interval), feat.catalogue
 -- Nulls     as the families
 -- Why       Features by their names, as the API gives them: only the families
@@ -23,7 +23,8 @@ create function feat.page(
 returns json
 language plpgsql stable parallel safe as $$
 declare
-    last constant timestamptz := least(ts_to, '2200-01-01Z');
+    -- A bar may lie ahead of its source's clock, by no day.
+    last constant timestamptz := least(ts_to, as_of + interval '1 day');
     first timestamptz;
     width_s constant numeric := extract(epoch from case of_width
         when '1m' then interval '1 minute'
@@ -37,10 +38,15 @@ declare
     shown text;
     found json;
 begin
-    select greatest(min(b.bar_start), ts_from) into first
-    from feat._bars(
-        of_width, array[of_symbol], last, last, bars_max, interval '0 hours'
-    ) as b
+    select greatest(min(n.bar_start), ts_from) into first
+    from (
+        select b.bar_start
+        from feat._closes(
+            of_width, array[of_symbol], last, last, bars_max, interval '0 hours'
+        ) as b
+        order by b.bar_start desc
+        limit bars_max
+    ) as n
     having count(*) > 0;
     if first is null then
         return '[]'::json;
