@@ -20,6 +20,7 @@ EXCEPTIONS: dict[str, int] = {
     "db/sql/50_features/511_trend.sql": 201,
     "db/sql/50_features/512_oscillators.sql": 188,
     "db/sql/50_features/514_range.sql": 227,
+    "db/sql/50_features/518_cross_asset.sql": 177,
 }
 
 _ROUTE_DECORATORS = {"get", "post", "put", "patch", "delete", "head", "route", "websocket"}

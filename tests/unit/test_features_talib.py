@@ -56,7 +56,7 @@ def lake() -> duckdb.DuckDBPyConnection:
     lake.execute(
         "create table reference.series (symbol text, root text);"
         "create table reference.instruments"
-        " (symbol text, calendar text, quote_increment decimal(18, 8));"
+        " (symbol text, calendar text, tick_size decimal(18, 8));"
         "create table reference.sessions (calendar text, trade_date date, session_number integer,"
         " open_at timestamptz, close_at timestamptz, regular_open_at timestamptz,"
         " regular_close_at timestamptz, is_early_close boolean)"
@@ -78,9 +78,15 @@ def lake() -> duckdb.DuckDBPyConnection:
             " ((bar_start at time zone 'America/Chicago') + interval '7 hours')::date"
             " as trade_date, open, high, low, close, volume,"
             " null::bigint as volume_buy, null::bigint as volume_sell, null::bigint as trades,"
+            " 0 as ticks,"
             " null::double as bid_close, null::double as ask_close, null::double as spread_mean"
             f" from made where width = '{width}'"
         )
+    lake.execute("create view market.bars_1s as from market.bars_1m limit 0")
+    lake.execute(
+        "create table market.ticks (ts timestamptz, symbol text, seq bigint, source text,"
+        " bid_size integer, ask_size integer)"
+    )
     for statement in texts.features():
         lake.execute(statement)
     return lake

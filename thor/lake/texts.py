@@ -40,8 +40,9 @@ _NOT_PORTABLE = re.compile(r"language plpgsql|\bpg_class\b")
 def features(folder: Path = SQL / "50_features") -> Iterator[str]:
     """Yield the DuckDB statements that make every feature, in build order.
 
-    They read market.bars_1m, bars_5m and bars_1h of the DuckDB database. Raises
-    `Broken` for a file that has neither a portable text nor one of DuckDB's own.
+    They read market.bars_1s, bars_1m, bars_5m, bars_1h and ticks of the DuckDB
+    database, and reference. Raises `Broken` for a file that has neither a portable
+    text nor one of DuckDB's own.
     """
     own = {file.name.removesuffix(".duckdb.sql") for file in folder.glob("*.duckdb.sql")}
     for file in sorted(folder.glob("*.sql")):

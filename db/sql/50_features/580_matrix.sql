@@ -6,9 +6,12 @@
 -- Known at  known_at
 -- Reads     feat.bands(text, text[], timestamptz, timestamptz),
 --           feat.context(text, text[], timestamptz, timestamptz),
+--           feat.cross_asset(text, text[], timestamptz, timestamptz),
+--           feat.microstructure(text, text[], timestamptz, timestamptz),
 --           feat.oscillators(text, text[], timestamptz, timestamptz),
 --           feat.range(text, text[], timestamptz, timestamptz),
 --           feat.returns(text, text[], timestamptz, timestamptz),
+--           feat.season(text, text[], timestamptz, timestamptz),
 --           feat.session(text, text[], timestamptz, timestamptz),
 --           feat.trend(text, text[], timestamptz, timestamptz),
 --           feat.volatility(text, text[], timestamptz, timestamptz),
@@ -36,6 +39,12 @@ inner join feat.context('1m', null, 'infinity', 'infinity') as f6
 inner join feat.session('1m', null, 'infinity', 'infinity') as f7
     using (symbol, bar_start, known_at)
 inner join feat.volume('1m', null, 'infinity', 'infinity') as f8
+    using (symbol, bar_start, known_at)
+inner join feat.cross_asset('1m', null, 'infinity', 'infinity') as f9
+    using (symbol, bar_start, known_at)
+inner join feat.microstructure('1m', null, 'infinity', 'infinity') as f10
+    using (symbol, bar_start, known_at)
+inner join feat.season('1m', null, 'infinity', 'infinity') as f11
     using (symbol, bar_start, known_at);
 
 create function feat.matrix(
@@ -62,6 +71,12 @@ begin atomic
     inner join feat.session(of_width, of_symbols, ts_from, ts_to) as f7
         using (symbol, bar_start, known_at)
     inner join feat.volume(of_width, of_symbols, ts_from, ts_to) as f8
+        using (symbol, bar_start, known_at)
+    inner join feat.cross_asset(of_width, of_symbols, ts_from, ts_to) as f9
+        using (symbol, bar_start, known_at)
+    inner join feat.microstructure(of_width, of_symbols, ts_from, ts_to) as f10
+        using (symbol, bar_start, known_at)
+    inner join feat.season(of_width, of_symbols, ts_from, ts_to) as f11
         using (symbol, bar_start, known_at);
 end;
 
