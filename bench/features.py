@@ -43,7 +43,7 @@ FAMILIES = sorted(
     for file in schema.files("plain")
     if file.path[:14] in {f"50_features/5{tens}" for tens in range(1, 6)}
 )
-SYMBOLS = ("ES", "NQ", "YM", "RTY", "CL", "NG", "6E", "GC", "VX", "DX", "ZB")
+SYMBOLS = ("ES", "NQ", "YM", "RTY", "CL", "SI", "HG", "GC", "VX", "DX", "ZB")
 # Sunday 17:00 in Chicago, two years before the last bar.
 FIRST = datetime(2023, 10, 29, 22, 0, tzinfo=UTC)
 END = datetime(2025, 10, 31, 21, 0, tzinfo=UTC)
@@ -262,7 +262,7 @@ def by_talib(duck: duckdb.DuckDBPyConnection) -> dict[str, float]:
     }
 
 
-def in_postgresql(link: Link, since: datetime) -> dict[str, float]:
+def in_postgresql(link: Link, since: str) -> dict[str, float]:
     """Return the seconds that each family takes over the same bars."""
     found = {}
     for family in FAMILIES:
@@ -354,7 +354,8 @@ def measure(at: Place, duck: duckdb.DuckDBPyConnection, folder: Path, sizes: Siz
         report_times(at.edition, a_day(link, sizes), {})
         if not duck.execute("from duckdb_schemas() where schema_name = 'feat'").fetchall():
             door(duck, link, sizes.bars)
-        (since,) = duck.execute("select min(bar_start) from market.bars_1m").fetchone() or (END,)
+        first = "select min(bar_start)::varchar from market.bars_1m"
+        (since,) = duck.execute(first).fetchone() or ("",)
         have = {family: ", ".join(names) for family, names in TALIB.items()}
         found = {
             "DuckDB": in_duckdb(duck, dict.fromkeys(FAMILIES, "*")),
