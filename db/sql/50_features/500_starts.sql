@@ -3,7 +3,9 @@
 -- Kind      function
 -- Grain     one row for symbols whose bars are read from the same moment on
 -- Known at  –
--- Reads     reference.series, market.bars_1m, market.bars_5m, market.bars_1h
+-- Reads     reference.series, market.bars_imported, market.bars_1m,
+--           market.bars_5m, market.bars_1h, market._bars_1m, market._bars_5m,
+--           market._bars_1h
 -- Nulls     never
 -- Why       Where to begin so that enough bars lie before a range. A view over
 --           aggregates has no index to walk back along, so ever longer
@@ -43,6 +45,7 @@ begin
     end if;
     while cardinality(pending) > 0 loop
         start_at := ts_from - greatest(span, time_back);
+        ready := pending;
         older := '{}';
         if bars_back > 0 and of_width = '1m' then
             ready := array(
@@ -56,17 +59,6 @@ begin
                 group by m.symbol
                 having count(*) >= bars_back
             );
-            foreach one in array pending loop
-                if one <> all(ready) and exists (
-                    select 1 from market.bars_1m as m
-                    where
-                        m.symbol = one
-                        and m.bar_start < start_at
-                        and m.close is not null
-                ) then
-                    older := older || one;
-                end if;
-            end loop;
         elsif bars_back > 0 and of_width = '5m' then
             ready := array(
                 select m.symbol
@@ -79,17 +71,6 @@ begin
                 group by m.symbol
                 having count(*) >= bars_back
             );
-            foreach one in array pending loop
-                if one <> all(ready) and exists (
-                    select 1 from market.bars_5m as m
-                    where
-                        m.symbol = one
-                        and m.bar_start < start_at
-                        and m.close is not null
-                ) then
-                    older := older || one;
-                end if;
-            end loop;
         elsif bars_back > 0 then
             ready := array(
                 select m.symbol
@@ -102,18 +83,34 @@ begin
                 group by m.symbol
                 having count(*) >= bars_back
             );
-            foreach one in array pending loop
-                if one <> all(ready) and exists (
-                    select 1 from market.bars_1h as m
-                    where
-                        m.symbol = one
-                        and m.bar_start < start_at
-                        and m.close is not null
-                ) then
-                    older := older || one;
-                end if;
-            end loop;
         end if;
+        foreach one in array pending loop
+            if one <> all(ready) and (
+                exists (
+                    select 1 from market.bars_imported as i
+                    where
+                        i.symbol = one
+                        and i.width = of_width
+                        and i.bar_start < start_at
+                )
+                or case of_width
+                    when '1m' then exists (
+                        select 1 from market._bars_1m as b
+                        where b.symbol = one and b.bar_start < start_at
+                    )
+                    when '5m' then exists (
+                        select 1 from market._bars_5m as b
+                        where b.symbol = one and b.bar_start < start_at
+                    )
+                    else exists (
+                        select 1 from market._bars_1h as b
+                        where b.symbol = one and b.bar_start < start_at
+                    )
+                end
+            ) then
+                older := older || one;
+            end if;
+        end loop;
         symbols := array(
             select p.symbol from unnest(pending) as p (symbol)
             where p.symbol <> all(older)
