@@ -44,6 +44,11 @@ class Settings(BaseSettings):
     pg_bin: Path | None = Field(
         default=None, description="bin/ of the PostgreSQL that Thor's supervisor runs."
     )
+    lake_url: str | None = Field(
+        default=None,
+        description="Where the lake lies, a folder or s3://bucket/prefix?endpoint_override=…; "
+        "lake/ of the home where nothing is said.",
+    )
     nature: Literal["simulated", "live"] = Field(
         default="simulated", description="What a new database is made for; fixed once made."
     )

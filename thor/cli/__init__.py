@@ -7,7 +7,18 @@ import sys
 
 import typer
 
-from thor.cli import bars, bars_rebuild, contracts, database, house, instruments, rolls, tape, ticks
+from thor.cli import (
+    bars,
+    bars_rebuild,
+    contracts,
+    database,
+    house,
+    instruments,
+    lake,
+    rolls,
+    tape,
+    ticks,
+)
 from thor.errors import ThorError
 from thor.flow.backoff import Stopped
 
@@ -30,6 +41,7 @@ bars.app.command("rebuild")(bars_rebuild.rebuild)
 app.add_typer(bars.app, name="bars")
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(rolls.app, name="rolls")
+app.add_typer(lake.app, name="lake")
 app.add_typer(database.app, name="db")
 
 
