@@ -6,7 +6,7 @@ are added, so blocks can be summed in any order; equal sums mean equal rows.
 
 import hashlib
 import struct
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +18,7 @@ _END = _WORD(0x94D049BB133111EB)
 _NULL = _WORD(0x9E3779B97F4A7C15)
 _SHIFT = _WORD(29)
 
-Numbers = np.ndarray[Any, Any]
+Numbers: TypeAlias = Any
 
 
 def of(table: pa.Table) -> int:

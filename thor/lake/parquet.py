@@ -109,6 +109,7 @@ def sha256(store: Store, path: str) -> str:
 def _groups(parts: Iterable[pa.Table], summed: Sum) -> Iterator[pa.Table]:
     pending: list[pa.Table] = []
     rows = 0
+    is_begun = False
     for part in parts:
         summed.add(part)
         pending.append(part)
@@ -116,7 +117,9 @@ def _groups(parts: Iterable[pa.Table], summed: Sum) -> Iterator[pa.Table]:
         if rows >= GROUP_ROWS:
             yield pa.concat_tables(pending).unify_dictionaries()
             pending, rows = [], 0
-    if rows:
+            is_begun = True
+    # A table without rows makes a file without rows.
+    if rows or (pending and not is_begun):
         yield pa.concat_tables(pending).unify_dictionaries()
 
 

@@ -39,11 +39,16 @@ _ALL = 2**62
 
 
 class Relation(msgspec.Struct, frozen=True):
-    """A relation's columns as Arrow has them, and the text that reads it."""
+    """A relation's columns as Arrow has them, and the texts that read and write it.
+
+    `stored` are those that are written: the others are made of them.
+    """
 
     schema: Any
     arrays: tuple[str, ...]
+    stored: tuple[str, ...]
     copy_out: str
+    copy_in: str
 
 
 def relation(connection: Connection[Any], name: str) -> Relation:
@@ -53,7 +58,9 @@ def relation(connection: Connection[Any], name: str) -> Relation:
     return Relation(
         pa.schema([(column, _type(kind)) for column, kind in kinds.items()]),
         tuple(column for column, kind in kinds.items() if kind.endswith("[]")),
+        tuple(found["stored"]),
         found["copy_out"],
+        found["copy_in"],
     )
 
 

@@ -4,7 +4,7 @@ Room 55, lake. Reads both; the database's rows come by the road that the export 
 does not take, so that neither's mistakes hide in the other.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import date
 from typing import Any, Literal
 
@@ -47,19 +47,22 @@ def verify(
     store: Store,
     day: date | None,
     told: Progress = lambda *_: None,
+    kinds: Collection[str] = manifest.KINDS,
 ) -> Iterator[Verified]:
     """Yield what became of each file of a trade date, or of the reference data for no date.
 
-    Raises `NotFound` where the lake has no manifest of it.
+    Of these kinds only, where they are named. Raises `NotFound` where the lake has no
+    manifest of it.
     """
     manifest.enter(store)
     account = manifest.known(store, day)
     database.rows(connection, "lake_settings")
     with database.snapshot(connection):
         span = plan.bounds(connection, day) if day is not None else None
-        there = _there(connection, account, day, span)
-        for number, part in enumerate(account.parts):
-            told(part.path, number, len(account.parts))
+        there = _there(connection, account, day, span, kinds)
+        parts = [part for part in account.parts if part.what in kinds]
+        for number, part in enumerate(parts):
+            told(part.path, number, len(parts))
             one = there.pop(part.path, None)
             yield _compare(connection, store, part, one, span)
     for path, one in there.items():
@@ -68,19 +71,23 @@ def verify(
 
 
 def _there(
-    connection: Connection[Any], account: Manifest, day: date | None, span: Bounds | None
+    connection: Connection[Any],
+    account: Manifest,
+    day: date | None,
+    span: Bounds | None,
+    kinds: Collection[str],
 ) -> dict[str, Wanted]:
     """Return the files that the database has rows for, of the kinds that were exported."""
     if day is None or span is None:
         return {one.path: one for one in plan.reference(connection)}
     wanted: list[Wanted] = []
     bars = plan.bars(connection, day, span, None)
-    if "ticks" in account.what:
+    if "ticks" in account.what and "ticks" in kinds:
         known = account.of("ticks")
         wanted += plan.ticks(connection, day, span, None, known)
-    if "bars" in account.what:
+    if "bars" in account.what and "bars" in kinds:
         wanted += bars
-    if "features" in account.what:
+    if "features" in account.what and "features" in kinds:
         known = account.of("features")
         every = plan.features(connection, day, span, bars)
         # A matrix has rows for bars with a trade only: one without has no file.

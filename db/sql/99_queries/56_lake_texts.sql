@@ -9,7 +9,8 @@ with columns as (
     select
         a.attname,
         a.attnum,
-        format_type(a.atttypid, a.atttypmod) as kind
+        format_type(a.atttypid, a.atttypmod) as kind,
+        a.attgenerated = '' as is_stored
     from pg_catalog.pg_attribute as a
     where
         a.attrelid = %(relation)s::text::regclass
@@ -20,6 +21,12 @@ with columns as (
 select
     array_agg(c.attname::text order by c.attnum) as names,
     array_agg(c.kind order by c.attnum) as kinds,
+    array_agg(c.attname::text order by c.attnum)
+        filter (where c.is_stored) as stored,
+    format('copy %%s (', %(relation)s::text::regclass)
+    || string_agg(quote_ident(c.attname), ', ' order by c.attnum)
+        filter (where c.is_stored)
+    || ') from stdin' as copy_in,
     'copy (select '
     || string_agg(
         case

@@ -1,0 +1,28 @@
+-- Room      55 lake
+-- Lets whole chunks go, on the timescale edition.
+
+-- name: allow_large_delete
+select set_config(
+    'timescaledb.max_tuples_decompressed_per_dml_transaction', '0', true
+) as setting;
+
+-- The chunks that hold nothing but ticks of these hours.
+-- name: drop_whole_chunks
+select
+    public.drop_chunks(
+        'market.ticks', older_than => c.range_end, newer_than => c.range_start
+    ) as chunk
+from timescaledb_information.chunks as c
+where
+    c.hypertable_schema = 'market'
+    and c.hypertable_name = 'ticks'
+    and c.range_start < %(ts_to)s::timestamptz
+    and c.range_end > %(ts_from)s::timestamptz
+    and not exists (
+        select from market.ticks as t
+        where t.ts >= c.range_start and t.ts < %(ts_from)s::timestamptz
+    )
+    and not exists (
+        select from market.ticks as t
+        where t.ts >= %(ts_to)s::timestamptz and t.ts < c.range_end
+    );
