@@ -1,13 +1,17 @@
 """Fill databases for tests of the lake, and ask what is in either."""
 
-from collections.abc import Sequence
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 
-from thor import database
+from thor import database, schema
+from thor.edition import Edition
 from thor.flow import ledger_bars
 from thor.lake.export import export
 from thor.lake.partitions import Ask, Exported
@@ -85,6 +89,27 @@ def snapshot(folder: Path) -> dict[str, tuple[int, int]]:
         for file in sorted(folder.rglob("*"))
         if file.is_file()
     }
+
+
+@contextmanager
+def made_databases(server_url: str, edition: Edition) -> Iterator[Callable[[], str]]:
+    """Give what makes migrated databases, which are dropped when the block is through."""
+    names: list[str] = []
+
+    def made() -> str:
+        names.append(f"thor_test_{uuid.uuid4().hex[:12]}")
+        with psycopg.connect(server_url, autocommit=True) as server:
+            server.execute(f"create database {names[-1]} template template0".encode())
+        url = urlunsplit(urlsplit(server_url)._replace(path=f"/{names[-1]}"))
+        schema.up(url, wish=edition)
+        return url
+
+    try:
+        yield made
+    finally:
+        with psycopg.connect(server_url, autocommit=True) as server:
+            for name in names:
+                server.execute(f"drop database if exists {name} with (force)".encode())
 
 
 def everything(url: str, relation: str, order: str) -> list[tuple[Any, ...]]:

@@ -90,7 +90,7 @@ class Store:
 
     def write(self, path: str, content: bytes) -> None:
         """Put a file in its place, whole."""
-        with self.new(path) as beside, self._translated(path):
+        with self.new(path) as beside:
             beside.write_bytes(content)
 
     @contextmanager
@@ -100,7 +100,7 @@ class Store:
         What a block that fails has written is removed. Raises `Unavailable` where the
         lake is full or may not be written.
         """
-        with self._translated(path):
+        with self._translated(path, is_new=True):
             if self._folder is None:
                 with tempfile.TemporaryDirectory(prefix="thor-lake-") as folder:
                     file = Path(folder) / PurePosixPath(path).name
@@ -136,12 +136,12 @@ class Store:
         return f"{self._root.rstrip('/')}/{path}" if path else self._root
 
     @contextmanager
-    def _translated(self, path: str) -> Iterator[None]:
+    def _translated(self, path: str, *, is_new: bool = False) -> Iterator[None]:
         try:
             yield
-        except FileNotFoundError as error:
-            raise NotFound(f"The lake has no {self.place(path)}") from error
         except OSError as error:
+            if isinstance(error, FileNotFoundError) and not is_new:
+                raise NotFound(f"The lake has no {self.place(path)}") from error
             raise Unavailable(f"{self.place(path)}: {self._why(error)}") from error
 
     def _why(self, error: OSError) -> str:
