@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -21,6 +21,7 @@ from thor.market import bars
 # Monday to Wednesday; long over when the tests export them.
 MONDAY, TUESDAY, WEDNESDAY = date(2024, 7, 1), date(2024, 7, 2), date(2024, 7, 3)
 AFTER = datetime(2024, 7, 20, tzinfo=UTC)
+_AFTER = timedelta(microseconds=1)
 WIDTHS = ("1s", "1m", "5m", "1h", "1d")
 
 # Each hour of a trade date: ties, quotes without a trade, two sources, a contract or none,
@@ -78,7 +79,7 @@ def one_tick(url: str, ts: datetime, seq: int = 999_999) -> None:
             (ts, seq, ts),
         )
         if bars.edition(connection) == "timescale":
-            database.rows(connection, "say_stale", {"ts_from": ts, "ts_to": ts})
+            database.rows(connection, "say_stale", {"ts_from": ts, "ts_to": ts + _AFTER})
             bars.catch_up(connection)
 
 

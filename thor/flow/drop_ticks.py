@@ -79,7 +79,8 @@ def _drop(connection: Connection[Any], store: Store, day: date) -> int:
         before = plan.bars(connection, day, span, None)
         if edition == "timescale":
             database.rows(connection, "allow_large_delete")
-            database.rows(connection, "drop_whole_chunks", hours)
+            for chunk in database.rows(connection, "whole_chunks", hours):
+                database.rows(connection, "drop_chunk", chunk)
         database.rows(connection, "delete_ticks", hours)
         evidence = f"{store.place(manifest.path_of(day))}, verified row for row"
         values = {"trade_date": day, **hours, "ticks": ticks, "evidence": evidence}

@@ -125,7 +125,7 @@ class Export:
             whose = f" of {', '.join(symbols)}" if symbols else ""
             raise NotFound(f"--date: there is nothing{whose} on {day}, a {day:%A}")
         if "ticks" in kinds and not span.is_dropped:
-            self._export_ticks(of_ticks, known, symbols)
+            self._export_ticks(day, span, of_ticks, symbols)
         if "bars" in kinds:
             self._settle(of_bars)
         if "features" in kinds:
@@ -134,8 +134,9 @@ class Export:
         return kinds
 
     def _export_ticks(
-        self, wanted: list[Wanted], known: dict[str, Part], symbols: list[str] | None
+        self, day: date, span: Bounds, wanted: list[Wanted], symbols: list[str] | None
     ) -> None:
+        known = {path: part for path, part in self._parts.items() if part.what == "ticks"}
         found = {one.path: one for one in wanted}
         for path, part in known.items():
             is_asked = symbols is None or part.symbol in symbols
@@ -154,7 +155,8 @@ class Export:
         tasks: list[Task] = []
         places = []
         for one in due:
-            cut = self._stretches(one)
+            words = Words(one.symbol or "", day, (), ())
+            cut = stretches(words, span.ts_from, span.ts_to, one.records)
             places.append(range(len(tasks), len(tasks) + len(cut)))
             tasks += cut
         with Fetch(self._url, snapshot, tasks) as fetch:
@@ -166,13 +168,6 @@ class Export:
                 if written is None or written.rows != sent:
                     raise Broken(f"{one.path}: the database sent {sent} ticks, and not all came")
                 self._keep(one, written, sent, key.text())
-
-    def _stretches(self, one: Wanted) -> list[Task]:
-        assert self._span is not None
-        assert self._day is not None
-        assert one.symbol is not None
-        words = Words(one.symbol, self._day, (), ())
-        return stretches(words, self._span.ts_from, self._span.ts_to, one.records)
 
     def _settle(self, wanted: list[Wanted]) -> None:
         """Bring small files in step: those whose rows are what they were stay."""

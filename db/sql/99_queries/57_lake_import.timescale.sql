@@ -7,11 +7,10 @@ select set_config(
 ) as setting;
 
 -- The chunks that hold nothing but ticks of these hours.
--- name: drop_whole_chunks
+-- name: whole_chunks
 select
-    public.drop_chunks(
-        'market.ticks', older_than => c.range_end, newer_than => c.range_start
-    ) as chunk
+    c.range_start,
+    c.range_end
 from timescaledb_information.chunks as c
 where
     c.hypertable_schema = 'market'
@@ -25,4 +24,11 @@ where
     and not exists (
         select from market.ticks as t
         where t.ts >= %(ts_to)s::timestamptz and t.ts < c.range_end
-    );
+    )
+order by c.range_start;
+
+-- name: drop_chunk
+select public.drop_chunks(
+    'market.ticks', older_than => %(range_end)s::timestamptz,
+    newer_than => %(range_start)s::timestamptz
+) as chunk;
