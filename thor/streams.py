@@ -25,32 +25,18 @@ def blocks(
     """Yield what a COPY … TO STDOUT sends, in blocks of whole rows, some MiB each.
 
     At its end `counted` hears how many rows the server says those were. Waits without
-    holding up other threads. Read it to its end, or close the connection.
+    holding up other threads. Where it is not read to its end the connection is closed.
     """
     text = database.filled(copy_out, values).as_bytes(connection)
-    link: Any = connection.pgconn
-    with database.translated():
-        link.send_query(text)
-        _begun(link)
-        get = link.get_copy_data
-        block = bytearray()
-        left = BLOCK_BYTES
-        while True:
-            count, part = get(1)
-            if count > 0:
-                block += part
-                left -= count
-                if left <= 0:
-                    yield block
-                    block = bytearray()
-                    left = BLOCK_BYTES
-            elif count == _LATER:
-                _wait(link)
-            else:
-                break
-        counted(_finished(link))
-        if block:
-            yield block
+    is_whole = False
+    try:
+        with database.translated():
+            yield from _blocks(connection.pgconn, text, counted)
+        is_whole = True
+    finally:
+        if not is_whole:
+            # In the midst of a COPY nothing else can be asked of it.
+            connection.close()
 
 
 def pour(connection: Connection[Any], copy_in: str, parts: Iterable[bytes]) -> int:
@@ -60,6 +46,30 @@ def pour(connection: Connection[Any], copy_in: str, parts: Iterable[bytes]) -> i
             for part in parts:
                 copy.write(part)
         return cursor.rowcount
+
+
+def _blocks(link: Any, text: bytes, counted: Callable[[int], None]) -> Iterator[bytearray]:
+    link.send_query(text)
+    _begun(link)
+    get = link.get_copy_data
+    block = bytearray()
+    left = BLOCK_BYTES
+    while True:
+        count, part = get(1)
+        if count > 0:
+            block += part
+            left -= count
+            if left <= 0:
+                yield block
+                block = bytearray()
+                left = BLOCK_BYTES
+        elif count == _LATER:
+            _wait(link)
+        else:
+            break
+    counted(_finished(link))
+    if block:
+        yield block
 
 
 def _begun(link: Any) -> None:

@@ -195,6 +195,22 @@ def test_an_export_that_was_cut_goes_on_where_it_was(
     assert set(state(database_url, store, MONDAY).values()) == {"equal"}
 
 
+def test_an_interrupt_in_the_midst_of_a_copy_is_heard_and_lets_everything_go(
+    database_url: str, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(database_url, MONDAY)
+
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("thor.streams._wait", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            out(database_url, store, MONDAY, what=("bars",))
+    assert not store.exists(hold.LOCK)
+    assert [one.failed for one in out(database_url, store, MONDAY, what=("bars",))] == [[]]
+
+
 def test_only_what_is_asked_is_exported_and_the_rest_is_kept(
     database_url: str, store: Store
 ) -> None:
@@ -380,6 +396,9 @@ def test_the_commands_end_with_the_codes_of_what_is_wrong(
     assert [(one["trade_date"], one["ticks"]) for one in json.loads(done.stdout)] == [
         ("2024-07-01", 960), (None, 0),
     ]  # fmt: skip
+    done = run("--what", "reference", "--json")
+    assert [one["trade_date"] for one in json.loads(done.stdout)] == [None]
+    assert manifest.dates(store) == [MONDAY]
     assert run("--date", "2024-06-22").exit_code == NotFound.exit_code
     assert isinstance(run("--date", "22.6.2024").exception, Rejected)
     assert isinstance(run("--date", "2024-07-01", "--from", "2024-07-01").exception, Rejected)

@@ -40,9 +40,12 @@ def export_to_parquet(
 
     url = database_url()
     store = Store(url_of(Settings()))
+    kinds = _kinds(what)
+    names_none = of_date is None and first is None and last is None
     ask = Ask(
-        days=_days(url, of_date, first, last),
-        what=_kinds(what),
+        # The reference data are of no date.
+        days=() if kinds == ("reference",) and names_none else _days(url, of_date, first, last),
+        what=kinds,
         symbols=tuple(dict.fromkeys(_words(symbols))) if symbols is not None else None,
         allow_open=is_open,
     )

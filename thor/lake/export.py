@@ -33,7 +33,8 @@ def export(
         manifest.enter(store, nature)
         with hold.held(connection, store) as held:
             manifest.found_lake(store, nature)
-            for day in ask.days:
+            is_dated = set(ask.what) != {"reference"}
+            for day in ask.days if is_dated else ():
                 yield _guarded(Export(url, connection, store, ask, day, held, told), now)
             if "reference" in ask.what:
                 yield _guarded(Export(url, connection, store, ask, None, held, told), now)

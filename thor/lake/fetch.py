@@ -93,8 +93,6 @@ class Fetch:
                 with database.snapshot(connection, self._snapshot):
                     while number is not None:
                         if not self._pass_on(connection, number):
-                            # In the midst of a COPY: nothing else can be asked of it.
-                            connection.close()
                             return
                         number = self._claim()
         finally:
