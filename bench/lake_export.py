@@ -147,6 +147,7 @@ def measure(at: Place, *, is_quick: bool) -> None:
             assert done.ticks == count, (done.ticks, count)
             took["export"].append(seconds)
             took["again"].append(exported(url, store, DAY)[0])
+            told(", ".join(f"{name} {all_s[-1]:.2f} s" for name, all_s in took.items()))
         told("verifying")
         took["verify"] = [verified(url, store, DAY)]
         simulated = done.bytes / count
