@@ -49,6 +49,12 @@ class Settings(BaseSettings):
         description="Where the lake lies, a folder or s3://bucket/prefix?endpoint_override=…; "
         "lake/ of the home where nothing is said.",
     )
+    ticks_keep_days: int | None = Field(
+        default=None,
+        ge=1,
+        description="Days after which a trade date's ticks, verified in the lake, may go from the "
+        "database; never where nothing is said.",
+    )
     nature: Literal["simulated", "live"] = Field(
         default="simulated", description="What a new database is made for; fixed once made."
     )

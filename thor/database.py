@@ -29,6 +29,7 @@ DataError = psycopg.DataError
 IntegrityError = psycopg.IntegrityError
 InsufficientPrivilege = psycopg.errors.InsufficientPrivilege
 DriverError = psycopg.Error
+error_of = psycopg.errors.error_from_result
 
 DB = Path(__file__).resolve().parents[1] / "db"
 SEARCH_PATH = ("reference", "market", "feat", "ops", "public")
@@ -91,10 +92,12 @@ def transaction(connection: Connection[Any]) -> Iterator[None]:
 
 
 @contextmanager
-def snapshot(connection: Connection[Any]) -> Iterator[None]:
-    """Show the block one state of the database, and let it write nothing."""
+def snapshot(connection: Connection[Any], shared: str | None = None) -> Iterator[None]:
+    """Show the block one state of the database, its own or a shared one; it may write nothing."""
     with transaction(connection):
         connection.execute("set transaction isolation level repeatable read, read only")
+        if shared is not None:
+            connection.execute(filled("set transaction snapshot {shared}", {"shared": shared}))
         yield
 
 
@@ -129,7 +132,7 @@ def row(
 def answers(connection: Connection[Any], text: str, **values: Any) -> list[dict[str, Any]]:
     """Run a text that a named statement composed, its braces filled, and return its rows."""
     with translated(), connection.cursor(row_factory=dict_row) as cursor:
-        cursor.execute(_filled(text, values))
+        cursor.execute(filled(text, values))
         return cursor.fetchall() if cursor.description else []
 
 
@@ -139,10 +142,10 @@ def stream(
     """Pour what one database's COPY gives into the other's; returns how many rows those were."""
     with (
         translated(),
-        source.cursor().copy(_filled(copy_out, values)) as read,
+        source.cursor().copy(filled(copy_out, values)) as read,
         target.cursor() as cursor,
     ):
-        with cursor.copy(_filled(copy_in, {})) as written:
+        with cursor.copy(filled(copy_in, {})) as written:
             block = bytearray()
             for part in read:
                 block += part
@@ -213,7 +216,8 @@ def name_of(url: str) -> str:
     return urlsplit(url).path.lstrip("/") or "postgres"
 
 
-def _filled(text: str, values: Mapping[str, Any]) -> sql.Composed:
+def filled(text: str, values: Mapping[str, Any]) -> sql.Composed:
+    """Return a text that a named statement composed, its braces filled with literals."""
     return sql.SQL(text).format(**{name: sql.Literal(value) for name, value in values.items()})
 
 

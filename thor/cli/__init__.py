@@ -15,6 +15,7 @@ from thor.cli import (
     house,
     instruments,
     lake,
+    lake_export,
     lake_sql,
     rolls,
     tape,
@@ -35,6 +36,7 @@ app.command("up")(house.up)
 app.command("status")(house.status)
 app.command("doctor")(house.doctor)
 app.command("replay")(tape.replay)
+app.command("export-to-parquet")(lake_export.export_to_parquet)
 app.command("gaps")(ticks.gaps)
 app.add_typer(instruments.app, name="instruments")
 app.add_typer(ticks.app, name="ticks")

@@ -1,0 +1,119 @@
+-- Room      55 lake
+-- What an export asks: which dates and symbols there are, and by a cheap key
+-- whether what was exported is what stands here now. Ticks are only ever
+-- inserted, so a count and a sum of ordinals tell a late one.
+
+-- name: lake_settings
+select
+    set_config('TimeZone', 'UTC', false) as zone,
+    set_config('DateStyle', 'ISO', false) as dates,
+    set_config('IntervalStyle', 'postgres', false) as intervals,
+    set_config('extra_float_digits', '1', false) as digits,
+    set_config('jit', 'off', false) as jit,
+    set_config('statement_timeout', '0', false) as timeout,
+    set_config('idle_in_transaction_session_timeout', '0', false) as idle;
+
+-- One export of a database at a time, however it ends.
+-- name: hold_export
+select pg_try_advisory_lock(7405111) as is_held;
+
+-- name: let_export_go
+select pg_advisory_unlock(7405111);
+
+-- name: share_snapshot
+select pg_export_snapshot() as snapshot;
+
+-- name: lake_bounds
+select
+    e.nature,
+    e.edition,
+    (d.trade_date - 1 + time '17:00') at time zone 'America/Chicago' as ts_from,
+    (d.trade_date + time '17:00') at time zone 'America/Chicago' as ts_to,
+    exists (
+        select from market.dropped_ranges as x
+        where x.trade_date = d.trade_date
+    ) as is_dropped
+from ops.edition as e
+cross join (values (%(trade_date)s::date)) as d (trade_date);
+
+-- Whose ticks a trade date has, and about how many.
+-- name: lake_symbols
+select
+    s.symbol,
+    coalesce(b.ticks, 0) as ticks
+from reference.series as s
+left join market.bars_1d as b
+    on
+        b.symbol = s.symbol
+        and b.bar_start >= %(ts_from)s::timestamptz
+        and b.bar_start < %(ts_to)s::timestamptz
+where
+    (%(symbols)s::text[] is null or s.symbol = any(%(symbols)s::text[]))
+    and exists (
+        select from market.ticks as t
+        where
+            t.symbol = s.symbol
+            and t.ts >= %(ts_from)s::timestamptz
+            and t.ts < %(ts_to)s::timestamptz
+    )
+order by s.symbol;
+
+-- The ticks of a trade date by symbol, from their index alone.
+-- name: lake_ticks
+select
+    t.symbol,
+    count(*) as records,
+    concat_ws(
+        ',', count(*), sum(t.seq), extract(epoch from min(t.ts)),
+        extract(epoch from max(t.ts))
+    ) as key
+from market.ticks as t
+where
+    t.symbol = any(coalesce(
+        %(symbols)s::text[], array(select s.symbol from reference.series as s)
+    ))
+    and t.ts >= %(ts_from)s::timestamptz
+    and t.ts < %(ts_to)s::timestamptz
+group by t.symbol
+order by t.symbol;
+
+-- name: lake_bars
+with bars as (
+    select '1s' as width, b.*
+    from market.bars_1s as b
+    where b.bar_start >= %(ts_from)s::timestamptz
+        and b.bar_start < %(ts_to)s::timestamptz
+    union all
+    select '1m', b.*
+    from market.bars_1m as b
+    where b.bar_start >= %(ts_from)s::timestamptz
+        and b.bar_start < %(ts_to)s::timestamptz
+    union all
+    select '5m', b.*
+    from market.bars_5m as b
+    where b.bar_start >= %(ts_from)s::timestamptz
+        and b.bar_start < %(ts_to)s::timestamptz
+    union all
+    select '1h', b.*
+    from market.bars_1h as b
+    where b.bar_start >= %(ts_from)s::timestamptz
+        and b.bar_start < %(ts_to)s::timestamptz
+    union all
+    select '1d', b.*
+    from market.bars_1d as b
+    where b.bar_start >= %(ts_from)s::timestamptz
+        and b.bar_start < %(ts_to)s::timestamptz
+)
+
+select
+    b.width,
+    b.symbol,
+    count(*) as records,
+    md5(concat_ws(
+        ',', count(*), sum(b.ticks), sum(b.trades), sum(b.volume),
+        sum(b.late_ticks), sum(b.open), sum(b.close), max(b.changed_at)
+    )) as key
+from bars as b
+where %(symbols)s::text[] is null or b.symbol = any(%(symbols)s::text[])
+group by b.width, b.symbol
+order by b.symbol, b.width;

@@ -1,0 +1,41 @@
+-- Room      55 lake
+-- Brings ticks back from the lake, and lets those go that are safe there.
+
+-- name: has_ticks
+select exists (select from market.ticks) as has_ticks;
+
+-- Whose dates may go: the daily bar says when its newest tick was written.
+-- name: old_dates
+select
+    d.trade_date,
+    sum(d.ticks)::bigint as ticks
+from market.bars_1d as d
+where
+    d.ticks > 0
+    and not exists (
+        select from market.dropped_ranges as x
+        where x.trade_date = d.trade_date
+    )
+group by d.trade_date
+having
+    max(d.changed_at) < %(before)s::timestamptz
+    and max(d.bar_end) < %(before)s::timestamptz
+order by d.trade_date;
+
+-- Writers share this: none is at work while ticks go, and each looks again.
+-- name: hold_ranges_alone
+select pg_advisory_xact_lock(7405109);
+
+-- name: delete_ticks
+delete from market.ticks as t
+where
+    t.symbol = any(array(select s.symbol from reference.series as s))
+    and t.ts >= %(ts_from)s::timestamptz
+    and t.ts < %(ts_to)s::timestamptz;
+
+-- name: remember_dropped
+insert into market.dropped_ranges (trade_date, ts_from, ts_to, ticks, evidence)
+values (
+    %(trade_date)s::date, %(ts_from)s::timestamptz, %(ts_to)s::timestamptz,
+    %(ticks)s::bigint, %(evidence)s::text
+);

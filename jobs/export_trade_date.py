@@ -1,0 +1,38 @@
+"""Export every closed trade date that the lake does not have whole, and end.
+
+Door. Reads the database; writes the lake. Run it when a trade date has closed, 17:00 in
+Chicago, or as often as you like: what is whole is not touched.
+"""
+
+from typing import Any
+
+from jobs.run import run
+from thor import clock, database
+from thor.config import Settings
+from thor.errors import Broken
+from thor.flow.backoff import Stop
+from thor.lake import coverage
+from thor.lake.export import export
+from thor.lake.partitions import Ask
+from thor.lake.store import Store, url_of
+from thor.services.home import Home
+from thor.services.house import database_url
+
+
+def main(settings: Settings, _stop: Stop, log: Any) -> None:
+    """Export what is missing; the check of this job is that nothing is, afterwards."""
+    url, store = database_url(Home(settings.home), settings), Store(url_of(settings))
+    now = clock.now()
+    with database.connect(url, "export") as connection:
+        days = coverage.missing(connection, store, now)
+    for done in export(url, store, Ask(days=tuple(days)), now) if days else ():
+        for why in done.failed:
+            log.error("not exported", trade_date=str(done.trade_date), reason=why)
+        log.info("exported", trade_date=str(done.trade_date), ticks=done.ticks, files=done.written)
+    with database.connect(url, "export") as connection:
+        if left := coverage.missing(connection, store, now):
+            raise Broken(f"The lake still lacks {', '.join(map(str, left))}: see what failed above")
+
+
+if __name__ == "__main__":
+    run(main, "export_trade_date")

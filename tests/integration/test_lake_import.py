@@ -1,0 +1,152 @@
+"""From the lake back into an empty database: the same ticks, the same bars."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from lake_ledger import AFTER, MONDAY, TUESDAY, WIDTHS, everything, fill, made_databases, out
+
+from thor import database
+from thor.edition import Edition
+from thor.errors import Refused
+from thor.flow.lake_to_ledger import bring_back
+from thor.lake import coverage, manifest
+from thor.lake.store import Store
+from thor.lake.verify import verify
+from thor.services.house import Endpoints
+
+# Changed by a person: the lake's word goes, versions and all.
+REFERENCE = """
+update reference.instruments set margin = 14000 where symbol = 'ES';
+insert into reference.series (symbol, root, kind) values ('ESU4', 'ES', 'month');
+insert into reference.sources (source, kind, description) values ('TAPE:0123abcd', 'tape', 'é "x"');
+insert into reference.tapes (
+    source, sha256, file_name, format, vendor, records, symbols, first_ts, last_ts
+)
+values ('TAPE:0123abcd', '0123abcd' || repeat('0', 56), E'a\\tb\\\\c.csv', 'csv', null, 3,
+    '{ES,"C L"}', '2024-07-01 14:00+00', '2024-07-01 15:00+00');
+update reference.instruments set aliases = '{"a b","é,","{}"}' where symbol = 'CL';
+"""
+TABLES = {
+    "reference.instruments": "symbol",
+    "reference.series": "symbol",
+    "reference.sources": "source",
+    "reference.tapes": "source",
+    "reference.sessions": "calendar, trade_date",
+    "reference.versions": "relation, key, version",
+}
+
+
+@pytest.fixture
+def empty(endpoints: Endpoints, edition: Edition) -> Iterator[Callable[[], str]]:
+    """Makes databases of the edition without a tick."""
+    with made_databases(endpoints.database_url, edition) as make:
+        yield make
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(str(tmp_path / "lake"))
+
+
+def refers(url: str) -> dict[str, list[tuple[Any, ...]]]:
+    return {name: everything(url, name, order) for name, order in TABLES.items()}
+
+
+def has(url: str) -> dict[str, list[tuple[Any, ...]]]:
+    found = {f"bars_{w}": everything(url, f"market.bars_{w}", "symbol, bar_start") for w in WIDTHS}
+    return found | {"ticks": everything(url, "market.ticks", "symbol, ts, seq, source")}
+
+
+def test_an_empty_database_gets_the_same_ticks_bars_and_reference(
+    database_url: str, store: Store, empty: Callable[[], str]
+) -> None:
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(REFERENCE)
+    fill(database_url, MONDAY, TUESDAY, an_hour=30)
+    out(database_url, store, MONDAY, TUESDAY, what=manifest.KINDS)
+    url = empty()
+    done = bring_back(url, store, [MONDAY, TUESDAY])
+    assert [(one.ticks, one.there, one.failed) for one in done] == [(1440, 0, []), (1440, 0, [])]
+    assert has(url) == has(database_url)
+    assert refers(url) == refers(database_url)
+    with database.connect(url, "test") as connection:
+        for day in (MONDAY, TUESDAY, None):
+            wrong = [one for one in verify(connection, store, day) if not one.is_good]
+            assert wrong == []
+        assert coverage.missing(connection, store, AFTER) == []
+    # Nothing left to be made right, and the same again brings nothing.
+    assert everything(url, "market.bars_to_refresh", "1") == []
+    assert [(one.ticks, one.there) for one in bring_back(url, store, [MONDAY])] == [(0, 1440)]
+    assert has(url) == has(database_url)
+
+
+def test_an_import_that_was_cut_goes_on_where_it_was(
+    database_url: str, store: Store, empty: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(database_url, MONDAY)
+    out(database_url, store, MONDAY, what=manifest.KINDS)
+    url = empty()
+
+    def cut(what: str, done: int, _total: int) -> None:
+        if what.startswith("ticks") and done:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        bring_back(url, store, [MONDAY], cut)
+    assert len(everything(url, "market.ticks", "1")) == 480
+    [done] = bring_back(url, store, [MONDAY])
+    assert (done.ticks, done.there, done.failed) == (480, 480, [])
+    assert has(url) == has(database_url)
+
+
+def test_a_damaged_partition_is_named_and_the_rest_comes(
+    database_url: str, store: Store, empty: Callable[[], str]
+) -> None:
+    fill(database_url, MONDAY, TUESDAY)
+    out(database_url, store, MONDAY, TUESDAY)
+    damaged = Path(store.url) / manifest.ticks_path(MONDAY, "CL")
+    content = bytearray(damaged.read_bytes())
+    content[len(content) // 2] ^= 1
+    damaged.write_bytes(content)
+    url = empty()
+    first, second = bring_back(url, store, [MONDAY, TUESDAY])
+    assert [str(damaged) in text for text in first.failed] == [True]
+    assert (first.ticks, second.ticks, second.failed) == (480, 960, [])
+    whose = {(row[1], row[-1]) for row in everything(url, "market.ticks", "1")}
+    assert whose == {("ES", MONDAY), ("ES", TUESDAY), ("CL", TUESDAY)}
+
+
+def test_a_date_with_other_ticks_is_refused_and_left_alone(
+    database_url: str, store: Store, empty: Callable[[], str]
+) -> None:
+    fill(database_url, MONDAY)
+    out(database_url, store, MONDAY)
+    url = empty()
+    fill(url, MONDAY, an_hour=3, symbols=("ES",))
+    before = has(url)["ticks"]
+    [done] = bring_back(url, store, [MONDAY])
+    assert "holds other ticks of ES" in done.failed[0]
+    assert done.ticks == 480
+    assert [row for row in has(url)["ticks"] if row[1] == "ES"] == before
+
+
+def test_ticks_that_were_dropped_here_do_not_come_back(database_url: str, store: Store) -> None:
+    fill(database_url, MONDAY)
+    out(database_url, store, MONDAY)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("delete from market.ticks")
+        connection.execute(
+            "insert into market.dropped_ranges (trade_date, ts_from, ts_to, ticks, evidence)"
+            " values ('2024-07-01', '2024-06-30 22:00+00', '2024-07-01 22:00+00', 960, 'x')"
+        )
+    with pytest.raises(Refused, match="The ticks of 2024-07-01 were dropped"):
+        bring_back(database_url, store, [MONDAY])
+
+
+def test_a_lake_of_another_nature_is_refused(database_url: str, store: Store) -> None:
+    store.write("lake.json", b'{"format": 1, "made_by": "thor 0", "nature": "live"}')
+    with pytest.raises(Refused, match="holds live data"):
+        bring_back(database_url, store, [MONDAY])

@@ -1,0 +1,155 @@
+"""Where the lake lies, how a file gets there, and what a part is kept by."""
+
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from thor.config import Settings
+from thor.errors import Broken, NotFound, Refused, Rejected
+from thor.lake import hold, manifest, parquet, plan
+from thor.lake.blocks import Words
+from thor.lake.fetch import stretches
+from thor.lake.store import Store, url_of
+
+
+def test_the_lake_lies_in_the_home_unless_it_is_said(tmp_path: Path) -> None:
+    home = Settings(home=tmp_path, lake_url=None, _env_file=None)  # type: ignore[call-arg]
+    assert url_of(home) == str(tmp_path / "lake")
+    said = Settings(home=tmp_path, lake_url="s3://b/c", _env_file=None)  # type: ignore[call-arg]
+    assert url_of(said) == "s3://b/c"
+
+
+def test_a_folder_may_be_a_path_or_a_file_url(tmp_path: Path) -> None:
+    Store(str(tmp_path)).write("a/b", b"x")
+    assert Store(f"file://{tmp_path}").read("a/b") == b"x"
+    with pytest.raises(Rejected, match="THOR_LAKE_URL: gopher://x/y"):
+        Store("gopher://x/y")
+
+
+def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    store.write("a/b", b"old")
+
+    def fail() -> None:
+        with store.new("a/b") as beside:
+            beside.write_bytes(b"ne")
+            assert store.read("a/b") == b"old"
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert store.read("a/b") == b"old"
+    assert [file.name for file in (tmp_path / "a").iterdir()] == ["b"]
+
+
+def test_what_was_left_half_written_is_swept(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    store.write("a/b", b"x")
+    (tmp_path / "a" / ".b.01234567.part").write_bytes(b"half")
+    store.sweep("a")
+    store.sweep("nowhere")
+    assert store.list("") == ["a/b"]
+
+
+def test_a_file_that_is_not_there_is_named_with_its_place(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match=f"{tmp_path}/x/y"):
+        Store(str(tmp_path)).read("x/y")
+
+
+def test_rows_come_back_from_a_file_as_they_went_in(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    seconds = [datetime(2024, 7, 1, tzinfo=UTC) + timedelta(seconds=n) for n in range(5)]
+    table = pa.table(
+        {
+            "ts": pa.array(seconds, pa.timestamp("us", "UTC")),
+            "word": pa.array(["a", None, "", "b", "a"]).dictionary_encode(),
+            "names": pa.array([["x", None], [], None, ["y"], ["x"]]),
+            "value": [0.1, None, float("inf"), -0.0, 1e-300],
+        }
+    )
+    written = parquet.write(store, "x.parquet", [table.slice(0, 2), table.slice(2)])
+    assert written is not None
+    assert (written.rows, written.min_ts, written.max_ts) == (5, seconds[0], seconds[4])
+    [back] = parquet.tables(store, "x.parquet")
+    assert back.to_pylist() == table.to_pylist()
+    assert str(back.schema.field("word").type) == "string"
+    total = parquet.Sum()
+    total.add(back)
+    assert f"{total.content:016x}" == written.content
+
+
+def test_no_rows_make_no_file_and_an_empty_table_makes_one(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    assert parquet.write(store, "x.parquet", []) is None
+    assert store.list("") == []
+    written = parquet.write(store, "x.parquet", [pa.table({"a": pa.array([], pa.int64())})])
+    assert written is not None
+    assert written.rows == 0
+    assert [table.schema.names for table in parquet.tables(store, "x.parquet")] in ([], [["a"]])
+
+
+def test_a_file_that_is_no_parquet_is_damaged(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    store.write("x.parquet", b"PAR1 and nothing of it")
+    with pytest.raises(Broken, match="x.parquet is damaged"):
+        list(parquet.tables(store, "x.parquet"))
+
+
+def test_a_manifest_that_is_none_is_told(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    store.write("manifests/date=2024-07-01.json", b"{}")
+    with pytest.raises(Broken, match="is no manifest"):
+        manifest.known(store, date(2024, 7, 1))
+    with pytest.raises(NotFound, match="export-to-parquet --date 2024-07-02"):
+        manifest.known(store, date(2024, 7, 2))
+
+
+def test_dates_are_those_that_are_whole(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    for path in ("date=2024-07-02.json", ".date=2024-07-03.json", "date=2023-12-29.json"):
+        store.write(f"manifests/{path}", b"{}")
+    store.write(manifest.REFERENCE, b"{}")
+    assert manifest.dates(store) == [date(2023, 12, 29), date(2024, 7, 2)]
+
+
+def test_a_day_is_cut_into_stretches_that_leave_nothing_out() -> None:
+    first, last = datetime(2024, 6, 30, 22, tzinfo=UTC), datetime(2024, 7, 1, 22, tzinfo=UTC)
+    words = Words("ES", date(2024, 7, 1), (), ())
+    for ticks in (0, 199_999, 1_000_000, 50_000_000):
+        cut = stretches(words, first, last, ticks)
+        assert cut[0].ts_from == first
+        assert cut[-1].ts_to == last
+        assert all(a.ts_to == b.ts_from for a, b in pairwise(cut))
+    assert len(cut) == 96
+
+
+def test_the_key_of_ticks_adds_up_ordinals_beyond_64_bits() -> None:
+    key = plan.Key()
+    ts = [datetime(2024, 7, 1, 14, 30, 0, 5, tzinfo=UTC), datetime(1969, 12, 31, tzinfo=UTC)]
+    told = pa.table({"seq": [2**62, -1], "ts": pa.array(ts, pa.timestamp("us", "UTC"))})
+    assert list(key.noting([told] * 4)) == [told] * 4
+    # 2**64 - 4, and the ends as PostgreSQL's extract(epoch from …) writes them.
+    assert key.text() == "8,18446744073709551612,-86400.000000,1719844200.000005"
+
+
+def test_a_lake_that_another_database_took_is_not_written(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    one, other = hold.Hold(store, "one"), hold.Hold(store, "other")
+    one.take()
+    with pytest.raises(Refused, match="Database one is being exported"):
+        other.take()
+    one.release()
+    other.take()
+    other.release()
+    assert store.list("") == []
+
+
+def test_a_lock_that_was_left_by_the_same_database_is_taken_over(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    hold.Hold(store, "one").take()
+    hold.Hold(store, "one").take()
+    store.write(hold.LOCK, b"not ours")
+    hold.Hold(store, "two").take()

@@ -1,0 +1,187 @@
+"""What the lake holds, by its own account: a manifest a trade date, one of the reference.
+
+Room 55, lake. Reads and writes manifests/ and lake.json of a store. A date whose
+manifest is there is whole: it is written last.
+"""
+
+from datetime import date, datetime
+from typing import Literal
+
+import msgspec
+
+import thor
+from thor.errors import Broken, NotFound, Refused
+from thor.lake.store import Store
+
+FORMAT = 1
+KINDS = ("ticks", "bars", "features", "reference")
+BAR_WIDTHS = ("1s", "1m", "5m", "1h", "1d")
+MATRIX_WIDTHS = ("1m", "5m", "1h")
+REFERENCE = "manifests/reference.json"
+_LAKE = "lake.json"
+
+Kind = Literal["ticks", "bars", "features", "reference"]
+
+
+class Lake(msgspec.Struct, frozen=True):
+    """The file that says by which rules the others are written, and what they are of."""
+
+    format: int
+    made_by: str
+    nature: str
+
+
+class Part(msgspec.Struct, frozen=True, kw_only=True):
+    """A file: its rows, what they add up to, and what the database had of them.
+
+    `content` is the checksum of the rows, see `thor.lake.content`; `key` what the
+    database tells at little cost, to know whether they have changed since.
+    """
+
+    path: str
+    what: Kind
+    symbol: str | None
+    rows: int
+    min_ts: datetime | None
+    max_ts: datetime | None
+    bytes: int
+    sha256: str
+    content: str
+    source_rows: int
+    key: str
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """The account of a trade date, or of the reference data, which has no date."""
+
+    format: int
+    trade_date: date | None
+    exported_at: datetime
+    nature: str
+    edition: str
+    is_closed: bool
+    what: list[Kind]
+    parts: list[Part]
+
+    def of(self, kind: Kind) -> dict[str, Part]:
+        """Return the parts of a kind by path."""
+        return {part.path: part for part in self.parts if part.what == kind}
+
+
+def ticks_path(day: date, symbol: str) -> str:
+    """Return where the ticks of a symbol and trade date lie."""
+    return f"ticks/date={day}/symbol={symbol}/ticks.parquet"
+
+
+def bars_path(day: date, symbol: str, width: str) -> str:
+    """Return where the bars of a symbol, trade date and width lie."""
+    return f"bars/date={day}/symbol={symbol}/bars_{width}.parquet"
+
+
+def features_path(day: date, symbol: str, width: str) -> str:
+    """Return where the features of a symbol, trade date and width lie."""
+    return f"features/date={day}/symbol={symbol}/matrix_{width}.parquet"
+
+
+def reference_path(relation: str) -> str:
+    """Return where a table of the reference data lies."""
+    return f"reference/{relation.removeprefix('reference.')}.parquet"
+
+
+def path_of(day: date | None) -> str:
+    """Return where the manifest of a trade date lies, or that of the reference data."""
+    return REFERENCE if day is None else f"manifests/date={day}.json"
+
+
+def unfinished_path(day: date | None) -> str:
+    """Return where an export that is under way keeps what it has done."""
+    return path_of(day).replace("manifests/", "manifests/.")
+
+
+def enter(store: Store, nature: str | None = None) -> Lake | None:
+    """Return what the lake says of itself, None where nothing is there yet.
+
+    Raises `Refused` for one that a newer Thor has written, or that is of another nature.
+    """
+    if not store.exists(_LAKE):
+        return None
+    try:
+        found = msgspec.json.decode(store.read(_LAKE), type=Lake)
+    except msgspec.DecodeError as error:
+        raise Broken(f"{store.place(_LAKE)} is no account of a lake: {error}") from error
+    if found.format > FORMAT:
+        raise Refused(
+            f"The lake {store.url} has format {found.format}, made by {found.made_by}; this is "
+            f"Thor {thor.__version__}, which knows up to {FORMAT}: upgrade it, or name another "
+            "lake in THOR_LAKE_URL"
+        )
+    if nature is not None and found.nature != nature:
+        raise Refused(
+            f"The lake {store.url} holds {found.nature} data and the database {nature}: name "
+            "another lake in THOR_LAKE_URL"
+        )
+    return found
+
+
+def found_lake(store: Store, nature: str) -> None:
+    """Make the lake known for what it is where nothing is there yet."""
+    if enter(store, nature) is None:
+        lake = Lake(FORMAT, f"thor {thor.__version__}", nature)
+        store.write(_LAKE, msgspec.json.format(msgspec.json.encode(lake)))
+
+
+def read(store: Store, day: date | None) -> Manifest | None:
+    """Return the manifest of a trade date, None where it was never exported whole."""
+    return _read(store, path_of(day))
+
+
+def unfinished(store: Store, day: date | None) -> Manifest | None:
+    """Return what an export that was cut had done."""
+    return _read(store, unfinished_path(day))
+
+
+def write(store: Store, manifest: Manifest, *, is_whole: bool = True) -> None:
+    """Write a manifest, and forget what was kept while it was made."""
+    content = msgspec.json.format(msgspec.json.encode(manifest))
+    if not is_whole:
+        store.write(unfinished_path(manifest.trade_date), content)
+        return
+    store.write(path_of(manifest.trade_date), content)
+    store.delete(unfinished_path(manifest.trade_date))
+
+
+def dates(store: Store) -> list[date]:
+    """Return the trade dates that have a manifest, in order."""
+    names = [path.rpartition("/")[2] for path in store.list("manifests")]
+    return sorted(
+        date.fromisoformat(name.removeprefix("date=").removesuffix(".json"))
+        for name in names
+        if name.startswith("date=") and name.endswith(".json")
+    )
+
+
+def known(store: Store, day: date | None) -> Manifest:
+    """Return the manifest of a trade date; `NotFound` where there is none."""
+    found = read(store, day)
+    if found is None:
+        what = "the reference data" if day is None else str(day)
+        date_option = "" if day is None else f" --date {day}"
+        raise NotFound(
+            f"The lake {store.url} has no manifest of {what}: run `thor export-to-parquet"
+            f"{date_option}` first"
+        )
+    return found
+
+
+def _read(store: Store, path: str) -> Manifest | None:
+    if not store.exists(path):
+        return None
+    try:
+        found = msgspec.json.decode(store.read(path), type=Manifest)
+    except msgspec.DecodeError as error:
+        raise Broken(
+            f"{store.place(path)} is no manifest ({error}): delete it and export the date again"
+        ) from error
+    if found.format > FORMAT:
+        raise Refused(f"{store.place(path)} has format {found.format}: upgrade Thor to read it")
+    return found

@@ -1,0 +1,168 @@
+"""Where the lake's files lie: a folder, or a bucket through pyarrow's filesystem.
+
+Room 55, lake. Takes THOR_LAKE_URL; gives bytes by path. A file is written beside its
+place and moved there whole: whoever reads finds the old one or the new one.
+"""
+
+import errno
+import os
+import secrets
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import pyarrow as pa
+from pyarrow import fs
+
+from thor.config import Settings
+from thor.errors import NotFound, Rejected, Unavailable
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
+_BESIDE = ".part"
+_CHUNK_BYTES = 1 << 22
+
+
+def url_of(settings: Settings) -> str:
+    """Return where the lake lies: THOR_LAKE_URL, or lake/ in Thor's home."""
+    return settings.lake_url or str(settings.home.expanduser() / "lake")
+
+
+class Store:
+    """The files of a lake by their paths below its root, parts joined by slashes."""
+
+    def __init__(self, url: str) -> None:
+        """Name the place; nothing is made or read yet. Raises `Rejected` for no such URL."""
+        scheme = urlsplit(url).scheme
+        if scheme in ("", "file") or "://" not in url:
+            path = urlsplit(url).path if scheme == "file" else url
+            self._folder: Path | None = Path(path).expanduser().absolute()
+            self._fs: Any = fs.LocalFileSystem()
+            self._root = self._folder.as_posix()
+        else:
+            self._folder = None
+            try:
+                self._fs, self._root = fs.FileSystem.from_uri(url)
+            except (pa.ArrowException, OSError, ValueError) as error:
+                raise Rejected(f"THOR_LAKE_URL: {redacted(url)}: {_said(error)}") from error
+        self.url = redacted(url) if self._folder is None else str(self._folder)
+
+    def place(self, path: str) -> str:
+        """Return a path as a person finds it: with where the lake lies."""
+        return f"{self.url.partition('?')[0].rstrip('/')}/{path}"
+
+    def exists(self, path: str) -> bool:
+        """Tell whether there is such a file."""
+        return self.size(path) is not None
+
+    def size(self, path: str) -> int | None:
+        """Return a file's bytes, or None where there is none."""
+        with self._translated(path):
+            info = self._fs.get_file_info(self._at(path))
+        return int(info.size) if info.type == fs.FileType.File else None
+
+    def read(self, path: str) -> bytes:
+        """Return a file's content; `NotFound` where there is none."""
+        with self.open(path) as file:
+            return bytes(file.read())
+
+    @contextmanager
+    def open(self, path: str) -> Iterator[Any]:
+        """Open a file to be read at any place in it; `NotFound` where there is none."""
+        with self._translated(path), self._fs.open_input_file(self._at(path)) as file:
+            yield file
+
+    def list(self, folder: str) -> list[str]:
+        """Return the paths of all files below a folder, in order; none where it is not there."""
+        selector = fs.FileSelector(self._at(folder), recursive=True, allow_not_found=True)
+        with self._translated(folder):
+            found = self._fs.get_file_info(selector)
+        start = len(self._root.rstrip("/")) + 1
+        return sorted(info.path[start:] for info in found if info.type == fs.FileType.File)
+
+    def delete(self, path: str) -> None:
+        """Delete a file; none there is none less."""
+        with self._translated(path), suppress(FileNotFoundError):
+            self._fs.delete_file(self._at(path))
+
+    def write(self, path: str, content: bytes) -> None:
+        """Put a file in its place, whole."""
+        with self.new(path) as beside:
+            beside.write_bytes(content)
+
+    @contextmanager
+    def new(self, path: str) -> Iterator[Path]:
+        """Give a local file to be filled, and put it in its place when the block is through.
+
+        What a block that fails has written is removed. Raises `Unavailable` where the
+        lake is full or may not be written.
+        """
+        with self._translated(path, is_new=True):
+            if self._folder is None:
+                with tempfile.TemporaryDirectory(prefix="thor-lake-") as folder:
+                    file = Path(folder) / PurePosixPath(path).name
+                    yield file
+                    self._upload(file, path)
+            else:
+                yield from self._beside(self._folder / path)
+
+    def sweep(self, folder: str) -> None:
+        """Remove what a writer that was killed has left half-written below a folder."""
+        for path in self.list(folder):
+            name = PurePosixPath(path).name
+            if name.startswith(".") and name.endswith(_BESIDE):
+                self.delete(path)
+
+    def _beside(self, target: Path) -> Iterator[Path]:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}{_BESIDE}")
+        try:
+            yield beside
+            with beside.open("rb+") as file:
+                os.fsync(file.fileno())
+            beside.replace(target)
+        finally:
+            beside.unlink(missing_ok=True)
+
+    def _upload(self, file: Path, path: str) -> None:
+        with file.open("rb") as read, self._fs.open_output_stream(self._at(path)) as written:
+            while chunk := read.read(_CHUNK_BYTES):
+                written.write(chunk)
+
+    def _at(self, path: str) -> str:
+        return f"{self._root.rstrip('/')}/{path}" if path else self._root
+
+    @contextmanager
+    def _translated(self, path: str, *, is_new: bool = False) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if isinstance(error, FileNotFoundError) and not is_new:
+                raise NotFound(f"The lake has no {self.place(path)}") from error
+            raise Unavailable(f"{self.place(path)}: {self._why(error)}") from error
+
+    def _why(self, error: OSError) -> str:
+        if error.errno in _FULL:
+            return f"the disk is full ({_said(error)}): free some of it, then run this again"
+        if error.errno in _CLOSED:
+            return (
+                f"may not be written ({_said(error)}): make it writable for this user, or name "
+                "another place in THOR_LAKE_URL"
+            )
+        return _said(error)
+
+
+def redacted(url: str) -> str:
+    """Return a lake's URL without the key and secret that it may hold."""
+    parts = urlsplit(url)
+    if "@" not in parts.netloc:
+        return url
+    return urlunsplit(parts._replace(netloc=f"***@{parts.netloc.rpartition('@')[2]}"))
+
+
+def _said(error: BaseException) -> str:
+    text = getattr(error, "strerror", None) or str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__
