@@ -6,6 +6,7 @@ coded as suits it, whole or not at all.
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
@@ -64,7 +65,24 @@ def write(
     `told` hears the number of rows as they are written.
     """
     summed = Sum()
-    parts = _groups(tables, summed)
+    # Rows are summed while others are read and written: numpy and Arrow let each other run.
+    with ThreadPoolExecutor(1, "sum") as summing:
+        return _written(
+            store,
+            path,
+            _groups(tables, lambda table: summing.submit(summed.add, table)),
+            summed,
+            told,
+        )
+
+
+def _written(
+    store: Store,
+    path: str,
+    parts: Iterator[pa.Table],
+    summed: Sum,
+    told: Callable[[int], None] | None,
+) -> Written | None:
     first = next(parts, None)
     if first is None:
         return None
@@ -106,21 +124,31 @@ def sha256(store: Store, path: str) -> str:
     return digest.hexdigest()
 
 
-def _groups(parts: Iterable[pa.Table], summed: Sum) -> Iterator[pa.Table]:
+def _groups(
+    parts: Iterable[pa.Table], summed: Callable[[pa.Table], Future[None]]
+) -> Iterator[pa.Table]:
     pending: list[pa.Table] = []
+    sums: list[Future[None]] = []
     rows = 0
     is_begun = False
     for part in parts:
-        summed.add(part)
+        sums.append(summed(part))
         pending.append(part)
         rows += part.num_rows
         if rows >= GROUP_ROWS:
             yield pa.concat_tables(pending).unify_dictionaries()
+            _finish(sums)
             pending, rows = [], 0
             is_begun = True
     # A table without rows makes a file without rows.
     if rows or (pending and not is_begun):
         yield pa.concat_tables(pending).unify_dictionaries()
+    _finish(sums)
+
+
+def _finish(sums: list[Future[None]]) -> None:
+    while sums:
+        sums.pop().result()
 
 
 def _and_then(first: pa.Table, others: Iterator[pa.Table]) -> Iterator[pa.Table]:

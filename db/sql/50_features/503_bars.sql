@@ -12,7 +12,8 @@
 --           interval)
 -- Nulls     volumes nobody told; quotes of imported bars
 -- Why       The one thing that every family reads bars of: features are float8,
---           and count bars from the first that was read and from ts_from.
+--           and count bars from the first that was read and from ts_from. Not
+--           by a filter: over a window DuckDB takes the square of its rows.
 
 create function feat.bars(
     of_width text,
@@ -62,8 +63,8 @@ begin atomic
         b.ask_close::float8 as ask_close,
         b.spread_mean::float8 as spread_mean,
         row_number() over w as number,
-        row_number() over w - count(*) filter (
-            where b.bar_start < ts_from
+        row_number() over w - count(
+            case when b.bar_start < ts_from then 1 end
         ) over (partition by b.symbol) - 1 as place
     from feat._bars(
         of_width, of_symbols, ts_from, ts_to, bars_back, time_back
@@ -104,8 +105,8 @@ begin atomic
         b.known_at,
         b.close::float8 as close,
         row_number() over w as number,
-        row_number() over w - count(*) filter (
-            where b.bar_start < ts_from
+        row_number() over w - count(
+            case when b.bar_start < ts_from then 1 end
         ) over (partition by b.symbol) - 1 as place
     from feat._closes(
         of_width, of_symbols, ts_from, ts_to, bars_back, time_back
