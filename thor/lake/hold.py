@@ -21,6 +21,9 @@ LOCK = "exports.lock"
 # Longer without a sign of life than any part takes: its holder is gone.
 STALE = timedelta(minutes=15)
 _RENEWED = timedelta(minutes=1)
+# The server takes a moment to see that an export that was cut short has hung up.
+_HANG_UP_S = 3.0
+_LOOK_S = 0.1
 
 
 class Holder(msgspec.Struct, frozen=True):
@@ -87,7 +90,7 @@ class Hold:
 def held(connection: Connection[Any], store: Store) -> Iterator[Hold]:
     """Hold the database and the lake against other exports; `Refused` where one is under way."""
     name = connection.info.dbname
-    if not (database.row(connection, "hold_export") or {})["is_held"]:
+    if not _holds(connection):
         raise Refused(f"Another export of database {name} is under way: wait until it is through")
     try:
         made = (database.row(connection, "edition") or {}).get("made_at")
@@ -100,3 +103,12 @@ def held(connection: Connection[Any], store: Store) -> Iterator[Hold]:
     finally:
         if not connection.closed:
             database.rows(connection, "let_export_go")
+
+
+def _holds(connection: Connection[Any]) -> bool:
+    until = clock.monotonic_s() + _HANG_UP_S
+    while not (database.row(connection, "hold_export") or {})["is_held"]:
+        if clock.monotonic_s() >= until:
+            return False
+        clock.sleep_s(_LOOK_S)
+    return True
