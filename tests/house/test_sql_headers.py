@@ -21,34 +21,26 @@ NONE = "–"
 LOGIC = {"view", "function"}
 # Bodies that PostgreSQL keeps as text: it does not record what they read, so they are searched
 # for names instead.
+_OF_BOTH = {
+    "reference.keep_version()",
+    "feat._bars(text, text[], timestamptz, timestamptz, integer, interval)",
+    "feat._closes(text, text[], timestamptz, timestamptz, integer, interval)",
+    "feat._season_bars(text, text[], timestamptz, timestamptz)",
+    "feat._seconds(text, text[], timestamptz, timestamptz)",
+    "feat._starts(text, text[], timestamptz, integer, interval)",
+    "feat.copy_comments(text)",
+    "feat.copy_matrix_comments()",
+    "feat.page(text, text, text[], timestamptz, timestamptz, integer, timestamptz)",
+    "market.bars_between(text, text, timestamptz, timestamptz, integer)",
+}
 OPAQUE: dict[Edition, set[str]] = {
-    "plain": {
-        "reference.keep_version()",
-        "feat._bars(text, text[], timestamptz, timestamptz, integer, interval)",
-        "feat._closes(text, text[], timestamptz, timestamptz, integer, interval)",
-        "feat._season_bars(text, text[], timestamptz, timestamptz)",
-        "feat._seconds(text, text[], timestamptz, timestamptz)",
-        "feat._starts(text, text[], timestamptz, integer, interval)",
-        "feat.copy_comments(text)",
-        "feat.copy_matrix_comments()",
-        "feat.page(text, text, text[], timestamptz, timestamptz, integer, timestamptz)",
-        "market.bars_between(text, text, timestamptz, timestamptz, integer)",
+    "plain": _OF_BOTH
+    | {
         "market.keep_bars()",
         "market.merge_bars(market._bars[])",
         "market.rebuild_bars(timestamptz, timestamptz)",
     },
-    "timescale": {
-        "reference.keep_version()",
-        "feat._bars(text, text[], timestamptz, timestamptz, integer, interval)",
-        "feat._closes(text, text[], timestamptz, timestamptz, integer, interval)",
-        "feat._season_bars(text, text[], timestamptz, timestamptz)",
-        "feat._seconds(text, text[], timestamptz, timestamptz)",
-        "feat._starts(text, text[], timestamptz, integer, interval)",
-        "feat.copy_comments(text)",
-        "feat.copy_matrix_comments()",
-        "feat.page(text, text, text[], timestamptz, timestamptz, integer, timestamptz)",
-        "market.bars_between(text, text, timestamptz, timestamptz, integer)",
-    },
+    "timescale": _OF_BOTH,
 }
 
 every_file = pytest.mark.parametrize(

@@ -6,7 +6,7 @@
 -- Known at  known_at
 -- Reads     feat._bars(of_width, of_symbols, ts_from, ts_to, bars_back,
 --           time_back)
--- Nulls     never
+-- Nulls     volumes nobody told
 -- Why       Parquet is read by column: what is not asked for costs nothing.
 
 create macro feat._closes(
@@ -16,7 +16,8 @@ select
     b.symbol,
     b.bar_start,
     b.known_at,
-    b.close
+    b.close,
+    b.volume
 from feat._bars(
     of_width, of_symbols, ts_from, ts_to, bars_back, time_back
 ) as b;
