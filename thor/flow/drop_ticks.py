@@ -14,6 +14,7 @@ from thor import database
 from thor.database import Connection
 from thor.errors import Broken, NotFound
 from thor.lake import manifest, plan
+from thor.lake.manifest import Manifest
 from thor.lake.store import Store
 from thor.lake.verify import verify
 from thor.market import bars
@@ -41,17 +42,19 @@ def drop_old(
     for row in database.rows(connection, "old_dates", {"before": now - keep}):
         day, ticks = row["trade_date"], int(row["ticks"])
         try:
-            why = _doubt(connection, store, day, ticks)
+            account = manifest.known(store, day)
+            why = _doubt(connection, store, account, day, ticks)
             if not why:
-                ticks = _drop(connection, store, day)
+                _drop(connection, store, account, day)
         except (NotFound, Broken) as error:
             why = str(error)
         yield Dropped(trade_date=day, ticks=0 if why else ticks, why=why)
 
 
-def _doubt(connection: Connection[Any], store: Store, day: date, ticks: int) -> str:
+def _doubt(
+    connection: Connection[Any], store: Store, account: Manifest, day: date, ticks: int
+) -> str:
     """Return why the lake is no evidence for a trade date; nothing where it is."""
-    account = manifest.known(store, day)
     held = sum(part.rows for part in account.of("ticks").values())
     if not account.is_closed or not set(account.what) >= set(_PROVEN) or held != ticks:
         return f"the lake's manifest is not whole: {held} of {ticks} ticks; export the date again"
@@ -61,8 +64,7 @@ def _doubt(connection: Connection[Any], store: Store, day: date, ticks: int) -> 
     return ""
 
 
-def _drop(connection: Connection[Any], store: Store, day: date) -> int:
-    account = manifest.known(store, day)
+def _drop(connection: Connection[Any], store: Store, account: Manifest, day: date) -> None:
     proven = {part.symbol: part.key for part in account.of("ticks").values()}
     ticks = sum(part.rows for part in account.of("ticks").values())
     span = plan.bounds(connection, day)
@@ -87,4 +89,3 @@ def _drop(connection: Connection[Any], store: Store, day: date) -> int:
         database.rows(connection, "remember_dropped", values)
         if plan.bars(connection, day, span, None) != before:
             raise Broken(f"The bars of {day} would change with their ticks gone: nothing was")
-    return ticks

@@ -34,7 +34,7 @@ def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[tuple[A
             yield ()
             return
         yield tuple(_apart(asked.columns))
-        # Through Arrow: DuckDB's own rows want one more package for instants.
+        # Batch by batch, or all rows would be in memory.
         for batch in asked.to_arrow_reader(_BATCH_ROWS):
             yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
     except duckdb.InterruptException as error:

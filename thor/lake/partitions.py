@@ -91,16 +91,7 @@ class Export:
             before, self._parts = plan.before(self._store, self._day)
             kinds = self._export_reference() if self._day is None else self._export_day(self._day)
             what = sorted({*(before.what if before else ()), *kinds}, key=manifest.KINDS.index)
-            made = Manifest(
-                format=manifest.FORMAT,
-                trade_date=self._day,
-                exported_at=clock.now(),
-                nature=self._span.nature,
-                edition=self._span.edition,
-                is_closed=not is_open,
-                what=what,
-                parts=[self._parts[path] for path in sorted(self._parts)],
-            )
+            made = self._account(what, is_closed=not is_open)
             same = before and msgspec.structs.replace(made, exported_at=before.exported_at)
             if same != before or manifest.unfinished(self._store, self._day) is not None:
                 manifest.write(self._store, made)
@@ -235,15 +226,17 @@ class Export:
 
     def _note(self) -> None:
         """Keep what is done so far, for one who goes on after this was cut."""
+        manifest.write(self._store, self._account([], is_closed=False), is_whole=False)
+
+    def _account(self, what: list[Kind], *, is_closed: bool) -> Manifest:
         assert self._span is not None
-        cut = Manifest(
+        return Manifest(
             format=manifest.FORMAT,
             trade_date=self._day,
             exported_at=clock.now(),
             nature=self._span.nature,
             edition=self._span.edition,
-            is_closed=False,
-            what=[],
-            parts=list(self._parts.values()),
+            is_closed=is_closed,
+            what=what,
+            parts=[self._parts[path] for path in sorted(self._parts)],
         )
-        manifest.write(self._store, cut, is_whole=False)
