@@ -57,7 +57,11 @@ def write_lake(
                 dates.add(day)
     for day in dates:
         write_text(filesystem, f"{folder}/manifests/date={day}.json", {"format": 1, "parts": []})
-    write_text(filesystem, f"{folder}/lake.json", {"format": 1, "made_by": "thor 0.1.0"})
+    write_text(
+        filesystem,
+        f"{folder}/lake.json",
+        {"format": 1, "made_by": "thor 0.1.0", "nature": "simulated"},
+    )
     return str(root)
 
 

@@ -16,9 +16,12 @@ import duckdb
 import pyarrow as pa
 import pyarrow.dataset
 
+from thor.config import Settings
 from thor.errors import Broken, Rejected, Unavailable
 from thor.lake import texts
-from thor.lake.files import Files, found, lake_url
+from thor.lake.files import Files, found
+from thor.lake.manifest import BAR_WIDTHS as WIDTHS
+from thor.lake.store import url_of
 
 Connection = duckdb.DuckDBPyConnection
 Day = date | str | None
@@ -26,7 +29,6 @@ Day = date | str | None
 # `range` is a family of features and a function of DuckDB's: the function comes first.
 _PATH = "memory.main,memory.market,memory.reference,system.main,memory.feat"
 _NUMBERS = count()
-WIDTHS = ("1s", "1m", "5m", "1h", "1d")
 
 
 def connect(
@@ -50,7 +52,7 @@ def connect(
     """
     if bars not in ("stored", "ticks"):
         raise Rejected(f"bars: {bars!r} is neither 'stored' nor 'ticks'")
-    files = found(url or lake_url(), _day(first, "first"), _day(last, "last"))
+    files = found(url or url_of(Settings()), _day(first, "first"), _day(last, "last"))
     spill = Path(tempfile.gettempdir()) / "thor-duckdb"
     with ExitStack() as stack:
         connection = stack.enter_context(duckdb.connect(config={"temp_directory": str(spill)}))
@@ -133,10 +135,10 @@ class _Relation(NamedTuple):
         keys = pa.schema([("date", pa.date32()), ("symbol", pa.string())])
         known = pyarrow.dataset.dataset(
             self.paths,
-            filesystem=files.filesystem,
+            filesystem=files.store.filesystem,
             format="parquet",
             partitioning=pyarrow.dataset.partitioning(keys, flavor="hive"),
-            partition_base_dir=files.root,
+            partition_base_dir=files.store.root,
         )
         registered = f"files_{next(_NUMBERS)}"
         connection.register(registered, known)

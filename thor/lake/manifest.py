@@ -23,11 +23,14 @@ _LAKE = "lake.json"
 Kind = Literal["ticks", "bars", "features", "reference"]
 
 
-class Lake(msgspec.Struct, frozen=True):
-    """The file that says by which rules the others are written, and what they are of."""
-
+class _Made(msgspec.Struct, frozen=True):
     format: int
     made_by: str
+
+
+class Lake(_Made, frozen=True):
+    """The file that says by which rules the others are written, and what they are of."""
+
     nature: str
 
 
@@ -105,20 +108,34 @@ def enter(store: Store, nature: str | None = None) -> Lake | None:
     """
     if not store.exists(_LAKE):
         return None
+    content = store.read(_LAKE)
     try:
-        found = msgspec.json.decode(store.read(_LAKE), type=Lake)
+        # A newer one may say other things than these.
+        said = msgspec.json.decode(content, type=_Made)
+        if said.format > FORMAT:
+            raise Refused(
+                f"The lake {store.url} has format {said.format}, made by {said.made_by}; this is "
+                f"Thor {thor.__version__}, which knows up to {FORMAT}: update Thor, or name "
+                "another lake in THOR_LAKE_URL"
+            )
+        found = msgspec.json.decode(content, type=Lake)
     except msgspec.DecodeError as error:
-        raise Broken(f"{store.place(_LAKE)} is no account of a lake: {error}") from error
-    if found.format > FORMAT:
-        raise Refused(
-            f"The lake {store.url} has format {found.format}, made by {found.made_by}; this is "
-            f"Thor {thor.__version__}, which knows up to {FORMAT}: upgrade it, or name another "
-            "lake in THOR_LAKE_URL"
-        )
+        raise Broken(f"{_LAKE} at {store.url} does not say its format: {error}") from error
     if nature is not None and found.nature != nature:
         raise Refused(
             f"The lake {store.url} holds {found.nature} data and the database {nature}: name "
             "another lake in THOR_LAKE_URL"
+        )
+    return found
+
+
+def entered(store: Store) -> Lake:
+    """Return what the lake says of itself; `NotFound` where there is none, as `enter` else."""
+    found = enter(store)
+    if found is None:
+        raise NotFound(
+            f"lake: there is none at {store.url}; `thor export-to-parquet --date=YYYY-MM-DD` "
+            "makes it, or name another by THOR_LAKE_URL"
         )
     return found
 

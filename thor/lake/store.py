@@ -34,21 +34,34 @@ def url_of(settings: Settings) -> str:
 class Store:
     """The files of a lake by their paths below its root, parts joined by slashes."""
 
-    def __init__(self, url: str) -> None:
-        """Name the place; nothing is made or read yet. Raises `Rejected` for no such URL."""
+    def __init__(self, url: str, said_in: str = "THOR_LAKE_URL") -> None:
+        """Name the place; nothing is made or read yet.
+
+        Raises `Rejected` for no such URL, and names what it was said in.
+        """
         scheme = urlsplit(url).scheme
         if scheme in ("", "file") or "://" not in url:
             path = urlsplit(url).path if scheme == "file" else url
             self._folder: Path | None = Path(path).expanduser().absolute()
-            self._fs: Any = fs.LocalFileSystem()
-            self._root = self._folder.as_posix()
+            self.filesystem: Any = fs.LocalFileSystem()
+            root = self._folder.as_posix()
         else:
             self._folder = None
             try:
-                self._fs, self._root = fs.FileSystem.from_uri(url)
+                self.filesystem, root = fs.FileSystem.from_uri(url)
             except (pa.ArrowException, OSError, ValueError) as error:
-                raise Rejected(f"THOR_LAKE_URL: {redacted(url)}: {_said(error)}") from error
+                raise Rejected(
+                    f"{said_in}: {redacted(url)} is no place for one, {_said(error)}: write a "
+                    "folder, file:///… or s3://bucket/prefix"
+                ) from error
+        # Where the filesystem has it.
+        self.root = root.rstrip("/")
         self.url = redacted(url) if self._folder is None else str(self._folder)
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the lake is a folder of this machine."""
+        return self._folder is not None
 
     def place(self, path: str) -> str:
         """Return a path as a person finds it: with where the lake lies."""
@@ -61,7 +74,7 @@ class Store:
     def size(self, path: str) -> int | None:
         """Return a file's bytes, or None where there is none."""
         with self._translated(path):
-            info = self._fs.get_file_info(self._at(path))
+            info = self.filesystem.get_file_info(self._at(path))
         return int(info.size) if info.type == fs.FileType.File else None
 
     def read(self, path: str) -> bytes:
@@ -72,21 +85,21 @@ class Store:
     @contextmanager
     def open(self, path: str) -> Iterator[Any]:
         """Open a file to be read at any place in it; `NotFound` where there is none."""
-        with self._translated(path), self._fs.open_input_file(self._at(path)) as file:
+        with self._translated(path), self.filesystem.open_input_file(self._at(path)) as file:
             yield file
 
     def list(self, folder: str) -> list[str]:
         """Return the paths of all files below a folder, in order; none where it is not there."""
         selector = fs.FileSelector(self._at(folder), recursive=True, allow_not_found=True)
         with self._translated(folder):
-            found = self._fs.get_file_info(selector)
-        start = len(self._root.rstrip("/")) + 1
+            found = self.filesystem.get_file_info(selector)
+        start = len(self.root) + 1
         return sorted(info.path[start:] for info in found if info.type == fs.FileType.File)
 
     def delete(self, path: str) -> None:
         """Delete a file; none there is none less."""
         with self._translated(path), suppress(FileNotFoundError):
-            self._fs.delete_file(self._at(path))
+            self.filesystem.delete_file(self._at(path))
 
     def write(self, path: str, content: bytes) -> None:
         """Put a file in its place, whole."""
@@ -128,12 +141,12 @@ class Store:
             beside.unlink(missing_ok=True)
 
     def _upload(self, file: Path, path: str) -> None:
-        with file.open("rb") as read, self._fs.open_output_stream(self._at(path)) as written:
+        with file.open("rb") as read, self.filesystem.open_output_stream(self._at(path)) as written:
             while chunk := read.read(_CHUNK_BYTES):
                 written.write(chunk)
 
     def _at(self, path: str) -> str:
-        return f"{self._root.rstrip('/')}/{path}" if path else self._root
+        return f"{self.root}/{path}" if path else self.root
 
     @contextmanager
     def _translated(self, path: str, *, is_new: bool = False) -> Iterator[None]:
