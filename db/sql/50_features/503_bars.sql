@@ -11,9 +11,7 @@
 --           feat._closes(text, text[], timestamptz, timestamptz, integer,
 --           interval)
 -- Nulls     volumes nobody told; quotes of imported bars
--- Why       The one thing that every family reads bars of: features are float8,
---           and count bars from the first that was read and from ts_from. Not
---           by a filter: over a window DuckDB takes the square of its rows.
+-- Why       The one thing that every family reads bars of: features are float8.
 
 create function feat.bars(
     of_width text,
@@ -39,9 +37,7 @@ returns table (
     trades float8,
     bid_close float8,
     ask_close float8,
-    spread_mean float8,
-    number bigint,
-    place bigint
+    spread_mean float8
 )
 language sql stable parallel safe rows 5000
 begin atomic
@@ -61,15 +57,10 @@ begin atomic
         b.trades::float8 as trades,
         b.bid_close::float8 as bid_close,
         b.ask_close::float8 as ask_close,
-        b.spread_mean::float8 as spread_mean,
-        row_number() over w as number,
-        row_number() over w - count(
-            case when b.bar_start < ts_from then 1 end
-        ) over (partition by b.symbol) - 1 as place
+        b.spread_mean::float8 as spread_mean
     from feat._bars(
         of_width, of_symbols, ts_from, ts_to, bars_back, time_back
-    ) as b
-    window w as (partition by b.symbol order by b.bar_start);
+    ) as b;
 end;
 
 comment on function feat.bars(
@@ -78,8 +69,7 @@ comment on function feat.bars(
     'Bars of a width (1m, 5m, 1h) with a trade, as float8, of the symbols '
     '(null: all listed) with ts_from <= bar_start < ts_to, and those before '
     'ts_from that a feature looks back on: bars_back bars and time_back of '
-    'time, whichever reaches further. number counts a symbol''s bars here from '
-    '1, place from 0 at ts_from, negative before it.';
+    'time, whichever reaches further.';
 
 create function feat.closes(
     of_width text,
@@ -93,9 +83,7 @@ returns table (
     symbol text,
     bar_start timestamptz,
     known_at timestamptz,
-    close float8,
-    number bigint,
-    place bigint
+    close float8
 )
 language sql stable parallel safe rows 5000
 begin atomic
@@ -103,15 +91,10 @@ begin atomic
         b.symbol,
         b.bar_start,
         b.known_at,
-        b.close::float8 as close,
-        row_number() over w as number,
-        row_number() over w - count(
-            case when b.bar_start < ts_from then 1 end
-        ) over (partition by b.symbol) - 1 as place
+        b.close::float8 as close
     from feat._closes(
         of_width, of_symbols, ts_from, ts_to, bars_back, time_back
-    ) as b
-    window w as (partition by b.symbol order by b.bar_start);
+    ) as b;
 end;
 
 comment on function feat.closes(

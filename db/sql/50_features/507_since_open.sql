@@ -1,5 +1,5 @@
 -- Room      50 features
--- Makes     feat.since_open(timestamptz)
+-- Makes     feat.since_open(timestamptz), feat.length(text)
 -- Kind      function
 -- Grain     –
 -- Known at  –
@@ -7,6 +7,7 @@
 -- Nulls     null in, null out
 -- Why       A session's sums look back to its opening: not a day, what of it
 --           has passed. Before the first bars there is nothing to look back on.
+--           What is named in widths looks back as many times a bar's length.
 
 create function feat.since_open(ts timestamptz) returns interval
 language sql stable parallel safe
@@ -26,3 +27,14 @@ end;
 
 comment on function feat.since_open(timestamptz) is
     'How long ago it was 17:00 in Chicago, when the exchange''s day begins.';
+
+create function feat.length(of_width text) returns interval
+language sql immutable strict parallel safe
+return case of_width
+    when '1m' then interval '1 minute'
+    when '5m' then interval '5 minutes'
+    when '1h' then interval '1 hour'
+end;
+
+comment on function feat.length(text) is
+    'How long a bar of a width (1m, 5m, 1h) lasts.';

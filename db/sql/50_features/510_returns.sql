@@ -33,44 +33,41 @@ begin atomic
     with bars as (
         select
             b.*,
-            b.close - lag(b.close) over of_symbol as change,
-            lag(b.close) over of_symbol as close_1,
-            lag(b.close, 5) over of_symbol as close_5,
-            lag(b.close, 20) over of_symbol as close_20
+            date_part('epoch', b.bar_start) as start_s
         from feat.bars(
             of_width, of_symbols, ts_from, ts_to, 80, interval '0 hours'
         ) as b
-        window of_symbol as (partition by b.symbol order by b.bar_start)
+    ),
+
+    steps as (
+        select
+            b.*,
+            row_number() over w as number,
+            b.start_s - lag(b.start_s) over w as gap_s,
+            lag(b.close) over w as close_1,
+            lag(b.close, 5) over w as close_5,
+            lag(b.close, 20) over w as close_20,
+            first_value(b.close) over quarter as close_15min,
+            first_value(b.close) over hour as close_60min,
+            max(b.high) over sixty as high_60
+        from bars as b
+        window
+            w as (partition by b.symbol order by b.start_s),
+            quarter as (w range between 900 preceding and current row),
+            hour as (w range between 3600 preceding and current row),
+            sixty as (w rows between 59 preceding and current row)
     ),
 
     spans as (
         select
-            b.*,
-            first_value(b.close) over quarter as close_15min,
-            count(*) over quarter as bars_15min,
-            first_value(b.close) over hour as close_60min,
-            count(*) over hour as bars_60min,
-            max(b.high) over sixty as high_60,
-            regr_slope(b.close, b.number) over twenty as slope,
-            sum(abs(b.change)) over twenty as path
-        from bars as b
-        window
-            quarter as (
-                partition by b.symbol order by b.bar_start
-                range between interval '15 minutes' preceding and current row
-            ),
-            hour as (
-                partition by b.symbol order by b.bar_start
-                range between interval '60 minutes' preceding and current row
-            ),
-            twenty as (
-                partition by b.symbol order by b.bar_start
-                rows between 19 preceding and current row
-            ),
-            sixty as (
-                partition by b.symbol order by b.bar_start
-                rows between 59 preceding and current row
-            )
+            s.*,
+            regr_slope(s.close, s.number) over twenty as slope,
+            sum(abs(s.close - s.close_1)) over twenty as path
+        from steps as s
+        window twenty as (
+            partition by s.symbol order by s.number
+            rows between 19 preceding and current row
+        )
     )
 
     select
@@ -86,9 +83,9 @@ begin atomic
             then ln(s.close / s.close_5) end as log_return_5,
         case when s.close > 0 and s.close_20 > 0
             then ln(s.close / s.close_20) end as log_return_20,
-        case when s.bars_15min > 1
+        case when s.gap_s <= 900
             then s.close / nullif(s.close_15min, 0) - 1 end as return_15min,
-        case when s.bars_60min > 1
+        case when s.gap_s <= 3600
             then s.close / nullif(s.close_60min, 0) - 1 end as return_60min,
         case when s.number >= 20 then s.slope end as slope_20,
         case when s.number > 20
@@ -97,7 +94,7 @@ begin atomic
         case when s.number >= 60
             then s.close / nullif(s.high_60, 0) - 1 end as drawdown_60
     from spans as s
-    where s.place >= 0;
+    where s.bar_start >= ts_from;
 end;
 
 comment on function feat.returns(text, text[], timestamptz, timestamptz) is

@@ -31,14 +31,33 @@ returns table (
 language sql stable parallel safe rows 5000
 set enable_nestloop = off set work_mem = '64MB'
 begin atomic
-    with bars as (
+    with numbers as (
         select
-            b.*,
-            floor(b.place / 256.0::float8) as block,
-            (b.place - 256 * floor(b.place / 256.0::float8))::bigint as k
+            c.*,
+            row_number() over (
+                partition by c.symbol order by c.bar_start
+            ) as number
         from feat.closes(
             of_width, of_symbols, ts_from, ts_to, 2900, interval '0 hours'
-        ) as b
+        ) as c
+    ),
+
+    bars as (
+        select
+            n.*,
+            floor((n.number - 1) / 256.0::float8) as block,
+            (n.number - 1 - 256 * floor((n.number - 1) / 256.0::float8))::bigint
+                as k
+        from numbers as n
+    ),
+
+    firsts as (
+        select
+            b.symbol,
+            min(b.block) as block
+        from bars as b
+        where b.bar_start >= ts_from
+        group by b.symbol
     ),
 
     -- Of a close k bars into a block: what it adds, and what the end keeps.
@@ -93,23 +112,24 @@ begin atomic
             b.block,
             sum(
                 feat.step(b.number, 9, s.seed_9, b.close, 1) * f.end_9
-            ) filter (where b.place >= -768) as ema_9,
+            ) filter (where b.block >= r.block - 3) as ema_9,
             sum(
                 feat.step(b.number, 12, s.seed_12, b.close, 1) * f.end_12
-            ) filter (where b.place >= -768) as ema_12,
+            ) filter (where b.block >= r.block - 3) as ema_12,
             sum(
                 feat.step(b.number, 20, s.seed_20, b.close, 1) * f.end_20
-            ) filter (where b.place >= -768) as ema_20,
+            ) filter (where b.block >= r.block - 3) as ema_20,
             sum(
                 feat.step(b.number, 26, s.seed_26, b.close, 1) * f.end_26
-            ) filter (where b.place >= -768) as ema_26,
+            ) filter (where b.block >= r.block - 3) as ema_26,
             sum(
                 feat.step(b.number, 50, s.seed_50, b.close, 1) * f.end_50
-            ) filter (where b.place >= -768) as ema_50,
+            ) filter (where b.block >= r.block - 3) as ema_50,
             sum(
                 feat.step(b.number, 200, s.seed_200, b.close, 1) * f.end_200
             ) as ema_200
         from bars as b
+        inner join firsts as r on r.symbol = b.symbol
         inner join seeds as s on s.symbol = b.symbol
         inner join fades as f on f.k = b.k
         group by b.symbol, b.block
@@ -126,10 +146,11 @@ begin atomic
             sum(p.ema_50 * feat.fade(50, 256 * d.back - 255)) as ema_50,
             sum(p.ema_200 * feat.fade(200, 256 * d.back - 255)) as ema_200
         from ends as e
+        inner join firsts as r on r.symbol = e.symbol
         cross join generate_series(1, 14) as d (back)
         inner join ends as p
             on p.symbol = e.symbol and p.block = e.block - d.back
-        where e.block >= 0
+        where e.block >= r.block
         group by e.symbol, e.block
     ),
 
@@ -160,9 +181,10 @@ begin atomic
                 feat.step(b.number, 200, s.seed_200, b.close, 1) * f.add_200
             ) over w as ema_200
         from bars as b
+        inner join firsts as r on r.symbol = b.symbol
         inner join seeds as s on s.symbol = b.symbol
         inner join fades as f on f.k = b.k
-        where b.place >= 0
+        where b.block >= r.block
         window w as (
             partition by b.symbol, b.block
             order by b.k
@@ -194,7 +216,8 @@ begin atomic
         end as ema_200
     from locals as l
     inner join fades as f on f.k = l.k
-    left join carries as c on c.symbol = l.symbol and c.block = l.block;
+    left join carries as c on c.symbol = l.symbol and c.block = l.block
+    where l.bar_start >= ts_from;
 end;
 
 comment on function feat.trend(text, text[], timestamptz, timestamptz) is

@@ -3,7 +3,7 @@
 -- Kind      function
 -- Grain     one row a bar with a trade
 -- Known at  known_at
--- Reads     feat.bars(text, text[], timestamptz, timestamptz, integer,
+-- Reads     feat.closes(text, text[], timestamptz, timestamptz, integer,
 --           interval),
 --           feat.fade(integer, double precision),
 --           feat.step(bigint, bigint, double precision, double precision,
@@ -29,23 +29,35 @@ returns table (
 language sql stable parallel safe rows 5000
 set enable_nestloop = off set work_mem = '64MB'
 begin atomic
-    with bars as (
+    with closes as (
+        select
+            c.*,
+            row_number() over w as number,
+            lag(c.close) over w as close_1,
+            lag(c.close, 10) over w as close_10
+        from feat.closes(
+            of_width, of_symbols, ts_from, ts_to, 512, interval '0 hours'
+        ) as c
+        window w as (partition by c.symbol order by c.bar_start)
+    ),
+
+    bars as (
+        select
+            c.*,
+            floor((c.number - 1) / 256.0::float8) as block,
+            c.number - 1 - 256 * floor((c.number - 1) / 256.0::float8) as k,
+            greatest(c.close - c.close_1, 0) as gain,
+            greatest(c.close_1 - c.close, 0) as loss
+        from closes as c
+    ),
+
+    firsts as (
         select
             b.symbol,
-            b.bar_start,
-            b.known_at,
-            b.close,
-            b.number,
-            b.place,
-            floor(b.place / 256.0::float8) as block,
-            b.place - 256 * floor(b.place / 256.0::float8) as k,
-            greatest(b.close - lag(b.close) over w, 0) as gain,
-            greatest(lag(b.close) over w - b.close, 0) as loss,
-            lag(b.close, 10) over w as close_10
-        from feat.bars(
-            of_width, of_symbols, ts_from, ts_to, 768, interval '0 hours'
-        ) as b
-        window w as (partition by b.symbol order by b.bar_start)
+            min(b.block) as block
+        from bars as b
+        where b.bar_start >= ts_from
+        group by b.symbol
     ),
 
     seeds as (
@@ -106,7 +118,6 @@ begin atomic
             s.close,
             s.close_10,
             s.number,
-            s.place,
             s.block,
             s.k,
             (sum(s.up * feat.fade(27, -s.k)) over w
@@ -120,7 +131,8 @@ begin atomic
         from steps as s
         inner join carries as c
             on c.symbol = s.symbol and c.block = s.block
-        where s.block >= -1
+        inner join firsts as f on f.symbol = s.symbol
+        where s.block >= f.block - 1
         window w as (
             partition by s.symbol, s.block
             order by s.k
@@ -181,7 +193,7 @@ begin atomic
         case when s.number >= 34 then s.macd - s.line end as macd_histogram,
         100 * (s.close / nullif(s.close_10, 0) - 1) as roc_10
     from signals as s
-    where s.place >= 0;
+    where s.bar_start >= ts_from;
 end;
 
 comment on function feat.oscillators(text, text[], timestamptz, timestamptz) is

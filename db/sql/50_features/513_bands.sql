@@ -35,6 +35,8 @@ begin atomic
         select
             b.*,
             (b.high + b.low + b.close) / 3 as typical,
+            row_number() over w as number,
+            lead(b.bar_start, 19) over w as later,
             min(b.low) over fourteen as low_14,
             max(b.high) over fourteen as high_14,
             avg(b.close) over twenty as sma_20,
@@ -45,43 +47,61 @@ begin atomic
             of_width, of_symbols, ts_from, ts_to, 199, interval '0 hours'
         ) as b
         window
-            w as (partition by b.symbol order by b.number),
+            w as (partition by b.symbol order by b.bar_start),
             fourteen as (w rows between 13 preceding and current row),
             twenty as (w rows between 19 preceding and current row),
             fifty as (w rows between 49 preceding and current row),
             two_hundred as (w rows between 199 preceding and current row)
     ),
 
-    lags as (
+    places as (
         select
             b.*,
-            avg(b.typical) over twenty as typical_mean,
             case
                 when b.high_14 > b.low_14
                     then 100 * (b.close - b.low_14) / (b.high_14 - b.low_14)
                 else 0
-            end as fast_k,
-            lag(b.typical, 1) over w as t1, lag(b.typical, 2) over w as t2,
-            lag(b.typical, 3) over w as t3, lag(b.typical, 4) over w as t4,
-            lag(b.typical, 5) over w as t5, lag(b.typical, 6) over w as t6,
-            lag(b.typical, 7) over w as t7, lag(b.typical, 8) over w as t8,
-            lag(b.typical, 9) over w as t9, lag(b.typical, 10) over w as t10,
-            lag(b.typical, 11) over w as t11, lag(b.typical, 12) over w as t12,
-            lag(b.typical, 13) over w as t13, lag(b.typical, 14) over w as t14,
-            lag(b.typical, 15) over w as t15, lag(b.typical, 16) over w as t16,
-            lag(b.typical, 17) over w as t17, lag(b.typical, 18) over w as t18,
-            lag(b.typical, 19) over w as t19
+            end as fast_k
         from bars as b
-        where b.place >= -19
-        window
-            w as (partition by b.symbol order by b.number),
-            twenty as (w rows between 19 preceding and current row)
+        where coalesce(b.later, ts_from::timestamptz) >= ts_from
+    ),
+
+    lags as (
+        select
+            p.*,
+            lag(p.fast_k, 1) over w as k1, lag(p.fast_k, 2) over w as k2,
+            lag(p.fast_k, 3) over w as k3, lag(p.fast_k, 4) over w as k4,
+            lag(p.typical, 1) over w as t1, lag(p.typical, 2) over w as t2,
+            lag(p.typical, 3) over w as t3, lag(p.typical, 4) over w as t4,
+            lag(p.typical, 5) over w as t5, lag(p.typical, 6) over w as t6,
+            lag(p.typical, 7) over w as t7, lag(p.typical, 8) over w as t8,
+            lag(p.typical, 9) over w as t9, lag(p.typical, 10) over w as t10,
+            lag(p.typical, 11) over w as t11, lag(p.typical, 12) over w as t12,
+            lag(p.typical, 13) over w as t13, lag(p.typical, 14) over w as t14,
+            lag(p.typical, 15) over w as t15, lag(p.typical, 16) over w as t16,
+            lag(p.typical, 17) over w as t17, lag(p.typical, 18) over w as t18,
+            lag(p.typical, 19) over w as t19
+        from places as p
+        window w as (partition by p.symbol order by p.number)
+    ),
+
+    means as (
+        select
+            t.*,
+            (
+                t.typical + t.t1 + t.t2 + t.t3 + t.t4 + t.t5 + t.t6 + t.t7
+                + t.t8 + t.t9 + t.t10 + t.t11 + t.t12 + t.t13 + t.t14 + t.t15
+                + t.t16 + t.t17 + t.t18 + t.t19
+            ) / 20 as typical_mean
+        from lags as t
+        where t.bar_start >= ts_from
     ),
 
     slow as (
         select
             t.*,
-            avg(t.fast_k) over three as slow_k,
+            (t.fast_k + t.k1 + t.k2) / 3 as slow_k,
+            (t.fast_k + 2 * t.k1 + 3 * t.k2 + 2 * t.k3 + t.k4) / 9 as slow_d,
             (
                 abs(t.typical - t.typical_mean)
                 + abs(t.t1 - t.typical_mean) + abs(t.t2 - t.typical_mean)
@@ -95,22 +115,7 @@ begin atomic
                 + abs(t.t17 - t.typical_mean) + abs(t.t18 - t.typical_mean)
                 + abs(t.t19 - t.typical_mean)
             ) / 20 as mean_deviation
-        from lags as t
-        window three as (
-            partition by t.symbol order by t.number
-            rows between 2 preceding and current row
-        )
-    ),
-
-    slower as (
-        select
-            s.*,
-            avg(s.slow_k) over three as slow_d
-        from slow as s
-        window three as (
-            partition by s.symbol order by s.number
-            rows between 2 preceding and current row
-        )
+        from means as t
     )
 
     select
@@ -136,8 +141,7 @@ begin atomic
             then (s.typical - s.typical_mean)
             / nullif(0.015::float8 * s.mean_deviation, 0)
         end as cci_20
-    from slower as s
-    where s.place >= 0;
+    from slow as s;
 end;
 
 comment on function feat.bands(text, text[], timestamptz, timestamptz) is

@@ -32,13 +32,14 @@ begin atomic
     with moves as (
         select
             b.*,
+            row_number() over w as number,
             lag(b.close) over w as close_1,
             b.high - lag(b.high) over w as rise,
             lag(b.low) over w - b.low as fall
         from feat.bars(
-            of_width, of_symbols, ts_from, ts_to, 1024, interval '0 hours'
+            of_width, of_symbols, ts_from, ts_to, 640, interval '0 hours'
         ) as b
-        window w as (partition by b.symbol order by b.number)
+        window w as (partition by b.symbol order by b.bar_start)
     ),
 
     bars as (
@@ -48,15 +49,23 @@ begin atomic
             m.known_at,
             m.close,
             m.number,
-            m.place,
-            floor(m.place / 256.0::float8) as block,
-            m.place - 256 * floor(m.place / 256.0::float8) as k,
+            floor((m.number - 1) / 256.0::float8) as block,
+            m.number - 1 - 256 * floor((m.number - 1) / 256.0::float8) as k,
             greatest(m.high, m.close_1) - least(m.low, m.close_1) as true_range,
             case when m.rise > m.fall and m.rise > 0
                 then m.rise else 0 end as plus,
             case when m.fall > m.rise and m.fall > 0
                 then m.fall else 0 end as minus
         from moves as m
+    ),
+
+    firsts as (
+        select
+            b.symbol,
+            min(b.block) as block
+        from bars as b
+        where b.bar_start >= ts_from
+        group by b.symbol
     ),
 
     seeds as (
@@ -78,7 +87,6 @@ begin atomic
             b.known_at,
             b.close,
             b.number,
-            b.place,
             b.block,
             b.k,
             b.true_range,
@@ -126,7 +134,6 @@ begin atomic
             s.known_at,
             s.close,
             s.number,
-            s.place,
             s.block,
             s.k,
             s.true_range,
@@ -141,7 +148,8 @@ begin atomic
         from steps as s
         inner join carries as c
             on c.symbol = s.symbol and c.block = s.block
-        where s.block >= -2
+        inner join firsts as f on f.symbol = s.symbol
+        where s.block >= f.block - 2
         window w as (
             partition by s.symbol, s.block
             order by s.k
@@ -220,7 +228,7 @@ begin atomic
             then 100 * s.minus / nullif(s.reach, 0) end as di_minus_14,
         case when s.number >= 28 then s.strength end as adx_14
     from strengths as s
-    where s.place >= 0;
+    where s.bar_start >= ts_from;
 end;
 
 comment on function feat.range(text, text[], timestamptz, timestamptz) is

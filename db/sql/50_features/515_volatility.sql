@@ -28,22 +28,35 @@ begin atomic
     with bars as (
         select
             b.*,
-            lag(b.close) over w as close_1,
+            date_part('epoch', b.bar_start) as start_s,
             case when b.low > 0 then power(ln(b.high / b.low), 2) end as reach,
             case when b.open > 0 and b.close > 0
                 then power(ln(b.close / b.open), 2) end as body
         from feat.bars(
             of_width, of_symbols, ts_from, ts_to, 64, interval '0 hours'
         ) as b
-        window w as (partition by b.symbol order by b.bar_start)
+    ),
+
+    steps as (
+        select
+            b.*,
+            row_number() over w as number,
+            b.start_s - lag(b.start_s) over w as gap_s,
+            lag(b.close) over w as close_1,
+            avg(b.reach) over twenty as reach_mean,
+            avg(b.body) over twenty as body_mean
+        from bars as b
+        window
+            w as (partition by b.symbol order by b.start_s),
+            twenty as (w rows between 19 preceding and current row)
     ),
 
     moves as (
         select
-            b.*,
-            case when b.close > 0 and b.close_1 > 0
-                then ln(b.close / b.close_1) end as move
-        from bars as b
+            s.*,
+            case when s.close > 0 and s.close_1 > 0
+                then ln(s.close / s.close_1) end as move
+        from steps as s
     ),
 
     spans as (
@@ -51,22 +64,14 @@ begin atomic
             m.*,
             sum(m.move * m.move) over quarter as squares_15min,
             first_value(m.move * m.move) over quarter as first_15min,
-            count(m.move) over quarter as moves_15min,
             sum(m.move * m.move) over hour as squares_60min,
             first_value(m.move * m.move) over hour as first_60min,
-            count(m.move) over hour as moves_60min,
-            stddev_samp(m.move) over twenty as deviation,
-            avg(m.reach) over twenty as reach_mean,
-            avg(m.body) over twenty as body_mean
+            stddev_samp(m.move) over twenty as deviation
         from moves as m
         window
-            w as (partition by m.symbol order by m.bar_start),
-            quarter as (
-                w range between interval '15 minutes' preceding and current row
-            ),
-            hour as (
-                w range between interval '60 minutes' preceding and current row
-            ),
+            w as (partition by m.symbol order by m.start_s),
+            quarter as (w range between 900 preceding and current row),
+            hour as (w range between 3600 preceding and current row),
             twenty as (w rows between 19 preceding and current row)
     )
 
@@ -74,10 +79,10 @@ begin atomic
         s.symbol,
         s.bar_start,
         s.known_at,
-        case when s.moves_15min > 1 then sqrt(greatest(
+        case when s.gap_s <= 900 and s.move is not null then sqrt(greatest(
             s.squares_15min - coalesce(s.first_15min, 0), 0
         )) end as realised_15min,
-        case when s.moves_60min > 1 then sqrt(greatest(
+        case when s.gap_s <= 3600 and s.move is not null then sqrt(greatest(
             s.squares_60min - coalesce(s.first_60min, 0), 0
         )) end as realised_60min,
         case when s.number > 20 then s.deviation end as deviation_20,
@@ -88,7 +93,7 @@ begin atomic
             s.reach_mean / 2 - (2 * ln(2.0::float8) - 1) * s.body_mean, 0
         )) end as garman_klass_20
     from spans as s
-    where s.place >= 0;
+    where s.bar_start >= ts_from;
 end;
 
 comment on function feat.volatility(

@@ -59,7 +59,6 @@ begin atomic
                 and s.trade_date = b.trade_date
                 and b.bar_start >= s.open_at
                 and b.bar_start < s.close_at
-        where b.place >= 0
     ),
 
     hours as (
@@ -75,7 +74,7 @@ begin atomic
             h.trade_date,
             max(h.high) as high,
             min(h.low) as low,
-            max(h.number) as number_last
+            max(h.bar_start) as last_start
         from hours as h
         group by h.symbol, h.trade_date
     ),
@@ -92,7 +91,22 @@ begin atomic
             ) as next_date
         from reaches as d
         inner join hours as h
-            on h.symbol = d.symbol and h.number = d.number_last
+            on h.symbol = d.symbol and h.bar_start = d.last_start
+    ),
+
+    priors as (
+        select
+            t.symbol,
+            t.trade_date,
+            d.high,
+            d.low,
+            d.close
+        from (select distinct b.symbol, b.trade_date from bars as b) as t
+        inner join days as d
+            on
+                d.symbol = t.symbol
+                and d.trade_date < t.trade_date
+                and (d.next_date is null or d.next_date >= t.trade_date)
     )
 
     select
@@ -113,16 +127,13 @@ begin atomic
             ::float8 as is_early_close,
         b.session_number::float8 as session_number,
         extract(isodow from b.trade_date)::float8 as day_of_week,
-        b.close / nullif(d.close, 0) - 1 as prior_close_distance,
-        b.close / nullif(d.high, 0) - 1 as prior_high_distance,
-        b.close / nullif(d.low, 0) - 1 as prior_low_distance,
-        (b.close - d.low) / nullif(d.high - d.low, 0) as prior_range_position
+        b.close / nullif(p.close, 0) - 1 as prior_close_distance,
+        b.close / nullif(p.high, 0) - 1 as prior_high_distance,
+        b.close / nullif(p.low, 0) - 1 as prior_low_distance,
+        (b.close - p.low) / nullif(p.high - p.low, 0) as prior_range_position
     from bars as b
-    left join days as d
-        on
-            d.symbol = b.symbol
-            and d.trade_date < b.trade_date
-            and (d.next_date is null or d.next_date >= b.trade_date);
+    left join priors as p
+        on p.symbol = b.symbol and p.trade_date = b.trade_date;
 end;
 
 comment on function feat.context(text, text[], timestamptz, timestamptz) is

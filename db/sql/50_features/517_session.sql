@@ -80,7 +80,7 @@ begin atomic
             then coalesce(s.obv, 0) end as obv_session,
         coalesce(s.obv, 0) / nullif(s.volume_session, 0) as obv_share_session
     from sums as s
-    where s.place >= 0;
+    where s.bar_start >= ts_from;
 end;
 
 comment on function feat.session(text, text[], timestamptz, timestamptz) is

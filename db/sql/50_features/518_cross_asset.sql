@@ -5,7 +5,7 @@
 -- Known at  known_at
 -- Reads     feat.bars(text, text[], timestamptz, timestamptz, integer,
 --           interval),
---           feat.since_open(timestamptz)
+--           feat.since_open(timestamptz), feat.length(text)
 -- Nulls     where an index future that is compared with has no bar
 -- Why       A series beside four index futures, which are read whoever asks.
 --           Returns of one width only, so that both lead over the same time;
@@ -35,42 +35,48 @@ begin atomic
     with bars as (
         select
             b.*,
-            extract(epoch from b.bar_start)::float8 / case of_width
-                when '1m' then 60 when '5m' then 300 else 3600
-            end as slot
+            date_part('epoch', b.bar_start) as start_s,
+            date_part('epoch', feat.length(of_width)) as width_s
         from feat.bars(
             of_width,
             case when of_symbols is not null
                 then of_symbols || array['ES', 'NQ', 'YM', 'RTY'] end,
             ts_from, ts_to, 0,
-            greatest(
-                feat.since_open(ts_from),
-                case of_width when '1m' then interval '61 minutes'
-                    when '5m' then interval '305 minutes'
-                    else interval '61 hours' end
-            )
+            greatest(feat.since_open(ts_from), 61 * feat.length(of_width))
         ) as b
+    ),
+
+    firsts as (
+        select
+            b.symbol,
+            b.trade_date,
+            min(b.start_s) as start_s
+        from bars as b
+        group by b.symbol, b.trade_date
+    ),
+
+    opens as (
+        select
+            f.symbol,
+            f.trade_date,
+            b.open
+        from firsts as f
+        inner join bars as b
+            on b.symbol = f.symbol and b.start_s = f.start_s
     ),
 
     spans as (
         select
             b.*,
-            lag(b.slot) over of_symbol as slot_1,
-            lag(b.close) over of_symbol as close_1,
-            first_value(b.close) over hour as close_60min,
-            first_value(b.bar_start) over hour as start_60min,
-            first_value(b.open) over session as open_session
+            b.start_s / b.width_s as slot,
+            b.start_s - lag(b.start_s) over w as gap_s,
+            lag(b.close) over w as close_1,
+            first_value(b.close) over hour as close_60min
         from bars as b
+        where b.bar_start >= ts_from::timestamptz - 61 * feat.length(of_width)
         window
-            of_symbol as (partition by b.symbol order by b.bar_start),
-            hour as (
-                partition by b.symbol order by b.bar_start
-                range between interval '60 minutes' preceding and current row
-            ),
-            session as (
-                partition by b.symbol, b.trade_date order by b.bar_start
-                rows between unbounded preceding and current row
-            )
+            w as (partition by b.symbol order by b.start_s),
+            hour as (w range between 3600 preceding and current row)
     ),
 
     moves as (
@@ -78,21 +84,18 @@ begin atomic
             s.symbol,
             s.bar_start,
             s.known_at,
-            s.place,
             s.slot,
-            case when s.slot_1 = s.slot - 1 and s.close > 0 and s.close_1 > 0
+            case when s.gap_s = s.width_s and s.close > 0 and s.close_1 > 0
                 then ln(s.close / s.close_1) end as move,
             case
-                when
-                    s.start_60min < s.bar_start
-                    and s.close > 0
-                    and s.close_60min > 0
+                when s.gap_s <= 3600 and s.close > 0 and s.close_60min > 0
                     then ln(s.close / s.close_60min)
             end as hour,
-            case when s.close > 0 and s.open_session > 0
-                then ln(s.close / s.open_session) end as session
+            case when s.close > 0 and o.open > 0
+                then ln(s.close / o.open) end as session
         from spans as s
-        where s.place >= -60
+        inner join opens as o
+            on o.symbol = s.symbol and o.trade_date = s.trade_date
     ),
 
     peers as (
@@ -104,8 +107,7 @@ begin atomic
             max(case when m.symbol = 'NQ' then m.hour end) as nq_hour,
             max(case when m.symbol = 'YM' then m.hour end) as ym_hour,
             max(case when m.symbol = 'RTY' then m.hour end) as rty_hour,
-            count(m.session) as sessions,
-            avg(m.session) as session
+            case when count(m.session) = 4 then avg(m.session) end as session
         from moves as m
         where m.symbol = any(array['ES', 'NQ', 'YM', 'RTY'])
         group by m.slot
@@ -115,18 +117,9 @@ begin atomic
         select
             m.*,
             p.es,
-            p.nq,
-            p.es_hour,
-            p.nq_hour,
-            p.ym_hour,
-            p.rty_hour,
-            (p.es_hour + p.nq_hour + p.ym_hour + p.rty_hour) / 4 as mean_hour,
-            case when p.sessions = 4 then p.session end as mean_session,
-            q.es - m.move as lead_es,
-            q.nq - m.move as lead_nq
+            p.nq
         from moves as m
         left join peers as p on p.slot = m.slot
-        left join peers as q on q.slot = m.slot - 1
         where of_symbols is null or m.symbol = any(of_symbols::text[])
     ),
 
@@ -150,13 +143,17 @@ begin atomic
         s.symbol,
         s.bar_start,
         s.known_at,
-        s.hour - s.mean_hour as rel_strength_60min,
-        s.session - s.mean_session as rel_strength_session,
-        case when s.hour + s.mean_hour is not null
-            then 1 + case when s.es_hour > s.hour then 1 else 0 end
-                + case when s.nq_hour > s.hour then 1 else 0 end
-                + case when s.ym_hour > s.hour then 1 else 0 end
-                + case when s.rty_hour > s.hour then 1 else 0 end
+        s.hour - (p.es_hour + p.nq_hour + p.ym_hour + p.rty_hour) / 4
+            as rel_strength_60min,
+        s.session - p.session as rel_strength_session,
+        case
+            when
+                s.hour + p.es_hour + p.nq_hour + p.ym_hour + p.rty_hour
+                is not null
+                then 1 + case when p.es_hour > s.hour then 1 else 0 end
+                    + case when p.nq_hour > s.hour then 1 else 0 end
+                    + case when p.ym_hour > s.hour then 1 else 0 end
+                    + case when p.rty_hour > s.hour then 1 else 0 end
         end::float8 as rank_60min,
         case when s.es_pairs >= 20
             then nullif(s.es_corr, 'NaN'::float8) end as corr_es_60widths,
@@ -166,10 +163,12 @@ begin atomic
             then nullif(s.nq_corr, 'NaN'::float8) end as corr_nq_60widths,
         case when s.nq_pairs >= 20
             then nullif(s.nq_beta, 'NaN'::float8) end as beta_nq_60widths,
-        s.lead_es as lead_es_1width,
-        s.lead_nq as lead_nq_1width
+        q.es - s.move as lead_es_1width,
+        q.nq - s.move as lead_nq_1width
     from sums as s
-    where s.place >= 0;
+    left join peers as p on p.slot = s.slot
+    left join peers as q on q.slot = s.slot - 1
+    where s.bar_start >= ts_from;
 end;
 
 comment on function feat.cross_asset(text, text[], timestamptz, timestamptz) is

@@ -42,7 +42,6 @@ begin atomic
         ) as b
         inner join reference.series as r on r.symbol = b.symbol
         inner join reference.instruments as i on i.symbol = r.root
-        where b.place >= 0
     ),
 
     seconds as (

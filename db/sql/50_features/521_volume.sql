@@ -26,12 +26,12 @@ begin atomic
         select
             b.*,
             (b.high + b.low + b.close) / 3 * b.volume as notional,
-            sign(b.close - lag(b.close) over (
-                partition by b.symbol order by b.bar_start
-            )) * b.volume as signed
+            row_number() over w as number,
+            lag(b.close) over w as close_1
         from feat.bars(
             of_width, of_symbols, ts_from, ts_to, 20, interval '0 hours'
         ) as b
+        window w as (partition by b.symbol order by b.bar_start)
     ),
 
     sums as (
@@ -40,17 +40,12 @@ begin atomic
             avg(b.volume) over before as volume_mean,
             sum(b.volume) over twenty as volume_sum,
             sum(b.notional) over twenty as notional_sum,
-            sum(b.signed) over twenty as signed_sum
+            sum(sign(b.close - b.close_1) * b.volume) over twenty as signed_sum
         from bars as b
         window
-            before as (
-                partition by b.symbol order by b.bar_start
-                rows between 20 preceding and 1 preceding
-            ),
-            twenty as (
-                partition by b.symbol order by b.bar_start
-                rows between 19 preceding and current row
-            )
+            w as (partition by b.symbol order by b.number),
+            before as (w rows between 20 preceding and 1 preceding),
+            twenty as (w rows between 19 preceding and current row)
     )
 
     select
@@ -65,7 +60,7 @@ begin atomic
         case when s.number > 20
             then s.signed_sum / nullif(s.volume_sum, 0) end as obv_share_20
     from sums as s
-    where s.place >= 0;
+    where s.bar_start >= ts_from;
 end;
 
 comment on function feat.volume(text, text[], timestamptz, timestamptz) is
