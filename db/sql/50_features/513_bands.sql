@@ -36,39 +36,44 @@ begin atomic
             b.*,
             (b.high + b.low + b.close) / 3 as typical,
             row_number() over w as number,
-            lead(b.bar_start, 19) over w as later,
             min(b.low) over fourteen as low_14,
             max(b.high) over fourteen as high_14,
             avg(b.close) over twenty as sma_20,
-            stddev_pop(b.close) over twenty as deviation,
-            avg(b.close) over fifty as sma_50,
-            avg(b.close) over two_hundred as sma_200
+            stddev_pop(b.close) over twenty as deviation
         from feat.bars(
             of_width, of_symbols, ts_from, ts_to, 199, interval '0 hours'
         ) as b
         window
             w as (partition by b.symbol order by b.bar_start),
             fourteen as (w rows between 13 preceding and current row),
-            twenty as (w rows between 19 preceding and current row),
-            fifty as (w rows between 49 preceding and current row),
-            two_hundred as (w rows between 199 preceding and current row)
+            twenty as (w rows between 19 preceding and current row)
     ),
 
-    places as (
+    -- Sums of many closes are differences of running sums, in blocks of 256.
+    runs as (
         select
             b.*,
-            case
-                when b.high_14 > b.low_14
-                    then 100 * (b.close - b.low_14) / (b.high_14 - b.low_14)
-                else 0
-            end as fast_k
+            sum(b.close) over (
+                partition by b.symbol, floor((b.number - 1) / 256.0::float8)
+                order by b.number
+                rows between unbounded preceding and current row
+            ) as run,
+            (b.number - 1)::integer % 256 as k,
+            case when b.high_14 > b.low_14
+                then 100 * (b.close - b.low_14) / (b.high_14 - b.low_14)
+                else 0 end as fast_k
         from bars as b
-        where coalesce(b.later, ts_from::timestamptz) >= ts_from
     ),
 
     lags as (
         select
             p.*,
+            p.run - lag(p.run, 50, 0) over w
+            + case when p.k < 50 then lag(p.run, p.k + 1, 0) over w else 0 end
+                as sum_50,
+            p.run - lag(p.run, 200, 0) over w
+            + case when p.k < 200 then lag(p.run, p.k + 1, 0) over w else 0 end
+                as sum_200,
             lag(p.fast_k, 1) over w as k1, lag(p.fast_k, 2) over w as k2,
             lag(p.fast_k, 3) over w as k3, lag(p.fast_k, 4) over w as k4,
             lag(p.typical, 1) over w as t1, lag(p.typical, 2) over w as t2,
@@ -81,7 +86,7 @@ begin atomic
             lag(p.typical, 15) over w as t15, lag(p.typical, 16) over w as t16,
             lag(p.typical, 17) over w as t17, lag(p.typical, 18) over w as t18,
             lag(p.typical, 19) over w as t19
-        from places as p
+        from runs as p
         window w as (partition by p.symbol order by p.number)
     ),
 
@@ -97,11 +102,9 @@ begin atomic
         where t.bar_start >= ts_from
     ),
 
-    slow as (
+    deviations as (
         select
             t.*,
-            (t.fast_k + t.k1 + t.k2) / 3 as slow_k,
-            (t.fast_k + 2 * t.k1 + 3 * t.k2 + 2 * t.k3 + t.k4) / 9 as slow_d,
             (
                 abs(t.typical - t.typical_mean)
                 + abs(t.t1 - t.typical_mean) + abs(t.t2 - t.typical_mean)
@@ -123,8 +126,8 @@ begin atomic
         s.bar_start,
         s.known_at,
         case when s.number >= 20 then s.sma_20 end as sma_20,
-        case when s.number >= 50 then s.sma_50 end as sma_50,
-        case when s.number >= 200 then s.sma_200 end as sma_200,
+        case when s.number >= 50 then s.sum_50 / 50 end as sma_50,
+        case when s.number >= 200 then s.sum_200 / 200 end as sma_200,
         case when s.number >= 20
             then s.sma_20 + 2 * s.deviation end as bollinger_upper_20,
         case when s.number >= 20
@@ -135,13 +138,16 @@ begin atomic
         case when s.number >= 20
             then 4 * s.deviation / nullif(s.sma_20, 0)
         end as bollinger_width_20,
-        case when s.number >= 16 then s.slow_k end as stochastic_k_14,
-        case when s.number >= 18 then s.slow_d end as stochastic_d_3,
+        case when s.number >= 16
+            then (s.fast_k + s.k1 + s.k2) / 3 end as stochastic_k_14,
+        case when s.number >= 18
+            then (s.fast_k + 2 * s.k1 + 3 * s.k2 + 2 * s.k3 + s.k4) / 9
+        end as stochastic_d_3,
         case when s.number >= 20
             then (s.typical - s.typical_mean)
             / nullif(0.015::float8 * s.mean_deviation, 0)
         end as cci_20
-    from slow as s;
+    from deviations as s;
 end;
 
 comment on function feat.bands(text, text[], timestamptz, timestamptz) is

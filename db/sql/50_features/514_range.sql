@@ -37,7 +37,7 @@ begin atomic
             b.high - lag(b.high) over w as rise,
             lag(b.low) over w - b.low as fall
         from feat.bars(
-            of_width, of_symbols, ts_from, ts_to, 640, interval '0 hours'
+            of_width, of_symbols, ts_from, ts_to, 544, interval '0 hours'
         ) as b
         window w as (partition by b.symbol order by b.bar_start)
     ),
