@@ -6,12 +6,11 @@
 -- Reads     feat._season_bars(text, text[], timestamptz, timestamptz)
 -- Nulls     without 10 sessions of the minute in 30 days
 -- Why       A bar beside those of the same minute of the session, by the clock
---           of Chicago. What PostgreSQL would add up anew for each frame is
---           added up once. Squared returns are exact decimals, so that a flat
---           hour is 0; each belongs to the bar before its move, so that no
---           move into the hour counts, and the bar's own, yet to come, is
---           taken off. Running sums only grow: of the one 20 sessions back
---           and the one 30 days back the greater bounds both.
+--           of Chicago. PostgreSQL would add up floats anew for each frame, not
+--           decimals: of those a flat hour is 0, too. A square belongs to the
+--           bar before its move: no move into the hour counts, and the bar's
+--           own, yet to come, is taken off. Running sums only grow: the greater
+--           of two bounds both 20 sessions and 30 days.
 
 create function feat.season(
     of_width text, of_symbols text[], ts_from timestamptz, ts_to timestamptz
@@ -51,9 +50,7 @@ begin atomic
             b.volume,
             b.is_compared,
             case when b.close > 0 and b.start_s - b.start_s_1 <= 3600
-                then sqrt(
-                    (sum(b.square) over hour - b.square)::float8 / 1e30::float8
-                )
+                then sqrt((sum(b.square) over hour - b.square)::float8) / 1e15
             end as realised
         from bars as b
         window hour as (
@@ -85,24 +82,17 @@ begin atomic
         )
     ),
 
-    seasons as (
+    bounds as (
         select
-            r.symbol,
-            r.start_s,
-            r.volume,
-            r.realised,
-            r.volumes - coalesce(greatest(
-                lag(r.volumes, 20) over w, first_value(r.volumes) over w
-            ), 0) as volumes,
-            r.squares - coalesce(greatest(
-                lag(r.squares, 20) over w, first_value(r.squares) over w
-            ), 0) as squares,
-            r.realiseds - coalesce(greatest(
-                lag(r.realiseds, 20) over w, first_value(r.realiseds) over w
-            ), 0) as realiseds,
-            r.told_before - coalesce(greatest(
-                lag(r.told_before, 20) over w, first_value(r.told_before) over w
-            ), 0) as told
+            r.*,
+            lag(r.volumes, 20) over w as volumes_20,
+            first_value(r.volumes) over w as volumes_30d,
+            lag(r.squares, 20) over w as squares_20,
+            first_value(r.squares) over w as squares_30d,
+            lag(r.realiseds, 20) over w as realiseds_20,
+            first_value(r.realiseds) over w as realiseds_30d,
+            lag(r.told_before, 20) over w as told_20,
+            first_value(r.told_before) over w as told_30d
         from runs as r
         window w as (
             partition by r.minute, r.symbol order by r.start_s
@@ -110,14 +100,30 @@ begin atomic
         )
     ),
 
+    seasons as (
+        select
+            b.symbol,
+            to_timestamp(b.start_s) as bar_start,
+            b.volume,
+            b.realised,
+            b.volumes - coalesce(greatest(b.volumes_20, b.volumes_30d), 0)
+                as volumes,
+            b.squares - coalesce(greatest(b.squares_20, b.squares_30d), 0)
+                as squares,
+            b.realiseds - coalesce(greatest(b.realiseds_20, b.realiseds_30d), 0)
+                as realiseds,
+            b.told_before - coalesce(greatest(b.told_20, b.told_30d), 0)
+                as told
+        from bounds as b
+        where to_timestamp(b.start_s) >= ts_from
+    ),
+
     counts as (
         select
             s.*,
-            to_timestamp(s.start_s) as bar_start,
             s.told - 1048576 * floor(s.told / 1048576) as volumes_told,
             floor(s.told / 1048576) as realiseds_told
         from seasons as s
-        where to_timestamp(s.start_s) >= ts_from
     )
 
     select
