@@ -2,7 +2,7 @@
 -- Makes     feat._season_bars(of_width, of_symbols, ts_from, ts_to)
 -- Kind      macro
 -- Grain     one row a bar with a trade
--- Known at  known_at
+-- Known at  –
 -- Reads     feat._closes(of_width, of_symbols, ts_from, ts_to, bars_back,
 --           time_back)
 -- Nulls     as in PostgreSQL
@@ -12,9 +12,12 @@
 create macro feat._season_bars(of_width, of_symbols, ts_from, ts_to) as table
 select
     c.symbol,
-    c.bar_start,
+    epoch(c.bar_start) as start_s,
+    epoch(c.bar_start at time zone 'America/Chicago')::bigint % 86400
+        as minute,
     c.close::double as close,
-    c.volume::double as volume
+    c.volume::double as volume,
+    true as is_compared
 from feat._closes(
     of_width, of_symbols, ts_from::timestamptz - interval '31 days', ts_to,
     0, interval '0 hours'

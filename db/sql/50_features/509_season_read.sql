@@ -2,13 +2,13 @@
 -- Makes     feat._season_bars(text, text[], timestamptz, timestamptz)
 -- Kind      function
 -- Grain     one row a bar with a trade
--- Known at  known_at
--- Reads     feat._closes(text, text[], timestamptz, timestamptz, integer,
---           interval)
--- Nulls     as the views
+-- Known at  –
+-- Reads     reference.series, market.bars_1m, market.bars_5m, market.bars_1h
+-- Nulls     volumes nobody told
 -- Why       A range of minutes is compared with the same minutes of the 30 days
---           before it: where it is short, those are read and no others. A day
---           on which the clocks change is read an hour wider.
+--           before it: where it is short, only those are read, by one plan: to
+--           plan each stripe took longer than to read it. A day on which the
+--           clocks change is read an hour wider.
 
 create function feat._season_bars(
     of_width text,
@@ -18,29 +18,40 @@ create function feat._season_bars(
 )
 returns table (
     symbol text,
-    bar_start timestamptz,
+    start_s float8,
+    minute bigint,
     close float8,
-    volume float8
+    volume float8,
+    is_compared boolean
 )
 language plpgsql stable parallel safe rows 30000
-set enable_nestloop = off as $$
+set enable_nestloop = off set plan_cache_mode = 'force_generic_plan' as $$
 declare
+    symbols text[] := coalesce(of_symbols, array(
+        select s.symbol from reference.series as s
+    ));
     first timestamptz := greatest(ts_from, '1900-01-01Z');
     last timestamptz := least(ts_to, '2200-01-01Z');
     local_first timestamp := first at time zone 'America/Chicago';
     local_last timestamp := last at time zone 'America/Chicago';
-    firsts timestamptz[] := array[first - interval '31 days'];
-    lasts timestamptz[] := array[last];
+    starts timestamptz[] := array[first - interval '31 days'];
+    ends timestamptz[] := array[last];
+    hour interval := interval '0 hours';
+    start_at timestamptz;
+    read_at timestamptz;
+    end_at timestamptz;
+    ahead_s float8;
 begin
     if last - first < interval '12 hours' then
+        hour := interval '1 hour';
         if local_last - local_first <> last - first then
-            local_first := local_first - interval '1 hour';
-            local_last := local_last + interval '1 hour';
+            local_first := local_first - hour;
+            local_last := local_last + hour;
         end if;
         select
             array_agg(
                 (local_first - make_interval(days => d.back))
-                at time zone 'America/Chicago' - interval '60 minutes'
+                at time zone 'America/Chicago'
                 order by d.back
             ),
             array_agg(
@@ -51,15 +62,83 @@ begin
                 )
                 order by d.back
             )
-        into firsts, lasts
+        into starts, ends
         from generate_series(0, 30) as d (back);
     end if;
-    for n in 1 .. cardinality(firsts) loop
-        return query
-        select c.symbol, c.bar_start, c.close::float8, c.volume::float8
-        from feat._closes(
-            of_width, of_symbols, firsts[n], lasts[n], 0, interval '0 hours'
-        ) as c;
+    for n in reverse cardinality(starts) .. 1 loop
+        start_at := starts[n];
+        read_at := start_at - hour;
+        end_at := ends[n];
+        -- Null where the clocks change meanwhile: asked bar by bar, then.
+        local_first := start_at at time zone 'America/Chicago';
+        local_last := end_at at time zone 'America/Chicago';
+        ahead_s := case
+            when
+                local_last - local_first = end_at - start_at
+                and end_at - start_at < interval '100 days' then
+                date_part('epoch', local_first - start_at at time zone 'UTC')
+        end;
+        if of_width = '1m' then
+            return query
+            select
+                m.symbol,
+                date_part('epoch', m.bar_start),
+                coalesce(
+                    date_part('epoch', m.bar_start) + ahead_s,
+                    date_part(
+                        'epoch', m.bar_start at time zone 'America/Chicago'
+                    )
+                )::bigint % 86400,
+                m.close::float8,
+                m.volume::float8,
+                m.bar_start >= start_at
+            from market.bars_1m as m
+            where
+                m.symbol = any(symbols)
+                and m.bar_start >= read_at
+                and m.bar_start < end_at
+                and m.close is not null;
+        elsif of_width = '5m' then
+            return query
+            select
+                m.symbol,
+                date_part('epoch', m.bar_start),
+                coalesce(
+                    date_part('epoch', m.bar_start) + ahead_s,
+                    date_part(
+                        'epoch', m.bar_start at time zone 'America/Chicago'
+                    )
+                )::bigint % 86400,
+                m.close::float8,
+                m.volume::float8,
+                m.bar_start >= start_at
+            from market.bars_5m as m
+            where
+                m.symbol = any(symbols)
+                and m.bar_start >= read_at
+                and m.bar_start < end_at
+                and m.close is not null;
+        else
+            return query
+            select
+                m.symbol,
+                date_part('epoch', m.bar_start),
+                coalesce(
+                    date_part('epoch', m.bar_start) + ahead_s,
+                    date_part(
+                        'epoch', m.bar_start at time zone 'America/Chicago'
+                    )
+                )::bigint % 86400,
+                m.close::float8,
+                m.volume::float8,
+                m.bar_start >= start_at
+            from market.bars_1h as m
+            where
+                m.symbol = any(symbols)
+                and m.bar_start >= read_at
+                and m.bar_start < end_at
+                and m.close is not null;
+        end if;
     end loop;
 end $$;
 
@@ -68,4 +147,4 @@ comment on function feat._season_bars(
 ) is
     'Bars of a width with a trade with ts_from <= bar_start < ts_to and, of '
     'the 30 days before ts_from, those of the same minutes in Chicago and of '
-    'the 60 minutes before those, or more.';
+    'the 60 minutes before those, which are not compared, or more.';

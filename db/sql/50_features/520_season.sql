@@ -6,10 +6,11 @@
 -- Reads     feat._season_bars(text, text[], timestamptz, timestamptz)
 -- Nulls     without 10 sessions of the minute in 30 days
 -- Why       A bar beside those of the same minute of the session, by the clock
---           of Chicago. Sums over frames are differences of running sums, since
---           PostgreSQL would add each frame up anew: of whole volumes they are
---           exact; squares of returns are added up within an hour of the clock,
---           so that 60 minutes lie in two and a flat one is 0.
+--           of Chicago. PostgreSQL would add up floats anew for each frame, not
+--           decimals: of those a flat hour is 0, too. A square belongs to the
+--           bar before its move: no move into the hour counts, and the bar's
+--           own, yet to come, is taken off. Running sums only grow: the greater
+--           of two bounds both 20 sessions and 30 days.
 
 create function feat.season(
     of_width text, of_symbols text[], ts_from timestamptz, ts_to timestamptz
@@ -26,101 +27,103 @@ set enable_nestloop = off set work_mem = '64MB'
 begin atomic
     with bars as (
         select
-            b.*,
-            date_part('epoch', b.bar_start) as start_s,
-            lag(b.close) over w as close_1
+            b.symbol,
+            b.start_s,
+            b.minute,
+            b.close,
+            b.volume,
+            b.is_compared,
+            lag(b.start_s) over w as start_s_1,
+            (1e30::float8 * power(
+                case when b.close > 0 and lead(b.close) over w > 0
+                    then ln(lead(b.close) over w / b.close) else 0 end, 2
+            ))::numeric(38, 0) as square
         from feat._season_bars(of_width, of_symbols, ts_from, ts_to) as b
-        window w as (partition by b.symbol order by b.bar_start)
+        window w as (partition by b.symbol order by b.start_s)
     ),
 
-    hours as (
+    realised as (
         select
-            b.*,
-            floor(b.start_s / 3600.0::float8) as block
+            b.symbol,
+            b.start_s,
+            b.minute,
+            b.volume,
+            b.is_compared,
+            case when b.close > 0 and b.start_s - b.start_s_1 <= 3600
+                then sqrt((sum(b.square) over hour - b.square)::float8) / 1e15
+            end as realised
         from bars as b
-    ),
-
-    runs as (
-        select
-            b.*,
-            sum(
-                case when b.close > 0 and b.close_1 > 0
-                    then power(ln(b.close / b.close_1), 2) else 0 end
-            ) over (
-                partition by b.symbol, b.block order by b.start_s
-                rows between unbounded preceding and current row
-            ) as run
-        from hours as b
-    ),
-
-    blocks as (
-        select
-            r.*,
-            max(r.run) over (partition by r.symbol, r.block) - r.run as rest
-        from runs as r
-    ),
-
-    spans as (
-        select
-            b.*,
-            first_value(b.start_s) over hour as first_s,
-            first_value(b.rest) over hour as first_rest
-        from blocks as b
         window hour as (
             partition by b.symbol order by b.start_s
             range between 3600 preceding and current row
         )
     ),
 
-    realised as (
+    told as (
         select
-            s.symbol,
-            s.bar_start,
-            s.start_s,
-            s.volume,
-            (s.bar_start at time zone 'America/Chicago')::time as minute,
-            case
-                when s.first_s = s.start_s or s.close <= 0 then null
-                when s.first_s >= 3600 * s.block
-                    then sqrt(greatest(s.first_rest - s.rest, 0))
-                else sqrt(greatest(s.run + s.first_rest, 0))
-            end as realised
-        from spans as s
+            r.*,
+            case when r.volume is null then 0::float8 else 1 end
+            + case when r.realised is null then 0 else 1048576 end as told
+        from realised as r
+        where r.is_compared
     ),
 
-    sums as (
+    runs as (
         select
             r.*,
             sum(r.volume) over before as volumes,
             sum(r.volume * r.volume) over before as squares,
-            count(r.volume) over before as volumes_told,
             sum(r.realised) over before as realiseds,
-            count(r.realised) over before as realiseds_told,
-            least(20, count(*) over (
-                w range between 2635200 preceding and 1 preceding
-            ))::integer as back
-        from realised as r
-        window
-            w as (partition by r.symbol, r.minute order by r.start_s),
-            before as (w rows between unbounded preceding and 1 preceding)
+            sum(r.told) over before as told_before
+        from told as r
+        window before as (
+            partition by r.minute, r.symbol order by r.start_s
+            rows between unbounded preceding and 1 preceding
+        )
+    ),
+
+    bounds as (
+        select
+            r.*,
+            lag(r.volumes, 20) over w as volumes_20,
+            first_value(r.volumes) over w as volumes_30d,
+            lag(r.squares, 20) over w as squares_20,
+            first_value(r.squares) over w as squares_30d,
+            lag(r.realiseds, 20) over w as realiseds_20,
+            first_value(r.realiseds) over w as realiseds_30d,
+            lag(r.told_before, 20) over w as told_20,
+            first_value(r.told_before) over w as told_30d
+        from runs as r
+        window w as (
+            partition by r.minute, r.symbol order by r.start_s
+            range between 2635200 preceding and current row
+        )
     ),
 
     seasons as (
         select
-            s.symbol,
-            s.bar_start,
-            s.volume,
-            s.realised,
-            s.volumes - coalesce(lag(s.volumes, s.back) over w, 0) as volumes,
-            s.squares - coalesce(lag(s.squares, s.back) over w, 0) as squares,
-            s.volumes_told - lag(s.volumes_told, s.back) over w
-                as volumes_told,
-            s.realiseds - coalesce(lag(s.realiseds, s.back) over w, 0)
+            b.symbol,
+            to_timestamp(b.start_s) as bar_start,
+            b.volume,
+            b.realised,
+            b.volumes - coalesce(greatest(b.volumes_20, b.volumes_30d), 0)
+                as volumes,
+            b.squares - coalesce(greatest(b.squares_20, b.squares_30d), 0)
+                as squares,
+            b.realiseds - coalesce(greatest(b.realiseds_20, b.realiseds_30d), 0)
                 as realiseds,
-            s.realiseds_told - lag(s.realiseds_told, s.back) over w
-                as realiseds_told
-        from sums as s
-        window w as (partition by s.symbol, s.minute order by s.start_s)
+            b.told_before - coalesce(greatest(b.told_20, b.told_30d), 0)
+                as told
+        from bounds as b
+        where to_timestamp(b.start_s) >= ts_from
+    ),
+
+    counts as (
+        select
+            s.*,
+            s.told - 1048576 * floor(s.told / 1048576) as volumes_told,
+            floor(s.told / 1048576) as realiseds_told
+        from seasons as s
     )
 
     select
@@ -139,8 +142,7 @@ begin atomic
         case when s.realiseds_told >= 10
             then s.realised / nullif(s.realiseds / s.realiseds_told, 0)
         end as vol_regime_60min_20sessions
-    from seasons as s
-    where s.bar_start >= ts_from;
+    from counts as s;
 end;
 
 comment on function feat.season(text, text[], timestamptz, timestamptz) is
