@@ -1,11 +1,11 @@
 """Read the ticks of a trade date on two connections at once, in order, one snapshot.
 
-Room 55, lake. While the server makes the rows of one stretch, it makes those of the next
+Room 55, lake. While the server makes the rows of one task, it makes those of the next
 on another connection; what is read ahead is bounded, however many ticks a day has.
 """
 
-import queue
 import threading
+from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
@@ -22,11 +22,11 @@ from thor.lake import reader
 from thor.lake.blocks import Words
 
 CONNECTIONS = 2
-# Tables of some 30,000 ticks that a connection may be ahead.
-_AHEAD = 8
-_STRETCH_TICKS = 200_000
-_STRETCHES_MAX = 96
-_LOOK_S = 0.2
+# Tables of some 30,000 ticks that may wait to be taken.
+_AHEAD = 16
+# Ticks of all symbols whose pages, some 100 MB, stay in the server's memory meanwhile.
+SLICE_TICKS = 500_000
+_SLICES_MAX = 288
 _DONE, _STOPPED = object(), object()
 
 
@@ -38,11 +38,15 @@ class Task(msgspec.Struct, frozen=True):
     ts_to: datetime
 
 
-def stretches(words: Words, ts_from: datetime, ts_to: datetime, ticks: int) -> list[Task]:
-    """Cut a symbol's day into stretches, more of them for more ticks, in order."""
-    count = min(_STRETCHES_MAX, 1 + ticks // _STRETCH_TICKS)
+def tasks(whose: list[Words], ts_from: datetime, ts_to: datetime, ticks: int) -> list[Task]:
+    """Cut a day into slices of time, and each into its symbols: one slice after the other.
+
+    A page holds ticks of all symbols. Read symbol by symbol, each would be fetched once a
+    symbol; so it is while it is at hand. `ticks` is about how many the day has of all.
+    """
+    count = min(_SLICES_MAX, 1 + ticks // SLICE_TICKS)
     ends = [ts_from + (ts_to - ts_from) * n / count for n in range(count + 1)]
-    return [Task(words, first, last) for first, last in pairwise(ends)]
+    return [Task(words, first, last) for first, last in pairwise(ends) for words in whose]
 
 
 class Fetch:
@@ -53,12 +57,13 @@ class Fetch:
         self._url = url
         self._snapshot = snapshot
         self._tasks = tasks
-        self._queues: list[queue.Queue[Any]] = [queue.Queue(_AHEAD) for _ in tasks]
+        self._found: list[deque[Any]] = [deque() for _ in tasks]
         # How many ticks the server says each task had, once it is read.
         self.sent = [0] * len(tasks)
-        self._next = 0
-        self._lock = threading.Lock()
-        self._over = threading.Event()
+        # The next to be read, the one whose tables are taken, and how many tables wait.
+        self._next = self._taken = self._waiting = 0
+        self._turn = threading.Condition()
+        self._is_over = False
         self._readers = ThreadPoolExecutor(CONNECTIONS, "fetch")
         self._running: list[Future[None]] = []
 
@@ -70,7 +75,7 @@ class Fetch:
 
     def __exit__(self, *_: object) -> None:
         """End, whatever is left to be read."""
-        self._over.set()
+        self._end()
         self._readers.shutdown()
 
     def tables(self, number: int) -> Iterator[pa.Table]:
@@ -78,47 +83,69 @@ class Fetch:
 
         Raises what its reading raised.
         """
-        while (item := self._queues[number].get()) is not _DONE:
+        while (item := self._take(number)) is not _DONE:
             if item is _STOPPED:
-                self._over.set()
+                self._end()
                 for each in self._running:
                     each.result()
             yield item
 
     def _read(self) -> None:
         number = self._claim()
+        memory: reader.Memory = {}
         try:
             with database.connect(self._url, "export") as connection:
                 database.rows(connection, "lake_settings")
                 with database.snapshot(connection, self._snapshot):
                     while number is not None:
-                        if not self._pass_on(connection, number):
+                        if not self._pass_on(connection, number, memory):
                             return
                         number = self._claim()
         finally:
             if number is not None:
                 self._give(number, _STOPPED)
 
-    def _pass_on(self, connection: Connection[Any], number: int) -> bool:
+    def _pass_on(self, connection: Connection[Any], number: int, memory: reader.Memory) -> bool:
         task = self._tasks[number]
         count = partial(self.sent.__setitem__, number)
-        for table in reader.ticks(connection, task.words, task.ts_from, task.ts_to, count):
-            if not self._give(number, table):
-                return False
-        return self._give(number, _DONE)
+        found = reader.ticks(connection, task.words, task.ts_from, task.ts_to, count, memory)
+        return all(self._give(number, table) for table in found) and self._give(number, _DONE)
 
     def _claim(self) -> int | None:
-        with self._lock:
-            if self._next >= len(self._tasks) or self._over.is_set():
+        with self._turn:
+            if self._next >= len(self._tasks) or self._is_over:
                 return None
             self._next += 1
             return self._next - 1
 
     def _give(self, number: int, item: Any) -> bool:
-        while not self._over.is_set():
-            try:
-                self._queues[number].put(item, timeout=_LOOK_S)
-                return True
-            except queue.Full:
-                continue
-        return False
+        with self._turn:
+            # The task that is waited for may always go on: the others wait for it.
+            self._turn.wait_for(
+                lambda: (
+                    self._is_over
+                    or self._waiting < _AHEAD
+                    or (number == self._taken and not self._found[number])
+                )
+            )
+            if self._is_over:
+                return False
+            self._found[number].append(item)
+            self._waiting += 1
+            self._turn.notify_all()
+            return True
+
+    def _take(self, number: int) -> Any:
+        with self._turn:
+            self._taken = number
+            self._turn.notify_all()
+            self._turn.wait_for(lambda: self._found[number])
+            self._waiting -= 1
+            item = self._found[number].popleft()
+            self._turn.notify_all()
+            return item
+
+    def _end(self) -> None:
+        with self._turn:
+            self._is_over = True
+            self._turn.notify_all()

@@ -6,9 +6,10 @@ coded as suits it, whole or not at all.
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 import pyarrow as pa
@@ -57,6 +58,103 @@ class Sum(msgspec.Struct):
             self.max_ts = last if self.max_ts is None else max(self.max_ts, last)
 
 
+class File:
+    """A file that is being written: a context, in which tables are added and it is finished.
+
+    It is in its place once it is finished; what a block that fails has written is removed.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        path: str,
+        summing: Executor,
+        told: Callable[[int], None] | None = None,
+    ) -> None:
+        """Name the file, and who sums its rows: one thread, on which files may take turns.
+
+        `told` hears the number of rows as they are written.
+        """
+        self._store, self._path, self._summing, self._told = store, path, summing, told
+        self._open = ExitStack()
+        self._writer: Any = None
+        self._beside: Any = None
+        self._groups: list[pa.Table] = []
+        self._sums: list[Future[None]] = []
+        self._summed = Sum()
+        self._written: Written | None = None
+        # Rows that wait for their group to be written, and all that were added.
+        self.pending = self.rows = 0
+
+    def __enter__(self) -> Self:
+        """Begin; nothing is made until there are rows to be written."""
+        return self
+
+    def __exit__(self, *failed: Any) -> None:
+        """Finish the file, or remove what was written of it."""
+        if failed[0] is None:
+            self.finish()
+        else:
+            self._open.__exit__(*failed)
+
+    def add(self, table: pa.Table) -> None:
+        """Take the next rows; those of a whole group are written."""
+        # Rows are summed while others are read and written: numpy and Arrow let each other run.
+        self._sums.append(self._summing.submit(self._summed.add, table))
+        self._groups.append(table)
+        self.pending += table.num_rows
+        self.rows += table.num_rows
+        if self.pending >= GROUP_ROWS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write the rows that wait, as a group of their own."""
+        # What fails is told of this file, whichever others are being written beside it.
+        with ExitStack() as failing:
+            failing.push(self._open)
+            self._flush()
+            failing.pop_all()
+
+    def finish(self) -> Written | None:
+        """Put the file in its place, and return what it holds; None, and no file, for no rows."""
+        with self._open:
+            # A table without rows makes a file without rows.
+            if self.pending or (self._groups and self._writer is None):
+                self._flush()
+            if self._writer is not None:
+                self._writer.close()
+                self._written = self._account()
+                self._writer = None
+        return self._written
+
+    def _flush(self) -> None:
+        group = pa.concat_tables(self._groups).unify_dictionaries()
+        if self._writer is None:
+            self._beside = self._open.enter_context(self._store.new(self._path))
+            options = _options(group.schema)
+            self._writer = self._open.enter_context(
+                parquet.ParquetWriter(str(self._beside), group.schema, **options)
+            )
+        self._writer.write_table(group, row_group_size=GROUP_ROWS)
+        while self._sums:
+            self._sums.pop().result()
+        self._groups, self.pending = [], 0
+        if self._told is not None:
+            self._told(group.num_rows)
+
+    def _account(self) -> Written:
+        digest = hashlib.sha256()
+        with self._beside.open("rb") as file:
+            while chunk := file.read(_CHUNK_BYTES):
+                digest.update(chunk)
+        size = self._beside.stat().st_size
+        summed = self._summed
+        return Written(
+            summed.rows, summed.min_ts, summed.max_ts, size, digest.hexdigest(),
+            content.text(summed.content),
+        )  # fmt: skip
+
+
 def write(
     store: Store, path: str, tables: Iterable[pa.Table], told: Callable[[int], None] | None = None
 ) -> Written | None:
@@ -64,43 +162,10 @@ def write(
 
     `told` hears the number of rows as they are written.
     """
-    summed = Sum()
-    # Rows are summed while others are read and written: numpy and Arrow let each other run.
-    with ThreadPoolExecutor(1, "sum") as summing:
-        return _written(
-            store,
-            path,
-            _groups(tables, lambda table: summing.submit(summed.add, table)),
-            summed,
-            told,
-        )
-
-
-def _written(
-    store: Store,
-    path: str,
-    parts: Iterator[pa.Table],
-    summed: Sum,
-    told: Callable[[int], None] | None,
-) -> Written | None:
-    first = next(parts, None)
-    if first is None:
-        return None
-    with store.new(path) as beside:
-        with parquet.ParquetWriter(str(beside), first.schema, **_options(first.schema)) as writer:
-            for group in _and_then(first, parts):
-                writer.write_table(group, row_group_size=GROUP_ROWS)
-                if told is not None:
-                    told(group.num_rows)
-        digest = hashlib.sha256()
-        with beside.open("rb") as file:
-            while chunk := file.read(_CHUNK_BYTES):
-                digest.update(chunk)
-        size = beside.stat().st_size
-    return Written(
-        summed.rows, summed.min_ts, summed.max_ts, size, digest.hexdigest(),
-        content.text(summed.content),
-    )  # fmt: skip
+    with ThreadPoolExecutor(1, "sum") as summing, File(store, path, summing, told) as file:
+        for table in tables:
+            file.add(table)
+        return file.finish()
 
 
 def tables(store: Store, path: str) -> Iterator[pa.Table]:
@@ -122,38 +187,6 @@ def sha256(store: Store, path: str) -> str:
         while chunk := file.read(_CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()
-
-
-def _groups(
-    parts: Iterable[pa.Table], summed: Callable[[pa.Table], Future[None]]
-) -> Iterator[pa.Table]:
-    pending: list[pa.Table] = []
-    sums: list[Future[None]] = []
-    rows = 0
-    is_begun = False
-    for part in parts:
-        sums.append(summed(part))
-        pending.append(part)
-        rows += part.num_rows
-        if rows >= GROUP_ROWS:
-            yield pa.concat_tables(pending).unify_dictionaries()
-            _finish(sums)
-            pending, rows = [], 0
-            is_begun = True
-    # A table without rows makes a file without rows.
-    if rows or (pending and not is_begun):
-        yield pa.concat_tables(pending).unify_dictionaries()
-    _finish(sums)
-
-
-def _finish(sums: list[Future[None]]) -> None:
-    while sums:
-        sums.pop().result()
-
-
-def _and_then(first: pa.Table, others: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    yield first
-    yield from others
 
 
 def _options(schema: pa.Schema) -> dict[str, Any]:

@@ -5,6 +5,7 @@ what was done is kept as it goes, for one who goes on after a cut.
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from datetime import date, datetime
 from typing import Any
 
@@ -13,10 +14,8 @@ import pyarrow as pa
 
 from thor import clock, database
 from thor.database import Connection
-from thor.errors import Broken, NotFound, Refused, ThorError
-from thor.lake import content, manifest, parquet, plan, reader
-from thor.lake.blocks import Words
-from thor.lake.fetch import Fetch, Task, stretches
+from thor.errors import NotFound, Refused, ThorError
+from thor.lake import content, manifest, parquet, plan, reader, ticks
 from thor.lake.hold import Hold
 from thor.lake.manifest import Kind, Manifest, Part
 from thor.lake.plan import Bounds, Wanted
@@ -143,22 +142,12 @@ class Export:
         if not due:
             return
         snapshot = (database.row(self._connection, "share_snapshot") or {})["snapshot"]
-        tasks: list[Task] = []
-        places = []
-        for one in due:
-            words = Words(one.symbol or "", day, (), ())
-            cut = stretches(words, span.ts_from, span.ts_to, one.records)
-            places.append(range(len(tasks), len(tasks) + len(cut)))
-            tasks += cut
-        with Fetch(self._url, snapshot, tasks) as fetch:
-            for one, own in zip(due, places, strict=True):
-                key = plan.Key()
-                rows = (table for number in own for table in fetch.tables(number))
-                written = self._write(one, key.noting(rows))
-                sent = sum(fetch.sent[number] for number in own)
-                if written is None or written.rows != sent:
-                    raise Broken(f"{one.path}: the database sent {sent} ticks, and not all came")
-                self._keep(one, written, sent, key.text())
+        about = plan.about(self._connection, span, wanted)
+        source = ticks.Source(self._url, snapshot, day, span, about)
+        told = self._begin(f"{day} ticks", sum(one.records for one in due))
+        with closing(ticks.write(self._store, source, due, told)) as written:
+            for done in written:
+                self._keep(done.one, done.written, done.sent, done.key)
 
     def _settle(self, wanted: list[Wanted]) -> None:
         """Bring small files in step: those whose rows are what they were stay."""
@@ -197,20 +186,25 @@ class Export:
         return self._store.size(part.path) == part.bytes
 
     def _write(self, one: Wanted, tables: Iterable[pa.Table]) -> parquet.Written | None:
+        what = f"{self._day or 'reference'} {one.symbol or ''} {one.what}"
+        return parquet.write(self._store, one.path, tables, self._begin(what, one.records))
+
+    def _begin(self, what: str, records: int) -> Callable[[int], None]:
+        """Make way for files, and return what tells of their rows as they are written."""
         if not self._is_begun and self._day is not None:
             for kind in ("ticks", "bars", "features"):
                 self._store.sweep(f"{kind}/date={self._day}")
         self._is_begun = True
         self._held.renew()
-        what = f"{self._day or 'reference'} {one.symbol or ''} {one.what}"
         seen = 0
 
         def told(rows: int) -> None:
             nonlocal seen
             seen += rows
-            self._told(what, seen, max(one.records, seen))
+            self._held.renew()
+            self._told(what, seen, max(records, seen))
 
-        return parquet.write(self._store, one.path, tables, told)
+        return told
 
     def _keep(self, one: Wanted, written: parquet.Written, source_rows: int, key: str) -> None:
         self._parts[one.path] = Part(

@@ -3,7 +3,6 @@
 Room 55, lake. Asks the database at little cost; reads no rows.
 """
 
-from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -71,6 +70,15 @@ def ticks(
     ]
 
 
+def about(connection: Connection[Any], span: Bounds, wanted: list[Wanted]) -> int:
+    """Return about how many ticks a trade date has: as is known of them, or as is guessed."""
+    values = {"ts_from": span.ts_from, "ts_to": span.ts_to}
+    found = database.row(connection, "lake_guess", values) or {}
+    guessed = int(found["QUERY PLAN"][0]["Plan"]["Plan Rows"])
+    # Without bars nothing is known before they are read.
+    return max(sum(one.records for one in wanted), guessed)
+
+
 def key_of_ticks(rows: int, seq_sum: int, min_us: int, max_us: int) -> str:
     """Return the key of exported ticks as `lake_ticks` tells it; instants in µs since 1970."""
     return f"{rows},{seq_sum},{_epoch(min_us)},{_epoch(max_us)}"
@@ -84,16 +92,14 @@ class Key:
         self._rows = self._seq_sum = 0
         self._ends_us: list[int] = []
 
-    def noting(self, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-        """Pass tables on, and note them."""
-        for table in tables:
-            self._rows += table.num_rows
-            seq = table.column("seq").to_numpy()
-            # In halves: the sum of millions of ordinals is beyond 64 bits.
-            self._seq_sum += int((seq & 0xFFFFFFFF).sum()) + (int((seq >> 32).sum()) << 32)
-            ends = pc.min_max(table.column("ts").cast(pa.int64())).as_py()
-            self._ends_us += [ends["min"], ends["max"]]
-            yield table
+    def note(self, table: pa.Table) -> None:
+        """Count in the ticks of a table."""
+        self._rows += table.num_rows
+        seq = table.column("seq").to_numpy()
+        # In halves: the sum of millions of ordinals is beyond 64 bits.
+        self._seq_sum += int((seq & 0xFFFFFFFF).sum()) + (int((seq >> 32).sum()) << 32)
+        ends = pc.min_max(table.column("ts").cast(pa.int64())).as_py()
+        self._ends_us += [ends["min"], ends["max"]]
 
     def text(self) -> str:
         """Return the key of what has passed."""

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 import pyarrow as pa
@@ -36,6 +36,9 @@ _TYPES = {
 # Enough to meet the words of a stretch; who misses one asks for all.
 _WORDS_OF_FIRST = 1000
 _ALL = 2**62
+
+# By symbol, the words that its ticks have had so far, and the text that reads them.
+Memory: TypeAlias = dict[str, tuple[Words, str]]
 
 
 class Relation(msgspec.Struct, frozen=True):
@@ -90,24 +93,28 @@ def ticks(
     ts_from: datetime,
     ts_to: datetime,
     counted: Callable[[int], None] = lambda _: None,
+    memory: Memory | None = None,
 ) -> Iterator[pa.Table]:
     """Yield the ticks of a symbol in order; `words` gives what else they have in common.
 
     At the end `counted` hears how many the server says it sent.
 
-    Knows the sources and contracts of the first ticks, and asks for all where one of
-    another comes. Within a snapshot: then it begins again, and skips what was given.
+    Knows the sources and contracts of the first ticks, or what `memory` holds of those
+    read before, and asks for all where one of another comes. Within a snapshot: then it
+    begins again, and skips what was given.
     """
     span = {"symbol": words.symbol, "ts_from": ts_from, "ts_to": ts_to}
-    known = _words(connection, words, span, _WORDS_OF_FIRST)
+    memory = {} if memory is None else memory
+    if words.symbol not in memory:
+        memory[words.symbol] = _known(connection, words, span, _WORDS_OF_FIRST)
     given = 0
     try:
-        for table in _ticks(connection, known, span, counted):
+        for table in _ticks(connection, *memory[words.symbol], span, counted):
             given += table.num_rows
             yield table
     except Strange:
-        known = _words(connection, words, span, _ALL)
-        for table in _ticks(connection, known, span, counted):
+        memory[words.symbol] = _known(connection, memory[words.symbol][0], span, _ALL)
+        for table in _ticks(connection, *memory[words.symbol], span, counted):
             new = table.slice(min(given, table.num_rows))
             given -= table.num_rows - new.num_rows
             if new.num_rows:
@@ -117,16 +124,15 @@ def ticks(
 def _ticks(
     connection: Connection[Any],
     words: Words,
+    copy_out: str,
     span: dict[str, Any],
     counted: Callable[[int], None],
 ) -> Iterator[pa.Table]:
-    named = {"sources": list(words.sources), "contracts": list(words.contracts)}
-    texts = database.row(connection, "lake_tick_texts", named) or {}
     strange = False
     pending: bytearray | None = None
     is_first = True
     sent: list[int] = []
-    for block in streams.blocks(connection, texts["copy_out"], sent.append, **span):
+    for block in streams.blocks(connection, copy_out, sent.append, **span):
         # The trailer comes with the last block, which is known by the next that is none.
         if pending is not None and not strange:
             taken = blocks.without_frame(pending, is_first=is_first, is_last=False)
@@ -146,15 +152,21 @@ def _ticks(
     counted(sum(sent))
 
 
-def _words(connection: Connection[Any], words: Words, span: dict[str, Any], limit: int) -> Words:
+def _known(
+    connection: Connection[Any], words: Words, span: dict[str, Any], limit: int
+) -> tuple[Words, str]:
     found = database.row(connection, "lake_words", {**span, "limit": limit}) or {}
     if len(found["sources"] or ()) > blocks.WORDS_MAX:
         raise Broken(f"{words.symbol} has ticks of more than {blocks.WORDS_MAX} sources in a day")
-    return msgspec.structs.replace(
-        words,
-        sources=tuple(found["sources"] or ()),
-        contracts=tuple(found["contracts"] or ()),
-    )
+    # With those of before, which may come again.
+    sources = dict.fromkeys([*words.sources, *(found["sources"] or ())])
+    contracts = dict.fromkeys([*words.contracts, *(found["contracts"] or ())])
+    if len(sources) > blocks.WORDS_MAX:
+        sources = dict.fromkeys(found["sources"])
+    named = {"sources": list(sources), "contracts": list(contracts)}
+    texts = database.row(connection, "lake_tick_texts", named) or {}
+    words = msgspec.structs.replace(words, sources=tuple(sources), contracts=tuple(contracts))
+    return words, texts["copy_out"]
 
 
 def _lists(table: pa.Table, read: Relation) -> pa.Table:
