@@ -30,7 +30,7 @@ from typer.testing import CliRunner
 from thor import database
 from thor.cli import app
 from thor.errors import NotFound, Refused, Rejected, Unavailable
-from thor.lake import fetch, hold, manifest, parquet
+from thor.lake import fetch, hold, manifest, parquet, ticks
 from thor.lake.export import export
 from thor.lake.partitions import Ask
 from thor.lake.store import Store
@@ -353,6 +353,84 @@ def test_a_reader_that_fails_is_heard_and_the_other_ends(
     with pytest.raises(Unavailable, match="gone"):
         out(database_url, store, MONDAY)
     assert [thread.name for thread in threading.enumerate() if "fetch" in thread.name] == []
+
+
+def sliced(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a date read in many slices, and its files written in groups of a few rows."""
+    monkeypatch.setattr(fetch, "SLICE_TICKS", 50)
+    monkeypatch.setattr(ticks, "PENDING_ROWS", 150)
+    monkeypatch.setattr(parquet, "GROUP_ROWS", 100)
+
+
+def test_files_that_are_read_slice_by_slice_are_whole_and_in_order(
+    database_url: str, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(database_url, MONDAY, an_hour=30)
+    sliced(monkeypatch)
+    [done] = out(database_url, store, MONDAY, what=("ticks",))
+    assert (done.failed, done.written, done.ticks) == ([], 2, 2 * 24 * 30)
+    for symbol in ("ES", "CL"):
+        file = pq.ParquetFile(f"{store.url}/{manifest.ticks_path(MONDAY, symbol)}")
+        assert file.metadata.num_row_groups > 3
+        rows = [tuple(row.values()) for row in file.read(["ts", "seq", "source"]).to_pylist()]
+        wanted = everything(
+            database_url,
+            f"(select ts, seq, source from market.ticks where symbol = '{symbol}') as t",
+            "ts, seq, source",
+        )
+        assert rows == wanted
+    assert set(state(database_url, store, MONDAY).values()) == {"equal"}
+
+
+def test_what_is_cut_among_files_written_together_leaves_no_half_and_goes_on(
+    database_url: str, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(database_url, MONDAY, symbols=("ES", "CL"))
+    sliced(monkeypatch)
+    flush = parquet.File.flush
+    count = 0
+
+    def cut(file: parquet.File) -> None:
+        nonlocal count
+        count += 1
+        if count == 5:
+            raise KeyboardInterrupt
+        flush(file)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(parquet.File, "flush", cut)
+        with pytest.raises(KeyboardInterrupt):
+            out(database_url, store, MONDAY, what=("ticks",))
+    assert store.list("ticks") == []
+    # One file at a time: what is done before a cut stays done.
+    monkeypatch.setattr(ticks, "TOGETHER_TICKS", 100)
+    count = -1
+    with monkeypatch.context() as patch:
+        patch.setattr(parquet.File, "flush", cut)
+        with pytest.raises(KeyboardInterrupt):
+            out(database_url, store, MONDAY, what=("ticks",))
+    assert len(store.list("ticks")) == 1
+    [done] = out(database_url, store, MONDAY, what=("ticks",))
+    assert (done.failed, done.kept, done.written) == ([], 1, 1)
+    assert set(state(database_url, store, MONDAY).values()) == {"equal"}
+
+
+def test_a_file_that_lacks_what_the_server_sent_is_not_put_in_its_place(
+    database_url: str, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(database_url, MONDAY)
+    add = parquet.File.add
+
+    def losing(file: parquet.File, table: Any) -> None:
+        add(file, table.slice(1) if "symbol=ES" in table_of(file) else table)
+
+    def table_of(file: Any) -> str:
+        return str(file.one.path)
+
+    monkeypatch.setattr(parquet.File, "add", losing)
+    [done] = out(database_url, store, MONDAY, what=("ticks",))
+    assert "the database sent 480 ticks, and not all came" in done.failed[0]
+    assert not store.exists(manifest.ticks_path(MONDAY, "ES"))
 
 
 def test_verification_names_what_differs_and_goes_on(

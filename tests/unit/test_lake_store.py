@@ -1,17 +1,21 @@
 """Where the lake lies, how a file gets there, and what a part is kept by."""
 
+import errno
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pyarrow import parquet as pa_parquet
 
 from thor.config import Settings
-from thor.errors import Broken, NotFound, Refused, Rejected
-from thor.lake import hold, manifest, parquet, plan
+from thor.errors import Broken, NotFound, Refused, Rejected, Unavailable
+from thor.lake import fetch, hold, manifest, parquet, plan, ticks
 from thor.lake.blocks import Words
-from thor.lake.fetch import stretches
 from thor.lake.store import Store, url_of
 
 
@@ -115,22 +119,123 @@ def test_dates_are_those_that_are_whole(tmp_path: Path) -> None:
     assert manifest.dates(store) == [date(2023, 12, 29), date(2024, 7, 2)]
 
 
-def test_a_day_is_cut_into_stretches_that_leave_nothing_out() -> None:
+def test_a_day_is_cut_into_slices_that_leave_nothing_out_with_all_symbols_in_each() -> None:
     first, last = datetime(2024, 6, 30, 22, tzinfo=UTC), datetime(2024, 7, 1, 22, tzinfo=UTC)
-    words = Words("ES", date(2024, 7, 1), (), ())
-    for ticks in (0, 199_999, 1_000_000, 50_000_000):
-        cut = stretches(words, first, last, ticks)
-        assert cut[0].ts_from == first
-        assert cut[-1].ts_to == last
-        assert all(a.ts_to == b.ts_from for a, b in pairwise(cut))
-    assert len(cut) == 96
+    es, cl = whose = [Words(symbol, date(2024, 7, 1), (), ()) for symbol in ("ES", "CL")]
+    for count, slices in ((0, 1), (499_999, 1), (10_000_000, 21), (10**9, 288)):
+        cut = fetch.tasks(whose, first, last, count)
+        assert [one.words for one in cut] == [es, cl] * slices
+        assert [one.ts_from for one in cut[::2]] == [one.ts_from for one in cut[1::2]]
+        assert (cut[0].ts_from, cut[-1].ts_to) == (first, last)
+        assert all(a.ts_to == b.ts_from for a, b in pairwise(cut[::2]))
+
+
+def rows(*values: int) -> pa.Table:
+    return pa.table({"value": pa.array(values, pa.int64())})
+
+
+def test_files_that_are_written_beside_each_other_each_hold_their_own(tmp_path: Path) -> None:
+    store = Store(str(tmp_path))
+    with (
+        ThreadPoolExecutor(1) as summing,
+        parquet.File(store, "a", summing) as a,
+        parquet.File(store, "b", summing) as b,
+    ):
+        a.add(rows(1, 2))
+        b.add(rows(7))
+        a.flush()
+        a.add(rows(3))
+        assert (a.pending, a.rows, b.pending) == (1, 3, 1)
+        written = a.finish()
+        # Each is in its place as soon as it is finished, and not before.
+        assert store.list("") == ["a"]
+    assert written == a.finish()
+    assert [table.column("value").to_pylist() for table in parquet.tables(store, "a")] == [
+        [1, 2],
+        [3],
+    ]
+    assert [table.column("value").to_pylist() for table in parquet.tables(store, "b")] == [[7]]
+
+
+def test_a_file_that_fails_is_named_and_leaves_no_half_of_any(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(str(tmp_path))
+    store.write("b", b"old")
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def written() -> None:
+        with (
+            ThreadPoolExecutor(1) as summing,
+            parquet.File(store, "a", summing) as a,
+            parquet.File(store, "b", summing) as b,
+            parquet.File(store, "c", summing) as c,
+        ):
+            for file in (a, b, c):
+                file.add(rows(1))
+            c.flush()
+            a.finish()
+            monkeypatch.setattr(pa_parquet.ParquetWriter, "write_table", full)
+            b.flush()
+
+    with pytest.raises(Unavailable, match=f"{tmp_path}/b: the disk is full"):
+        written()
+    assert [file.name for file in sorted(tmp_path.iterdir())] == ["a", "b"]
+    assert store.read("b") == b"old"
+
+
+def test_the_fullest_file_writes_where_too_many_rows_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ticks, "PENDING_ROWS", 5)
+    store = Store(str(tmp_path))
+    with (
+        ThreadPoolExecutor(1) as summing,
+        parquet.File(store, "a", summing) as a,
+        parquet.File(store, "b", summing) as b,
+    ):
+        a.add(rows(1, 2))
+        b.add(rows(1, 2, 3))
+        ticks.bound([a, b])
+        assert (a.pending, b.pending) == (2, 3)
+        a.add(rows(3, 4))
+        ticks.bound([a, b])
+        assert (a.pending, b.pending) == (0, 3)
+
+
+@given(st.lists(st.integers(0, 25_000_000), min_size=1, max_size=60))
+def test_files_are_written_in_lots_that_are_bounded_and_leave_none_out(sizes: list[int]) -> None:
+    due = [
+        plan.Wanted(path=str(n), what="ticks", symbol=str(n), width=None, key=None, records=records)
+        for n, records in enumerate(sizes)
+    ]
+    lots = list(ticks.together(due, sum(sizes)))
+    assert [one for lot in lots for one in lot] == due
+    for lot in lots:
+        assert lot
+        assert len(lot) == 1 or sum(one.records for one in lot) <= ticks.TOGETHER_TICKS
+    # No two that would have gone together.
+    for one, other in pairwise(lots):
+        assert sum(each.records for each in [*one, other[0]]) > ticks.TOGETHER_TICKS
+
+
+def test_files_of_which_nothing_is_known_share_what_the_day_is_guessed_to_have() -> None:
+    due = [
+        plan.Wanted(path=name, what="ticks", symbol=name, width=None, key=None, records=0)
+        for name in "abcd"
+    ]
+    assert list(ticks.together(due, 60_000_000)) == [[one] for one in due]
+    assert list(ticks.together(due, 40_000_000)) == [due[:2], due[2:]]
 
 
 def test_the_key_of_ticks_adds_up_ordinals_beyond_64_bits() -> None:
     key = plan.Key()
     ts = [datetime(2024, 7, 1, 14, 30, 0, 5, tzinfo=UTC), datetime(1969, 12, 31, tzinfo=UTC)]
     told = pa.table({"seq": [2**62, -1], "ts": pa.array(ts, pa.timestamp("us", "UTC"))})
-    assert list(key.noting([told] * 4)) == [told] * 4
+    for _ in range(4):
+        key.note(told)
     # 2**64 - 4, and the ends as PostgreSQL's extract(epoch from …) writes them.
     assert key.text() == "8,18446744073709551612,-86400.000000,1719844200.000005"
 

@@ -4,7 +4,7 @@ Room 55, lake. Takes what is read by thor/lake/fetch.py; gives files, each in th
 (ts, seq, source), and tells of each as soon as it is in its place.
 """
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import date
@@ -53,7 +53,7 @@ def write(
     and nothing is left of them. Raises `Broken` where less comes than the server says it sent.
     """
     with ThreadPoolExecutor(1, "sum") as summing:
-        for some in _together(due, source.ticks):
+        for some in together(due, source.ticks):
             with ExitStack() as opened:
                 files = [opened.enter_context(_File(store, one, summing, told)) for one in some]
                 yield from _written(source, files)
@@ -86,19 +86,20 @@ def _written(source: Source, files: list[_File]) -> Iterator[Done]:
             for table in read.tables(number):
                 file.key.note(table)
                 file.add(table)
-                _bound(files)
+                bound(files)
             file.sent += read.sent[number]
             if number >= len(tasks) - len(files):
                 yield file.done()
 
 
-def _bound(files: list[_File]) -> None:
+def bound(files: Sequence[parquet.File]) -> None:
+    """Have the file with the most rows that wait write them, where too many wait in all."""
     if sum(file.pending for file in files) > PENDING_ROWS:
         max(files, key=lambda file: file.pending).flush()
 
 
-def _together(due: list[Wanted], ticks: int) -> Iterator[list[Wanted]]:
-    """Yield the files in lots that keep to the bound, or are of one file."""
+def together(due: list[Wanted], ticks: int) -> Iterator[list[Wanted]]:
+    """Yield the files in lots that are written together: of a bounded number of ticks, or one."""
     known = sum(one.records for one in due)
     # Where nothing is known of them, each is as large as another.
     weights = [one.records if known else ticks / len(due) for one in due]
