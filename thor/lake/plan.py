@@ -72,8 +72,8 @@ def ticks(
 
 def about(connection: Connection[Any], span: Bounds, wanted: list[Wanted]) -> int:
     """Return about how many ticks a trade date has: as is known of them, or as is guessed."""
-    values = {"ts_from": span.ts_from, "ts_to": span.ts_to}
-    found = database.row(connection, "lake_guess", values) or {}
+    text = (database.row(connection, "lake_guess_text") or {})["guess"]
+    [found] = database.answers(connection, text, ts_from=span.ts_from, ts_to=span.ts_to)
     guessed = int(found["QUERY PLAN"][0]["Plan"]["Plan Rows"])
     # Without bars nothing is known before they are read.
     return max(sum(one.records for one in wanted), guessed)

@@ -58,13 +58,6 @@ where
     )
 order by s.symbol;
 
--- How many ticks the planner takes a trade date to have.
--- name: lake_guess
-explain (format json)
-select
-from market.ticks as t
-where t.ts >= %(ts_from)s::timestamptz and t.ts < %(ts_to)s::timestamptz;
-
 -- The ticks of a trade date by symbol, from their index alone.
 -- name: lake_ticks
 select

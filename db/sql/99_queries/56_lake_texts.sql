@@ -58,6 +58,13 @@ select
     || ') to stdout (format csv)' as copy_out
 from columns as c;
 
+-- How many ticks the planner takes a trade date to have.
+-- name: lake_guess_text
+select
+    'explain (format json) select from market.ticks as t'
+    ' where t.ts >= {ts_from}::timestamptz and t.ts < {ts_to}::timestamptz'
+    as guess;
+
 -- name: lake_reference
 select 'reference.' || quote_ident(c.relname) as relation
 from pg_catalog.pg_class as c
