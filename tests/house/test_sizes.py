@@ -22,6 +22,7 @@ EXCEPTIONS: dict[str, int] = {
     "db/sql/50_features/513_bands.sql": 155,
     "db/sql/50_features/514_range.sql": 235,
     "db/sql/50_features/518_cross_asset.sql": 176,
+    "db/sql/50_features/520_season.sql": 158,
 }
 
 _ROUTE_DECORATORS = {"get", "post", "put", "patch", "delete", "head", "route", "websocket"}

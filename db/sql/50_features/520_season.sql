@@ -3,14 +3,15 @@
 -- Kind      function
 -- Grain     one row a bar with a trade
 -- Known at  known_at
--- Reads     feat._season_bars(text, text[], timestamptz, timestamptz)
+-- Reads     feat._season_bars(text, text[], timestamptz, timestamptz),
+--           feat.length(text)
 -- Nulls     without 10 sessions of the minute in 30 days
 -- Why       A bar beside those of the same minute of the session, by the clock
---           of Chicago. PostgreSQL would add up floats anew for each frame, not
---           decimals: of those a flat hour is 0, too. A square belongs to the
---           bar before its move: no move into the hour counts, and the bar's
---           own, yet to come, is taken off. Running sums only grow: the greater
---           of two bounds both 20 sessions and 30 days.
+--           of Chicago. PostgreSQL would add up each frame of floats anew: what
+--           an hour holds is the difference of two running sums. They are of
+--           whole numbers, 2^-40 and 2^-74 of a squared return, so that nothing
+--           is rounded and a flat hour is 0. They only grow: of the one 20
+--           sessions back and the one 30 days back the greater bounds both.
 
 create function feat.season(
     of_width text, of_symbols text[], ts_from timestamptz, ts_to timestamptz
@@ -27,34 +28,45 @@ set enable_nestloop = off set work_mem = '64MB'
 begin atomic
     with bars as (
         select
-            b.symbol,
-            b.start_s,
-            b.minute,
-            b.close,
-            b.volume,
-            b.is_compared,
+            b.*,
             lag(b.start_s) over w as start_s_1,
-            (1e30::float8 * power(
-                case when b.close > 0 and lead(b.close) over w > 0
-                    then ln(lead(b.close) over w / b.close) else 0 end, 2
-            ))::numeric(38, 0) as square
+            1099511627776 * power(
+                case when b.close > 0 and lag(b.close) over w > 0
+                    then ln(b.close / lag(b.close) over w) else 0 end, 2
+            ) as square
         from feat._season_bars(of_width, of_symbols, ts_from, ts_to) as b
         window w as (partition by b.symbol order by b.start_s)
     ),
 
+    moves as (
+        select
+            b.*,
+            sum(floor(b.square)) over w as high,
+            sum(floor((b.square - floor(b.square)) * 17179869184)) over w
+                as low
+        from bars as b
+        window w as (
+            partition by b.symbol order by b.start_s
+            rows between unbounded preceding and current row
+        )
+    ),
+
     realised as (
         select
-            b.symbol,
-            b.start_s,
-            b.minute,
-            b.volume,
-            b.is_compared,
-            case when b.close > 0 and b.start_s - b.start_s_1 <= 3600
-                then sqrt((sum(b.square) over hour - b.square)::float8) / 1e15
+            m.symbol,
+            m.start_s,
+            m.minute,
+            m.volume,
+            m.is_compared,
+            case when m.close > 0 and m.start_s - m.start_s_1 <= 3600
+                then sqrt(greatest((
+                    (m.high - first_value(m.high) over hour)
+                    + (m.low - first_value(m.low) over hour) / 17179869184
+                ) / 1099511627776, 0))
             end as realised
-        from bars as b
+        from moves as m
         window hour as (
-            partition by b.symbol order by b.start_s
+            partition by m.symbol order by m.start_s
             range between 3600 preceding and current row
         )
     ),
@@ -129,11 +141,7 @@ begin atomic
     select
         s.symbol,
         s.bar_start,
-        s.bar_start + case of_width
-            when '1m' then interval '61 seconds'
-            when '5m' then interval '301 seconds'
-            else interval '3601 seconds'
-        end as known_at,
+        s.bar_start + feat.length(of_width) + interval '1 second' as known_at,
         case when s.volumes_told >= 10
             then (s.volume - s.volumes / s.volumes_told) / nullif(sqrt(greatest(
                 s.squares - s.volumes * s.volumes / s.volumes_told, 0
