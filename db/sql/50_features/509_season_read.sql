@@ -3,12 +3,12 @@
 -- Kind      function
 -- Grain     one row a bar with a trade
 -- Known at  –
--- Reads     reference.series, market.bars_1m, market.bars_5m, market.bars_1h
+-- Reads     reference.series, market.bars_1m, market.bars_5m, market.bars_1h,
+--           feat.length(text)
 -- Nulls     volumes nobody told
 -- Why       A range of minutes is compared with the same minutes of the 30 days
---           before it: where it is short, only those are read, by one plan: to
---           plan each stripe took longer than to read it. A day on which the
---           clocks change is read an hour wider.
+--           before it: where it is short, only those are read, by one plan. A
+--           day on which the clocks change is read an hour wider.
 
 create function feat._season_bars(
     of_width text,
@@ -27,11 +27,11 @@ returns table (
 language plpgsql stable parallel safe rows 30000
 set enable_nestloop = off set plan_cache_mode = 'force_generic_plan' as $$
 declare
-    symbols text[] := coalesce(of_symbols, array(
-        select s.symbol from reference.series as s
-    ));
-    first timestamptz := greatest(ts_from, '1900-01-01Z');
-    last timestamptz := least(ts_to, '2200-01-01Z');
+    symbols text[] := coalesce(
+        of_symbols, array(select s.symbol from reference.series as s)
+    );
+    first timestamptz := least(greatest(ts_from, '1900-01-01Z'), '2200-01-01Z');
+    last timestamptz := least(greatest(ts_to, '1900-01-01Z'), '2200-01-01Z');
     local_first timestamp := first at time zone 'America/Chicago';
     local_last timestamp := last at time zone 'America/Chicago';
     starts timestamptz[] := array[first - interval '31 days'];
@@ -42,6 +42,9 @@ declare
     end_at timestamptz;
     ahead_s float8;
 begin
+    if feat.length(of_width) is null then
+        raise exception 'width: %: take 1m, 5m or 1h', of_width;
+    end if;
     if last - first < interval '12 hours' then
         hour := interval '1 hour';
         if local_last - local_first <> last - first then
@@ -51,16 +54,14 @@ begin
         select
             array_agg(
                 (local_first - make_interval(days => d.back))
-                at time zone 'America/Chicago'
-                order by d.back
+                at time zone 'America/Chicago' order by d.back
             ),
             array_agg(
                 least(
                     (local_last - make_interval(days => d.back))
                     at time zone 'America/Chicago',
                     last
-                )
-                order by d.back
+                ) order by d.back
             )
         into starts, ends
         from generate_series(0, 30) as d (back);
@@ -145,6 +146,5 @@ end $$;
 comment on function feat._season_bars(
     text, text[], timestamptz, timestamptz
 ) is
-    'Bars of a width with a trade with ts_from <= bar_start < ts_to and, of '
-    'the 30 days before ts_from, those of the same minutes in Chicago and of '
-    'the 60 minutes before those, which are not compared, or more.';
+    'Bars with a trade with ts_from <= bar_start < ts_to, of 30 days before '
+    'those of the same minutes, and of the hour before, not compared.';
