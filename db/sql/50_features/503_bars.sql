@@ -12,6 +12,8 @@
 --           interval)
 -- Nulls     volumes nobody told; quotes of imported bars
 -- Why       The one thing that every family reads bars of: features are float8.
+--           `offset 0` has PostgreSQL turn each price into one once: it would
+--           otherwise do so again for every frame that the price is in.
 
 create function feat.bars(
     of_width text,
@@ -60,7 +62,8 @@ begin atomic
         b.spread_mean::float8 as spread_mean
     from feat._bars(
         of_width, of_symbols, ts_from, ts_to, bars_back, time_back
-    ) as b;
+    ) as b
+    offset 0;
 end;
 
 comment on function feat.bars(
@@ -94,7 +97,8 @@ begin atomic
         b.close::float8 as close
     from feat._closes(
         of_width, of_symbols, ts_from, ts_to, bars_back, time_back
-    ) as b;
+    ) as b
+    offset 0;
 end;
 
 comment on function feat.closes(

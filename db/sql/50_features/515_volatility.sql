@@ -7,7 +7,8 @@
 --           interval)
 -- Nulls     before a look-back's first bar; prices not above 0
 -- Why       How much the price moves. What is named in minutes leaves out the
---           return that leads into its first bar: it began before.
+--           return that leads into its first bar: it began before. `offset 0`
+--           as in feat.bars: a logarithm is taken once, not once a frame.
 
 create function feat.volatility(
     of_width text, of_symbols text[], ts_from timestamptz, ts_to timestamptz
@@ -57,6 +58,7 @@ begin atomic
             case when s.close > 0 and s.close_1 > 0
                 then ln(s.close / s.close_1) end as move
         from steps as s
+        offset 0
     ),
 
     spans as (
