@@ -41,6 +41,8 @@ language plpgsql stable parallel safe rows 5000
 set enable_nestloop = off as $$
 declare
     part record;
+    -- A plain value: Community compares it before it unpacks.
+    last timestamptz := least(ts_to, '2200-01-01Z');
 begin
     for part in
         select s.symbols, s.start_at
@@ -75,7 +77,7 @@ begin
             where
                 m.symbol = any(part.symbols)
                 and m.bar_start >= part.start_at
-                and m.bar_start < least(ts_to, '2200-01-01Z')
+                and m.bar_start < last
                 and m.close is not null;
         elsif of_width = '5m' then
             return query
@@ -100,7 +102,7 @@ begin
             where
                 m.symbol = any(part.symbols)
                 and m.bar_start >= part.start_at
-                and m.bar_start < least(ts_to, '2200-01-01Z')
+                and m.bar_start < last
                 and m.close is not null;
         else
             return query
@@ -125,7 +127,7 @@ begin
             where
                 m.symbol = any(part.symbols)
                 and m.bar_start >= part.start_at
-                and m.bar_start < least(ts_to, '2200-01-01Z')
+                and m.bar_start < last
                 and m.close is not null;
         end if;
     end loop;

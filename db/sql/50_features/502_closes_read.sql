@@ -29,6 +29,8 @@ language plpgsql stable parallel safe rows 5000
 set enable_nestloop = off as $$
 declare
     part record;
+    -- A plain value: Community compares it before it unpacks.
+    last timestamptz := least(ts_to, '2200-01-01Z');
 begin
     for part in
         select s.symbols, s.start_at
@@ -52,7 +54,7 @@ begin
             where
                 m.symbol = any(part.symbols)
                 and m.bar_start >= part.start_at
-                and m.bar_start < least(ts_to, '2200-01-01Z')
+                and m.bar_start < last
                 and m.close is not null;
         elsif of_width = '5m' then
             return query
@@ -66,7 +68,7 @@ begin
             where
                 m.symbol = any(part.symbols)
                 and m.bar_start >= part.start_at
-                and m.bar_start < least(ts_to, '2200-01-01Z')
+                and m.bar_start < last
                 and m.close is not null;
         else
             return query
@@ -80,7 +82,7 @@ begin
             where
                 m.symbol = any(part.symbols)
                 and m.bar_start >= part.start_at
-                and m.bar_start < least(ts_to, '2200-01-01Z')
+                and m.bar_start < last
                 and m.close is not null;
         end if;
     end loop;
