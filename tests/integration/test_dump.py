@@ -305,6 +305,24 @@ def test_an_interrupted_restore_takes_back_what_it_began(file: Path, target: str
     assert name in databases(target)
 
 
+@pytest.mark.parametrize("step", ["_fill", "_give_name"])
+def test_a_second_restore_is_refused_also_while_the_first_is_in_no_database(
+    file: Path, target: str, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = getattr(dump, step)
+
+    def a_second_time(*given: Any) -> None:
+        monkeypatch.setattr(dump, step, go_on)
+        with pytest.raises(Refused, match="another restore is under way"):
+            dump.restore(file, target, settings(), nothing)
+        go_on(*given)
+
+    monkeypatch.setattr(dump, step, a_second_time)
+    dump.restore(file, target, settings(), nothing)
+    name = urlsplit(target).path[1:]
+    assert databases(target) & {name, f"{name}_restoring"} == {name}
+
+
 KILLED = """
 import time
 from pathlib import Path

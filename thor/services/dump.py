@@ -8,7 +8,7 @@ as it was.
 import os
 import tempfile
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -90,18 +90,18 @@ def restore(file: Path, url: str, settings: Settings, progress: Progress) -> Arc
     archive = read(file, settings)
     name = database.name_of(url)
     beside = name.encode()[: _NAME_MAX - len(_BESIDE)].decode(errors="ignore") + _BESIDE
-    with database.connect(databases.maintenance_url(url), "restore") as server:
-        tool = _begin(server, archive, url, beside, settings)
-    is_whole = False
-    try:
-        _fill(databases.beside_url(url, beside), archive, tool, settings, progress)
-        is_whole = True
-    finally:
-        if not is_whole:
-            _take_back(url, beside)
-    # Anew: a connection that waited for hours may be gone.
-    with database.connect(databases.maintenance_url(url), "restore") as server:
-        _give_name(server, url, beside)
+    # Closed, not left: a connection that waited for hours may be gone.
+    with closing(database.connect(databases.maintenance_url(url), "restore")) as hold:
+        tool = _begin(hold, archive, url, beside, settings)
+        is_whole = False
+        try:
+            _fill(databases.beside_url(url, beside), archive, tool, settings, progress)
+            is_whole = True
+        finally:
+            if not is_whole:
+                _take_back(url, beside)
+        with database.connect(databases.maintenance_url(url), "restore") as server:
+            _give_name(server, url, beside)
     if archive.edition == "timescale":
         with database.connect(url, "restore") as connection:
             database.rows(connection, "start_policies")
@@ -119,10 +119,12 @@ def _begin(
         )
     tool = pg_tools.find("pg_restore", major, settings)
     there = _empty(server, url)
+    # The programs of one that was killed may outlive its hold: hence the clients.
+    is_held = (database.row(server, "hold_restore", {"name": beside}) or {})["is_held"]
     left = database.row(server, "database_named", {"name": beside})
-    if left is not None and left["comment"] != _UNDER_WAY:
+    if is_held and left is not None and left["comment"] != _UNDER_WAY:
         raise Refused(f"Database {beside} is in the way: rename it, or drop it if it is of no use")
-    if left is not None and left["clients"]:
+    if not is_held or (left is not None and left["clients"]):
         raise Refused(f"Database {beside} is in use: another restore is under way")
     databases.drop(server, beside)
     databases.make(server, beside, there["owner"] if there else None)
