@@ -79,6 +79,27 @@ def test_the_latest_rows_are_those_that_were_known_at_the_moment(link: Link) -> 
             assert found == [(known, pytest.approx(whole[0][1]), pytest.approx(whole[0][2]))]
 
 
+def test_series_whose_newest_bars_differ_each_get_the_row_of_their_own(link: Link) -> None:
+    for symbol, missing in (("YM", 2), ("RTY", 7), ("GC", 180)):
+        put_bars(link, made_bars(5, symbol, "1m", BARS - missing))
+    for (as_of,) in rows(
+        link, "select known_at from market.bars_1m where symbol = 'ES' "
+        "order by bar_start desc limit 150 offset 5",
+    )[::29]:  # fmt: skip
+        found = rows(link, "select * from feat.latest('1m', %s) order by symbol", as_of)
+        known = rows(
+            link, "select distinct on (symbol) * from feat.matrix_1m where known_at <= %s "
+            "order by symbol, bar_start desc", as_of,
+        )  # fmt: skip
+        assert [row[0] for row in found] == ["ES", "GC", "NQ", "RTY", "YM"]
+        assert [row[:3] for row in found] == [row[:3] for row in known]
+        for one, other in zip(found, known, strict=True):
+            assert list(one[3:]) == [
+                pytest.approx(value, rel=1e-9, abs=1e-9) if value is not None else None
+                for value in other[3:]
+            ]
+
+
 def test_a_width_that_is_none_is_refused_by_name(link: Link) -> None:
     with pytest.raises(psycopg.errors.RaiseException, match="width: 2m: take 1m, 5m or 1h"):
         rows(link, "select * from feat.matrix('2m', null, '-infinity', 'infinity')")

@@ -3,35 +3,45 @@
 -- Kind      function
 -- Grain     one row a symbol with a bar that is known
 -- Known at  known_at
--- Reads     feat.bars(text, text[], timestamptz, timestamptz, integer,
+-- Reads     feat.closes(text, text[], timestamptz, timestamptz, integer,
 --           interval),
 --           feat.matrix(text, text[], timestamptz, timestamptz), feat._matrix
 -- Nulls     as the families
 -- Why       What may be used at a moment. Of the three newest bars that began
 --           before it one may be open, and the next not known for a second.
---           Series with the same newest bar, mostly all, are computed at once.
+--           Series whose newest bars are of the same hour are computed at once.
 
 create function feat.latest(of_width text, as_of timestamptz)
 returns setof feat._matrix
 language sql stable parallel safe
 begin atomic
+    with newest as (
+        select
+            c.symbol,
+            max(c.bar_start) as bar_start
+        from feat.closes(
+            of_width, null, as_of, as_of, 3, interval '0 hours'
+        ) as c
+        where c.known_at <= as_of
+        group by c.symbol
+    ),
+
+    ranges as (
+        select
+            array_agg(n.symbol) as symbols,
+            min(n.bar_start) as first,
+            max(n.bar_start) as last
+        from newest as n
+        group by floor(extract(epoch from as_of - n.bar_start) / 3600)
+    )
+
     select m.*
-    from (
-        select array_agg(k.symbol) as symbols, k.bar_start
-        from (
-            select b.symbol, max(b.bar_start) as bar_start
-            from feat.bars(
-                of_width, null, as_of, as_of, 3, interval '0 hours'
-            ) as b
-            where b.known_at <= as_of
-            group by b.symbol
-        ) as k
-        group by k.bar_start
-    ) as n
+    from ranges as r
     cross join lateral feat.matrix(
-        of_width, n.symbols, n.bar_start,
-        n.bar_start + interval '1 microsecond'
-    ) as m;
+        of_width, r.symbols, r.first, r.last + interval '1 microsecond'
+    ) as m
+    inner join newest as n
+        on n.symbol = m.symbol and n.bar_start = m.bar_start;
 end;
 
 comment on function feat.latest(text, timestamptz) is
