@@ -1,13 +1,29 @@
 -- Room      50 features
--- Makes     feat.step(bigint, bigint, double precision, double precision,
+-- Makes     feat.block(bigint), feat.place(bigint),
+--           feat.step(bigint, bigint, double precision, double precision,
 --           double precision)
 -- Kind      function
 -- Grain     one value a call
 -- Known at  –
 -- Reads     –
 -- Nulls     where the value or the seed that counts is null
--- Why       A smoothing begins with a seed, as TA-Lib's do; before it a bar
---           adds nothing, after it its own share.
+-- Why       Smoothings are sums in blocks of 256 bars, short enough that what
+--           fades in one stays in the range of a float. They begin with a seed,
+--           as TA-Lib's do: before it a bar adds nothing, after it its share.
+
+create function feat.block(number bigint) returns float8
+language sql immutable strict parallel safe
+return floor((number - 1) / 256.0::float8);
+
+comment on function feat.block(bigint) is
+    'The block of 256 that the bar of a number, from 1, is in; the first is 0.';
+
+create function feat.place(number bigint) returns float8
+language sql immutable strict parallel safe
+return number - 1 - 256 * floor((number - 1) / 256.0::float8);
+
+comment on function feat.place(bigint) is
+    'How many bars of its block lie before the bar of a number: 0 to 255.';
 
 create function feat.step(
     number bigint, seeded_at bigint, seed float8, value float8, share float8

@@ -5,6 +5,7 @@
 -- Known at  known_at
 -- Reads     feat.closes(text, text[], timestamptz, timestamptz, integer,
 --           interval),
+--           feat.block(bigint), feat.place(bigint),
 --           feat.fade(integer, double precision),
 --           feat.step(bigint, bigint, double precision, double precision,
 --           double precision)
@@ -45,9 +46,8 @@ begin atomic
     bars as (
         select
             n.*,
-            floor((n.number - 1) / 256.0::float8) as block,
-            (n.number - 1 - 256 * floor((n.number - 1) / 256.0::float8))::bigint
-                as k
+            feat.block(n.number) as block,
+            feat.place(n.number)::bigint as k
         from numbers as n
     ),
 
@@ -154,7 +154,7 @@ begin atomic
         group by e.symbol, e.block
     ),
 
-    locals as (
+    adds as (
         select
             b.symbol,
             b.bar_start,
@@ -162,32 +162,38 @@ begin atomic
             b.number,
             b.block,
             b.k,
-            sum(
-                feat.step(b.number, 9, s.seed_9, b.close, 1) * f.add_9
-            ) over w as ema_9,
-            sum(
-                feat.step(b.number, 12, s.seed_12, b.close, 1) * f.add_12
-            ) over w as ema_12,
-            sum(
-                feat.step(b.number, 20, s.seed_20, b.close, 1) * f.add_20
-            ) over w as ema_20,
-            sum(
-                feat.step(b.number, 26, s.seed_26, b.close, 1) * f.add_26
-            ) over w as ema_26,
-            sum(
-                feat.step(b.number, 50, s.seed_50, b.close, 1) * f.add_50
-            ) over w as ema_50,
-            sum(
-                feat.step(b.number, 200, s.seed_200, b.close, 1) * f.add_200
-            ) over w as ema_200
+            feat.step(b.number, 9, s.seed_9, b.close, 1) * f.add_9
+                as add_9,
+            feat.step(b.number, 12, s.seed_12, b.close, 1) * f.add_12
+                as add_12,
+            feat.step(b.number, 20, s.seed_20, b.close, 1) * f.add_20
+                as add_20,
+            feat.step(b.number, 26, s.seed_26, b.close, 1) * f.add_26
+                as add_26,
+            feat.step(b.number, 50, s.seed_50, b.close, 1) * f.add_50
+                as add_50,
+            feat.step(b.number, 200, s.seed_200, b.close, 1) * f.add_200
+                as add_200
         from bars as b
         inner join firsts as r on r.symbol = b.symbol
         inner join seeds as s on s.symbol = b.symbol
         inner join fades as f on f.k = b.k
         where b.block >= r.block
+    ),
+
+    locals as (
+        select
+            a.*,
+            sum(a.add_9) over w as ema_9,
+            sum(a.add_12) over w as ema_12,
+            sum(a.add_20) over w as ema_20,
+            sum(a.add_26) over w as ema_26,
+            sum(a.add_50) over w as ema_50,
+            sum(a.add_200) over w as ema_200
+        from adds as a
         window w as (
-            partition by b.symbol, b.block
-            order by b.k
+            partition by a.symbol, a.block
+            order by a.k
             rows between unbounded preceding and current row
         )
     )

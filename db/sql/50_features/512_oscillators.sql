@@ -5,6 +5,7 @@
 -- Known at  known_at
 -- Reads     feat.closes(text, text[], timestamptz, timestamptz, integer,
 --           interval),
+--           feat.block(bigint), feat.place(bigint),
 --           feat.fade(integer, double precision),
 --           feat.step(bigint, bigint, double precision, double precision,
 --           double precision)
@@ -44,8 +45,8 @@ begin atomic
     bars as (
         select
             c.*,
-            floor((c.number - 1) / 256.0::float8) as block,
-            c.number - 1 - 256 * floor((c.number - 1) / 256.0::float8) as k,
+            feat.block(c.number) as block,
+            feat.place(c.number) as k,
             greatest(c.close - c.close_1, 0) as gain,
             greatest(c.close_1 - c.close, 0) as loss
         from closes as c
@@ -74,7 +75,18 @@ begin atomic
 
     steps as (
         select
-            b.*,
+            b.symbol,
+            b.bar_start,
+            b.known_at,
+            b.close,
+            b.close_10,
+            b.number,
+            b.block,
+            b.k,
+            feat.fade(9, b.k) as fade_9,
+            feat.fade(12, b.k) as fade_12,
+            feat.fade(26, b.k) as fade_26,
+            feat.fade(27, b.k) as fade_27,
             feat.step(b.number, 15, s.gain, b.gain, 1.0::float8 / 14) as up,
             feat.step(b.number, 15, s.loss, b.loss, 1.0::float8 / 14) as down,
             feat.step(b.number, 26, s.fast, b.close, 2.0::float8 / 13) as fast,
@@ -83,61 +95,59 @@ begin atomic
         inner join seeds as s on s.symbol = b.symbol
     ),
 
-    ends as (
+    runs as (
         select
-            s.symbol,
-            s.block,
-            sum(s.up * feat.fade(27, 255 - s.k)) as up,
-            sum(s.down * feat.fade(27, 255 - s.k)) as down,
-            sum(s.fast * feat.fade(12, 255 - s.k)) as fast,
-            sum(s.slow * feat.fade(26, 255 - s.k)) as slow
+            s.*,
+            sum(s.up / s.fade_27) over w * s.fade_27 as up_run,
+            sum(s.down / s.fade_27) over w * s.fade_27 as down_run,
+            sum(s.fast / s.fade_12) over w * s.fade_12 as fast_run,
+            sum(s.slow / s.fade_26) over w * s.fade_26 as slow_run
         from steps as s
-        group by s.symbol, s.block
-    ),
-
-    carries as (
-        select
-            e.symbol,
-            e.block,
-            lag(e.up, 1, 0) over w
-            + feat.fade(27, 256) * lag(e.up, 2, 0) over w as up,
-            lag(e.down, 1, 0) over w
-            + feat.fade(27, 256) * lag(e.down, 2, 0) over w as down,
-            lag(e.fast, 1, 0) over w as fast,
-            lag(e.slow, 1, 0) over w
-            + feat.fade(26, 256) * lag(e.slow, 2, 0) over w as slow
-        from ends as e
-        window w as (partition by e.symbol order by e.block)
-    ),
-
-    smooth as (
-        select
-            s.symbol,
-            s.bar_start,
-            s.known_at,
-            s.close,
-            s.close_10,
-            s.number,
-            s.block,
-            s.k,
-            (sum(s.up * feat.fade(27, -s.k)) over w
-            + feat.fade(27, 1) * c.up) * feat.fade(27, s.k) as up,
-            (sum(s.down * feat.fade(27, -s.k)) over w
-            + feat.fade(27, 1) * c.down) * feat.fade(27, s.k) as down,
-            (sum(s.fast * feat.fade(12, -s.k)) over w
-            + feat.fade(12, 1) * c.fast) * feat.fade(12, s.k)
-            - (sum(s.slow * feat.fade(26, -s.k)) over w
-            + feat.fade(26, 1) * c.slow) * feat.fade(26, s.k) as macd
-        from steps as s
-        inner join carries as c
-            on c.symbol = s.symbol and c.block = s.block
-        inner join firsts as f on f.symbol = s.symbol
-        where s.block >= f.block - 1
         window w as (
             partition by s.symbol, s.block
             order by s.k
             rows between unbounded preceding and current row
         )
+    ),
+
+    -- What the two blocks before one left at their ends.
+    carries as (
+        select
+            r.symbol,
+            r.block + 1 as block,
+            r.up_run + feat.fade(27, 256) * lag(r.up_run, 1, 0) over w as up,
+            r.down_run + feat.fade(27, 256) * lag(r.down_run, 1, 0) over w
+                as down,
+            r.fast_run as fast,
+            r.slow_run + feat.fade(26, 256) * lag(r.slow_run, 1, 0) over w
+                as slow
+        from runs as r
+        where r.k = 255
+        window w as (partition by r.symbol order by r.block)
+    ),
+
+    smooth as (
+        select
+            r.symbol,
+            r.bar_start,
+            r.known_at,
+            r.close,
+            r.close_10,
+            r.number,
+            r.block,
+            r.k,
+            r.fade_9,
+            r.up_run + feat.fade(27, 1) * r.fade_27 * coalesce(c.up, 0) as up,
+            r.down_run + feat.fade(27, 1) * r.fade_27 * coalesce(c.down, 0)
+                as down,
+            r.fast_run + feat.fade(12, 1) * r.fade_12 * coalesce(c.fast, 0)
+            - r.slow_run - feat.fade(26, 1) * r.fade_26 * coalesce(c.slow, 0)
+                as macd
+        from runs as r
+        inner join firsts as f on f.symbol = r.symbol
+        left join carries as c
+            on c.symbol = r.symbol and c.block = r.block
+        where r.block >= f.block - 1
     ),
 
     signal_seeds as (
@@ -157,29 +167,26 @@ begin atomic
         inner join signal_seeds as f on f.symbol = s.symbol
     ),
 
-    signal_carries as (
-        select
-            s.symbol,
-            s.block + 1 as block,
-            sum(s.signal * feat.fade(9, 255 - s.k)) as signal
-        from signal_steps as s
-        group by s.symbol, s.block
-    ),
-
-    signals as (
+    signal_runs as (
         select
             s.*,
-            (sum(s.signal * feat.fade(9, -s.k)) over w
-            + feat.fade(9, 1) * coalesce(c.signal, 0)) * feat.fade(9, s.k)
-                as line
+            sum(s.signal / s.fade_9) over w * s.fade_9 as line_run
         from signal_steps as s
-        left join signal_carries as c
-            on c.symbol = s.symbol and c.block = s.block
         window w as (
             partition by s.symbol, s.block
             order by s.k
             rows between unbounded preceding and current row
         )
+    ),
+
+    signals as (
+        select
+            s.*,
+            s.line_run + feat.fade(9, 1) * s.fade_9 * coalesce(c.line_run, 0)
+                as line
+        from signal_runs as s
+        left join signal_runs as c
+            on c.symbol = s.symbol and c.block = s.block - 1 and c.k = 255
     )
 
     select

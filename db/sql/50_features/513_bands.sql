@@ -4,7 +4,7 @@
 -- Grain     one row a bar with a trade
 -- Known at  known_at
 -- Reads     feat.bars(text, text[], timestamptz, timestamptz, integer,
---           interval)
+--           interval), feat.block(bigint), feat.place(bigint)
 -- Nulls     before a look-back's first bar; where the price stood still
 -- Why       Where the close lies between what the last bars reached. The mean
 --           deviation of CCI is around the newest mean, which no frame can
@@ -54,11 +54,11 @@ begin atomic
         select
             b.*,
             sum(b.close) over (
-                partition by b.symbol, floor((b.number - 1) / 256.0::float8)
+                partition by b.symbol, feat.block(b.number)
                 order by b.number
                 rows between unbounded preceding and current row
             ) as run,
-            (b.number - 1)::integer % 256 as k,
+            feat.place(b.number)::integer as k,
             case when b.high_14 > b.low_14
                 then 100 * (b.close - b.low_14) / (b.high_14 - b.low_14)
                 else 0 end as fast_k

@@ -5,6 +5,7 @@
 -- Known at  known_at
 -- Reads     feat.bars(text, text[], timestamptz, timestamptz, integer,
 --           interval),
+--           feat.block(bigint), feat.place(bigint),
 --           feat.fade(integer, double precision),
 --           feat.step(bigint, bigint, double precision, double precision,
 --           double precision)
@@ -49,8 +50,8 @@ begin atomic
             m.known_at,
             m.close,
             m.number,
-            floor((m.number - 1) / 256.0::float8) as block,
-            m.number - 1 - 256 * floor((m.number - 1) / 256.0::float8) as k,
+            feat.block(m.number) as block,
+            feat.place(m.number) as k,
             greatest(m.high, m.close_1) - least(m.low, m.close_1) as true_range,
             case when m.rise > m.fall and m.rise > 0
                 then m.rise else 0 end as plus,
@@ -90,6 +91,7 @@ begin atomic
             b.block,
             b.k,
             b.true_range,
+            feat.fade(27, b.k) as fade,
             feat.step(b.number, 15, s.atr, b.true_range, 1.0::float8 / 14)
                 as atr,
             feat.step(b.number, 14, s.reach, b.true_range, 1) as reach,
@@ -99,62 +101,62 @@ begin atomic
         inner join seeds as s on s.symbol = b.symbol
     ),
 
-    ends as (
+    runs as (
         select
-            s.symbol,
-            s.block,
-            sum(s.atr * feat.fade(27, 255 - s.k)) as atr,
-            sum(s.reach * feat.fade(27, 255 - s.k)) as reach,
-            sum(s.plus * feat.fade(27, 255 - s.k)) as plus,
-            sum(s.minus * feat.fade(27, 255 - s.k)) as minus
+            s.*,
+            sum(s.atr / s.fade) over w * s.fade as atr_run,
+            sum(s.reach / s.fade) over w * s.fade as reach_run,
+            sum(s.plus / s.fade) over w * s.fade as plus_run,
+            sum(s.minus / s.fade) over w * s.fade as minus_run
         from steps as s
-        group by s.symbol, s.block
-    ),
-
-    carries as (
-        select
-            e.symbol,
-            e.block,
-            lag(e.atr, 1, 0) over w
-            + feat.fade(27, 256) * lag(e.atr, 2, 0) over w as atr,
-            lag(e.reach, 1, 0) over w
-            + feat.fade(27, 256) * lag(e.reach, 2, 0) over w as reach,
-            lag(e.plus, 1, 0) over w
-            + feat.fade(27, 256) * lag(e.plus, 2, 0) over w as plus,
-            lag(e.minus, 1, 0) over w
-            + feat.fade(27, 256) * lag(e.minus, 2, 0) over w as minus
-        from ends as e
-        window w as (partition by e.symbol order by e.block)
-    ),
-
-    smooth as (
-        select
-            s.symbol,
-            s.bar_start,
-            s.known_at,
-            s.close,
-            s.number,
-            s.block,
-            s.k,
-            s.true_range,
-            (sum(s.atr * feat.fade(27, -s.k)) over w
-            + feat.fade(27, 1) * c.atr) * feat.fade(27, s.k) as atr,
-            (sum(s.reach * feat.fade(27, -s.k)) over w
-            + feat.fade(27, 1) * c.reach) * feat.fade(27, s.k) as reach,
-            (sum(s.plus * feat.fade(27, -s.k)) over w
-            + feat.fade(27, 1) * c.plus) * feat.fade(27, s.k) as plus,
-            (sum(s.minus * feat.fade(27, -s.k)) over w
-            + feat.fade(27, 1) * c.minus) * feat.fade(27, s.k) as minus
-        from steps as s
-        inner join carries as c
-            on c.symbol = s.symbol and c.block = s.block
-        inner join firsts as f on f.symbol = s.symbol
-        where s.block >= f.block - 2
         window w as (
             partition by s.symbol, s.block
             order by s.k
             rows between unbounded preceding and current row
         )
+    ),
+
+    -- What the two blocks before one left at their ends.
+    carries as (
+        select
+            r.symbol,
+            r.block + 1 as block,
+            r.atr_run + feat.fade(27, 256) * lag(r.atr_run, 1, 0) over w
+                as atr,
+            r.reach_run + feat.fade(27, 256) * lag(r.reach_run, 1, 0) over w
+                as reach,
+            r.plus_run + feat.fade(27, 256) * lag(r.plus_run, 1, 0) over w
+                as plus,
+            r.minus_run + feat.fade(27, 256) * lag(r.minus_run, 1, 0) over w
+                as minus
+        from runs as r
+        where r.k = 255
+        window w as (partition by r.symbol order by r.block)
+    ),
+
+    smooth as (
+        select
+            r.symbol,
+            r.bar_start,
+            r.known_at,
+            r.close,
+            r.number,
+            r.block,
+            r.k,
+            r.fade,
+            r.true_range,
+            r.atr_run + feat.fade(27, 1) * r.fade * coalesce(c.atr, 0) as atr,
+            r.reach_run + feat.fade(27, 1) * r.fade * coalesce(c.reach, 0)
+                as reach,
+            r.plus_run + feat.fade(27, 1) * r.fade * coalesce(c.plus, 0)
+                as plus,
+            r.minus_run + feat.fade(27, 1) * r.fade * coalesce(c.minus, 0)
+                as minus
+        from runs as r
+        inner join firsts as f on f.symbol = r.symbol
+        left join carries as c
+            on c.symbol = r.symbol and c.block = r.block
+        where r.block >= f.block - 2
     ),
 
     directions as (
@@ -180,38 +182,35 @@ begin atomic
         inner join adx_seeds as f on f.symbol = d.symbol
     ),
 
-    adx_ends as (
+    adx_runs as (
         select
-            s.symbol,
-            s.block,
-            sum(s.adx * feat.fade(27, 255 - s.k)) as adx
+            s.*,
+            sum(s.adx / s.fade) over (
+                partition by s.symbol, s.block
+                order by s.k
+                rows between unbounded preceding and current row
+            ) * s.fade as adx_run
         from adx_steps as s
-        group by s.symbol, s.block
     ),
 
     adx_carries as (
         select
-            e.symbol,
-            e.block,
-            lag(e.adx, 1, 0) over w
-            + feat.fade(27, 256) * lag(e.adx, 2, 0) over w as adx
-        from adx_ends as e
-        window w as (partition by e.symbol order by e.block)
+            r.symbol,
+            r.block + 1 as block,
+            r.adx_run + feat.fade(27, 256) * lag(r.adx_run, 1, 0) over w as adx
+        from adx_runs as r
+        where r.k = 255
+        window w as (partition by r.symbol order by r.block)
     ),
 
     strengths as (
         select
-            s.*,
-            (sum(s.adx * feat.fade(27, -s.k)) over w
-            + feat.fade(27, 1) * c.adx) * feat.fade(27, s.k) as strength
-        from adx_steps as s
-        inner join adx_carries as c
-            on c.symbol = s.symbol and c.block = s.block
-        window w as (
-            partition by s.symbol, s.block
-            order by s.k
-            rows between unbounded preceding and current row
-        )
+            r.*,
+            r.adx_run + feat.fade(27, 1) * r.fade * coalesce(c.adx, 0)
+                as strength
+        from adx_runs as r
+        left join adx_carries as c
+            on c.symbol = r.symbol and c.block = r.block
     )
 
     select
