@@ -12,7 +12,7 @@ from ticks_made import settings, tick
 
 from jobs import drop_old_ticks, export_trade_date
 from thor import clock, database
-from thor.errors import Broken
+from thor.errors import Broken, Unavailable
 from thor.flow.backoff import Stop
 from thor.flow.drop_ticks import drop_old
 from thor.lake import coverage, manifest
@@ -103,6 +103,25 @@ def test_the_export_job_leaves_nothing_missing_and_does_nothing_twice(
     assert [more["trade_date"] for what, more in said] == ["2024-07-01", "2024-07-02", "None"]
     assert missing(database_url, store) == []
     assert run(export_trade_date) == []
+
+
+def test_a_date_whose_bars_wait_for_late_ticks_is_missing_until_they_are_there(
+    database_url: str, store: Store, run: Callable[..., Any]
+) -> None:
+    fill(database_url, MONDAY, TUESDAY)
+    ts = datetime(2024, 7, 1, 15, tzinfo=UTC)
+    with database.connect(database_url, "test") as connection:
+        database.rows(connection, "say_stale", {"ts_from": ts, "ts_to": ts + DAY / 24})
+        [monday, tuesday] = out(database_url, store, MONDAY, TUESDAY)
+        assert ["2024-07-01: bars wait" in why for why in monday.failed] == [True]
+        assert (monday.exit_code, tuesday.failed) == (Unavailable.exit_code, [])
+        # The counts agree, and yet: what is written may be of bars without the late ones.
+        assert missing(database_url, store) == [MONDAY]
+        with pytest.raises(Broken, match="The lake still lacks 2024-07-01"):
+            run(export_trade_date)
+        bars.catch_up(connection)
+    run(export_trade_date)
+    assert missing(database_url, store) == []
 
 
 def test_nothing_is_dropped_unless_it_is_wished(

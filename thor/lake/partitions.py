@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from thor import clock, database
 from thor.database import Connection
-from thor.errors import NotFound, Refused, ThorError
+from thor.errors import NotFound, Refused, ThorError, Unavailable
 from thor.lake import content, manifest, parquet, plan, reader, ticks
 from thor.lake.hold import Hold
 from thor.lake.manifest import Kind, Manifest, Part
@@ -90,7 +90,13 @@ class Export:
             before, self._parts = plan.before(self._store, self._day)
             kinds = self._export_reference() if self._day is None else self._export_day(self._day)
             what = sorted({*(before.what if before else ()), *kinds}, key=manifest.KINDS.index)
-            made = self._account(what, is_closed=not is_open)
+            is_stale = not is_open and self._span.is_stale and {"bars", "features"} & {*kinds}
+            if is_stale:
+                self.done.fail(Unavailable(
+                    f"{self._day}: bars wait for ticks that came late, and are in the lake as they "
+                    "were; jobs/bars brings them in step: export the date again then"
+                ))  # fmt: skip
+            made = self._account(what, is_closed=not (is_open or is_stale))
             same = before and msgspec.structs.replace(made, exported_at=before.exported_at)
             if same != before or manifest.unfinished(self._store, self._day) is not None:
                 manifest.write(self._store, made)

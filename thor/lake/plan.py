@@ -31,13 +31,17 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Bounds(msgspec.Struct, frozen=True):
-    """A trade date: what it is of, from where to where it goes, whether its ticks went."""
+    """A trade date: what it is of, from where to where it goes, whether its ticks went.
+
+    It is stale while ticks that came late are not in its bars yet.
+    """
 
     nature: str
     edition: str
     ts_from: datetime
     ts_to: datetime
     is_dropped: bool
+    is_stale: bool
 
     def is_closed(self, now: datetime) -> bool:
         """Tell whether the date is over: 17:00 in Chicago, and a second more."""

@@ -23,18 +23,30 @@ select pg_advisory_unlock(7405111);
 -- name: share_snapshot
 select pg_export_snapshot() as snapshot;
 
+-- A range that waits for its bars is stale: late ticks are not in them yet.
 -- name: lake_bounds
 select
     e.nature,
     e.edition,
-    (d.trade_date - 1 + time '17:00') at time zone 'America/Chicago' as ts_from,
-    (d.trade_date + time '17:00') at time zone 'America/Chicago' as ts_to,
+    d.ts_from,
+    d.ts_to,
     exists (
         select from market.dropped_ranges as x
         where x.trade_date = d.trade_date
-    ) as is_dropped
+    ) as is_dropped,
+    exists (
+        select from market.bars_to_refresh as r
+        where r.ts_from < d.ts_to and r.ts_to > d.ts_from
+    ) as is_stale
 from ops.edition as e
-cross join (values (%(trade_date)s::date)) as d (trade_date);
+cross join (
+    select
+        v.trade_date,
+        (v.trade_date - 1 + time '17:00') at time zone 'America/Chicago'
+            as ts_from,
+        (v.trade_date + time '17:00') at time zone 'America/Chicago' as ts_to
+    from (values (%(trade_date)s::date)) as v (trade_date)
+) as d;
 
 -- Whose ticks a trade date has, and about how many.
 -- name: lake_symbols
