@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -133,13 +133,15 @@ def not_preloaded_url(edition: Edition) -> Iterator[str]:
     """A server that has TimescaleDB and was started without it."""
     if timescale.found().pg_bin is None:
         pytest.skip("no TimescaleDB of this machine that can be left out of a server")
-    with _folder() as folder, pytest.MonkeyPatch.context() as patch:
+    with _folder() as folder, ExitStack() as stack:
         settings = Settings(home=folder / "home", pg_bin=timescale.found().pg_bin, _env_file=None)  # type: ignore[call-arg]
         with running(settings) as house:
             schema.up(_new(house.endpoints.database_url, "community"))
-        patch.setattr(PostgresInstall, "has_extension", lambda *_: False)
-        with running(settings) as house:
-            yield house.endpoints.database_url
+        # For its start alone: what the next test starts is to have it.
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(PostgresInstall, "has_extension", lambda *_: False)
+            house = stack.enter_context(running(settings))
+        yield house.endpoints.database_url
 
 
 @pytest.mark.edition("timescale")
