@@ -20,7 +20,7 @@ comment on function feat.block(bigint) is
 
 create function feat.place(number bigint) returns float8
 language sql immutable strict parallel safe
-return number - 1 - 256 * floor((number - 1) / 256.0::float8);
+return number - 1 - 256 * feat.block(number);
 
 comment on function feat.place(bigint) is
     'How many bars of its block lie before the bar of a number: 0 to 255.';
