@@ -120,6 +120,11 @@ def test_a_date_whose_bars_wait_for_late_ticks_is_missing_until_they_are_there(
         with pytest.raises(Broken, match="The lake still lacks 2024-07-01"):
             run(export_trade_date)
         bars.catch_up(connection)
+    # A part of what was written then does not make up for the rest.
+    for part in ({"what": ("ticks",)}, {"symbols": ("ES",)}):
+        [some] = out(database_url, store, MONDAY, **part)
+        assert some.failed == []
+        assert missing(database_url, store) == [MONDAY]
     run(export_trade_date)
     assert missing(database_url, store) == []
 

@@ -90,13 +90,16 @@ class Export:
             before, self._parts = plan.before(self._store, self._day)
             kinds = self._export_reference() if self._day is None else self._export_day(self._day)
             what = sorted({*(before.what if before else ()), *kinds}, key=manifest.KINDS.index)
-            is_stale = not is_open and self._span.is_stale and {"bars", "features"} & {*kinds}
+            is_stale = not is_open and self._span.is_stale and {"bars", "features"} & {*what}
             if is_stale:
                 self.done.fail(Unavailable(
                     f"{self._day}: bars wait for ticks that came late, and are in the lake as they "
                     "were; jobs/bars brings them in step: export the date again then"
                 ))  # fmt: skip
-            made = self._account(what, is_closed=not (is_open or is_stale))
+            # What was written while it was open stays so until all of it is asked for again.
+            is_all = self._ask.symbols is None and {*kinds} >= {*what}
+            was_open = before is not None and not before.is_closed and not is_all
+            made = self._account(what, is_closed=not (is_open or is_stale or was_open))
             same = before and msgspec.structs.replace(made, exported_at=before.exported_at)
             if same != before or manifest.unfinished(self._store, self._day) is not None:
                 manifest.write(self._store, made)
