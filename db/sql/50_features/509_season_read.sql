@@ -3,12 +3,12 @@
 -- Kind      function
 -- Grain     one row a bar with a trade
 -- Known at  –
--- Reads     feat._closes(text, text[], timestamptz, timestamptz, integer,
---           interval)
+-- Reads     reference.series, market.bars_1m, market.bars_5m, market.bars_1h
 -- Nulls     volumes nobody told
 -- Why       A range of minutes is compared with the same minutes of the 30 days
 --           before it: where it is short, only those are read, by one plan. A
---           day on which the clocks change is read an hour wider.
+--           day on which the clocks change is read an hour wider. Not by way of
+--           feat._closes: a quarter of the time went into handing rows on.
 
 create function feat._season_bars(
     of_width text,
@@ -27,6 +27,9 @@ returns table (
 language plpgsql stable parallel safe rows 30000
 set enable_nestloop = off set plan_cache_mode = 'force_generic_plan' as $$
 declare
+    named text[] := coalesce(
+        of_symbols, array(select s.symbol from reference.series as s)
+    );
     first timestamptz := least(greatest(ts_from, '1900-01-01Z'), '2200-01-01Z');
     last timestamptz := least(greatest(ts_to, '1900-01-01Z'), '2200-01-01Z');
     local_first timestamp := first at time zone 'America/Chicago';
@@ -35,9 +38,14 @@ declare
     ends timestamptz[] := array[last];
     hour interval := interval '0 hours';
     start_at timestamptz;
+    read_at timestamptz;
     end_at timestamptz;
     ahead_s float8;
+    chicago constant text := 'America/Chicago';
 begin
+    if of_width not in ('1m', '5m', '1h') then
+        raise exception 'width: %: take 1m, 5m or 1h', of_width;
+    end if;
     if last - first < interval '12 hours' then
         hour := interval '1 hour';
         if local_last - local_first <> last - first then
@@ -61,6 +69,8 @@ begin
     end if;
     for n in reverse cardinality(starts) .. 1 loop
         start_at := starts[n];
+        -- A plain value: Community compares it before it unpacks.
+        read_at := start_at - hour;
         end_at := ends[n];
         -- Null where the clocks change meanwhile: asked bar by bar, then.
         local_first := start_at at time zone 'America/Chicago';
@@ -71,21 +81,61 @@ begin
                 and end_at - start_at < interval '100 days' then
                 date_part('epoch', local_first - start_at at time zone 'UTC')
         end;
-        return query
-        select
-            c.symbol,
-            date_part('epoch', c.bar_start),
-            coalesce(
-                date_part('epoch', c.bar_start) + ahead_s,
-                date_part('epoch', c.bar_start at time zone 'America/Chicago')
-            )::bigint % 86400,
-            c.close::float8,
-            c.volume::float8,
-            c.bar_start >= start_at
-        from feat._closes(
-            of_width, of_symbols, start_at - hour, end_at,
-            0, interval '0 hours'
-        ) as c;
+        if of_width = '1m' then
+            return query
+            select
+                m.symbol,
+                date_part('epoch', m.bar_start),
+                coalesce(
+                    date_part('epoch', m.bar_start) + ahead_s,
+                    date_part('epoch', m.bar_start at time zone chicago)
+                )::bigint % 86400,
+                m.close::float8,
+                m.volume::float8,
+                m.bar_start >= start_at
+            from market.bars_1m as m
+            where
+                m.symbol = any(named)
+                and m.bar_start >= read_at
+                and m.bar_start < end_at
+                and m.close is not null;
+        elsif of_width = '5m' then
+            return query
+            select
+                m.symbol,
+                date_part('epoch', m.bar_start),
+                coalesce(
+                    date_part('epoch', m.bar_start) + ahead_s,
+                    date_part('epoch', m.bar_start at time zone chicago)
+                )::bigint % 86400,
+                m.close::float8,
+                m.volume::float8,
+                m.bar_start >= start_at
+            from market.bars_5m as m
+            where
+                m.symbol = any(named)
+                and m.bar_start >= read_at
+                and m.bar_start < end_at
+                and m.close is not null;
+        else
+            return query
+            select
+                m.symbol,
+                date_part('epoch', m.bar_start),
+                coalesce(
+                    date_part('epoch', m.bar_start) + ahead_s,
+                    date_part('epoch', m.bar_start at time zone chicago)
+                )::bigint % 86400,
+                m.close::float8,
+                m.volume::float8,
+                m.bar_start >= start_at
+            from market.bars_1h as m
+            where
+                m.symbol = any(named)
+                and m.bar_start >= read_at
+                and m.bar_start < end_at
+                and m.close is not null;
+        end if;
     end loop;
 end $$;
 
