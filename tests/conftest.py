@@ -26,13 +26,15 @@ from psycopg import sql
 from thor import database, schema
 from thor.config import Settings
 from thor.edition import Edition
-from thor.services import postgres
 from thor.services.home import Home
 from thor.services.house import Endpoints, start_servers
+from thor.services.postgres import Postgres
 from thor.services.server import stop_all
 
 REPO = Path(__file__).resolve().parents[1]
 DATA = REPO.parent / "shared" / "data"
+# For one worker's servers of both editions, which take a third of it.
+_ROOM = 6 * 1024**3
 _TEMPLATE = f"thor_test_template_{uuid.uuid4().hex[:8]}"
 
 
@@ -81,13 +83,11 @@ def servers() -> Iterator[Callable[[Edition], Endpoints]]:
         def of(edition: Edition) -> Endpoints:
             if edition not in running:
                 # Not under pytest's own folder, which is closed to the user that runs the servers.
-                folder = Path(tempfile.mkdtemp(prefix="thor-test-"))
+                folder = Path(tempfile.mkdtemp(prefix="thor-test-", dir=_memory()))
                 folder.chmod(0o711)
                 stack.callback(shutil.rmtree, folder, ignore_errors=True)
                 start = timescale.running if edition == "timescale" else _plain
-                # Thousands of databases are made and dropped. A killed server loses nothing
-                # by this, only one whose power is cut.
-                with patch.dict(postgres._SETTINGS, {"fsync": "off"}):
+                with patch.object(Postgres, "_settings", _hasty):
                     urls = stack.enter_context(start(folder))
                 _note_version(edition, urls.database_url)
                 running[edition] = replace(urls, redis_url=_own(urls.redis_url))
@@ -100,6 +100,28 @@ def servers() -> Iterator[Callable[[Edition], Endpoints]]:
 def endpoints(edition: Edition, servers: Callable[[Edition], Endpoints]) -> Endpoints:
     """A PostgreSQL of the edition and a Redis-compatible server."""
     return servers(edition)
+
+
+_settings = Postgres._settings
+
+
+def _hasty(server: Postgres) -> dict[str, str]:
+    # Thousands of databases are made and dropped. A killed server loses nothing by this, only
+    # one whose power is cut.
+    haste = {"fsync": "off", "full_page_writes": "off", "wal_compression": "off"}
+    return {**_settings(server), **haste, "max_wal_size": "512MB"}
+
+
+def _memory() -> Path | None:
+    """Return where files live in memory, if there is room to spare and programs may run.
+
+    A disk's file system looks long for room for the files of a database that replaces another.
+    """
+    place = Path("/dev/shm")
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if not place.is_dir() or shutil.disk_usage(place).free < _ROOM * workers:
+        return None
+    return None if os.statvfs(place).f_flag & os.ST_NOEXEC else place
 
 
 def _own(redis_url: str) -> str:
