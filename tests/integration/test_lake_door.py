@@ -114,6 +114,15 @@ def test_features_are_those_of_the_database(ledger: Link, door: Door) -> None:
     assert value(door, "select count(*) from matrix_1m") == bars_traded > 4_000
 
 
+def test_the_catalogue_is_the_databases(ledger: Link, door: Door) -> None:
+    theirs = ledger.execute("select * from feat.catalogue").fetchall()
+    assert len({row[0] for row in theirs}) >= 70
+    assert door.sql("select * from catalogue").fetchall() == theirs
+    assert door.sql("select * from feat.catalogue").columns == [
+        "name", "family", "width", "unit", "definition", "look_back", "source",
+    ]  # fmt: skip
+
+
 def test_a_date_and_a_symbol_open_their_files_only(url: str) -> None:
     with lake.connect(url) as door:
         for query in (

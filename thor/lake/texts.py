@@ -30,6 +30,7 @@ _COLUMN = re.compile(
     r"(?P<type>numeric\([0-9, ]+\)|[a-z]+)(?P<list> ?\[\])?",
     re.MULTILINE,
 )
+_COMMENT = re.compile(r"^comment on (?:view|column) feat\.[a-z_0-9.]+ is\n.*?';$", re.M | re.S)
 # What DuckDB calls otherwise, or means otherwise where nothing more is said.
 _TYPES = {"numeric": "double", "jsonb": "varchar"}
 _QUOTIENT = re.compile(r"\((b\.\w+) / nullif\((b\.\w+), 0\)\)::numeric\(18, 8\)")
@@ -54,6 +55,7 @@ def features(folder: Path = SQL / "50_features") -> Iterator[str]:
             if not statements:
                 raise Broken(f"{file.name} holds no function or view that DuckDB can take")
             yield from statements
+            yield from comments(text)
 
 
 def aggregates(folder: Path = SQL / "40_bars") -> dict[str, str]:
@@ -117,3 +119,12 @@ def views(text: str) -> Iterator[str]:
     """Yield the views of a text."""
     for found in _VIEW.finditer(text):
         yield f"create view {found['name']} as\n{found['body']}"
+
+
+def comments(text: str) -> Iterator[str]:
+    """Yield what a text says of a family's views and their columns, at every width."""
+    if "feat.copy_comments(" in text:
+        for found in _COMMENT.findall(text):
+            head, words = found.split(" is\n", 1)
+            for width in ("1m", "5m", "1h"):
+                yield f"{head.replace('_1m', f'_{width}', 1)} is\n{words}"
