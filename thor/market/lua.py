@@ -137,7 +137,8 @@ if not floor then return 0 end
 
 local count = redis.call('HMGET', KEYS[2], 'next', 'oldest')
 local time = redis.call('TIME')
-local kept = {time[1] * 1000 + math.floor(time[2] / 1000) - tonumber(ARGV[1]), 0}
+-- The first that is younger: to keep for 0 ms keeps nothing, not this millisecond's.
+local kept = {time[1] * 1000 + math.floor(time[2] / 1000) - tonumber(ARGV[1]) + 1, 0}
 local held = tonumber(count[1] or 0) - tonumber(count[2] or 0)
 if before(kept, floor) and held * 2 < tonumber(ARGV[2]) then floor = kept end
 
