@@ -11,6 +11,8 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from thor.domain.nature import Nature
+
 
 def _default_home() -> Path:
     """Return where Thor's data lives unless `THOR_HOME` says otherwise."""
@@ -55,8 +57,10 @@ class Settings(BaseSettings):
         description="Days after which a trade date's ticks, verified in the lake, may go from the "
         "database; never where nothing is said.",
     )
-    nature: Literal["simulated", "live"] = Field(
-        default="simulated", description="What a new database is made for; fixed once made."
+    nature: Nature | None = Field(
+        default=None,
+        description="simulated, recorded or live: which of the home's databases is meant, and what "
+        "a new one is made for; where nothing is said the one that runs, and simulated at a start.",
     )
     edition: Literal["auto", "plain", "timescale"] = Field(
         default="auto",

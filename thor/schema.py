@@ -18,6 +18,7 @@ import msgspec
 
 from thor import database, edition, grants
 from thor.database import DB, Connection
+from thor.domain.nature import Nature
 from thor.errors import Refused
 from thor.services.versions import POSTGRES_MIN
 
@@ -62,11 +63,13 @@ def files(of: edition.Edition, folder: Path = SQL) -> list[SqlFile]:
 
 def up(
     url: str,
-    nature: str = "simulated",
+    nature: Nature | None = None,
     report: Callable[[str], None] = lambda _: None,
     wish: edition.Wish = "auto",
 ) -> None:
     """Migrate and re-create the logic, in one transaction; does nothing where all is current.
+
+    Without a `nature` the database stays what it is, and a new one is simulated.
 
     Raises `Refused` where the database is another application's, of another
     nature, edition or user, or where a user's own view stands on Thor's logic.
@@ -211,17 +214,20 @@ def _create_logic(driver: Connection[Any], logic: list[SqlFile], given: list[gra
             driver.execute(grant.statement.encode())
 
 
-def _settle(driver: Connection[Any], name: str, of: edition.Edition, nature: str) -> None:
+def _settle(driver: Connection[Any], name: str, of: edition.Edition, nature: Nature | None) -> None:
     row = driver.execute("select edition, nature from ops.edition").fetchone()
     if row is None:
-        driver.execute("insert into ops.edition (edition, nature) values (%s, %s)", (of, nature))
+        driver.execute(
+            "insert into ops.edition (edition, nature) values (%s, %s)", (of, nature or "simulated")
+        )
         path = database.quoted(*database.SEARCH_PATH)
         statement = database.sql.SQL("alter database {} set search_path = {}")
         driver.execute(statement.format(database.sql.Identifier(name), path))
-    elif row[1] != nature:
+    elif nature not in (None, row[1]):
         raise Refused(
-            f"The database was made for {row[1]} data and THOR_NATURE says {nature}: that is "
-            "fixed when a database is made. Use another database."
+            f"The database was made for {row[1]} data and is asked for {nature} data: that is "
+            "fixed when a database is made. Use another database: THOR_DATABASE_URL names one, "
+            "and without it Thor keeps one of each nature."
         )
     elif row[0] != of:
         driver.execute("update ops.edition set edition = %s", (of,))

@@ -5,24 +5,45 @@ Door. Starts servers and jobs, shows what runs, and tells what is wrong.
 
 import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from thor.cli.place import notes, show
 from thor.config import Settings
+from thor.errors import Rejected
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def up() -> None:
-    """Start everything, migrate, and show live quotes until Ctrl-C."""
+def up(
+    tape: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--tape",
+            help="Play a file of recorded ticks, in a database for recorded days; repeatable.",
+        ),
+    ] = None,
+    speed: Annotated[
+        str | None, typer.Option(help="Of the tapes: 1x, 10x, 0.5x … or max; 1x.")
+    ] = None,
+) -> None:
+    """Start everything, migrate, and show quotes until Ctrl-C: simulated, or of tapes."""
     from thor import clock, observe
     from thor.cli import screen
     from thor.flow.backoff import Stop
+    from thor.market.collect.pace import parse_speed
     from thor.services.house import running
+    from thor.services.nature import USUAL
 
+    if speed is not None and not tape:
+        raise Rejected("--speed: says how fast tapes are played; name one with --tape FILE")
+    times = parse_speed(speed or "1x")
     settings = Settings()
+    nature = "recorded" if tape else settings.nature or USUAL
+    settings = settings.model_copy(update={"nature": nature})
     observe.configure("warning", "console")
     stop = Stop()
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
@@ -30,14 +51,22 @@ def up() -> None:
             signal.signal(getattr(signal, name), lambda *_: stop.set())
     start_s = clock.monotonic_s()
     notes.print(f"starting Thor in {settings.home}")
-    with running(settings, tell=_tell, appendfsync=settings.bus_fsync) as house:
+    with (
+        ThreadPoolExecutor(1) as pool,
+        running(settings, tell=_tell, appendfsync=settings.bus_fsync) as house,
+    ):
         _migrate(settings, house.endpoints.database_url)
+        player = _player(settings, house, tape, stop)
         jobs = _jobs(settings, house)
         if stop:
             return
         house.supervisor.add(*jobs)
         screen.front_door(settings, house, jobs)
-        screen.quotes(house, stop, start_s)
+        playing = None if player is None else pool.submit(player.play, times)
+        try:
+            screen.quotes(house, stop, start_s, player, playing)
+        finally:
+            stop.set()
         notes.print("stopping")
 
 
@@ -61,7 +90,8 @@ def status(as_json: AsJson = False) -> None:
         }
         for process in found.processes.values()
     ]
-    title = f"Thor in {found.home}: {'running' if found.is_alive else 'not running'}"
+    runs = f"running, {found.nature} market" if found.is_alive else "not running"
+    title = f"Thor in {found.home}: {runs}"
     show(rows, title, as_json=as_json)
     if not found.is_alive:
         raise typer.Exit(5)
@@ -93,6 +123,18 @@ def _migrate(settings: Settings, url: str) -> None:
         contracts.compute(connection)
     if kept:
         notes.print(f"  {kept} trading sessions computed")
+
+
+def _player(settings: Settings, house: Any, tapes: list[Path] | None, stop: Any) -> Any:
+    """Open the tapes before anything is shown: what is wrong with one ends the start."""
+    from thor.flow.play_tapes import TapePlayer
+
+    if not tapes:
+        return None
+    urls = house.endpoints
+    player = TapePlayer(settings, urls.database_url, urls.redis_url, stop)
+    player.open(tapes)
+    return player
 
 
 def _jobs(settings: Settings, house: Any) -> list[Any]:

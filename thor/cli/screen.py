@@ -39,33 +39,70 @@ def front_door(settings: Settings, house: Any, jobs: list[Any]) -> None:
     table.add_row("bars", "bars_1s bars_1m bars_5m bars_1h bars_1d", bars)
     table.add_row("API pages", f"{web}/docs", "open it in a browser")
     table.add_row("health", f"{web}/health", "thor status")
-    table.add_row("your tapes", "Parquet, CSV, DBN", "thor replay FILE --speed 10x")
+    table.add_row("your tapes", "Parquet, CSV, DBN", "thor up --tape FILE --speed 10x")
     table.add_row("data, logs", str(house.home.path), f"ls {house.home.logs}")
     console.print(table)
     console.print("[bold]`thor` is .venv/bin/thor; Ctrl-C stops all of it, the data stay.[/]")
 
 
-def quotes(house: Any, stop: Any, start_s: float) -> None:
-    """Show the latest quotes until told to stop; a line now and then where there is no terminal."""
+def quotes(house: Any, stop: Any, start_s: float, player: Any = None, playing: Any = None) -> None:
+    """Show the latest quotes until Ctrl-C; a line now and then where there is no terminal.
+
+    Of tapes their own series are shown, with the market's time instead of an age. Raises
+    what the `playing` of a tape raised.
+    """
     from thor import database, reference
     from thor.market.bus import Bus
 
     with database.connect(house.endpoints.database_url, "screen") as connection:
-        instruments = reference.instruments(connection)
+        listing = reference.listing(connection)
+    symbols = list(listing.instruments) if player is None else player.symbols
+    instruments = {symbol: listing.instrument(symbol) for symbol in symbols}
     bus = Bus(house.endpoints.redis_url)
-    if not _first(bus, list(instruments), stop, start_s):
+    tape = Playing(player, playing)
+    if not _first(bus, list(instruments), stop, start_s, tape):
         return
     if not console.is_terminal:
         while not stop.wait(_PLAIN_EVERY_S):
-            console.print(_line(bus, instruments))
+            console.print(f"{_line(bus, instruments)}{tape.note()}")
         return
-    with Live(_table(bus, instruments), console=console, auto_refresh=False) as live:
+    with Live(_table(bus, instruments, tape), console=console, auto_refresh=False) as live:
         while not stop.wait(_REFRESH_S):
-            live.update(_table(bus, instruments), refresh=True)
+            live.update(_table(bus, instruments, tape), refresh=True)
 
 
-def _first(bus: Any, symbols: list[str], stop: Any, start_s: float) -> bool:
+class Playing:
+    """How far the tapes are, where there are any."""
+
+    def __init__(self, player: Any, playing: Any) -> None:
+        """Take the player and the future of its play, or None for both."""
+        self._player = player
+        self._playing = playing
+        if playing is not None and not console.is_terminal:
+            playing.add_done_callback(self._on_end)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether tapes are shown."""
+        return self._player is not None
+
+    def note(self) -> str:
+        """Return a line about the tape, or nothing; raises what its play raised."""
+        if self._player is None:
+            return ""
+        if not self._playing.done():
+            return f" | {self._player.progress()}"
+        self._playing.result()
+        return f" | {self._player.progress()}, ended; Ctrl-C stops Thor"
+
+    def _on_end(self, playing: Any) -> None:
+        if playing.exception() is None:
+            console.print(self.note().removeprefix(" | "))
+
+
+def _first(bus: Any, symbols: list[str], stop: Any, start_s: float, tape: Playing) -> bool:
     while not stop.wait(0.05):
+        tape.note()
         if bus.latest(symbols):
             took_s = clock.monotonic_s() - start_s
             notes.print(f"first quote {took_s:.1f} s after the start")
@@ -73,8 +110,9 @@ def _first(bus: Any, symbols: list[str], stop: Any, start_s: float) -> bool:
     return False
 
 
-def _table(bus: Any, instruments: Any) -> Table:
-    columns = ("symbol", "last", "bid", "ask", "size", "volume", "age", "source")
+def _table(bus: Any, instruments: Any, tape: Playing) -> Table:
+    time = "market time" if tape.is_there else "age"
+    columns = ("symbol", "last", "bid", "ask", "size", "volume", time, "source")
     table = Table(title="quotes", title_justify="left")
     for column in columns:
         table.add_column(column, justify="left" if column in ("symbol", "source") else "right")
@@ -90,15 +128,19 @@ def _table(bus: Any, instruments: Any) -> Table:
         decimals = instruments[symbol].display_precision
         prices = (_price(quote.get(name), decimals) for name in ("last", "bid", "ask"))
         sizes = f"{quote.get('bid_size', '–')}×{quote.get('ask_size', '–')}"
-        style = "dim" if age_s > _STALE_S else None
+        style = "dim" if age_s > _STALE_S and not tape.is_there else None
         volume = quote.get("volume", "–")
-        row = (symbol, *prices, sizes, volume, f"{max(age_s, 0):.1f} s", quote["source"])
-        table.add_row(*row, style=style)
+        shown = _market_time(quote["ts"]) if tape.is_there else f"{max(age_s, 0):.1f} s"
+        table.add_row(symbol, *prices, sizes, volume, shown, quote["source"], style=style)
     table.caption = (
         f"{state.received} ticks received, {state.pending_entries} entries being written, "
-        f"{state.lag_entries} waiting"
+        f"{state.lag_entries} waiting{tape.note()}"
     )
     return table
+
+
+def _market_time(ts: str) -> str:
+    return f"{datetime.fromisoformat(ts):%Y-%m-%d %H:%M:%S}Z"
 
 
 def _line(bus: Any, instruments: Any) -> str:

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from thor.domain.instrument import Instrument
+from thor.domain.nature import Nature
 from thor.domain.tick import Tick
 from thor.flow.screen_reference import Catalogue
 from thor.market import wire
@@ -56,7 +57,7 @@ class Quote(msgspec.Struct, kw_only=True):
     age_ms: int
     stale_after_ms: int
     is_stale: bool
-    nature: Literal["simulated", "live"]
+    nature: Nature
 
 
 @lru_cache(maxsize=65_536)

@@ -14,6 +14,7 @@ import msgspec
 
 from thor import clock, database
 from thor.domain.instrument import Instrument, Listing
+from thor.domain.nature import Nature
 from thor.errors import NotFound, Unavailable
 
 RENEW_EVERY_S = 5.0
@@ -41,7 +42,7 @@ class Catalogue(msgspec.Struct, frozen=True):
     speakers: Mapping[str, Speaker]
     preferred: Mapping[tuple[str, str], int]
     edition: str
-    nature: Literal["simulated", "live"]
+    nature: Nature
 
     def speaker(self, root: str, source: str) -> Speaker:
         """Return who speaks of a root; an unknown source has no kind and no priority."""

@@ -19,6 +19,8 @@ from pyarrow import fs
 
 from thor.config import Settings
 from thor.errors import NotFound, Rejected, Unavailable
+from thor.services.home import Home
+from thor.services.nature import chosen, lake_folder
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -27,8 +29,11 @@ _CHUNK_BYTES = 1 << 22
 
 
 def url_of(settings: Settings) -> str:
-    """Return where the lake lies: THOR_LAKE_URL, or lake/ in Thor's home."""
-    return settings.lake_url or str(settings.home.expanduser() / "lake")
+    """Return where the lake lies: THOR_LAKE_URL, or a folder in Thor's home for each nature."""
+    if settings.lake_url is not None:
+        return settings.lake_url
+    folder = lake_folder(chosen(Home(settings.home), settings))
+    return str(settings.home.expanduser() / folder)
 
 
 class Store:

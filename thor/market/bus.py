@@ -162,6 +162,12 @@ class Bus:
             reply.ask_latest(pipe, symbols)
             return reply.hashes(symbols, pipe.execute())
 
+    def forget_latest(self, symbols: list[str]) -> None:
+        """Delete the latest hash of each symbol, so that older ticks may be shown again."""
+        with translated():
+            if symbols:
+                self._redis.delete(*(reply.LATEST + symbol for symbol in symbols))
+
     def server(self) -> tuple[str, str]:
         """Return the server's version and what it does when memory runs out."""
         with translated():

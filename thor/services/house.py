@@ -13,7 +13,8 @@ from thor.errors import Unavailable
 from thor.observe import logger, redacted
 from thor.services.home import Home
 from thor.services.install import find_postgres, find_valkey
-from thor.services.postgres import DATABASE, USER, Postgres
+from thor.services.nature import USUAL, bus_number, chosen, database_name
+from thor.services.postgres import USER, Postgres
 from thor.services.server import Server, Tell, start_all
 from thor.services.supervisor import Supervisor, stop_left_jobs
 from thor.services.valkey import AppendFsync, Valkey
@@ -58,7 +59,8 @@ def database_url(home: Home, settings: Settings) -> str:
     if settings.database_url is not None:
         return settings.database_url
     port, password = _port(home, Postgres.name), home.credentials().postgres
-    return f"postgresql://{USER}:{password}@127.0.0.1:{port}/{DATABASE}"
+    name = database_name(chosen(home, settings))
+    return f"postgresql://{USER}:{password}@127.0.0.1:{port}/{name}"
 
 
 def start_servers(
@@ -74,16 +76,21 @@ def start_servers(
     """
     tell = tell or logger("servers").info
     user = home.user()
-    servers: list[Server] = []
+    nature = chosen(home, settings)
+    postgres: Postgres | None = None
+    valkey: Valkey | None = None
     if settings.database_url is None:
         install = find_postgres(home, user, settings.pg_bin)
         password = home.ensure_credentials().postgres
-        servers.append(Postgres(home, user, password, tell, install))
+        postgres = Postgres(home, user, password, tell, install, nature)
     if settings.redis_url is None:
         program = find_valkey(home, user)
         password = home.ensure_credentials().redis
-        servers.append(Valkey(home, user, password, tell, program, appendfsync))
+        valkey = Valkey(home, user, password, tell, program, appendfsync)
+    servers: list[Server] = [server for server in (postgres, valkey) if server is not None]
     start_all(servers)
+    if postgres is not None and postgres.was_renamed and valkey is not None:
+        valkey.swap(bus_number(USUAL), bus_number(nature))
     return endpoints(home, settings), servers
 
 
@@ -93,14 +100,14 @@ def running(
 ) -> Iterator[House]:
     """Hold the home, start its servers and look after them, and stop all of it at the end.
 
-    Jobs are added with `house.supervisor.add`. Raises Refused where another process holds
-    the home.
+    Its database and bus are of the nature that the settings name, else simulated. Jobs are
+    added with `house.supervisor.add`. Raises Refused where another process holds the home.
     """
     home = Home(settings.home)
     with home.hold():
         stop_left_jobs(home)
         urls, servers = start_servers(home, settings, tell, appendfsync)
-        supervisor = Supervisor(home, servers)
+        supervisor = Supervisor(home, servers, chosen(home, settings))
         supervisor.start()
         try:
             yield House(home, urls, supervisor)
@@ -112,7 +119,7 @@ def _redis_url(home: Home, settings: Settings) -> str:
     if settings.redis_url is not None:
         return settings.redis_url
     port, password = _port(home, Valkey.name), home.credentials().redis
-    return f"redis://:{password}@127.0.0.1:{port}/0"
+    return f"redis://:{password}@127.0.0.1:{port}/{bus_number(chosen(home, settings))}"
 
 
 def _port(home: Home, name: str) -> int:

@@ -1,6 +1,7 @@
 """The embedded PostgreSQL: its data folder, its settings, its readiness.
 
-Cellar. Runs the programs of the wheel, or those that THOR_PG_BIN names; makes database `thor`.
+Cellar. Runs the programs of the wheel, or those that THOR_PG_BIN names; makes the database of the
+nature that is asked for.
 """
 
 import shutil
@@ -12,16 +13,17 @@ from subprocess import CompletedProcess
 
 import psutil
 
+from thor.domain.nature import Nature
 from thor.errors import Broken, Rejected, Unavailable
 from thor.services.home import Home, write_beside
 from thor.services.identity import working_on
 from thor.services.install import PostgresInstall
+from thor.services.nature import USUAL, database_name
 from thor.services.privileges import ServerUser, make_data_folder, run_as, spare_environment
 from thor.services.process import KILL, kill_all, stop_left_over
 from thor.services.server import Server, Tell
 
 USER = "thor"
-DATABASE = "thor"
 _PROGRAMS = ("postgres", "postgres.exe", "postmaster")
 _MAKERS = ("initdb", "initdb.exe", *_PROGRAMS)
 _MB = 1024 * 1024
@@ -64,11 +66,15 @@ class Postgres(Server):
         password: str,
         tell: Tell,
         install: PostgresInstall,
+        nature: Nature = "simulated",
     ) -> None:
-        """Name the programs that run it, beside what every server is told."""
+        """Name the programs that run it and the nature of its database; the rest as for servers."""
         super().__init__(home, user, password, tell)
         self.install = install
+        self.nature = nature
         self._wal_compression = "on"
+        # Whether the start found its data under the name of another nature.
+        self.was_renamed = False
 
     def prepare(self) -> None:
         """Stop a PostgreSQL that an earlier Thor left on this data; make the data where needed."""
@@ -118,12 +124,22 @@ class Postgres(Server):
         self._ensure_database()
 
     def _ensure_database(self) -> None:
-        there = self._psql(f"select 1 from pg_database where datname = '{DATABASE}'")
-        if there.returncode == 0 and there.stdout.strip() == "1":
+        name, usual = database_name(self.nature), database_name(USUAL)
+        there = self._psql("select datname from pg_database").stdout.split()
+        if name in there:
             return
-        made = self._psql(f"create database {DATABASE}")
+        if usual in there and self._nature_of(usual) == self.nature:
+            # A home had one database, whatever its nature was.
+            statement = f"alter database {usual} rename to {name}"
+            self.was_renamed = True
+        else:
+            statement = f"create database {name}"
+        made = self._psql(statement)
         if made.returncode != 0:
-            raise Unavailable(f"database {DATABASE} cannot be made: {made.stderr.strip()}")
+            raise Unavailable(f"database {name} cannot be made: {made.stderr.strip()}")
+
+    def _nature_of(self, name: str) -> str:
+        return self._psql("select nature from ops.edition", database=name).stdout.strip()
 
     def _settings(self) -> dict[str, str]:
         memory = psutil.virtual_memory().total
@@ -145,10 +161,12 @@ class Postgres(Server):
             settings |= _TIMESCALE_SETTINGS
         return settings
 
-    def _psql(self, statement: str, timeout_s: float = 60.0) -> CompletedProcess[str]:
+    def _psql(
+        self, statement: str, timeout_s: float = 60.0, database: str = "postgres"
+    ) -> CompletedProcess[str]:
         # The password goes through the environment, which only this user and root can read.
         env = spare_environment(PGPASSWORD=self._password, PGCONNECT_TIMEOUT="2")
-        where = ["-h", "127.0.0.1", "-p", str(self.port), "-U", USER, "-d", "postgres"]
+        where = ["-h", "127.0.0.1", "-p", str(self.port), "-U", USER, "-d", database]
         options = ["-X", "-A", "-t", "-w", *where, "-c", statement]
         psql = self.install.program("psql")
         return run_as(None, [psql, *options], env=env, timeout_s=timeout_s)

@@ -9,6 +9,7 @@ from typing import Literal
 
 import msgspec
 
+from thor.domain.nature import Nature
 from thor.errors import Rejected
 from thor.services.home import Home, write_beside
 from thor.services.identity import Identity, is_alive
@@ -35,6 +36,7 @@ class HouseStatus(msgspec.Struct, kw_only=True):
     """The supervisor and all that it runs; `is_alive` is found out by whoever reads."""
 
     home: str
+    nature: Nature = "simulated"
     supervisor: Identity | None = None
     started_at: datetime | None = None
     stopped_at: datetime | None = None

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from thor import clock
+from thor.domain.nature import Nature
 from thor.errors import Rejected
 from thor.observe import logger
 from thor.services.home import Home
@@ -28,7 +29,9 @@ _TURN_S = 0.1
 class Supervisor:
     """Looks after the servers and jobs of one home until it is stopped."""
 
-    def __init__(self, home: Home, servers: Sequence[Server] = ()) -> None:
+    def __init__(
+        self, home: Home, servers: Sequence[Server] = (), nature: Nature = "simulated"
+    ) -> None:
         """Take servers that are started and ready; the home's lock is the caller's to hold."""
         self._home = home
         self._servers = list(servers)
@@ -40,7 +43,10 @@ class Supervisor:
         self._thread: threading.Thread | None = None
         self._log = logger("supervisor")
         self._status = HouseStatus(
-            home=str(home.path), supervisor=identity(os.getpid()), started_at=clock.now()
+            home=str(home.path),
+            nature=nature,
+            supervisor=identity(os.getpid()),
+            started_at=clock.now(),
         )
 
     def add(self, *jobs: JobSpec) -> None:

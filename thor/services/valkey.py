@@ -86,6 +86,16 @@ class Valkey(Server):
         write_beside(self._file, "".join(lines).encode(), owner=self.user)
         return [self._program, self._file]
 
+    def swap(self, one: int, other: int) -> None:
+        """Let two of its numbered databases change places, while nobody uses them."""
+        with socket.create_connection(("127.0.0.1", self.port), 2.0) as link:
+            link.sendall(_command("AUTH", self._password))
+            link.recv(4096)
+            link.sendall(_command("SWAPDB", str(one), str(other)))
+            answer = link.recv(4096)
+        if answer != b"+OK\r\n":
+            raise Broken(f"valkey on port {self.port} cannot swap databases: {answer!r}")
+
     def is_ready(self) -> bool:
         """Return whether it answers PING with PONG; raises Broken on a wrong password."""
         with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 2.0) as link:

@@ -1,0 +1,11 @@
+"""The nature of a database: what its data are, fixed when it is made.
+
+Room 10, reference. Pure: `simulated` data come from Thor's own simulator, `recorded` data
+from files, `live` data from a market's feed.
+"""
+
+from typing import Literal
+
+Nature = Literal["simulated", "recorded", "live"]
+
+NATURES: tuple[Nature, ...] = ("simulated", "recorded", "live")

@@ -1,0 +1,81 @@
+"""Play recorded days for `thor up --tape`: open the tapes, then publish them one after another.
+
+Hallway: 20 collect → 25 bus. Tapes that were played before are played again for the eye: their
+quotes begin anew, and the tick store takes none of their ticks twice.
+"""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from thor import database
+from thor.config import Settings
+from thor.flow.backoff import Stop
+from thor.flow.tape_to_bus import admit, replay
+from thor.market.bus import Bus
+from thor.market.collect.tape import Tape
+
+
+class TapePlayer:
+    """The tapes of one run, and how far they have been played."""
+
+    def __init__(self, settings: Settings, database_url: str, redis_url: str, stop: Stop) -> None:
+        """Take the settings, both servers' URLs and the event that ends the run."""
+        self._settings = settings
+        self._url = database_url
+        self._bus = Bus(redis_url, settings.bus_ticks_max, settings.bus_keep_s)
+        self._stop = stop
+        self._tapes: list[Tape] = []
+        self._playing: Tape | None = None
+        self._published = 0
+        self._waits_for = ""
+
+    @property
+    def symbols(self) -> list[str]:
+        """The series of the tapes, in order."""
+        return sorted({symbol for tape in self._tapes for symbol in tape.spans})
+
+    def open(self, files: Sequence[Path]) -> None:
+        """Survey and register the tapes, and let the quotes of their series begin anew.
+
+        Raises what `admit` raises, before a tick is published.
+        """
+        with database.connect(self._url, "tapes") as connection:
+            for file in files:
+                tape, _ = admit(connection, file, as_root=None, overlap=False)
+                self._tapes.append(tape)
+        self._bus.forget_latest(self.symbols)
+
+    def play(self, speed: float | None) -> None:
+        """Publish every tape at so many times the market's speed; None is as fast as it goes.
+
+        Raises `Stopped` where the run ends meanwhile.
+        """
+        skew_max = timedelta(seconds=self._settings.skew_max_s)
+        with database.connect(self._url, "tapes") as connection:
+            for tape in self._tapes:
+                self._playing, self._published = tape, 0
+                replay(
+                    tape,
+                    self._bus,
+                    connection,
+                    speed,
+                    self._stop,
+                    self._on_progress,
+                    self._on_wait,
+                    skew_max,
+                )
+
+    def progress(self) -> str:
+        """Return how far it is, as one line for people."""
+        tape = self._playing
+        if tape is None:
+            return "no tape has begun"
+        told = f"{tape.path.name}: {self._published:,} of {tape.records:,} ticks"
+        return f"{told}, waiting: {self._waits_for}" if self._waits_for else told
+
+    def _on_progress(self, published: int) -> None:
+        self._published, self._waits_for = published, ""
+
+    def _on_wait(self, reason: str, _attempt: int) -> None:
+        self._waits_for = reason
