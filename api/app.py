@@ -1,6 +1,6 @@
 """Put the API together: routes, errors, the host guard, and what they stand on.
 
-Door. Gives the ASGI application; `api.serve` runs it.
+Gives the ASGI application; `api.serve` runs it.
 """
 
 from importlib.metadata import version
@@ -22,7 +22,7 @@ from api.routes.ops import health, metrics
 from api.routes.quotes import quote, quotes
 from api.routes.stream import stream
 from api.routes.ticks import ticks
-from api.wiring import Wiring
+from api.state import Wiring
 from thor.config import Settings
 
 _DESCRIPTION = """Quotes, ticks, bars and features of Thor.

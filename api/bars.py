@@ -1,6 +1,6 @@
 """Answer which bars there are of a symbol.
 
-Door. Reads the bars and how far their sources' clocks have come; the database
+Reads the bars and how far their sources' clocks have come; the database
 makes the JSON.
 """
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from api.wiring import Wiring
+from api.state import Wiring
 from thor import clock, database
 from thor.errors import NotFound, Rejected
 

@@ -1,6 +1,6 @@
 """The API's page: every route, its parameters and answers, as plain HTML.
 
-Door. Needs no script and no other site, so it is there offline.
+Needs no script and no other site, so it is there offline.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """Say what went wrong, in one form: `application/problem+json` of RFC 9457.
 
-Door. The status of an error is its own, `ThorError.http_status`: there is no
+The status of an error is its own, `ThorError.http_status`: there is no
 other table.
 """
 

@@ -1,6 +1,6 @@
 """Answer which features there are, and what they are of a symbol.
 
-Door. Reads the catalogue; the database computes the families and makes the JSON.
+Reads the catalogue; the database computes the families and makes the JSON.
 """
 
 from collections.abc import Mapping
@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from api.bars import as_of
-from api.forms import FeatureRow
-from api.wiring import Wiring
+from api.schemas import FeatureRow
+from api.state import Wiring
 from thor import database
 from thor.errors import NotFound
 

@@ -1,6 +1,6 @@
 """Look at every part and say how it is; a part that is away is named, not waited for.
 
-Door. Reads the database, the bus, the jobs' reports and the account.
+Reads the database, the bus, the jobs' reports and the account.
 """
 
 import asyncio
@@ -10,12 +10,12 @@ from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
-from api.wiring import Wiring
+from api.state import Wiring
 from thor import clock, database, observe
 from thor.errors import ThorError, Unavailable
-from thor.flow.screen_quote import Instant
-from thor.market import wire
-from thor.market.reply import BusState
+from thor.market.bus import wire
+from thor.market.bus.messages import BusState
+from thor.stream.quote import Instant
 
 T = TypeVar("T")
 PROBE_MAX_S = 1.5

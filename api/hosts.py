@@ -1,6 +1,6 @@
 """Refuse whoever is not on this machine, until people can log in.
 
-Door. Looks at the address to bind, and at every request's Host and Origin: a
+Looks at the address to bind, and at every request's Host and Origin: a
 page of another site must not read or steer Thor through a browser that runs here.
 """
 

@@ -1,6 +1,6 @@
 """Measure Thor for Prometheus; a server that is away takes its figures with it, no more.
 
-Door. Reads the bus, the account and the streams; gives the text format.
+Reads the bus, the account and the streams; gives the text format.
 """
 
 import asyncio
@@ -13,11 +13,11 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from api.health import Account, account_of, bounded
 from api.quotes import quotes_of
-from api.wiring import Wiring
+from api.state import Wiring
 from thor import clock, database
 from thor.errors import ThorError
-from thor.flow.screen_quote import Quote
-from thor.market.reply import BusState
+from thor.market.bus.messages import BusState
+from thor.stream.quote import Quote
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 STREAM_PATH = "/api/quotes/stream"

@@ -1,6 +1,6 @@
 """Read what a request asks for; what is wrong is refused by its field's name.
 
-Door. Gives symbols' names, instants, widths of bars and the wish of a stream.
+Gives symbols' names, instants, widths of bars and the wish of a stream.
 """
 
 import re
@@ -10,8 +10,8 @@ from typing import Any
 
 from thor.domain.bar import WIDTHS, day_start
 from thor.errors import Rejected
-from thor.flow.screen_frames import TickKey, tick_key
-from thor.flow.screen_ring import Wish
+from thor.stream.buffer import Wish
+from thor.stream.events import TickKey, tick_key
 
 _KINDS = ("tick", "quote", "bar")
 _NAMES_MAX = 1_000

@@ -1,12 +1,12 @@
 """Answer what symbols are quoted at now, from the bus's latest hashes.
 
-Door. Reads the bus and reference data.
+Reads the bus and reference data.
 """
 
-from api.wiring import Wiring
+from api.state import Wiring
 from thor import clock
 from thor.errors import NotFound
-from thor.flow.screen_quote import Quote, quote_of
+from thor.stream.quote import Quote, quote_of
 
 
 async def quotes_of(wiring: Wiring, names: list[str] | None) -> list[Quote]:

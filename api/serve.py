@@ -1,6 +1,6 @@
 """Run the application in this process until it is asked to stop.
 
-Door. Binds the address first, so that a taken port is an error with a name;
+Binds the address first, so that a taken port is an error with a name;
 ends open streams before it waits for connections.
 """
 
@@ -12,7 +12,7 @@ import uvicorn
 
 from api.app import create_app
 from api.hosts import checked_host
-from api.sink import SinkProtocol
+from api.transport import SinkProtocol
 from thor.config import Settings
 from thor.errors import Unavailable
 

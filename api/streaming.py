@@ -1,6 +1,6 @@
 """Send a stream of server-sent events as it is framed, and notice who leaves.
 
-Door. A client that keeps up is written to by the shared reader; one that lags,
+A client that keeps up is written to by the shared reader; one that lags,
 or whose server has no sink, takes slices at its own pace.
 """
 
@@ -11,10 +11,10 @@ from typing import Any
 from litestar import Response
 from litestar.types import Receive, Scope, Send
 
-from api.sink import EXTENSION
-from thor.flow.bus_to_screen import Screen
-from thor.flow.screen_audience import Viewer
-from thor.flow.screen_viewer import watch
+from api.transport import EXTENSION
+from thor.stream.hub import Screen
+from thor.stream.subscribers import Viewer
+from thor.stream.viewer import watch
 
 EVENT_STREAM = "text/event-stream"
 _HEADERS = [

@@ -1,12 +1,12 @@
 """Answer which ticks the ledger holds of a symbol.
 
-Door. Reads market.ticks; the database makes the JSON.
+Reads market.ticks; the database makes the JSON.
 """
 
 from collections.abc import Mapping
 from datetime import datetime
 
-from api.wiring import Wiring
+from api.state import Wiring
 from thor import database
 from thor.errors import NotFound
 

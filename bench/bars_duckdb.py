@@ -20,11 +20,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
-from place import arguments, goal, machine, spread, table, thousands, told
+from workbench import arguments, goal, machine, spread, table, thousands, told
 
 from thor import lake
-from thor.lake import texts
-from thor.lake.door import WIDTHS, make_bars
+from thor.lake.query import sql
+from thor.lake.query.connect import WIDTHS, make_bars
 
 DAY = "2025-10-28"
 # 17:00 in Chicago on the day before, where the trade date begins.
@@ -107,7 +107,7 @@ def main() -> None:
         told(f"writing {count:,} ticks")
         write(Path(name), count)
         with lake.connect(name) as door:
-            finest, body = next(iter(texts.aggregates().items()))
+            finest, body = next(iter(sql.aggregates().items()))
             ways: dict[str, Callable[[], object]] = {
                 "1s alone": lambda: door.execute(f"create or replace table {finest} as {body}"),
                 "cascade": lambda: make_bars(door),

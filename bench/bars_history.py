@@ -7,8 +7,8 @@ ticks a day, of which an eighth of every hour is simulated and drawn out to the 
 latency, a log-normal one of some 20 ms, lies between `ts` and `received_at`, and `created_at` is
 what batches of 50 ms leave, since either takes its bytes. Ticks are loaded without making bars.
 
-rebuild    `thor.market.bars.rebuild` over all of it: the first time, where there are no bars yet,
-           again, as `thor bars rebuild` is used, and on Community from the columnstore
+rebuild    `thor.market.bars.refresh.rebuild` over all of it: the first time, where there are no
+           bars yet, again, as `thor bars rebuild` is used, and on Community from the columnstore
 DuckDB     the same four widths, each made of the one below as Thor makes them, over the same
            ticks in Parquet (exported outside the timing), in its own threads and in memory, with
            no key, transaction or disk; held to Thor's bars by sums over every column
@@ -36,7 +36,7 @@ import duckdb
 import numpy as np
 import psycopg
 from bars_market import WIDTHS
-from place import (
+from workbench import (
     COLUMNS,
     Place,
     add_edition,
@@ -53,8 +53,8 @@ from place import (
 )
 
 from thor import database
-from thor.market import bars
-from thor.market.ticks import COLUMN_TYPES, columns
+from thor.market.bars import refresh
+from thor.market.ticks.batch import COLUMN_TYPES, columns
 
 DAYS = 5
 # Sunday 17:00 in Chicago, where Monday's trade date begins; no clock changes in that week.
@@ -301,7 +301,7 @@ def rebuild(database_url: str, what: str) -> float:
     told(what)
     with database.connect(database_url, "bench") as connection:
         begin = time.perf_counter()
-        for _ in bars.rebuild(connection, FIRST_DAY, END):
+        for _ in refresh.rebuild(connection, FIRST_DAY, END):
             pass
         return time.perf_counter() - begin
 

@@ -5,9 +5,9 @@ a second of a market of eleven symbols at 5,000 ticks/s, dated from now on so th
 
 limit      COPY BINARY of the same ticks by the same Python and driver into the same columns
            without index, check, trigger or hypertable, a batch a transaction; the rows are built
-           of the ticks in the timed path (`thor.market.ticks.columns`), as the ledger builds them
+           of the ticks in the timed path (`thor.market.ticks.batch.columns`), as the writer does
 prepared   the same, the rows built beforehand
-bars       `thor.market.ingest.Ledger.write` into the ledger as `thor db up` makes it: plain with
+bars       `thor.market.ticks.writer.Ledger.write` as `thor db up` makes the database: plain with
            the trigger that merges bars, Community with four continuous aggregates, their
            policies running
 no bars    the same, the trigger disabled, the aggregates dropped: the difference is what bars
@@ -50,7 +50,7 @@ from bars_market import (
     stale_s,
     write_all,
 )
-from place import (
+from workbench import (
     COLUMNS,
     MARKET_START,
     SETTLE_S,
@@ -71,8 +71,8 @@ from place import (
 )
 
 from thor import database
-from thor.market.ingest import Ledger
-from thor.market.ticks import COLUMN_TYPES, columns
+from thor.market.ticks.batch import COLUMN_TYPES, columns
+from thor.market.ticks.writer import Ledger
 
 WAYS = {
     "limit": "limit: COPY of the same ticks, no index",

@@ -1,7 +1,7 @@
 """How fast bars are while the market runs at 5,000 ticks/s, with every policy and the keeper.
 
 Four processes on one database that holds a day of history, thin but for its last hour: a writer
-commits what is due every 50 ms through `thor.market.ingest.Ledger`, ticks dated now, a clock
+commits what is due every 50 ms through `thor.market.ticks.writer.Ledger`, ticks dated now, a clock
 entry every second; `jobs.bars` and the database's own policies look after the bars; one reader
 waits for ticks to appear in bars; another asks what a chart asks.
 
@@ -40,7 +40,7 @@ from bars_market import (
     stale_s,
     write_all,
 )
-from place import (
+from workbench import (
     SETTLE_S,
     Place,
     add_edition,
@@ -57,9 +57,9 @@ from place import (
 )
 
 from thor import database
-from thor.market.collect.simulator import SOURCE
-from thor.market.ingest import Ledger
-from thor.market.ticks import EntryTicks
+from thor.market.collect.simulator.market import SOURCE
+from thor.market.ticks.batch import EntryTicks
+from thor.market.ticks.writer import Ledger
 
 BATCH_EVERY_S = 0.05
 WARM_S = 3.0

@@ -2,7 +2,7 @@
 
 Ticks are those of the simulated market, drawn out or pressed together until they come at an
 exact rate, and moved to when they are wanted: what the ledger does about a tick depends on how
-old it is by the database's clock. Batches go in through `thor.market.ingest.Ledger`, as an
+old it is by the database's clock. Batches go in through `thor.market.ticks.writer.Ledger`, as an
 ingestor's do; the bus is left out. Bars of ticks that came late are the business of `jobs.bars`,
 which runs beside in a process of its own wherever such ticks are written.
 """
@@ -19,15 +19,15 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import psycopg
-from place import Place, spawned, ticks
+from workbench import Place, spawned, ticks
 
 from jobs import bars as bars_job
 from thor import database
 from thor.config import Settings
 from thor.domain.tick import Tick
-from thor.flow.backoff import Stop, Stopped
-from thor.market.ingest import Ledger
-from thor.market.ticks import EntryTicks
+from thor.market.ticks.batch import EntryTicks
+from thor.market.ticks.writer import Ledger
+from thor.runtime import Stop, Stopped
 
 BATCH_ROWS = 5000
 ENTRY_TICKS = 1000

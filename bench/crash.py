@@ -34,16 +34,16 @@ from typing import Any, TypeVar
 import psycopg
 import redis
 
-from thor import schema
 from thor.config import Settings
+from thor.database import schema
 from thor.domain.tick import Tick
 from thor.errors import Unavailable
-from thor.flow.backoff import Stop, Stopped, persist
-from thor.market.bus import Bus
-from thor.market.reply import COUNTER, STREAM
+from thor.market.bus.client import Bus
+from thor.market.bus.messages import COUNTER, STREAM
+from thor.runtime import Stop, Stopped, persist
 from thor.services.home import Home
-from thor.services.house import Endpoints, start_servers
 from thor.services.process import KILL
+from thor.services.running import Endpoints, start_servers
 from thor.services.server import Server, stop_all
 
 T = TypeVar("T")
@@ -372,7 +372,7 @@ def _kill(
 
 def main() -> int:
     """Kill each in turn and print what it cost; the exit code tells whether anything was lost."""
-    from place import arguments, goal, machine, percentile, table, told
+    from workbench import arguments, goal, machine, percentile, table, told
 
     given = arguments(__doc__ or "")
     rounds = {name: (count // 5 if given.quick else count) for name, count in ROUNDS.items()}

@@ -24,7 +24,7 @@ import duckdb
 import psycopg
 import pyarrow as pa
 import talib
-from place import (
+from workbench import (
     Place,
     add_edition,
     arguments,
@@ -37,8 +37,8 @@ from place import (
     told,
 )
 
-from thor import schema
-from thor.lake import texts
+from thor.database import schema
+from thor.lake.query import sql
 
 FAMILIES = sorted(
     file.path.split("_", 2)[-1].removesuffix(".sql")
@@ -222,7 +222,7 @@ def door(duck: duckdb.DuckDBPyConnection, link: Link, bars: int) -> None:
         "create table market.ticks (ts timestamptz, symbol varchar, seq bigint, source varchar,"
         " bid_size integer, ask_size integer)"
     )
-    for statement in texts.features():
+    for statement in sql.features():
         duck.execute(statement)
 
 

@@ -26,7 +26,7 @@ from itertools import islice
 from typing import Any
 
 import psycopg
-from place import (
+from workbench import (
     COLUMNS,
     Place,
     arguments,
@@ -39,7 +39,7 @@ from place import (
     told,
 )
 
-from thor.market.ticks import COLUMN_TYPES, columns
+from thor.market.ticks.batch import COLUMN_TYPES, columns
 
 BATCH_ROWS = 5000
 TURNS = 10

@@ -34,7 +34,7 @@ from typing import Any
 import psutil
 import psycopg
 import redis
-from place import (
+from workbench import (
     COLUMNS,
     MARKET_START,
     Place,
@@ -54,10 +54,10 @@ from place import (
 from thor import database
 from thor.config import Settings
 from thor.domain.tick import Tick
-from thor.flow.backoff import Stop, persist
-from thor.flow.bus_to_ledger import Intake
-from thor.market.bus import Bus
-from thor.market.ticks import COLUMN_TYPES, columns
+from thor.flow.ingest import Intake
+from thor.market.bus.client import Bus
+from thor.market.ticks.batch import COLUMN_TYPES, columns
+from thor.runtime import Stop, persist
 
 ENTRY_TICKS = (1000, 100, 20)
 BATCH_ROWS = 5000

@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from place import (
+from workbench import (
     SETTLE_S,
     Place,
     arguments,
@@ -36,11 +36,11 @@ from place import (
 )
 
 from thor.config import Settings
-from thor.flow.backoff import Stop
-from thor.flow.bus_to_ledger import Intake
-from thor.market import ingest
-from thor.market.bus import Bus
-from thor.market.ticks import Account, EntryTicks
+from thor.flow.ingest import Intake
+from thor.market.bus.client import Bus
+from thor.market.ticks import writer
+from thor.market.ticks.batch import Account, EntryTicks
+from thor.runtime import Stop
 from thor.services.valkey import AppendFsync
 
 # Ticks a second, and seconds between entries.
@@ -90,9 +90,9 @@ def take_in(
     writes: list[tuple[int, float]] = []
     left = [wanted]
     stop = Stop()
-    write: Callable[..., Account] = ingest.Ledger.write
+    write: Callable[..., Account] = writer.Ledger.write
 
-    def timed(self: ingest.Ledger, entries: list[EntryTicks]) -> Account:
+    def timed(self: writer.Ledger, entries: list[EntryTicks]) -> Account:
         begin = time.monotonic()
         account = write(self, entries)
         at = time.monotonic()
@@ -103,7 +103,7 @@ def take_in(
             stop.set()
         return account
 
-    ingest.Ledger.write = timed  # type: ignore[method-assign]
+    writer.Ledger.write = timed  # type: ignore[method-assign]
     bus = Bus(redis_url, settings.bus_ticks_max, settings.bus_keep_s)
     Intake(settings, bus, database_url, "bench-1").run(stop)
     answer.send((committed, writes))

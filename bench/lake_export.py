@@ -6,7 +6,7 @@ time and ordinals, until the day is full. Loaded without making bars. In one run
 
 psql       `copy market.ticks to stdout (format binary)` by psql, to /dev/null: the least it takes
            to move the rows, in the order in which they lie, without one being looked at
-export     `thor.lake.export` of the ticks: read in order, packed into Parquet, summed up, on disk
+export     `thor.lake.export.export` of ticks: read in order, packed into Parquet, summed, on disk
 again      the same export, where nothing has changed
 verify     every row of the files held against the database's
 
@@ -26,7 +26,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import psycopg
-from place import (
+from workbench import (
     COLUMNS,
     REPO,
     Place,
@@ -45,12 +45,12 @@ from place import (
 
 from thor import database
 from thor.domain.tick import Tick
-from thor.lake.export import export
-from thor.lake.partitions import Ask, Exported
+from thor.lake.export.export import export
+from thor.lake.export.trade_date import Ask, Exported
+from thor.lake.export.verify import verify
 from thor.lake.store import Store
-from thor.lake.verify import verify
-from thor.market.collect.tape import open_tape
-from thor.market.ticks import COLUMN_TYPES, columns
+from thor.market.collect.files.tape import open_tape
+from thor.market.ticks.batch import COLUMN_TYPES, columns
 from thor.services.home import Home
 from thor.services.install import find_postgres
 

@@ -33,7 +33,7 @@ import msgspec
 import psutil
 import redis
 import redis.asyncio
-from place import (
+from workbench import (
     REPO,
     SETTLE_S,
     Place,
@@ -49,8 +49,8 @@ from place import (
     told,
 )
 
-from thor.flow.screen_frames import tick_frames
-from thor.market.bus import Bus
+from thor.market.bus.client import Bus
+from thor.stream.events import tick_frames
 
 CLIENTS, STAMPERS = 200, 20
 RATES = (1000, 5000)

@@ -23,7 +23,7 @@ import threading
 import time
 from pathlib import Path
 
-from place import REPO, arguments, goal, machine, table, told
+from workbench import REPO, arguments, goal, machine, table, told
 
 FIRST_QUOTE = "first quote"
 STARTING = "starting Thor"

@@ -1,6 +1,6 @@
 """Serve quotes and ticks to people and screens until asked to stop.
 
-Door. Reads the bus and the ledger; binds the address of THOR_API_HOST and THOR_API_PORT.
+Reads the bus and the ledger; binds the address of THOR_API_HOST and THOR_API_PORT.
 """
 
 from typing import Any
@@ -8,9 +8,9 @@ from typing import Any
 from api.serve import serve
 from jobs.run import run
 from thor.config import Settings
-from thor.flow.backoff import Stop
+from thor.runtime import Stop
 from thor.services.home import Home
-from thor.services.house import endpoints
+from thor.services.running import endpoints
 
 
 def main(settings: Settings, _stop: Stop, log: Any) -> None:

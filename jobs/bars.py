@@ -1,6 +1,6 @@
 """Keep the bars of late and replayed ticks right until asked to stop.
 
-Door. Reads market.bars_to_refresh; brings the stored bars in step with the ticks.
+Reads market.bars_to_refresh; brings the stored bars in step with the ticks.
 """
 
 from functools import partial
@@ -9,10 +9,10 @@ from typing import Any
 from jobs.run import run
 from thor import database
 from thor.config import Settings
-from thor.flow.backoff import Stop, persist
-from thor.market import bars
+from thor.market.bars import refresh
+from thor.runtime import Stop, persist
 from thor.services.home import Home
-from thor.services.house import database_url
+from thor.services.running import database_url
 
 _EVERY_S = 0.5
 
@@ -30,7 +30,7 @@ def main(settings: Settings, stop: Stop, log: Any) -> None:
 
 def _catch_up(url: str) -> int:
     with database.connect(url, "bars") as connection:
-        return bars.catch_up(connection)
+        return refresh.catch_up(connection)
 
 
 if __name__ == "__main__":

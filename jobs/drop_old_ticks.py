@@ -1,6 +1,6 @@
 """Let the ticks of old trade dates go, once they are verified in the lake, and end.
 
-Door. Does nothing while THOR_TICKS_KEEP_DAYS is not set; bars stay for good.
+Does nothing while THOR_TICKS_KEEP_DAYS is not set; bars stay for good.
 """
 
 from datetime import timedelta
@@ -10,11 +10,11 @@ from jobs.run import run
 from thor import clock, database
 from thor.config import Settings
 from thor.errors import Broken
-from thor.flow.backoff import Stop
 from thor.flow.drop_ticks import drop_old
 from thor.lake.store import Store, url_of
+from thor.runtime import Stop
 from thor.services.home import Home
-from thor.services.house import database_url
+from thor.services.running import database_url
 
 
 def main(settings: Settings, _stop: Stop, log: Any) -> None:

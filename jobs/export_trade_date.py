@@ -1,6 +1,6 @@
 """Export every closed trade date that the lake does not have whole, and end.
 
-Door. Reads the database; writes the lake. Run it when a trade date has closed, 17:00 in
+Reads the database; writes the lake. Run it when a trade date has closed, 17:00 in
 Chicago, or as often as you like: what is whole is not touched.
 """
 
@@ -10,13 +10,13 @@ from jobs.run import run
 from thor import clock, database
 from thor.config import Settings
 from thor.errors import Broken
-from thor.flow.backoff import Stop
-from thor.lake import coverage
-from thor.lake.export import export
-from thor.lake.partitions import Ask
+from thor.lake.export import coverage
+from thor.lake.export.export import export
+from thor.lake.export.trade_date import Ask
 from thor.lake.store import Store, url_of
+from thor.runtime import Stop
 from thor.services.home import Home
-from thor.services.house import database_url
+from thor.services.running import database_url
 
 
 def main(settings: Settings, _stop: Stop, log: Any) -> None:

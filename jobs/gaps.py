@@ -1,6 +1,6 @@
 """Keep the gap ledger in step with the ticks until asked to stop.
 
-Door. Reads market.ticks; writes market.gaps.
+Reads market.ticks; writes market.gaps.
 """
 
 from datetime import timedelta
@@ -11,10 +11,10 @@ from typing import Any
 from jobs.run import run
 from thor import clock, database
 from thor.config import Settings
-from thor.flow.backoff import Stop, persist
-from thor.market import gaps
+from thor.market.ticks import gaps
+from thor.runtime import Stop, persist
 from thor.services.home import Home
-from thor.services.house import database_url
+from thor.services.running import database_url
 
 _EVERY_S = 30.0
 _BACK = timedelta(hours=1)

@@ -1,6 +1,6 @@
 """Take ticks from the bus into the ledger until asked to stop.
 
-Door. Reads the bus; writes market.ticks, market.rejected_ticks, market.ingest_batches.
+Reads the bus; writes market.ticks, market.rejected_ticks, market.ingest_batches.
 """
 
 import sys
@@ -8,11 +8,11 @@ from typing import Any
 
 from jobs.run import run
 from thor.config import Settings
-from thor.flow.backoff import Stop
-from thor.flow.bus_to_ledger import Intake
-from thor.market.bus import Bus
+from thor.flow.ingest import Intake
+from thor.market.bus.client import Bus
+from thor.runtime import Stop
 from thor.services.home import Home
-from thor.services.house import endpoints
+from thor.services.running import endpoints
 
 
 def main(settings: Settings, stop: Stop, log: Any) -> None:

@@ -1,6 +1,6 @@
 """Run a job: settings, logs, signals, and the one broad `except` of the house.
 
-Door. The exit code says what the supervisor should do: see `thor.errors`.
+The exit code says what the supervisor should do: see `thor.errors`.
 """
 
 import signal
@@ -11,8 +11,7 @@ from typing import Any
 from thor import observe
 from thor.config import Settings
 from thor.errors import ThorError
-from thor.flow.backoff import Stop, Stopped
-from thor.flow.pulse import Pulse
+from thor.runtime import Pulse, Stop, Stopped
 from thor.services.home import Home
 
 type_of_main = Callable[[Settings, Stop, Any], None]

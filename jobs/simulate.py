@@ -1,17 +1,17 @@
 """Publish the simulated market until asked to stop.
 
-Door. Reads reference data; writes the bus.
+Reads reference data; writes the bus.
 """
 
 from typing import Any
 
 from jobs.run import run
 from thor.config import Settings
-from thor.flow.backoff import Stop
-from thor.flow.simulator_to_bus import simulate
-from thor.market.bus import Bus
+from thor.flow.simulate import simulate
+from thor.market.bus.client import Bus
+from thor.runtime import Stop
 from thor.services.home import Home
-from thor.services.house import endpoints
+from thor.services.running import endpoints
 
 
 def main(settings: Settings, stop: Stop, log: Any) -> None:

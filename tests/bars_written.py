@@ -11,11 +11,11 @@ import psycopg
 from ticks_made import settings, value
 
 from thor.domain.tick import Tick
-from thor.flow.backoff import Stop, persist
-from thor.market import bars
-from thor.market.collect.tape import Tape
-from thor.market.ingest import Ledger
-from thor.market.ticks import EntryTicks
+from thor.market.bars import refresh
+from thor.market.collect.files.tape import Tape
+from thor.market.ticks.batch import EntryTicks
+from thor.market.ticks.writer import Ledger
+from thor.runtime import Stop, persist
 
 Link = psycopg.Connection[Any]
 Batch = list[EntryTicks]
@@ -97,7 +97,7 @@ def meanwhile(*works: Callable[[], None]) -> Iterator[None]:
 
 def caught_up(link: Link) -> None:
     """Refresh what is stale; waits for a refresh that somebody else is at, as the job does."""
-    persist(lambda: bars.catch_up(link), Stop())
+    persist(lambda: refresh.catch_up(link), Stop())
 
 
 def job(link: Link, view: str, kind: str) -> int:
@@ -116,7 +116,7 @@ def job(link: Link, view: str, kind: str) -> int:
 
 def run_policies(link: Link, kind: str = "refresh", views: Iterable[str] = ()) -> None:
     """Run the policies of that kind for real, from the finest width to the widest."""
-    for view in views or [f"_bars_{width}" for width in bars.WIDTHS]:
+    for view in views or [f"_bars_{width}" for width in refresh.WIDTHS]:
         link.execute(f"call run_job({job(link, view, kind)})".encode())
 
 

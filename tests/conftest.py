@@ -23,12 +23,13 @@ import timescale
 from msgspec.structs import replace
 from psycopg import sql
 
-from thor import database, schema
+from thor import database
 from thor.config import Settings
-from thor.edition import Edition
+from thor.database import schema
+from thor.database.edition import Edition
 from thor.services.home import Home
-from thor.services.house import Endpoints, start_servers
 from thor.services.postgres import Postgres
+from thor.services.running import Endpoints, start_servers
 from thor.services.server import stop_all
 
 REPO = Path(__file__).resolve().parents[1]

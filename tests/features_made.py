@@ -14,9 +14,10 @@ import duckdb
 import msgspec
 import psycopg
 
-from thor import database, schema
+from thor import database
+from thor.database import schema
 from thor.domain.calendar import compute
-from thor.lake import texts
+from thor.lake.query import sql
 
 Link = psycopg.Connection[Any]
 WIDTHS = {"1m": timedelta(minutes=1), "5m": timedelta(minutes=5), "1h": timedelta(hours=1)}
@@ -195,7 +196,7 @@ def engine(link: Link) -> duckdb.DuckDBPyConnection:
         into_duckdb(link, lake, f"select {names} from reference.{table}", f"reference.{table}")
     for table, names in MARKET.items():
         into_duckdb(link, lake, f"select {names} from market.{table}", f"market.{table}")
-    for statement in texts.features():
+    for statement in sql.features():
         lake.execute(statement)
     return lake
 
@@ -258,7 +259,7 @@ def altered(
                 if how == "deleted"
                 else f"update {table} set {_OTHERS[table != 'market.ticks']} where {fits}"
             )
-    for statement in texts.features():
+    for statement in sql.features():
         made.execute(statement)
     return made
 

@@ -22,12 +22,12 @@ from psycopg.rows import dict_row
 from thor.config import Settings
 from thor.domain.instrument import Instrument, Listing
 from thor.domain.tick import Tick
-from thor.flow.backoff import Stop
-from thor.flow.bus_to_ledger import Intake
-from thor.market import wire
-from thor.market.bus import Bus
-from thor.market.reply import COUNTER, GROUP, STREAM, Entry
-from thor.market.reply import entry as read_entry
+from thor.flow.ingest import Intake
+from thor.market.bus import wire
+from thor.market.bus.client import Bus
+from thor.market.bus.messages import COUNTER, GROUP, STREAM, Entry
+from thor.market.bus.messages import entry as read_entry
+from thor.runtime import Stop
 
 # Monday, 1 July 2024, in regular hours.
 TS = datetime(2024, 7, 1, 14, 30, 0, 123456, tzinfo=UTC)

@@ -17,7 +17,7 @@ import psycopg
 
 from thor.config import Settings
 from thor.services.home import Home
-from thor.services.house import Endpoints, start_servers
+from thor.services.running import Endpoints, start_servers
 from thor.services.server import stop_all
 
 IMAGE = "timescale/timescaledb:2.31.2-pg18"

@@ -1,6 +1,6 @@
 """`python -m thor` is `thor`.
 
-Door. Runs the command line.
+Runs the command line.
 """
 
 from thor.cli import main

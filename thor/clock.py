@@ -1,6 +1,6 @@
 """Tell the time: the only module that asks the machine's clock.
 
-Cellar. Everything else receives the time as an argument.
+Everything else receives the time as an argument.
 """
 
 import time

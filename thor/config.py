@@ -1,6 +1,6 @@
 """Settings: the only module that reads the environment.
 
-Cellar. Read once at a door and handed on; `.env.example` lists every name.
+Read once at a door and handed on; `.env.example` lists every name.
 """
 
 import os

@@ -1,6 +1,6 @@
 """Errors, named by what the caller should do.
 
-Cellar. Everyone may stand on it; it stands on nothing.
+Everyone may stand on it; it stands on nothing.
 
     ThorError
      ├── Rejected      bad input        quarantine it       422

@@ -1,6 +1,6 @@
 """Logs: one configuration, one place that knows how secrets are hidden.
 
-Room 95, ops. Every process calls `configure` once.
+Stage 95, ops. Every process calls `configure` once.
 """
 
 import logging

@@ -1,6 +1,6 @@
 """Bars: what the ticks of a second, minute, hour or day came to.
 
-Door. Reads market.bars_1s … bars_1d and the continuous series.
+Reads market.bars_1s … bars_1d and the continuous series.
 """
 
 from typing import Annotated
@@ -12,8 +12,8 @@ from litestar.params import FromPath, QueryParameter
 from api import params
 from api.bars import bars_page
 from api.errors import BAD_INPUT, ProblemOperation
-from api.forms import BarRow
-from api.wiring import Wiring
+from api.schemas import BarRow
+from api.state import Wiring
 
 Width = Annotated[str, QueryParameter(description="`1s`, `1m`, `5m`, `1h` or `1d`.")]
 From = Annotated[

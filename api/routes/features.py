@@ -1,6 +1,6 @@
 """Features: what there is to know of a bar, and what the bars of a range came to.
 
-Door. Reads feat.catalogue and the families that hold what is asked for.
+Reads feat.catalogue and the families that hold what is asked for.
 """
 
 from typing import Annotated
@@ -12,9 +12,9 @@ from litestar.params import FromPath, QueryParameter
 from api import params
 from api.errors import AWAY, BAD_INPUT, ProblemOperation
 from api.features import catalogue, features_page
-from api.forms import FeatureRow, FeaturesRow
 from api.routes.bars import From, Limit, To
-from api.wiring import Wiring
+from api.schemas import FeatureRow, FeaturesRow
+from api.state import Wiring
 
 Width = Annotated[str, QueryParameter(description="`1m`, `5m` or `1h`.")]
 Names = Annotated[

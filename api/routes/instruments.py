@@ -1,14 +1,14 @@
 """What may be traded.
 
-Door. Reads reference data.
+Reads reference data.
 """
 
 from litestar import get
 from litestar.di import NamedDependency
 
 from api.errors import AWAY, ProblemOperation
-from api.forms import InstrumentRow, instrument_row
-from api.wiring import Wiring
+from api.schemas import InstrumentRow, instrument_row
+from api.state import Wiring
 
 
 @get("/api/instruments", responses=AWAY, operation_class=ProblemOperation, tags=["reference"])

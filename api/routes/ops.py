@@ -1,6 +1,6 @@
 """How Thor is: health for people and supervisors, metrics for Prometheus.
 
-Door. Reads every part.
+Reads every part.
 """
 
 from litestar import MediaType, Response, get
@@ -10,7 +10,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from api.errors import ProblemOperation, declared
 from api.health import Health, health_of
 from api.metrics import CONTENT_TYPE, Metrics
-from api.wiring import Wiring
+from api.state import Wiring
 
 _DOWN = ResponseSpec(
     data_container=Health, description="The database or the bus is away.", generate_examples=False

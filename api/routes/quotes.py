@@ -1,6 +1,6 @@
 """Quotes: the merged latest of each symbol, with its age and who said it.
 
-Door. Reads the bus's latest hashes.
+Reads the bus's latest hashes.
 """
 
 from typing import Annotated
@@ -12,8 +12,8 @@ from litestar.params import FromPath, QueryParameter
 from api import params
 from api.errors import BAD_INPUT, ProblemOperation
 from api.quotes import quote_named, quotes_of
-from api.wiring import Wiring
-from thor.flow.screen_quote import Quote
+from api.state import Wiring
+from thor.stream.quote import Quote
 
 Symbols = Annotated[
     str | None,

@@ -1,6 +1,6 @@
 """The stream of ticks, quotes and closed bars, as server-sent events.
 
-Door. Reads the bus, and the ledger's bars, through the shared reader.
+Reads the bus, and the ledger's bars, through the shared reader.
 """
 
 from typing import Annotated, Literal
@@ -12,9 +12,9 @@ from litestar.params import HeaderParameter, QueryParameter
 from api import params
 from api.errors import BAD_INPUT, ProblemOperation
 from api.routes.quotes import Symbols
+from api.state import Wiring
 from api.streaming import EVENT_STREAM, EventStream
-from api.wiring import Wiring
-from thor.flow.screen_audience import Viewer
+from thor.stream.subscribers import Viewer
 
 From = Annotated[
     str | None,

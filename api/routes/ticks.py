@@ -1,6 +1,6 @@
 """Ticks: what the ledger holds.
 
-Door. Reads market.ticks.
+Reads market.ticks.
 """
 
 from typing import Annotated
@@ -11,9 +11,9 @@ from litestar.params import FromPath, QueryParameter
 
 from api import params
 from api.errors import BAD_INPUT, ProblemOperation
-from api.forms import TickRow
+from api.schemas import TickRow
+from api.state import Wiring
 from api.ticks import ticks_page
-from api.wiring import Wiring
 
 From = Annotated[
     str | None,

@@ -1,4 +1,4 @@
-"""Alembic's entry: runs on the connection that `thor.schema` hands over."""
+"""Alembic's entry: runs on the connection that `thor.database.schema` hands over."""
 
 from alembic import context
 

@@ -9,7 +9,7 @@ import pytest
 from psycopg import sql
 from served import Api, serving
 
-from thor.services.house import Endpoints
+from thor.services.running import Endpoints
 
 
 @pytest.fixture

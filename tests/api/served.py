@@ -16,7 +16,7 @@ from api.serve import Server, bound
 from api.serve import server as served
 from thor.config import Settings
 from thor.domain.tick import Tick
-from thor.market.bus import Bus
+from thor.market.bus.client import Bus
 
 NOBODY = "postgresql://thor:hidden@127.0.0.1:1/thor"
 NO_BUS = "redis://:hidden@127.0.0.1:1/0"

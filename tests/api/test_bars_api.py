@@ -10,11 +10,12 @@ import pytest
 from served import Api, publish
 from ticks_made import LISTING, TS, rows, take_in, tick
 
-from thor import clock, reference
+from thor import clock
 from thor.domain.tick import Tick
-from thor.flow.backoff import Stop
-from thor.flow.feed_to_bus import Edge
-from thor.market.bus import Bus
+from thor.flow.publish import Edge
+from thor.market.bus.client import Bus
+from thor.reference import instruments
+from thor.runtime import Stop
 
 Link = psycopg.Connection[Any]
 # Monday, 1 July 2024, 09:30 in Chicago.
@@ -290,7 +291,7 @@ def test_a_late_tick_changes_a_closed_bar_and_says_so(
 def test_a_month_has_bars_of_its_own(
     api: Api, redis_url: str, database_url: str, connection: Link
 ) -> None:
-    reference.add_months(connection, [("ESU4", "ES")])
+    instruments.add_months(connection, [("ESU4", "ES")])
     publish(redis_url, trades((0, "5000"), symbol="ESU4"))
     take_in(redis_url, database_url)
     assert [bar["symbol"] for bar in api.get("/api/bars/ESU4")] == ["ESU4"]
@@ -328,7 +329,7 @@ def test_what_there_is_no_bar_of_is_refused_by_field_and_fix(
 @pytest.fixture
 def rolled(redis_url: str, database_url: str, connection: Link) -> datetime:
     """Two months of ES, 100 points and a fiftieth apart, and the instant of the roll."""
-    reference.add_months(connection, [("ESM4", "ES"), ("ESU4", "ES")])
+    instruments.add_months(connection, [("ESM4", "ES"), ("ESU4", "ES")])
     roll = datetime(2024, 6, 13, 22, tzinfo=UTC)
     ticks = [
         tick(seq=n, symbol=symbol, ts=roll + timedelta(seconds=seconds), last=Decimal(price))

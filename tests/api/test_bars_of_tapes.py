@@ -14,9 +14,9 @@ from test_bars_stream import keeping
 from ticks_made import account, rows, tick, wait_for
 
 from thor.domain.bar import WIDTHS
-from thor.flow.backoff import Stop
-from thor.flow.tape_to_bus import admit, replay
-from thor.market.bus import Bus
+from thor.flow.replay import admit, replay
+from thor.market.bus.client import Bus
+from thor.runtime import Stop
 
 Link = psycopg.Connection[Any]
 FILES = [

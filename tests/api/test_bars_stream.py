@@ -12,13 +12,14 @@ import pytest
 from served import Api, Event, Stream, publish, serving, streaming
 from ticks_made import LISTING, TS, rows, take_in, taking_in, tick, wait_for
 
-from thor import database, reference
+from thor import database
 from thor.domain.tick import Tick
-from thor.flow import screen_closings
-from thor.flow.backoff import Stop
-from thor.flow.feed_to_bus import Edge
-from thor.market import bars
-from thor.market.bus import Bus
+from thor.flow.publish import Edge
+from thor.market.bars import refresh
+from thor.market.bus.client import Bus
+from thor.reference import instruments
+from thor.runtime import Stop
+from thor.stream import closed_bars
 
 Link = psycopg.Connection[Any]
 MINUTE = TS.replace(second=0, microsecond=0)
@@ -42,7 +43,7 @@ def edge(redis_url: str) -> Iterator[Edge]:
 @pytest.fixture(autouse=True)
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine may take its time: bars are waited for, whoever waits behind them."""
-    monkeypatch.setattr(screen_closings, "HASTE_S", 60.0)
+    monkeypatch.setattr(closed_bars, "HASTE_S", 60.0)
 
 
 @contextlib.contextmanager
@@ -53,7 +54,7 @@ def keeping(redis_url: str, database_url: str) -> Iterator[None]:
     def keep() -> None:
         with database.connect(database_url, "bars") as connection:
             while not over.wait(0.05):
-                bars.catch_up(connection)
+                refresh.catch_up(connection)
 
     thread = threading.Thread(target=keep)
     thread.start()
@@ -177,7 +178,7 @@ def test_what_comes_after_a_clock_waits_for_its_bars_and_only_for_who_wants_them
 def test_ticks_are_held_up_no_longer_than_so_and_the_bar_says_that_it_may_lack_some(
     either: Api, edge: Edge, redis_url: str, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(screen_closings, "HASTE_S", 0.5)
+    monkeypatch.setattr(closed_bars, "HASTE_S", 0.5)
     with streaming(either, events="tick,bar", bars="1m") as stream:
         stream.next("hello")
         edge.publish(trades((1, "5000")))
@@ -186,7 +187,7 @@ def test_ticks_are_held_up_no_longer_than_so_and_the_bar_says_that_it_may_lack_s
         edge.publish(trades((61, "5002")))
         events = until(stream, "5002")
         # What was given up is not waited for again.
-        monkeypatch.setattr(screen_closings, "HASTE_S", 60.0)
+        monkeypatch.setattr(closed_bars, "HASTE_S", 60.0)
         with keeping(redis_url, database_url):
             edge.publish(trades((122, "5003")))
             events += until(stream, "5003")
@@ -202,7 +203,7 @@ def test_bars_that_cannot_be_read_are_a_gap_and_the_ticks_go_on(
     api: Api, edge: Edge, redis_url: str, database_url: str, connection: Link,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(screen_closings, "HASTE_S", 0.5)
+    monkeypatch.setattr(closed_bars, "HASTE_S", 0.5)
     with (
         keeping(redis_url, database_url),
         streaming(api, events="tick,bar", bars="1m") as stream,
@@ -301,8 +302,8 @@ def test_a_conflated_client_is_told_closed_bars_too(
 def test_a_source_closes_the_bars_of_the_symbols_it_speaks_of(
     api: Api, redis_url: str, database_url: str, connection: Link
 ) -> None:
-    reference.add_tape(connection, _tape("TAPE:00c0ffee", ["ES", "NQ"]))
-    reference.add_tape(connection, _tape("TAPE:0badcafe", ["CL"]))
+    instruments.add_tape(connection, _tape("TAPE:00c0ffee", ["ES", "NQ"]))
+    instruments.add_tape(connection, _tape("TAPE:0badcafe", ["CL"]))
     bus = Bus(redis_url)
     with (
         keeping(redis_url, database_url),

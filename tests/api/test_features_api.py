@@ -11,9 +11,9 @@ from features_made import FAMILIES, WIDTHS, put_bars
 from served import Api, serving
 from ticks_made import LISTING, rows, take_in, tick
 
-from thor.flow.backoff import Stop
-from thor.flow.feed_to_bus import Edge
-from thor.market.bus import Bus
+from thor.flow.publish import Edge
+from thor.market.bus.client import Bus
+from thor.runtime import Stop
 
 Link = psycopg.Connection[Any]
 FIRST = datetime(2024, 3, 4, 15, 0, tzinfo=UTC)

@@ -11,8 +11,8 @@ from served import NO_BUS, NOBODY, Api, publish, serving, streaming
 from ticks_made import TS, inject, many, take_in, tick, wait_for
 
 from thor import clock
-from thor.market.bus import Bus
-from thor.market.reply import COUNTER
+from thor.market.bus.client import Bus
+from thor.market.bus.messages import COUNTER
 
 LINE = re.compile(r"^(?P<name>\w+)(?:\{(?P<labels>.*)\})? (?P<value>\S+)$", re.MULTILINE)
 

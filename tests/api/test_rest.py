@@ -9,8 +9,9 @@ import pytest
 from served import NO_BUS, NOBODY, Api, problem, publish, serving
 from ticks_made import TS, many, rows, take_in, tick
 
-from thor import clock, database, reference
+from thor import clock, database
 from thor.errors import Unavailable
+from thor.reference import instruments
 
 # TS is 2024-07-01 14:30:00.123456 UTC.
 TS_TEXT = "2024-07-01T14:30:00.123456Z"
@@ -26,7 +27,7 @@ def five_seconds_later(monkeypatch: pytest.MonkeyPatch) -> datetime:
 
 def add_months(database_url: str, *codes: tuple[str, str]) -> None:
     with psycopg.connect(database_url, autocommit=True) as connection:
-        reference.add_months(connection, codes)
+        instruments.add_months(connection, codes)
 
 
 def test_instruments_come_in_the_order_of_lists_with_exact_money(asked_api: Api) -> None:

@@ -22,13 +22,13 @@ import redis
 from served import Api, Event, Stream, publish, series, serving, streaming
 from ticks_made import TS, inject, many, rows, taking_in, tick, wait_for, written
 
-from thor import reference
 from thor.config import Settings
-from thor.flow.screen_ring import Ring
-from thor.market.bus import Bus
+from thor.market.bus.client import Bus
+from thor.reference import instruments
 from thor.services.home import Home
-from thor.services.house import start_servers
+from thor.services.running import start_servers
 from thor.services.server import Server, stop_all
+from thor.stream.buffer import Ring
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -361,7 +361,7 @@ def test_ticks_of_what_was_just_listed_are_shown(
 ) -> None:
     with streaming(api, events="tick") as stream:
         stream.next("hello")
-        reference.add_months(connection, [("ESU4", "ES")])
+        instruments.add_months(connection, [("ESU4", "ES")])
         connection.execute(
             "insert into reference.sources (source, kind, description) "
             "values ('TAPE:00c0ffee', 'tape', 'a tape')"

@@ -30,15 +30,15 @@ from ticks_made import (
     wait_for,
 )
 
-from thor import reference
 from thor.domain.tick import SKEW_MAX
-from thor.flow.backoff import Stop, Stopped
-from thor.flow.judge import judge
-from thor.flow.simulator_to_bus import simulate
-from thor.flow.tape_to_bus import admit, replay
-from thor.market import wire
-from thor.market.bus import Bus
-from thor.market.reply import Entry
+from thor.flow.replay import admit, replay
+from thor.flow.simulate import simulate
+from thor.flow.validate import judge
+from thor.market.bus import wire
+from thor.market.bus.client import Bus
+from thor.market.bus.messages import Entry
+from thor.reference import instruments
+from thor.runtime import Stop, Stopped
 
 Link = psycopg.Connection[Any]
 # The records of a tape are a second apart from here on.
@@ -86,7 +86,7 @@ def source_clocks(link: Link) -> dict[str, datetime]:
 def test_the_simulator_tells_every_second_of_its_time(
     bus: Bus, client: "redis.Redis", connection: Link, database_url: str, redis_url: str
 ) -> None:
-    reference.renew_sessions(connection, TS.date())
+    instruments.renew_sessions(connection, TS.date())
     stop, ended = Stop(), []
 
     def run() -> None:

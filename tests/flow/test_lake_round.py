@@ -8,7 +8,7 @@ import duckdb
 import psycopg
 import pytest
 from features_made import FAMILIES, differences, into_duckdb, put_sessions
-from lake_ledger import MONDAY, TUESDAY, WIDTHS, fill, out
+from lake_database import MONDAY, TUESDAY, WIDTHS, fill, out
 
 from thor import lake
 from thor.lake.store import Store

@@ -10,15 +10,17 @@ import psycopg
 import pytest
 from ticks_made import account, plain, rejected, rows, settings, stored, take_in, value, wait_for
 
-from thor import clock, reference, schema
+from thor import clock
+from thor.database import schema
 from thor.domain.sessions import Sessions
 from thor.domain.tick import Tick
 from thor.errors import Refused
-from thor.flow.backoff import Stop, Stopped
-from thor.flow.simulator_to_bus import simulate
-from thor.market.bus import Bus
-from thor.market.collect.simulator import Simulator
-from thor.market.reply import Seat
+from thor.flow.simulate import simulate
+from thor.market.bus.client import Bus
+from thor.market.bus.messages import Seat
+from thor.market.collect.simulator.market import Simulator
+from thor.reference import instruments
+from thor.runtime import Stop, Stopped
 
 Link = psycopg.Connection[Any]
 # A Monday in regular hours.
@@ -78,9 +80,9 @@ def simulated(bus: Bus, database_url: str, ticks: int, **given: Any) -> None:
 
 def again(link: Link, start: datetime, until: datetime, **given: Any) -> list[Tick]:
     """Return what a simulator of the same seed makes from the same start, without a house."""
-    found = reference.sessions(link, start - timedelta(days=7), start + timedelta(days=400))
-    instruments = reference.instruments(link)
-    market = Simulator(instruments, Sessions(found), 7, start, RATE, always_open=True, **given)
+    found = instruments.sessions(link, start - timedelta(days=7), start + timedelta(days=400))
+    listed = instruments.instruments(link)
+    market = Simulator(listed, Sessions(found), 7, start, RATE, always_open=True, **given)
     ticks: list[Tick] = []
     for step in market.steps():
         ticks += [one for one in step.ticks if one.ts <= until]
@@ -93,7 +95,7 @@ def test_the_simulated_market_is_in_the_ledger_as_it_was_made(
     hands: Hands, bus: Bus, redis_url: str, database_url: str, connection: Link,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    reference.renew_sessions(connection, START.date())
+    instruments.renew_sessions(connection, START.date())
     begun: list[datetime] = []
 
     class Noted(Simulator):
@@ -101,7 +103,7 @@ def test_the_simulated_market_is_in_the_ledger_as_it_was_made(
             begun.append(given[3])
             super().__init__(*given, **named)
 
-    monkeypatch.setattr("thor.flow.simulator_to_bus.Simulator", Noted)
+    monkeypatch.setattr("thor.flow.simulate.Simulator", Noted)
     simulated(bus, database_url, 3000)
     take_in(redis_url, database_url)
 
@@ -147,7 +149,7 @@ def test_the_simulated_market_is_in_the_ledger_as_it_was_made(
 def test_the_simulator_yields_to_a_feed_and_is_counted(
     hands: Hands, bus: Bus, redis_url: str, database_url: str, connection: Link
 ) -> None:
-    reference.renew_sessions(connection, START.date())
+    instruments.renew_sessions(connection, START.date())
     feed = Tick(
         symbol="ES", ts=START, seq=1, source="EXCEL", received_at=START, bid=None, volume=5
     )  # fmt: skip

@@ -17,13 +17,13 @@ import pytest
 import redis
 from ticks_made import account, rejected, rows, take_in, value
 
-from thor import reference
 from thor.domain.instrument import Instrument
 from thor.errors import NotFound, Refused, Rejected
-from thor.flow.backoff import Stop
-from thor.flow.tape_to_bus import admit, replay
-from thor.market.bus import Bus
-from thor.services.house import Endpoints
+from thor.flow.replay import admit, replay
+from thor.market.bus.client import Bus
+from thor.reference import instruments
+from thor.runtime import Stop
+from thor.services.running import Endpoints
 
 Link = psycopg.Connection[Any]
 
@@ -78,7 +78,7 @@ def market(data: Path, endpoints: Endpoints, kept_url: str) -> Iterator[Market]:
         client.flushdb()
         bus = Bus(endpoints.redis_url, keep_s=0)
         with psycopg.connect(kept_url, autocommit=True) as link:
-            reference.add_instrument(link, BAC)
+            instruments.add_instrument(link, BAC)
             made = Market(kept_url, endpoints.redis_url, data, link, bus, {})
             for file, count in TICKS.items():
                 source, is_new, published = made.play(made.file(file))
@@ -256,7 +256,7 @@ def test_a_stock_is_taken_only_once_it_is_listed(data: Path, connection: Link) -
     with pytest.raises(NotFound, match="thor instruments add BAC"):
         admit(connection, path, as_root=None, overlap=False)
     stocks = msgspec.structs.replace(BAC, is_negative_legal=True)
-    reference.add_instrument(connection, stocks)
+    instruments.add_instrument(connection, stocks)
     tape, _ = admit(connection, path, as_root=None, overlap=False)
     assert (tape.records, sorted(tape.spans)) == (403_794, ["BAC"])
 

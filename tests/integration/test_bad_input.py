@@ -26,15 +26,15 @@ from ticks_made import (
     written,
 )
 
-from thor import reference
 from thor.domain.tick import Tick
 from thor.errors import NotFound, Refused, Rejected
-from thor.flow.backoff import Stop
-from thor.flow.feed_to_bus import Edge
-from thor.flow.tape_to_bus import admit, replay
-from thor.market import wire
-from thor.market.bus import Bus
-from thor.market.reply import STREAM, Published
+from thor.flow.publish import Edge
+from thor.flow.replay import admit, replay
+from thor.market.bus import wire
+from thor.market.bus.client import Bus
+from thor.market.bus.messages import STREAM, Published
+from thor.reference import instruments
+from thor.runtime import Stop
 
 Link = psycopg.Connection[Any]
 # Good ticks: before and after the bad one in its entry, and in the entry that follows.
@@ -299,7 +299,7 @@ def test_everything_bad_at_once_leaves_every_good_tick(
 
 
 def edge(bus: Bus, connection: Link) -> Edge:
-    return Edge(bus, reference.listing(connection), Stop())
+    return Edge(bus, instruments.listing(connection), Stop())
 
 
 def test_a_collectors_seq_that_goes_backwards_is_refused_and_the_next_good_one_is_not(
@@ -367,7 +367,7 @@ def test_the_edge_and_the_ingestor_allow_the_same_skew(
     bus: Bus, redis_url: str, database_url: str, connection: Link
 ) -> None:
     ahead = tick(ts=TS + timedelta(seconds=8), received_at=TS)
-    known = reference.listing(connection)
+    known = instruments.listing(connection)
     Edge(bus, known, Stop(), skew_max=timedelta(seconds=10)).publish([ahead])
     take_in(redis_url, database_url, skew_max_s=10)
     assert account(connection) == (1, 1, 0, 0)

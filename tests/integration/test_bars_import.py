@@ -22,14 +22,14 @@ from bars_made import START, bars_file, ohlcv, ohlcv_head, row, rows, write_dbn
 from ticks_made import inject, many, take_in, tick, value, written
 from ticks_made import rows as selected
 
-from thor import reference
 from thor.domain.instrument import Instrument
 from thor.errors import NotFound, Refused, Rejected, ThorError
-from thor.flow.backoff import Stop
-from thor.flow.bar_files_to_bars import Imported, import_bars
-from thor.flow.tape_to_bus import admit, replay
-from thor.market.bus import Bus
-from thor.market.collect.bar_tape import open_bars
+from thor.flow.import_bars import Imported, import_bars
+from thor.flow.replay import admit, replay
+from thor.market.bus.client import Bus
+from thor.market.collect.files.bar_tape import open_bars
+from thor.reference import instruments
+from thor.runtime import Stop
 
 Link = psycopg.Connection[Any]
 
@@ -127,8 +127,8 @@ def told(path: Path) -> pa.Table:
 
 
 def test_every_real_file_is_imported_value_for_value(connection: Link, data: Path) -> None:
-    reference.add_instrument(connection, instrument("6E", "0.00005"))
-    reference.add_instrument(connection, instrument("ZC", "0.25"))
+    instruments.add_instrument(connection, instrument("6E", "0.00005"))
+    instruments.add_instrument(connection, instrument("ZC", "0.25"))
     # One close of this file is on no grid of ES: the vendor's slip, left out by name.
     skipped = {"daily_2010_2020_es_nq_6e_gc_zc_cl": ("row 799: close: 1767.4 is not on ES's grid",)}
     for name, count in FILES.items():
@@ -165,8 +165,8 @@ def test_the_real_daily_file_is_refused_by_its_one_bad_row(connection: Link, dat
         f"symbol: 6E, ZC in {path.name} are not listed; list it first: "
         "`thor instruments add 6E --tick-size … --multiplier …`"
     )
-    reference.add_instrument(connection, instrument("6E", "0.00005"))
-    reference.add_instrument(connection, instrument("ZC", "0.25"))
+    instruments.add_instrument(connection, instrument("6E", "0.00005"))
+    instruments.add_instrument(connection, instrument("ZC", "0.25"))
     assert refused(connection, Rejected, path).splitlines() == [
         f"{path.name}: 1 of 15124 bars refused, none imported",
         "  row 799: close: 1767.4 is not on ES's grid of 0.25",
@@ -178,7 +178,7 @@ def test_a_grid_that_is_not_the_file_s_is_refused_with_the_one_that_is(
     connection: Link, data: Path
 ) -> None:
     path = data / "bars" / "6e_6eh4_1m_202401.parquet"
-    reference.add_instrument(connection, instrument("6E", "0.0001"))
+    instruments.add_instrument(connection, instrument("6E", "0.0001"))
     lines = refused(connection, Rejected, path).splitlines()
     assert lines[:2] == [
         f"{path.name}: 25980 of 29996 bars refused, none imported",

@@ -25,15 +25,15 @@ from bars_written import (
 from ticks_made import account, rejected, rows, settings, take_in, tick, value, wait_for
 
 from jobs import bars as keeper
-from thor import schema
+from thor.database import schema
 from thor.domain.tick import Tick
 from thor.errors import Unavailable
-from thor.flow.backoff import Stop
-from thor.flow.tape_to_bus import admit, replay
-from thor.market import bars
-from thor.market.bus import Bus
-from thor.market.ingest import Ledger
-from thor.market.ticks import Account
+from thor.flow.replay import admit, replay
+from thor.market.bars import refresh
+from thor.market.bus.client import Bus
+from thor.market.ticks.batch import Account
+from thor.market.ticks.writer import Ledger
+from thor.runtime import Stop
 
 Link = psycopg.Connection[Any]
 
@@ -284,7 +284,7 @@ def _drop_and_come_late(url: str, connection: Link, edition: str, *, in_columns_
     if edition == "timescale":
         run_policies(connection)
     # A rebuild around it goes around it.
-    slices = list(bars.rebuild(connection, MONDAY - 4 * DAY, MONDAY + 4 * DAY))
+    slices = list(refresh.rebuild(connection, MONDAY - 4 * DAY, MONDAY + 4 * DAY))
     assert slices[-1][0] == slices[-1][1]
     assert stream.wrong(connection) == []
 
@@ -319,14 +319,14 @@ def test_a_refresh_that_somebody_else_is_at_is_tried_again(
     write(database_url, [[stream.entry(late(base[::9], HOUR))]])
     table = f"_timescaledb_internal.{stored_in(connection, '_bars_1s')}"
     other = psycopg.connect(database_url, autocommit=True)
-    first = threading.Thread(target=bars.renew, args=(other, MONDAY, MONDAY + MINUTE))
+    first = threading.Thread(target=refresh.renew, args=(other, MONDAY, MONDAY + MINUTE))
     with psycopg.connect(database_url) as holder:
         holder.execute(f"lock table {table} in share mode".encode())
         first.start()
         waits = "select wait_event_type = 'Lock' from pg_stat_activity where pid = %s"
         wait_for(lambda: value(connection, waits, other.info.backend_pid), "the refresh")
         with pytest.raises(Unavailable, match="concurrent refresh"):
-            bars.catch_up(connection)
+            refresh.catch_up(connection)
         assert is_stale(connection)
     first.join()
     other.close()
@@ -367,15 +367,15 @@ def test_the_job_makes_right_what_comes_late_and_waits_for_who_is_at_it(
                 "call refresh_continuous_aggregate('_bars_1s', %s, %s, force => true,"
                 """ options => '{"buckets_per_batch": 86400}')"""
             )
-            refresh = threading.Thread(target=other.execute, args=(call, (MONDAY, MONDAY + HOUR)))
+            forced = threading.Thread(target=other.execute, args=(call, (MONDAY, MONDAY + HOUR)))
             with psycopg.connect(database_url) as holder:
                 holder.execute(f"lock table {table} in share mode".encode())
-                refresh.start()
+                forced.start()
                 waits = "select wait_event_type = 'Lock' from pg_stat_activity where pid = %s"
                 wait_for(lambda: value(connection, waits, other.info.backend_pid), "the refresh")
                 write(database_url, [[stream.entry(late(base[::9], HOUR))]])
                 wait_for(lambda: any("concurrent refresh" in one for one in log.said), "the wait")
-            refresh.join()
+            forced.join()
         wait_for(lambda: not is_stale(connection), "the second refresh")
     finally:
         stop.set()
@@ -384,7 +384,7 @@ def test_the_job_makes_right_what_comes_late_and_waits_for_who_is_at_it(
 
 
 @pytest.mark.edition("timescale")
-@pytest.mark.parametrize("width", bars.WIDTHS)
+@pytest.mark.parametrize("width", refresh.WIDTHS)
 def test_a_keeper_that_dies_in_a_refresh_leaves_it_to_the_next(
     database_url: str, connection: Link, width: str
 ) -> None:
@@ -398,7 +398,7 @@ def test_a_keeper_that_dies_in_a_refresh_leaves_it_to_the_next(
 
     def keep(own: Link) -> None:
         try:
-            bars.catch_up(own)
+            refresh.catch_up(own)
         except Unavailable as error:
             raised.append(error)
 

@@ -17,13 +17,13 @@ import redis
 from bars_written import write_tape
 from ticks_made import rejected, rows, take_in, value
 
-from thor import reference
 from thor.domain.instrument import Instrument
-from thor.flow.backoff import Stop
-from thor.flow.tape_to_bus import admit, replay
-from thor.market import bars
-from thor.market.bus import Bus
-from thor.services.house import Endpoints
+from thor.flow.replay import admit, replay
+from thor.market.bars import refresh
+from thor.market.bus.client import Bus
+from thor.reference import instruments
+from thor.runtime import Stop
+from thor.services.running import Endpoints
 
 Link = psycopg.Connection[Any]
 
@@ -90,7 +90,7 @@ def market(data: Path, endpoints: Endpoints, kept_url: str) -> Iterator[Market]:
         client.flushdb()
         bus = Bus(endpoints.redis_url, keep_s=0)
         with psycopg.connect(kept_url, autocommit=True) as link:
-            reference.add_instrument(link, BAC)
+            instruments.add_instrument(link, BAC)
             for file in FILES:
                 tape, _ = admit(
                     link, data / "ticks" / f"{file}.parquet", as_root=None, overlap=False
@@ -100,7 +100,7 @@ def market(data: Path, endpoints: Endpoints, kept_url: str) -> Iterator[Market]:
                     take_in(endpoints.redis_url, kept_url)
                 else:
                     write_tape(link, tape)
-            bars.catch_up(link)
+            refresh.catch_up(link)
             yield Market(link, data)
         bus.close()
         client.flushdb()

@@ -18,7 +18,7 @@ from typer.testing import CliRunner, Result
 from thor import cli
 from thor.domain.tick import Tick
 from thor.errors import Refused, Rejected
-from thor.market import bars
+from thor.market.bars import refresh
 
 Link = psycopg.Connection[Any]
 
@@ -60,7 +60,7 @@ def table(link: Link, edition: str, width: str) -> str:
 
 def spoil(link: Link, edition: str, first: datetime, last: datetime) -> None:
     """Make the stored bars of a range wrong at every width, behind everybody's back."""
-    for width in bars.WIDTHS:
+    for width in refresh.WIDTHS:
         statement = (
             f"update {table(link, edition, width)} set high = 99999, trades = trades + 1"
             " where bar_start >= %s and bar_start < %s"
@@ -95,7 +95,7 @@ def everything(link: Link) -> list[Any]:
 
 
 def run(link: Link, first: datetime, last: datetime, **given: Any) -> list[tuple[int, int]]:
-    return list(bars.rebuild(link, first, last, **given))
+    return list(refresh.rebuild(link, first, last, **given))
 
 
 # What it leaves
@@ -203,19 +203,19 @@ def test_it_waits_for_a_refresh_that_is_at_the_same_bars(
                 )
                 other.execute(call, (TUESDAY, WEDNESDAY))
 
-        refresh = threading.Thread(target=force)
+        forced = threading.Thread(target=force)
         rebuild = threading.Thread(target=lambda: done.extend(run(own, TUESDAY, WEDNESDAY)))
         waits = "select wait_event_type = 'Lock' from pg_stat_activity where pid = %s"
         told = "select query like '%%refresh_cont%%' from pg_stat_activity where pid = %s"
         with psycopg.connect(database_url) as holder:
             held = f"lock table {table(connection, edition, '1s')} in share mode"
             holder.execute(held.encode())
-            refresh.start()
+            forced.start()
             wait_for(lambda: value(connection, waits, other.info.backend_pid), "the refresh")
             rebuild.start()
             wait_for(lambda: value(connection, told, own.info.backend_pid), "the rebuild")
             assert done == []
-        refresh.join()
+        forced.join()
         rebuild.join()
     assert done == [(1, 1)]
     assert week.wrong(connection) == []
@@ -226,7 +226,7 @@ def test_it_waits_for_a_refresh_that_is_at_the_same_bars(
 
 def cut_after(slices: int, link: Link) -> list[tuple[int, int]]:
     """Begin to rebuild the week and leave it after so many slices."""
-    return list(islice(bars.rebuild(link, MONDAY, WEDNESDAY + DAY), slices))
+    return list(islice(refresh.rebuild(link, MONDAY, WEDNESDAY + DAY), slices))
 
 
 def test_a_rebuild_that_was_cut_does_only_the_rest(

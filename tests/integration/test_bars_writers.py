@@ -19,10 +19,10 @@ from ticks_made import TS, account, tick, value, wait_for
 
 from thor.domain.tick import Tick
 from thor.errors import Unavailable
-from thor.flow.backoff import Stop, persist
-from thor.market import bars
-from thor.market.ingest import Ledger
-from thor.market.ticks import EntryTicks
+from thor.market.bars import refresh
+from thor.market.ticks.batch import EntryTicks
+from thor.market.ticks.writer import Ledger
+from thor.runtime import Stop, persist
 
 Link = psycopg.Connection[Any]
 HOUR = timedelta(hours=1)
@@ -248,7 +248,9 @@ def test_a_rebuild_beside_writers_leaves_exactly_the_bars_of_the_ticks(
     def rebuild() -> None:
         with psycopg.connect(database_url, autocommit=True) as own:
             persist(
-                lambda: rebuilt.extend(bars.rebuild(own, start, start + 4 * HOUR, drop_empty=True)),
+                lambda: rebuilt.extend(
+                    refresh.rebuild(own, start, start + 4 * HOUR, drop_empty=True)
+                ),
                 Stop(),
             )
 

@@ -17,20 +17,11 @@ from ticks_made import LISTING, TS, entries, inject, many, tick, unacknowledged,
 
 from thor.domain.tick import Tick
 from thor.errors import Broken, Unavailable
-from thor.flow.backoff import Stop
-from thor.flow.feed_to_bus import Edge
-from thor.market import wire
-from thor.market.bus import Bus
-from thor.market.reply import (
-    COUNTER,
-    GROUP,
-    LATEST,
-    SEAT,
-    STREAM,
-    BusFull,
-    Published,
-    Seat,
-)
+from thor.flow.publish import Edge
+from thor.market.bus import wire
+from thor.market.bus.client import Bus
+from thor.market.bus.messages import COUNTER, GROUP, LATEST, SEAT, STREAM, BusFull, Published, Seat
+from thor.runtime import Stop
 
 on_the_server = settings(
     deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture]

@@ -30,7 +30,7 @@ from ticks_made import (
     written,
 )
 
-from thor.market.bus import Bus
+from thor.market.bus.client import Bus
 
 Link = psycopg.Connection[Any]
 REJECTED, NOT_FOUND, REFUSED, UNAVAILABLE, CTRL_C = 2, 3, 4, 5, 130

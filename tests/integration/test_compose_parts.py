@@ -15,8 +15,8 @@ from ticks_made import wait_for
 
 from thor.services import postgres
 from thor.services.home import Home
-from thor.services.house import Endpoints
 from thor.services.install import find_valkey
+from thor.services.running import Endpoints
 
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(
     (Path(__file__).parents[2] / "docker-compose.yml").read_text()

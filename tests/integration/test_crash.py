@@ -16,7 +16,7 @@ import redis
 from ticks_made import taking_in, wait_for
 
 from thor.errors import Unavailable
-from thor.market.bus import Bus
+from thor.market.bus.client import Bus
 
 ROUNDS = int(os.environ.get("THOR_TEST_CRASH_ROUNDS", "3"))
 _FILE = Path(__file__).parents[2] / "bench" / "crash.py"

@@ -17,16 +17,15 @@ import psycopg
 import pytest
 from ticks_made import many, take_in, value, wait_for
 
-from thor import database, schema
-from thor.edition import Edition
+from thor import database
+from thor.database import schema, tables
+from thor.database.edition import Edition
 from thor.errors import Broken, NotFound, Refused, Unavailable
-from thor.flow import ledger_to_ledger
-from thor.flow.ledger_target import LEFT_OUT
-from thor.flow.ledger_to_ledger import copy
-from thor.market import bars
-from thor.market.bus import Bus
-from thor.services import tables
-from thor.services.house import Endpoints
+from thor.flow.copy_database.run import PASSES_MAX, copy
+from thor.flow.copy_database.target import LEFT_OUT
+from thor.market.bars import refresh
+from thor.market.bus.client import Bus
+from thor.services.running import Endpoints
 
 Link = psycopg.Connection[Any]
 Make = Callable[[Edition | None], str]
@@ -174,11 +173,11 @@ def fill(url: str, dates: list[date] | None = None) -> None:
     with linked(url) as link:
         link.execute(REFERENCE.encode())
         add_ticks(link, DROPPED)
-        bars.catch_up(link)
+        refresh.catch_up(link)
         drop_ticks(link, DROPPED)
         for trade_date in DATES if dates is None else dates:
             add_ticks(link, trade_date)
-        bars.catch_up(link)
+        refresh.catch_up(link)
 
 
 def names_in(link: Link) -> set[str]:
@@ -365,7 +364,7 @@ def test_an_ordinary_owner_of_the_target_is_enough(source_url: str, make: Make) 
 def test_a_trade_date_of_more_than_a_statement_s_worth_is_copied_in_pieces(
     make: Make, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("thor.flow.ledger_ticks._SLICE_TICKS", 130)
+    monkeypatch.setattr("thor.flow.copy_database.ticks._SLICE_TICKS", 130)
     source_url = make("plain")
     with linked(source_url) as link:
         add_ticks(link, DATES[0])
@@ -413,8 +412,8 @@ def test_carried_bars_outlive_what_is_refreshed_beside_them(
     copy(source_url, database_url)
     before = everything(database_url)["market.bars_1s"]
     with linked(database_url) as link:
-        bars.renew(link, span_of(DATES[0])["first"], span_of(DATES[0])["last"])
-        assert list(bars.rebuild(link, span_of(DROPPED)["first"], span_of(DATES[1])["last"]))
+        refresh.renew(link, span_of(DATES[0])["first"], span_of(DATES[0])["last"])
+        assert list(refresh.rebuild(link, span_of(DROPPED)["first"], span_of(DATES[1])["last"]))
     assert everything(database_url)["market.bars_1s"] == before
 
 
@@ -425,7 +424,7 @@ def test_a_dropped_date_that_was_cut_is_carried_again(
         raise Unavailable("cut")
 
     with monkeypatch.context() as patched:
-        patched.setattr("thor.flow.ledger_bars.record", cut)
+        patched.setattr("thor.flow.copy_database.bars.record", cut)
         with pytest.raises(Unavailable, match="cut"):
             copy(source_url, database_url)
     assert copy(source_url, database_url).is_whole
@@ -538,7 +537,7 @@ def test_while_ticks_keep_coming_the_copy_is_not_whole_and_says_so(
 
     copied = copy(source_url, database_url, arrive)
     assert not copied.is_whole
-    assert copied.passes == ledger_to_ledger.PASSES_MAX
+    assert copied.passes == PASSES_MAX
     assert copied.arriving == {"market.ticks": 2}
     assert copied.bars == {}
     again = copy(source_url, database_url)

@@ -23,13 +23,13 @@ import timescale
 from psycopg import sql
 from ticks_made import TS, settings, take_in, tick, value, wait_for
 
-from thor import database, schema
-from thor.edition import Edition
+from thor import database
+from thor.database import dump, pg_tools, schema
+from thor.database.archive import read
+from thor.database.edition import Edition
 from thor.errors import NotFound, Refused, Rejected, Unavailable
-from thor.market import bars
-from thor.market.bus import Bus
-from thor.services import dump, pg_tools
-from thor.services.archive import read
+from thor.market.bars import refresh
+from thor.market.bus.client import Bus
 
 Link = psycopg.Connection[Any]
 WIDTHS = ("1s", "1m", "5m", "1h", "1d")
@@ -157,7 +157,7 @@ def test_a_restored_database_goes_on_as_the_other_would_have(
         bus.close()
         take_in(redis_url, url)
         with database.connect(url, "test") as connection:
-            bars.catch_up(connection)
+            refresh.catch_up(connection)
     assert bars_of(target) == bars_of(market)
     assert sum(bar[-1] for bar in bars_of(target)["1m"]) == 801 + 90
 
@@ -327,7 +327,7 @@ KILLED = """
 import time
 from pathlib import Path
 from thor.config import Settings
-from thor.services import dump
+from thor.database import dump
 
 dump.restore(Path({file!r}), {url!r}, Settings(_env_file=None), lambda *_: time.sleep(600))
 """

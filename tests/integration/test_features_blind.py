@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from features_made import TICKS_FROM, TICKS_TO, made_bars, made_ticks, put_bars, put_ticks
 
-from thor.market import bars
+from thor.market.bars import refresh
 
 Link = psycopg.Connection[Any]
 HOUR = timedelta(hours=1)
@@ -36,7 +36,7 @@ def link(connection: Link) -> Iterator[Link]:
         rows = (row for row in made_bars(5, symbol, "1m", 3600) if row[2] < TICKS_FROM)
         put_bars(connection, rows)
         put_ticks(connection, made_ticks(5, symbol, 4500))
-    bars.renew(connection, TICKS_FROM, TICKS_TO + HOUR)
+    refresh.renew(connection, TICKS_FROM, TICKS_TO + HOUR)
     return connection
 
 
@@ -63,7 +63,7 @@ def test_no_feature_sees_ticks_that_come_later(link: Link, how: str) -> None:
         before = known(link, cut)
         assert len(before) > 400
         assert link.execute(LATER[how].encode(), {"cut": cut}).rowcount > 100
-        bars.renew(link, TICKS_FROM, TICKS_TO + HOUR)
+        refresh.renew(link, TICKS_FROM, TICKS_TO + HOUR)
         after = known(link, cut)
         assert after.keys() == before.keys()
         # Rows come in another order where there are fewer: sums differ in their last digits.

@@ -13,11 +13,12 @@ import pyarrow.parquet as pa_parquet
 import pytest
 from features_made import FAMILIES, WIDTHS, differences, engine, into_duckdb
 
-from thor import database, reference
+from thor import database
 from thor.domain.calendar import compute
 from thor.domain.instrument import Instrument
-from thor.flow.bar_files_to_bars import import_bars
-from thor.market.collect.bar_tape import open_bars
+from thor.flow.import_bars import import_bars
+from thor.market.collect.files.bar_tape import open_bars
+from thor.reference import instruments
 
 Link = psycopg.Connection[Any]
 EURO = Instrument(
@@ -47,7 +48,7 @@ from five group by all order by contract, ts
 def link(data: Path, kept_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Link]:
     """A ledger with the bars of three files, imported as people import them; read only."""
     with psycopg.connect(kept_url, autocommit=True) as found:
-        reference.add_instrument(found, EURO)
+        instruments.add_instrument(found, EURO)
         for year in YEARS:
             for calendar in ("CME_EQUITY", "CME_METALS"):
                 days = compute(calendar, date(year, 1, 1), date(year, 12, 31))

@@ -19,8 +19,8 @@ from psycopg import sql
 
 from thor import database
 from thor.errors import Rejected
-from thor.market import gaps
-from thor.market.gaps import Scan
+from thor.market.ticks import gaps
+from thor.market.ticks.gaps import Scan
 
 ROOT = Path(__file__).parents[2]
 Connection = psycopg.Connection[Any]

@@ -39,15 +39,15 @@ from ticks_made import (
 from thor import database
 from thor.domain.tick import RejectedTick, Tick
 from thor.errors import Unavailable
-from thor.flow.backoff import Stop, persist
-from thor.flow.bus_to_ledger import Intake
-from thor.flow.feed_to_bus import Edge
-from thor.flow.quarantine import retry_rejected
-from thor.market.bus import Bus
-from thor.market.ingest import Ledger
-from thor.market.reply import COUNTER, GROUP, STREAM, Entry
-from thor.market.ticks import Account, EntryTicks
-from thor.reference import add_instrument, listing
+from thor.flow.ingest import Intake
+from thor.flow.publish import Edge
+from thor.flow.retry_rejected import retry_rejected
+from thor.market.bus.client import Bus
+from thor.market.bus.messages import COUNTER, GROUP, STREAM, Entry
+from thor.market.ticks.batch import Account, EntryTicks
+from thor.market.ticks.writer import Ledger
+from thor.reference.instruments import add_instrument, listing
+from thor.runtime import Stop, persist
 
 Link = psycopg.Connection[Any]
 

@@ -13,7 +13,7 @@ import duckdb
 import psycopg
 import pyarrow.parquet as pq
 import pytest
-from lake_ledger import (
+from lake_database import (
     AFTER,
     MONDAY,
     TUESDAY,
@@ -30,11 +30,12 @@ from typer.testing import CliRunner
 from thor import database
 from thor.cli import app
 from thor.errors import NotFound, Refused, Rejected, Unavailable
-from thor.lake import fetch, hold, manifest, parquet, ticks
-from thor.lake.export import export
-from thor.lake.partitions import Ask
+from thor.lake import manifest, parquet
+from thor.lake.export import fetch, lock, ticks
+from thor.lake.export.export import export
+from thor.lake.export.trade_date import Ask
+from thor.lake.export.verify import verify
 from thor.lake.store import Store
-from thor.lake.verify import verify
 
 DIFFERENT = 7
 # In the second hour of Monday's trade date.
@@ -157,7 +158,7 @@ def test_words_that_come_late_in_the_day_are_read_too(
             " and ts > '2024-07-01 20:00+00' and seq % 7 = 0"
         )
     # Small blocks: some were given when the strange word comes.
-    monkeypatch.setattr("thor.streams.BLOCK_BYTES", 20_000)
+    monkeypatch.setattr("thor.database.copy.BLOCK_BYTES", 20_000)
     [done] = out(database_url, store, MONDAY, what=("ticks",))
     assert done.failed == []
     assert set(state(database_url, store, MONDAY).values()) == {"equal"}
@@ -205,10 +206,10 @@ def test_an_interrupt_in_the_midst_of_a_copy_is_heard_and_lets_everything_go(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("thor.streams._wait", interrupted)
+        patch.setattr("thor.database.copy._wait", interrupted)
         with pytest.raises(KeyboardInterrupt):
             out(database_url, store, MONDAY, what=("bars",))
-    assert not store.exists(hold.LOCK)
+    assert not store.exists(lock.LOCK)
     assert [one.failed for one in out(database_url, store, MONDAY, what=("bars",))] == [[]]
 
 
@@ -293,19 +294,19 @@ def test_two_exports_at_once_are_refused(database_url: str, store: Store) -> Non
     with pytest.raises(Refused, match="Another export of database .* is under way"):
         out(database_url, store, MONDAY)
     assert [one.failed for one in first] == [[]]
-    assert not store.exists(hold.LOCK)
+    assert not store.exists(lock.LOCK)
 
 
 def test_another_database_waits_for_the_lake(
     database_url: str, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(database_url, MONDAY)
-    other = hold.Hold(store, "thor (elsewhere:5432)")
+    other = lock.Hold(store, "thor (elsewhere:5432)")
     other.take()
     with pytest.raises(Refused, match="thor \\(elsewhere:5432\\) is being exported into"):
         out(database_url, store, MONDAY)
     # One that gave no sign of life for so long is gone.
-    monkeypatch.setattr(hold, "STALE", timedelta(0))
+    monkeypatch.setattr(lock, "STALE", timedelta(0))
     assert [one.failed for one in out(database_url, store, MONDAY)] == [[]]
 
 

@@ -6,16 +6,17 @@ from typing import Any
 
 import psycopg
 import pytest
-from lake_ledger import AFTER, MONDAY, TUESDAY, WIDTHS, everything, fill, made_databases, out
+from lake_database import AFTER, MONDAY, TUESDAY, WIDTHS, everything, fill, made_databases, out
 
 from thor import database
-from thor.edition import Edition
+from thor.database.edition import Edition
 from thor.errors import Refused
-from thor.flow.lake_to_ledger import bring_back
-from thor.lake import coverage, manifest
+from thor.flow.restore_from_lake import bring_back
+from thor.lake import manifest
+from thor.lake.export import coverage
+from thor.lake.export.verify import verify
 from thor.lake.store import Store
-from thor.lake.verify import verify
-from thor.services.house import Endpoints
+from thor.services.running import Endpoints
 
 # Changed by a person: the lake's word goes, versions and all.
 REFERENCE = """

@@ -7,20 +7,21 @@ from typing import Any
 
 import psycopg
 import pytest
-from lake_ledger import AFTER, MONDAY, TUESDAY, WEDNESDAY, WIDTHS, everything, fill, one_tick, out
+from lake_database import AFTER, MONDAY, TUESDAY, WEDNESDAY, WIDTHS, everything, fill, one_tick, out
 from ticks_made import settings, tick
 
 from jobs import drop_old_ticks, export_trade_date
 from thor import clock, database
 from thor.errors import Broken, Unavailable
-from thor.flow.backoff import Stop
 from thor.flow.drop_ticks import drop_old
-from thor.lake import coverage, manifest
+from thor.lake import manifest
+from thor.lake.export import coverage
+from thor.lake.export.verify import verify
 from thor.lake.store import Store
-from thor.lake.verify import verify
-from thor.market import bars
-from thor.market.ingest import Ledger
-from thor.market.ticks import EntryTicks
+from thor.market.bars import refresh
+from thor.market.ticks.batch import EntryTicks
+from thor.market.ticks.writer import Ledger
+from thor.runtime import Stop
 
 # Written on 5 July 2024: of a week later both dates are older than a day.
 DAY = timedelta(days=1)
@@ -119,7 +120,7 @@ def test_a_date_whose_bars_wait_for_late_ticks_is_missing_until_they_are_there(
         assert missing(database_url, store) == [MONDAY]
         with pytest.raises(Broken, match="The lake still lacks 2024-07-01"):
             run(export_trade_date)
-        bars.catch_up(connection)
+        refresh.catch_up(connection)
     # A part of what was written then does not make up for the rest.
     for part in ({"what": ("ticks",)}, {"symbols": ("ES",)}):
         [some] = out(database_url, store, MONDAY, **part)
@@ -158,7 +159,7 @@ def test_proven_ticks_go_and_their_bars_stay(
     # Nothing that keeps bars right touches them, and the lake keeps what it has.
     with database.connect(database_url, "test") as connection:
         database.rows(connection, "say_stale", {"ts_from": dropped[0][1], "ts_to": dropped[2][2]})
-        bars.catch_up(connection)
+        refresh.catch_up(connection)
         states = {one.state for one in verify(connection, store, MONDAY, kinds=("ticks", "bars"))}
     assert all_bars(database_url) == before
     assert states == {"kept", "equal"}

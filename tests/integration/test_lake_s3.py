@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pyarrow.fs
 import pytest
-from lake_ledger import MONDAY, fill, one_tick, out
+from lake_database import MONDAY, fill, one_tick, out
 from moto.server import ThreadedMotoServer
 
 from thor import database
 from thor.errors import NotFound, Unavailable
-from thor.flow.lake_to_ledger import bring_back
+from thor.flow.restore_from_lake import bring_back
 from thor.lake import manifest
+from thor.lake.export.verify import verify
 from thor.lake.store import Store
-from thor.lake.verify import verify
 
 
 @pytest.fixture(scope="module")

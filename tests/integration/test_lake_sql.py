@@ -12,7 +12,7 @@ from lake_made import write_lake
 from typer.testing import CliRunner, Result
 
 from thor import cli
-from thor.cli import place
+from thor.cli import common
 from thor.errors import NotFound, Rejected, Unavailable
 
 Link = psycopg.Connection[Any]
@@ -32,7 +32,7 @@ def url(kept_url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
 def named(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The lake is named as people name it."""
     monkeypatch.setenv("THOR_LAKE_URL", url)
-    monkeypatch.setattr(place.console, "width", 200)
+    monkeypatch.setattr(common.console, "width", 200)
 
 
 def run(*words: str) -> Result:

@@ -16,11 +16,11 @@ import pytest
 import redis
 from ticks_made import wait_for
 
-from thor import schema
 from thor.config import Settings
+from thor.database import schema
 from thor.services.home import Home
-from thor.services.house import endpoints, running
 from thor.services.nature import chosen
+from thor.services.running import endpoints, running
 
 COUNT = "select count(*) from ticks"
 DAY = """symbol,ts,kind,last,last_size

@@ -12,8 +12,8 @@ from features_made import made_bars, put_bars, put_sessions
 from lake_made import write_lake
 from nbclient import NotebookClient
 
-from thor.flow.tape_to_bus import admit
-from thor.market import bars
+from thor.flow.replay import admit
+from thor.market.bars import refresh
 
 Link = psycopg.Connection[Any]
 # As the file itself says of its first and last row.
@@ -30,7 +30,7 @@ def url(data: Path, kept_url: str, tmp_path_factory: pytest.TempPathFactory) -> 
         put_bars(link, made_bars(7, "ES", "1m", 3000))
         path = data / "ticks" / "es_esh2_20220124_tbt.parquet"
         write_tape(link, admit(link, path, as_root=None, overlap=False)[0])
-        bars.catch_up(link)
+        refresh.catch_up(link)
         yield write_lake(link, tmp_path_factory.mktemp("lake"))
 
 

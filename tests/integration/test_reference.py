@@ -9,10 +9,10 @@ import psycopg
 import pytest
 from ticks_made import rows, value
 
-from thor import reference
 from thor.domain.instrument import Instrument
 from thor.domain.sessions import Session
 from thor.errors import NotFound, Refused, Rejected, Unavailable
+from thor.reference import instruments
 
 Link = psycopg.Connection[Any]
 
@@ -26,7 +26,7 @@ BAC = Instrument(
 def test_the_eleven_instruments_are_listed_with_the_exchanges_figures(connection: Link) -> None:
     found: dict[str, tuple[Any, ...]] = {
         one.symbol: (one.exchange, str(one.tick_size), str(one.multiplier), one.margin)
-        for one in reference.instruments(connection).values()
+        for one in instruments.instruments(connection).values()
     }
     # Tick size and money a point, from the exchanges' contract specifications.
     assert found == {
@@ -48,11 +48,11 @@ def test_the_eleven_instruments_are_listed_with_the_exchanges_figures(connection
 def test_the_feeds_grid_is_finer_than_the_tick_where_the_feed_is(connection: Link) -> None:
     finer = {
         one.symbol: one.quote_increment
-        for one in reference.instruments(connection).values()
+        for one in instruments.instruments(connection).values()
         if one.quote_increment != one.tick_size
     }
     assert finer == {"DX": Decimal("0.001"), "ZB": Decimal("0.015625")}
-    legal = [i.symbol for i in reference.instruments(connection).values() if i.is_negative_legal]
+    legal = [i.symbol for i in instruments.instruments(connection).values() if i.is_negative_legal]
     assert legal == ["CL"]
 
 
@@ -61,13 +61,13 @@ def test_the_feeds_grid_is_finer_than_the_tick_where_the_feed_is(connection: Lin
     [("$DXY", "DX"), ("RT", "RTY"), ("/RTY:XCME", "RTY"), ("30yr T-Bond", "ZB"), ("VIX", "VX")],
 )
 def test_what_feeds_call_an_instrument_is_known(connection: Link, name: str, symbol: str) -> None:
-    assert reference.listing(connection).symbol_of(name) == symbol
+    assert instruments.listing(connection).symbol_of(name) == symbol
 
 
 def test_an_instrument_that_is_added_is_listed_with_its_series(connection: Link) -> None:
-    before = reference.listing(connection)
-    reference.add_instrument(connection, BAC)
-    listing = reference.listing(connection)
+    before = instruments.listing(connection)
+    instruments.add_instrument(connection, BAC)
+    listing = instruments.listing(connection)
     assert before.instrument("BAC") is None
     assert listing.instrument("BAC") == BAC
     assert listing.series["BAC"] == "BAC"
@@ -75,11 +75,11 @@ def test_an_instrument_that_is_added_is_listed_with_its_series(connection: Link)
 
 
 def test_an_instrument_that_is_changed_keeps_its_past(connection: Link) -> None:
-    reference.add_instrument(connection, BAC)
+    instruments.add_instrument(connection, BAC)
     finer = msgspec.structs.replace(BAC, quote_increment=Decimal("0.0001"))
-    reference.add_instrument(connection, finer)
-    reference.add_instrument(connection, finer)
-    changed = reference.listing(connection).instruments["BAC"]
+    instruments.add_instrument(connection, finer)
+    instruments.add_instrument(connection, finer)
+    changed = instruments.listing(connection).instruments["BAC"]
     assert (changed.quote_increment, changed.version) == (Decimal("0.0001"), 2)
     past = rows(connection, "select * from reference.versions where key = 'BAC'")
     assert [(one["relation"], one["version"]) for one in past] == [("instruments", 1)]
@@ -102,41 +102,41 @@ def test_an_instrument_that_cannot_be_is_not_listed(
     connection: Link, changed: dict[str, Any], error: type[Exception], told: str
 ) -> None:
     with pytest.raises(error, match=told):
-        reference.add_instrument(connection, msgspec.structs.replace(BAC, **changed))
-    assert len(reference.instruments(connection)) == 11
+        instruments.add_instrument(connection, msgspec.structs.replace(BAC, **changed))
+    assert len(instruments.instruments(connection)) == 11
 
 
 def test_an_instrument_cannot_take_the_name_of_anothers_month(connection: Link) -> None:
-    reference.add_months(connection, [("ESU4", "ES")])
+    instruments.add_months(connection, [("ESU4", "ES")])
     with pytest.raises(Refused, match="ESU4"):
-        reference.add_instrument(connection, msgspec.structs.replace(BAC, symbol="ESU4"))
-    listing = reference.listing(connection)
+        instruments.add_instrument(connection, msgspec.structs.replace(BAC, symbol="ESU4"))
+    listing = instruments.listing(connection)
     assert listing.instrument("ESU4") is listing.instrument("ES")
 
 
 def test_months_are_listed_under_their_root_once(connection: Link) -> None:
-    reference.add_months(connection, [("ESU4", "ES"), ("ESZ4", "ES")])
-    reference.add_months(connection, [("ESU4", "ES")])
-    listing = reference.listing(connection)
+    instruments.add_months(connection, [("ESU4", "ES"), ("ESZ4", "ES")])
+    instruments.add_months(connection, [("ESU4", "ES")])
+    listing = instruments.listing(connection)
     assert listing.instrument("ESZ4") == listing.instruments["ES"]
     assert len(listing.series) == 13
     with pytest.raises(Refused, match="'ESX' is no month code of ES, as ESH7 is"):
-        reference.add_months(connection, [("ESX", "ES")])
+        instruments.add_months(connection, [("ESX", "ES")])
 
 
 def test_each_source_has_its_seat_at_each_symbol(connection: Link) -> None:
-    seats = {name: reference.seats(connection, name) for name in ("SCHWAB", "EXCEL", "SIM")}
+    seats = {name: instruments.seats(connection, name) for name in ("SCHWAB", "EXCEL", "SIM")}
     assert [seats[name]["ES"] for name in seats] == [(10, 10_000), (20, 10_000), (90, 5_000)]
     assert all(len(found) == 11 for found in seats.values())
-    assert reference.seats(connection, "NOBODY") == {}
+    assert instruments.seats(connection, "NOBODY") == {}
 
 
 def test_a_preference_is_of_one_symbol_and_of_its_months(connection: Link) -> None:
-    reference.add_months(connection, [("ESU4", "ES")])
+    instruments.add_months(connection, [("ESU4", "ES")])
     connection.execute("insert into reference.source_preferences values ('ES', 'EXCEL', 5)")
-    seats = reference.seats(connection, "EXCEL")
+    seats = instruments.seats(connection, "EXCEL")
     assert [seats[name][0] for name in ("ES", "ESU4", "NQ")] == [5, 5, 20]
-    assert reference.seats(connection, "SCHWAB")["ES"][0] == 10
+    assert instruments.seats(connection, "SCHWAB")["ES"][0] == 10
 
 
 def tape(sha256: str, name: str) -> dict[str, Any]:
@@ -149,20 +149,20 @@ def tape(sha256: str, name: str) -> dict[str, Any]:
 
 
 def test_a_tape_is_known_by_its_content(connection: Link) -> None:
-    assert reference.add_tape(connection, tape("01234567" + "a" * 56, "monday.parquet")) is True
-    assert reference.add_tape(connection, tape("01234567" + "a" * 56, "copy.parquet")) is False
-    assert reference.listing(connection).knows_source("TAPE:01234567")
+    assert instruments.add_tape(connection, tape("01234567" + "a" * 56, "monday.parquet")) is True
+    assert instruments.add_tape(connection, tape("01234567" + "a" * 56, "copy.parquet")) is False
+    assert instruments.listing(connection).knows_source("TAPE:01234567")
     with pytest.raises(Refused, match=r"TAPE:01234567 already stands for monday\.parquet"):
-        reference.add_tape(connection, tape("01234567" + "b" * 56, "tuesday.parquet"))
+        instruments.add_tape(connection, tape("01234567" + "b" * 56, "tuesday.parquet"))
     names = "select file_name from reference.tapes"
     assert rows(connection, names) == [{"file_name": "monday.parquet"}]
 
 
 def test_a_database_says_what_it_was_made_for(connection: Link) -> None:
-    assert reference.nature(connection) == "simulated"
+    assert instruments.nature(connection) == "simulated"
     connection.execute("delete from ops.edition")
     with pytest.raises(NotFound, match="thor db up"):
-        reference.nature(connection)
+        instruments.nature(connection)
 
 
 MONDAY, CHRISTMAS = date(2026, 11, 23), date(2026, 12, 25)
@@ -170,16 +170,16 @@ MONDAY, CHRISTMAS = date(2026, 11, 23), date(2026, 12, 25)
 
 def session(connection: Link, day: date, of_calendar: str = "CME_EQUITY") -> Session | None:
     noon = datetime(day.year, day.month, day.day, 18, tzinfo=UTC)
-    found = reference.sessions(connection, noon - timedelta(days=3), noon + timedelta(days=3))
+    found = instruments.sessions(connection, noon - timedelta(days=3), noon + timedelta(days=3))
     mine = [one for one in found if (one.calendar, one.trade_date) == (of_calendar, day)]
     return mine[0] if mine else None
 
 
 def test_sessions_are_computed_ahead_once_and_anew_when_forced(connection: Link) -> None:
-    kept = reference.renew_sessions(connection, MONDAY)
+    kept = instruments.renew_sessions(connection, MONDAY)
     assert kept == value(connection, "select count(*) from reference.sessions")
     assert value(connection, "select max(trade_date) from reference.sessions") >= date(2029, 12, 28)
-    assert reference.renew_sessions(connection, MONDAY) == 0
+    assert instruments.renew_sessions(connection, MONDAY) == 0
     monday = session(connection, MONDAY)
     assert monday is not None
     assert session(connection, CHRISTMAS) is None
@@ -189,7 +189,7 @@ def test_sessions_are_computed_ahead_once_and_anew_when_forced(connection: Link)
 
     # Of a span those are told that touch it, of every calendar.
     moment = datetime(2026, 11, 23, 18, tzinfo=UTC)
-    found = reference.sessions(connection, moment, moment + timedelta(seconds=1))
+    found = instruments.sessions(connection, moment, moment + timedelta(seconds=1))
     assert {one.calendar for one in found} >= {"CME_EQUITY", "CME_ENERGY", "CFE", "ICE"}
     assert {one.trade_date for one in found} == {MONDAY}
 
@@ -202,7 +202,7 @@ def test_sessions_are_computed_ahead_once_and_anew_when_forced(connection: Link)
         "insert into reference.session_overrides (calendar, trade_date, open_at, close_at, note)"
         " values ('CME_EQUITY', '2026-12-25', '2026-12-25 15:00Z', '2026-12-25 18:00Z', 'a test')"
     )
-    assert reference.renew_sessions(connection, MONDAY, force=True) == kept
+    assert instruments.renew_sessions(connection, MONDAY, force=True) == kept
     assert session(connection, MONDAY) is None
     christmas = session(connection, CHRISTMAS)
     assert christmas is not None
@@ -210,7 +210,7 @@ def test_sessions_are_computed_ahead_once_and_anew_when_forced(connection: Link)
 
     # And not so after all: the sessions are as they were.
     connection.execute("delete from reference.session_overrides")
-    assert reference.renew_sessions(connection, MONDAY, force=True) == kept
+    assert instruments.renew_sessions(connection, MONDAY, force=True) == kept
     assert session(connection, MONDAY) == monday
     assert session(connection, CHRISTMAS) is None
 
@@ -222,11 +222,11 @@ def test_a_server_that_went_away_is_unavailable_to_every_question(
         pid = connection.info.backend_pid
         assert value(other, "select pg_terminate_backend(%s, 5000)", pid)
     for ask in (
-        lambda: reference.listing(connection),
-        lambda: reference.add_instrument(connection, BAC),
-        lambda: reference.add_tape(connection, tape("0" * 64, "t")),
-        lambda: reference.seats(connection, "SIM"),
-        lambda: reference.renew_sessions(connection, MONDAY),
+        lambda: instruments.listing(connection),
+        lambda: instruments.add_instrument(connection, BAC),
+        lambda: instruments.add_tape(connection, tape("0" * 64, "t")),
+        lambda: instruments.seats(connection, "SIM"),
+        lambda: instruments.renew_sessions(connection, MONDAY),
     ):
         with pytest.raises(Unavailable, match="PostgreSQL"):
             ask()

@@ -10,10 +10,11 @@ import psycopg
 import pytest
 from typer.testing import CliRunner, Result
 
-from thor import cli, database, reference
-from thor.cli import place
+from thor import cli, database
+from thor.cli import common
 from thor.domain.calendar import compute
 from thor.errors import NotFound, Rejected
+from thor.reference import instruments
 
 Link = psycopg.Connection[Any]
 DAYS = {"ESH4": ["2024-03-07", "2024-03-08"], "ESM4": ["2024-03-08", "2024-03-11"]}
@@ -27,12 +28,12 @@ def house(
     monkeypatch.setenv("THOR_DATABASE_URL", database_url)
     monkeypatch.setenv("THOR_REDIS_URL", "redis://127.0.0.1:1/0")
     monkeypatch.setenv("THOR_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(place.console, "width", 250)
+    monkeypatch.setattr(common.console, "width", 250)
     with connection.cursor() as cursor:
         rows = compute("CME_EQUITY", date(2024, 1, 1), date(2024, 12, 31))
         statement = database.statement("upsert_session").encode()
         cursor.executemany(statement, [msgspec.structs.asdict(row) for row in rows])
-    reference.add_months(connection, [(series, "ES") for series in DAYS])
+    instruments.add_months(connection, [(series, "ES") for series in DAYS])
     connection.execute(
         "insert into bar_files (file, sha256, file_name, format, records, symbols, widths, "
         "first_bar, last_bar) values ('BARS:00000000', repeat('0', 64), 'made', 'csv', 1, "

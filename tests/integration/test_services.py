@@ -22,10 +22,10 @@ import redis
 from thor.config import Settings
 from thor.errors import Broken, NotFound, Refused, Rejected, Unavailable
 from thor.services.home import Home
-from thor.services.house import Endpoints, House, endpoints, running, start_servers
 from thor.services.identity import is_alive
 from thor.services.install import PostgresInstall
 from thor.services.postgres import Postgres
+from thor.services.running import Endpoints, House, endpoints, running, start_servers
 from thor.services.status import read_status
 
 ROOT = Path(__file__).parents[2]
@@ -39,7 +39,7 @@ HOUSE = """
 import pathlib, sys
 import thor.services.process as process
 from thor.config import Settings
-from thor.services.house import running
+from thor.services.running import running
 if "orphan" in sys.argv:
     process._LIBC = None  # as on a system that tells no child of its parent's death
 with running(Settings(home=pathlib.Path(sys.argv[1]), _env_file=None)) as house:
@@ -290,7 +290,7 @@ def test_an_ordinary_user_runs_the_same_house_without_copies(path: Path) -> None
     script = (
         "import os, pathlib, sys, psutil, psycopg\n"
         "from thor.config import Settings\n"
-        "from thor.services.house import running\n"
+        "from thor.services.running import running\n"
         "home = pathlib.Path(sys.argv[1])\n"
         "for turn in range(2):\n"
         "    with running(Settings(home=home, _env_file=None)) as house:\n"

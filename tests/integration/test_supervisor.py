@@ -19,9 +19,9 @@ from thor import clock
 from thor.config import Settings
 from thor.errors import Broken, Refused, Rejected
 from thor.services.home import Home
-from thor.services.house import House, running
 from thor.services.identity import Identity, identity, is_alive
 from thor.services.process import wait_until
+from thor.services.running import House, running
 from thor.services.status import ProcessStatus, read_status
 from thor.services.supervised import JobSpec, Supervised
 from thor.services.supervisor import Supervisor

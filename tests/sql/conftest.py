@@ -8,9 +8,9 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import pytest
 
-from thor import schema
-from thor.edition import Edition
-from thor.services.house import Endpoints
+from thor.database import schema
+from thor.database.edition import Edition
+from thor.services.running import Endpoints
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from psycopg.errors import CheckViolation, ExclusionViolation
 
-from thor.market.ingest import Ledger
+from thor.market.ticks.writer import Ledger
 
 Connection = psycopg.Connection[Any]
 

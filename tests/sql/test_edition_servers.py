@@ -1,4 +1,4 @@
-"""thor.schema.up on servers that offer less than TimescaleDB Community."""
+"""thor.database.schema.up on servers that offer less than TimescaleDB Community."""
 
 import shutil
 import tempfile
@@ -12,13 +12,13 @@ import psycopg
 import pytest
 import timescale
 
-from thor import edition as editions
-from thor import schema
 from thor.config import Settings
-from thor.edition import Edition
+from thor.database import edition as editions
+from thor.database import schema
+from thor.database.edition import Edition
 from thor.errors import Refused
-from thor.services.house import running
 from thor.services.install import PostgresInstall
+from thor.services.running import running
 
 EDITION = "select edition from ops.edition"
 SCHEMAS = "select nspname from pg_namespace order by 1"

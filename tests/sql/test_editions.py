@@ -1,4 +1,4 @@
-"""thor.schema.up on each edition: what a database becomes, and that it stays what it is."""
+"""schema.up on each edition: what a database becomes, and that it stays what it is."""
 
 import shutil
 from collections.abc import Iterator
@@ -16,8 +16,9 @@ import pytest
 import sqlalchemy.exc
 from psycopg import sql
 
-from thor import database, schema
-from thor.edition import Edition
+from thor import database
+from thor.database import schema
+from thor.database.edition import Edition
 from thor.errors import Refused
 
 WIDTHS = ("1s", "1m", "5m", "1h", "1d")

@@ -34,12 +34,14 @@ import pyarrow.parquet as pq
 import pytest
 from ticks_made import rows, tick, value
 
-from thor import contracts, database, reference
+from thor import database
 from thor.domain.calendar import compute
 from thor.errors import NotFound, Rejected
-from thor.market import rolls
-from thor.market.ingest import Ledger
-from thor.market.ticks import EntryTicks
+from thor.flow.find_rolls import find_rolls
+from thor.market.bars import rolls
+from thor.market.ticks.batch import EntryTicks
+from thor.market.ticks.writer import Ledger
+from thor.reference import contracts, instruments
 
 Link = psycopg.Connection[Any]
 
@@ -84,7 +86,7 @@ def copy_bars(connection: Link, text: bytes) -> None:
 
 
 def list_months(connection: Link, *series: str) -> None:
-    reference.add_months(connection, [(name, name[:2]) for name in series])
+    instruments.add_months(connection, [(name, name[:2]) for name in series])
 
 
 def bar(series: str, day: str, hour: int, close: str, volume: int | None, width: str = "1m") -> Any:
@@ -140,7 +142,7 @@ def continuous(
 
 
 def test_rolls_are_found_with_their_gap_and_the_bar_it_was_read_from(market: Link) -> None:
-    rolls.find(market, "ES", AS_OF)
+    find_rolls(market, "ES", AS_OF)
     assert stored(market) == [
         (
             None, "ESH4", datetime(2024, 3, 6, 23, tzinfo=UTC), date(2024, 3, 7),
@@ -170,7 +172,7 @@ def test_the_gap_is_of_the_last_bar_that_both_traded_before_the_roll(market: Lin
             bar("ESM4", "2024-03-11", 1, "5999.00", 0),
         ],
     )
-    rolls.find(market, "ES", AS_OF)
+    find_rolls(market, "ES", AS_OF)
     assert stored(market)[1][4] == Decimal("52.25")
 
 
@@ -182,12 +184,12 @@ def test_a_bar_without_a_trade_tells_no_gap(bare: Link) -> None:
     quoted = tick(ts=at, bid=Decimal("5000"), ask=Decimal("5000.25"), **quotes)
     Ledger(bare, "test").write([EntryTicks("1-1", 0, 1, [quoted], [])])
     assert value(bare, "select close is null from bars_1m where symbol = 'ESH4' and ticks > 0")
-    rolls.find(bare, "ES", AS_OF)
+    find_rolls(bare, "ES", AS_OF)
     assert stored(bare)[1][4] == Decimal("52.25")
 
 
 def test_difference_adds_the_gaps_of_all_later_rolls(market: Link) -> None:
-    rolls.find(market, "ES", AS_OF)
+    find_rolls(market, "ES", AS_OF)
     closes = [(contract, close) for _, contract, close in continuous(market, "difference")]
     # Before both rolls 52.25 + 61.50 = 113.75, between them 61.50, after them nothing.
     assert closes == [
@@ -201,7 +203,7 @@ def test_difference_adds_the_gaps_of_all_later_rolls(market: Link) -> None:
 
 
 def test_ratio_multiplies_by_the_ratios_of_all_later_rolls(market: Link) -> None:
-    rolls.find(market, "ES", AS_OF)
+    find_rolls(market, "ES", AS_OF)
     june = Fraction("5551.50") / Fraction("5490")
     both = june * Fraction("5172.50") / Fraction("5120.25")
     exact = [
@@ -219,7 +221,7 @@ def test_ratio_multiplies_by_the_ratios_of_all_later_rolls(market: Link) -> None
 
 
 def test_the_raw_series_has_no_hole_and_no_double_bar_at_a_roll(market: Link) -> None:
-    rolls.find(market, "ES", AS_OF)
+    find_rolls(market, "ES", AS_OF)
     front = {
         **dict.fromkeys(["2024-03-07", "2024-03-08"], "ESH4"),
         **dict.fromkeys(["2024-03-11", "2024-06-13", "2024-06-14"], "ESM4"),
@@ -235,7 +237,7 @@ def test_the_raw_series_has_no_hole_and_no_double_bar_at_a_roll(market: Link) ->
 
 
 def test_volume_is_never_adjusted_and_every_price_is(market: Link) -> None:
-    rolls.find(market, "ES", AS_OF)
+    find_rolls(market, "ES", AS_OF)
     told = "open, high, low, close, volume, trade_date, bar_end, known_at, is_imported"
     first = continuous(market, "difference", told)[0]
     price = Decimal("5213.75")
@@ -257,7 +259,7 @@ def test_quotes_and_vwap_are_adjusted_and_a_spread_only_by_the_ratio(bare: Link)
         for n, last in [(1, "5100"), (3, "5101")]
     ]  # fmt: skip
     Ledger(bare, "test").write([EntryTicks("1-1", 0, 2, ticks, [])])
-    rolls.find(bare, "ES", AS_OF)
+    find_rolls(bare, "ES", AS_OF)
     told = "open, vwap, bid_close, ask_close, spread_mean, volume, ticks"
     raw, difference, ratio = (
         continuous(bare, name, told)[0][2:] for name in ("raw", "difference", "ratio")
@@ -286,7 +288,7 @@ def test_every_width_changes_the_contract_with_the_same_trade_date(bare: Link, w
         for hour in (1, 18)
     ]  # fmt: skip
     Ledger(bare, "test").write([EntryTicks("1-1", 0, len(ticks), ticks, [])])
-    rolls.find(bare, "ES", AS_OF)
+    find_rolls(bare, "ES", AS_OF)
     assert [row[4] for row in stored(bare)] == [None, Decimal("52.25"), Decimal("61.50")]
     fronts = {row[2]: row[1] for row in continuous(bare, "difference", "trade_date", width)}
     assert {day.isoformat(): front for day, front in fronts.items()} == {
@@ -325,9 +327,9 @@ def test_a_volume_that_nobody_told_is_not_known(bare: Link) -> None:
 
 
 def test_finding_again_changes_nothing(market: Link) -> None:
-    first = rolls.find(market, "ES", AS_OF)
+    first = find_rolls(market, "ES", AS_OF)
     before = rows(market, "select * from rolls order by rolled_at")
-    assert rolls.find(market, "ES", AS_OF) == first
+    assert find_rolls(market, "ES", AS_OF) == first
     assert rows(market, "select * from rolls order by rolled_at") == before
     assert versions(market) == 0
 
@@ -335,10 +337,10 @@ def test_finding_again_changes_nothing(market: Link) -> None:
 def test_a_roll_found_otherwise_takes_the_place_of_the_old_one_whose_version_is_kept(
     market: Link,
 ) -> None:
-    rolls.find(market, "ES", AS_OF)
+    find_rolls(market, "ES", AS_OF)
     # More of Friday's trades come in: March was ahead until Monday, so June follows on Tuesday.
     import_bars(market, [bar("ESH4", "2024-03-08", 19, "5121.00", 500)])
-    rolls.find(market, "ES", AS_OF)
+    find_rolls(market, "ES", AS_OF)
     tuesday = datetime(2024, 3, 11, 22, tzinfo=UTC)
     # On Monday at 18:00 June stood at 5180.75, March at 5130.
     assert [(row[2], row[4]) for row in stored(market)][1:] == [
@@ -354,20 +356,20 @@ def test_a_roll_found_otherwise_takes_the_place_of_the_old_one_whose_version_is_
 
 
 def test_a_corrected_price_changes_the_gap_under_a_new_version(market: Link) -> None:
-    rolls.find(market, "ES", AS_OF)
+    find_rolls(market, "ES", AS_OF)
     market.execute(
         "update bars_imported set open = 5172, high = 5172, low = 5172, close = 5172 "
         "where symbol = 'ESM4' and bar_start = '2024-03-08 18:00Z'"
     )
-    rolls.find(market, "ES", AS_OF)
+    find_rolls(market, "ES", AS_OF)
     now = rows(market, "select gap, version from rolls where to_contract = 'ESM4'")
     assert now == [{"gap": Decimal("51.75"), "version": 2}]
     assert versions(market) == 1
 
 
 def test_each_rule_keeps_its_own_rolls(market: Link) -> None:
-    rolls.find(market, "ES", AS_OF)
-    rolls.find(market, "ES", AS_OF, days_before=4)
+    find_rolls(market, "ES", AS_OF)
+    find_rolls(market, "ES", AS_OF, days_before=4)
     # Four business days before 15 March and 21 June 2024: 14, 13, 12, 11 and 20, 18, 17, 14.
     assert [row["trade_date"] for row in rolls.listed(market, "ES", "expiry-4")] == [
         date(2024, 3, 7), date(2024, 3, 11), date(2024, 6, 14),
@@ -379,14 +381,14 @@ def test_each_rule_keeps_its_own_rolls(market: Link) -> None:
 
 def test_a_day_that_is_not_over_is_not_looked_at(market: Link) -> None:
     # At 21:59 UTC of 8 March its trade date lasts another hour.
-    rolls.find(market, "ES", datetime(2024, 3, 8, 21, 59, tzinfo=UTC))
+    find_rolls(market, "ES", datetime(2024, 3, 8, 21, 59, tzinfo=UTC))
     assert len(stored(market)) == 1
-    rolls.find(market, "ES", datetime(2024, 3, 8, 23, 0, tzinfo=UTC))
+    find_rolls(market, "ES", datetime(2024, 3, 8, 23, 0, tzinfo=UTC))
     assert [row[1] for row in stored(market)] == ["ESH4", "ESM4"]
 
 
 def test_front_months_follow_one_another_without_an_end(market: Link) -> None:
-    rolls.find(market, "ES", AS_OF)
+    find_rolls(market, "ES", AS_OF)
     found = market.execute(
         "select contract, starts_at, nullif(ends_at, 'infinity'), gap_after, round(ratio_after, 6) "
         "from front_months where root = 'ES' and rule = 'volume' order by starts_at"
@@ -412,7 +414,7 @@ def apart() -> Iterator[Any]:
 
 def test_without_a_common_bar_a_gap_is_not_known_and_older_prices_are_null(bare: Link) -> None:
     import_bars(bare, apart())
-    rolls.find(bare, "ES", AS_OF)
+    find_rolls(bare, "ES", AS_OF)
     assert [(row[2], row[4]) for row in stored(bare)][1:] == [
         (datetime(2024, 3, 17, 22, tzinfo=UTC), None),
         (datetime(2024, 6, 23, 22, tzinfo=UTC), None),
@@ -426,7 +428,7 @@ def test_without_a_common_bar_a_gap_is_not_known_and_older_prices_are_null(bare:
 
 def test_splicing_reads_the_gap_from_the_last_and_the_first_price(bare: Link) -> None:
     import_bars(bare, apart())
-    rolls.find(bare, "ES", AS_OF, splice=True)
+    find_rolls(bare, "ES", AS_OF, splice=True)
     # 5232.25 - 5175 = 57.25 and 5530 - 5480 = 50.
     assert [row[4] for row in stored(bare)] == [None, Decimal("57.25"), Decimal("50")]
     closes = [row[2] for row in continuous(bare, "difference", width="5m")]
@@ -451,7 +453,7 @@ def test_a_price_that_is_not_above_zero_has_a_gap_and_no_ratio(connection: Link)
             bar("CLM0", "2020-04-20", 18, "20.43", 9),
         ],
     )
-    rolls.find(connection, "CL", AS_OF)
+    find_rolls(connection, "CL", AS_OF)
     (roll,) = rows(connection, "select * from rolls where from_contract is not null")
     assert (roll["gap"], roll["ratio"]) == (Decimal("58.06"), None)
     lowest = "select min(low) from continuous_1m where symbol = 'CL' and adjustment = %s"
@@ -466,7 +468,7 @@ def test_a_code_of_two_decades_is_two_contracts(bare: Link) -> None:
     contracts.compute(bare, "ES")
     import_bars(bare, [bar("ESH4", "2014-03-20", 15, "1860.00", 5)])
     import_bars(bare, [bar("ESH4", "2024-03-07", 15, "5100.00", 5)])
-    rolls.find(bare, "ES", AS_OF)
+    find_rolls(bare, "ES", AS_OF)
     assert [row[:3] for row in stored(bare)] == [
         (None, "ESH4", datetime(2014, 3, 19, 22, tzinfo=UTC)),
         # March 2014 ended on the 21st; from the Monday after it is that of 2024.
@@ -477,21 +479,21 @@ def test_a_code_of_two_decades_is_two_contracts(bare: Link) -> None:
 
 def test_what_is_missing_is_named_with_the_command_that_brings_it(connection: Link) -> None:
     with pytest.raises(NotFound, match="thor db up"):
-        rolls.find(connection, "ES", AS_OF)
+        find_rolls(connection, "ES", AS_OF)
     keep_sessions(connection, "CME_EQUITY", date(2024, 1, 1), date(2024, 12, 31))
     with pytest.raises(NotFound, match="contracts: there are none of ES; run `thor contracts"):
-        rolls.find(connection, "ES", AS_OF)
+        find_rolls(connection, "ES", AS_OF)
     contracts.compute(connection, "ES")
     with pytest.raises(NotFound, match="bars: there are none of ES's months"):
-        rolls.find(connection, "ES", AS_OF)
+        find_rolls(connection, "ES", AS_OF)
     list_months(connection, "ESZ9")
     import_bars(connection, [bar("ESZ9", "2024-03-07", 15, "5100.00", 5)])
     with pytest.raises(NotFound, match="none of ES is what ESZ9 was on 2024-03-07"):
-        rolls.find(connection, "ES", AS_OF)
+        find_rolls(connection, "ES", AS_OF)
     with pytest.raises(NotFound, match="root: 'BAC' is not listed"):
-        rolls.find(connection, "BAC", AS_OF)
+        find_rolls(connection, "BAC", AS_OF)
     with pytest.raises(Rejected, match="days: -1"):
-        rolls.find(connection, "ES", AS_OF, days_before=-1)
+        find_rolls(connection, "ES", AS_OF, days_before=-1)
 
 
 def test_contracts_are_computed_once_and_what_a_person_stated_stays(bare: Link) -> None:
@@ -549,7 +551,7 @@ def test_a_symbol_and_a_range_of_time_read_the_bars_of_that_range_only(bare: Lin
     first = datetime(2024, 3, 7, 0, tzinfo=UTC)
     minutes = [first + timedelta(minutes=n) for n in range(15 * 60)]
     import_bars(bare, made())
-    rolls.find(bare, "ES", AS_OF)
+    find_rolls(bare, "ES", AS_OF)
     import_bars(
         bare,
         (
@@ -588,7 +590,7 @@ order by bar_start desc limit %s
 
 
 def test_the_newest_bars_of_a_series_are_those_of_the_view_oldest_first(market: Link) -> None:
-    rolls.find(market, "ES", AS_OF)
+    find_rolls(market, "ES", AS_OF)
     inside = (datetime(2024, 3, 8, 16, tzinfo=UTC), datetime(2024, 6, 17, 16, tzinfo=UTC))
     for span, count in [
         ((None, None, 100), 18), ((None, None, 4), 4), ((None, MARCH, 100), 6),
@@ -604,7 +606,7 @@ def test_the_newest_bars_of_a_series_are_those_of_the_view_oldest_first(market: 
 
 def test_the_newest_bars_are_of_the_width_that_is_asked_for(market: Link) -> None:
     import_bars(market, [bar("ESU4", "2024-06-17", 18, "5560.25", 400, "1h")])
-    rolls.find(market, "ES", AS_OF)
+    find_rolls(market, "ES", AS_OF)
     counts = {
         width: len(
             market.execute(BETWEEN.format(width, "raw").encode(), (None, None, 9)).fetchall()
@@ -627,7 +629,7 @@ def test_real_months_of_es_that_trade_at_once_roll_where_both_trade(
     table = pq.read_table(data / "bars/es_gc_1m_201310_lean.parquet")
     table = table.filter(pc.equal(table["symbol"], "ES"))
     load(connection, table, "1m")
-    (_, roll) = rolls.find(connection, "ES", AS_OF, days_before=51)
+    (_, roll) = find_rolls(connection, "ES", AS_OF, days_before=51)
     rolled_at = datetime(2013, 10, 8, 22, tzinfo=UTC)
     assert (roll.from_contract, roll.to_contract, roll.rolled_at) == ("ESZ3", "ESH4", rolled_at)
 
@@ -660,7 +662,7 @@ def test_two_years_of_real_contracts_one_after_the_other_make_one_series(
     table = table.filter(pc.and_(pc.greater_equal(table["ts"], span[0]),
                                  pc.less(table["ts"], span[1])))  # fmt: skip
     load(connection, table, "5m")
-    found = rolls.find(connection, "ES", AS_OF)
+    found = find_rolls(connection, "ES", AS_OF)
     assert [roll.to_contract for roll in found] == [
         "ESM8", "ESU8", "ESZ8", "ESH9", "ESM9", "ESU9", "ESZ9",
     ]  # fmt: skip
@@ -689,6 +691,6 @@ def load(connection: Link, table: pa.Table, width: str) -> None:
 
 
 def test_evidence_reads_as_json_in_psql(market: Link) -> None:
-    rolls.find(market, "ES", AS_OF)
+    find_rolls(market, "ES", AS_OF)
     text = value(market, "select evidence::text from rolls where to_contract = 'ESU4'")
     assert json.loads(text)["to_volume"] == 120

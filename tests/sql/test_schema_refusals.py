@@ -1,4 +1,4 @@
-"""thor.schema.up: what it refuses, and that a refusal or a failure leaves no trace."""
+"""thor.database.schema.up: what it refuses, and that a refusal or a failure leaves no trace."""
 
 import shutil
 from pathlib import Path
@@ -8,8 +8,9 @@ import psycopg
 import pytest
 import sqlalchemy.exc
 
-from thor import database, schema
-from thor.edition import Edition
+from thor import database
+from thor.database import schema
+from thor.database.edition import Edition
 from thor.errors import Refused, Unavailable
 
 EVERYTHING = """

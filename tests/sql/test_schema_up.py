@@ -1,4 +1,4 @@
-"""thor.schema.up: brings a database to today's shape, and changes nothing that is current."""
+"""schema.up brings a database to today's shape, and changes nothing that is current."""
 
 import functools
 import shutil
@@ -11,8 +11,8 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from thor import schema
-from thor.edition import Edition
+from thor.database import schema
+from thor.database.edition import Edition
 from thor.errors import Refused
 
 Connection = psycopg.Connection[Any]

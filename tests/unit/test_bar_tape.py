@@ -29,8 +29,8 @@ from tape_files import SHARED, metadata, trade
 
 from thor.domain.bar import ImportedBar
 from thor.errors import NotFound, Rejected
-from thor.market.collect.bar_tape import BarTape, open_bars
-from thor.market.collect.tape import open_tape
+from thor.market.collect.files.bar_tape import BarTape, open_bars
+from thor.market.collect.files.tape import open_tape
 
 BARS = SHARED / "bars"
 real_data = pytest.mark.skipif(not BARS.is_dir(), reason="no real data in ../shared/data")
@@ -112,7 +112,7 @@ def test_a_double_is_the_decimal_that_was_printed(tmp_path: Path, price: float, 
 
 @given(st.integers(-(10**15) + 1, 10**15 - 1), st.integers(0, 8))
 def test_a_double_gives_back_every_decimal_of_fifteen_digits(digits: int, places: int) -> None:
-    from thor.market.collect.bar_columns import _price
+    from thor.market.collect.files.bar_columns import _price
 
     exact = Decimal(digits).scaleb(-places)
     assert _price(float(exact)) == exact

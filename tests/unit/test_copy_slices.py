@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thor.flow.ledger_ticks import _SLICE_TICKS, _slices
-from thor.services.tables import Measure, Table, families
+from thor.database.tables import Measure, Table, families
+from thor.flow.copy_database.ticks import _SLICE_TICKS, _slices
 
 HOUR = timedelta(hours=1)
 FIRST = datetime(2024, 6, 30, 22, tzinfo=UTC)

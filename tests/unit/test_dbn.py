@@ -32,7 +32,7 @@ from tape_files import (
 
 from thor.domain.tick import Tick
 from thor.errors import Rejected
-from thor.market.collect.tape import Tape, open_tape
+from thor.market.collect.files.tape import Tape, open_tape
 
 real_data = pytest.mark.skipif(not ESU4_DBN.exists(), reason="no real data in ../shared/data")
 DAY_NS = 86_400_000_000_000

@@ -2,7 +2,7 @@
 
 import pytest
 
-from thor.edition import is_too_old
+from thor.database.edition import is_too_old
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from features_made import SCHEMAS
 
-from thor.lake import texts
+from thor.lake.query import sql
 
 # A Wednesday, 09:00 in Chicago.
 START = datetime(2024, 5, 15, 14, tzinfo=UTC)
@@ -51,7 +51,7 @@ def lake() -> Lake:
             " bar_end timestamptz, known_at timestamptz, trade_date date,"
             f" {prices}, {counts}, bid_close double, ask_close double, spread_mean double)"
         )
-    for statement in texts.features():
+    for statement in sql.features():
         made.execute(statement)
     return made
 

@@ -8,7 +8,7 @@ import pytest
 import talib
 from features_made import SCHEMAS, made_bars
 
-from thor.lake import texts
+from thor.lake.query import sql
 
 BARS = 4000
 Arrays = dict[str, Any]
@@ -87,7 +87,7 @@ def lake() -> duckdb.DuckDBPyConnection:
         "create table market.ticks (ts timestamptz, symbol text, seq bigint, source text,"
         " bid_size integer, ask_size integer)"
     )
-    for statement in texts.features():
+    for statement in sql.features():
         lake.execute(statement)
     return lake
 

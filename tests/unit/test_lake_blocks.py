@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from thor.errors import Broken
-from thor.lake import blocks
-from thor.lake.blocks import HEAD, NULL_4, NULL_8, Strange, Words
+from thor.lake.export import blocks
+from thor.lake.export.blocks import HEAD, NULL_4, NULL_8, Strange, Words
 
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)

@@ -14,8 +14,9 @@ from pyarrow import parquet as pa_parquet
 
 from thor.config import Settings
 from thor.errors import Broken, NotFound, Refused, Rejected, Unavailable
-from thor.lake import fetch, hold, manifest, parquet, plan, ticks
-from thor.lake.blocks import Words
+from thor.lake import manifest, parquet
+from thor.lake.export import fetch, lock, plan, ticks
+from thor.lake.export.blocks import Words
 from thor.lake.store import Store, url_of
 
 
@@ -242,7 +243,7 @@ def test_the_key_of_ticks_adds_up_ordinals_beyond_64_bits() -> None:
 
 def test_a_lake_that_another_database_took_is_not_written(tmp_path: Path) -> None:
     store = Store(str(tmp_path))
-    one, other = hold.Hold(store, "one"), hold.Hold(store, "other")
+    one, other = lock.Hold(store, "one"), lock.Hold(store, "other")
     one.take()
     with pytest.raises(Refused, match="Database one is being exported"):
         other.take()
@@ -254,7 +255,7 @@ def test_a_lake_that_another_database_took_is_not_written(tmp_path: Path) -> Non
 
 def test_a_lock_that_was_left_by_the_same_database_is_taken_over(tmp_path: Path) -> None:
     store = Store(str(tmp_path))
-    hold.Hold(store, "one").take()
-    hold.Hold(store, "one").take()
-    store.write(hold.LOCK, b"not ours")
-    hold.Hold(store, "two").take()
+    lock.Hold(store, "one").take()
+    lock.Hold(store, "one").take()
+    store.write(lock.LOCK, b"not ours")
+    lock.Hold(store, "two").take()

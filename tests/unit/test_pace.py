@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from thor.domain.tick import Tick
 from thor.errors import Rejected
-from thor.market.collect.pace import paced, parse_speed
+from thor.market.collect.files.pace import paced, parse_speed
 
 START = datetime(2024, 7, 1, 14, 30, tzinfo=UTC)
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from thor.config import Settings
+from thor.database import pg_tools
 from thor.errors import NotFound, Rejected
-from thor.services import pg_tools
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,8 @@ from thor.domain.instrument import Instrument, Listing, checked
 from thor.domain.sessions import Sessions
 from thor.domain.tick import Tick, check
 from thor.errors import NotFound, Rejected
-from thor.market.collect.characters import CHARACTERS, correlation
-from thor.market.collect.simulator import Simulator, Step
+from thor.market.collect.simulator.instruments import CHARACTERS, correlation
+from thor.market.collect.simulator.market import Simulator, Step
 
 # symbol: calendar, tick size, quote increment, multiplier
 TABLE = {

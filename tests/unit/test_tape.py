@@ -17,7 +17,7 @@ from tape_files import SHARED, TS, row, shared_tape, write_csv, write_parquet
 
 from thor.domain.tick import Tick
 from thor.errors import NotFound, Rejected
-from thor.market.collect.tape import Tape, open_tape
+from thor.market.collect.files.tape import Tape, open_tape
 
 real_data = pytest.mark.skipif(not SHARED.exists(), reason="no real data in ../shared/data")
 

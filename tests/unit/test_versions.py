@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from thor.services.versions import Finding, judged, pair_faults, version
+from thor.database.versions import Finding, judged, pair_faults, version
 
 # What a server of Community says of itself when all is well.
 GOOD: dict[str, Any] = {

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from ticks_made import LISTING, TS, many, tick, written
 
 from thor.domain.tick import RejectedTick, Tick
-from thor.flow.judge import judge
-from thor.market import wire
-from thor.market.reply import Entry
+from thor.flow.validate import judge
+from thor.market.bus import wire
+from thor.market.bus.messages import Entry
 
 SKEW = timedelta(seconds=5)
 

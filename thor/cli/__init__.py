@@ -1,6 +1,6 @@
 """The `thor` command: parse, call one function, format the answer.
 
-Door. Exit codes are those of `thor.errors`; 130 is a Ctrl-C.
+Exit codes are those of `thor.errors`; 130 is a Ctrl-C.
 """
 
 import sys
@@ -11,18 +11,20 @@ from thor.cli import (
     bars,
     bars_rebuild,
     contracts,
-    database,
-    house,
+    db,
+    doctor,
+    export_to_parquet,
     instruments,
     lake,
-    lake_export,
     lake_sql,
+    replay,
     rolls,
-    tape,
+    status,
     ticks,
+    up,
 )
 from thor.errors import ThorError
-from thor.flow.backoff import Stopped
+from thor.runtime import Stopped
 
 INTERRUPTED = 130
 
@@ -32,11 +34,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Futures ticks in, bars, features, predictions and trades out, analytics in SQL.",
 )
-app.command("up")(house.up)
-app.command("status")(house.status)
-app.command("doctor")(house.doctor)
-app.command("replay")(tape.replay)
-app.command("export-to-parquet")(lake_export.export_to_parquet)
+app.command("up")(up.up)
+app.command("status")(status.status)
+app.command("doctor")(doctor.doctor)
+app.command("replay")(replay.replay)
+app.command("export-to-parquet")(export_to_parquet.export_to_parquet)
 app.command("gaps")(ticks.gaps)
 app.add_typer(instruments.app, name="instruments")
 app.add_typer(ticks.app, name="ticks")
@@ -46,7 +48,7 @@ app.add_typer(contracts.app, name="contracts")
 app.add_typer(rolls.app, name="rolls")
 lake.app.command("sql")(lake_sql.sql)
 app.add_typer(lake.app, name="lake")
-app.add_typer(database.app, name="db")
+app.add_typer(db.app, name="db")
 
 
 def main() -> None:

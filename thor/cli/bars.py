@@ -1,6 +1,6 @@
 """`thor bars`: bars that a vendor made, taken in and held against those of the ticks.
 
-Door. Reads files; writes and reads market.bars_imported.
+Reads files; writes and reads market.bars_imported.
 """
 
 import json
@@ -10,14 +10,13 @@ from typing import Annotated, Any
 
 import typer
 
-from thor.cli.place import console, instant, ledger, progress_bar, show
+from thor.cli.common import AsJson, console, instant, ledger, progress_bar, show
 from thor.errors import NotFound, Rejected
 
 # What `thor bars compare` ends with where bars differ: no error, but no 0 either.
 DIFFERENT = 7
 
 app = typer.Typer(no_args_is_help=True, help="Bars: a vendor's taken in, and compared.")
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command("import")
@@ -39,8 +38,8 @@ def import_(
     """Import bars of a vendor; the same file again changes nothing, a bad row refuses its file."""
     import msgspec
 
-    from thor.flow.bar_files_to_bars import import_bars
-    from thor.market.collect.bar_tape import open_bars
+    from thor.flow.import_bars import import_bars
+    from thor.market.collect.files.bar_tape import open_bars
 
     done = []
     with ledger() as connection, progress_bar() as bar:
@@ -104,8 +103,8 @@ def compare(
 
 
 def _check(connection: Any, values: dict[str, Any]) -> None:
-    from thor import reference
     from thor.domain.bar import WIDTHS
+    from thor.reference import instruments
 
     symbol, width = values["symbol"], values["width"]
     if width is not None and width not in WIDTHS:
@@ -115,7 +114,7 @@ def _check(connection: Any, values: dict[str, Any]) -> None:
             f"--from: {values['ts_from'].isoformat()} is not before "
             f"--to {values['ts_to'].isoformat()}"
         )
-    if symbol is not None and reference.listing(connection).instrument(symbol) is None:
+    if symbol is not None and instruments.listing(connection).instrument(symbol) is None:
         raise NotFound(f"--symbol: {symbol!r} is not listed; `thor instruments list` shows roots")
 
 

@@ -1,6 +1,6 @@
 """`thor bars rebuild`: make the bars of a range anew from their ticks.
 
-Door. Calls `thor.market.bars`; a rebuild that was cut goes on where it was.
+Calls `thor.market.bars.refresh`; a rebuild that was cut goes on where it was.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from thor.cli.place import console, instant, ledger, progress_bar
+from thor.cli.common import console, instant, ledger, progress_bar
 from thor.errors import Rejected
 
 _DAY_LENGTH = len("2026-11-22")
@@ -22,14 +22,14 @@ def rebuild(
     ] = False,
 ) -> None:
     """Make all bars of a range anew from its ticks; dropped ranges stay as they are."""
-    from thor.market import bars
+    from thor.market.bars import refresh
 
     first, last = _bound(start, "--from"), _bound(end, "--to")
     if len(end) == _DAY_LENGTH:
         last += timedelta(days=1)
     with ledger() as connection, progress_bar() as bar:
         task = bar.add_task("rebuilding bars", total=None)
-        for done, slices in bars.rebuild(connection, first, last, drop_empty=drop_empty):
+        for done, slices in refresh.rebuild(connection, first, last, drop_empty=drop_empty):
             bar.update(task, completed=done, total=slices)
     console.print(f"the bars from {first.isoformat(' ')} to {last.isoformat(' ')} are rebuilt")
 

@@ -1,13 +1,13 @@
 """`thor contracts`: the delivery months, their notice and their end.
 
-Door. Reads and changes reference.contracts.
+Reads and changes reference.contracts.
 """
 
 from typing import Annotated
 
 import typer
 
-from thor.cli.place import console, day, instant, ledger, show
+from thor.cli.common import console, day, instant, ledger, show
 
 app = typer.Typer(no_args_is_help=True, help="List contract months, compute them, or add one.")
 
@@ -40,7 +40,7 @@ def compute(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Compute the months' dates by each exchange's rule; what a person added stays."""
-    from thor import contracts
+    from thor.reference import contracts
 
     with ledger() as connection:
         found = contracts.compute(connection, root, day(first, "--from"), day(last, "--to"))
@@ -68,8 +68,8 @@ def add(
     ] = None,
 ) -> None:
     """Add a month by hand, or correct one: no rule changes it from then on."""
-    from thor import contracts
     from thor.errors import Rejected
+    from thor.reference import contracts
 
     trades = day(last_trade, "--last-trade")
     if trades is None:

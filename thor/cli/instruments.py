@@ -1,6 +1,6 @@
 """`thor instruments`: what may be traded.
 
-Door. Reads and changes reference.instruments.
+Reads and changes reference.instruments.
 """
 
 from decimal import Decimal, InvalidOperation
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from thor.cli.place import console, ledger, show
+from thor.cli.common import console, ledger, show
 from thor.errors import Rejected
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def add(
     alias: Annotated[list[str] | None, typer.Option(help="Another name; repeatable.")] = None,
 ) -> None:
     """List an instrument, or change what is given of one that is listed; its past is kept."""
-    from thor import reference
+    from thor.reference import instruments
 
     given = {
         "tick_size": _number("tick_size", tick_size),
@@ -66,9 +66,9 @@ def add(
         "aliases": tuple(alias) if alias else None,
     }
     with ledger() as connection:
-        listed = reference.instruments(connection).get(symbol)
+        listed = instruments.instruments(connection).get(symbol)
         instrument = _changed(symbol, listed, {k: v for k, v in given.items() if v is not None})
-        reference.add_instrument(connection, instrument)
+        instruments.add_instrument(connection, instrument)
     console.print(
         f"{symbol} is listed: ticks of {instrument.tick_size}, "
         f"quoted to {instrument.quote_increment}"

@@ -1,7 +1,7 @@
 """`thor lake`: Parquet of what the database holds, verified and brought back.
 
-Door. Calls `thor.lake.verify` and `thor.flow.lake_to_ledger`; what differs ends with 7, as
-in `thor bars compare`.
+Calls `thor.lake.export.verify` and `thor.flow.restore_from_lake`; what differs ends with 7,
+as in `thor bars compare`.
 """
 
 from typing import Annotated, Any
@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from thor.cli.bars import DIFFERENT
-from thor.cli.place import console, database_url, day, ledger, notes, progress_bar, show
+from thor.cli.common import AsJson, console, database_url, day, ledger, notes, progress_bar, show
 from thor.config import Settings
 from thor.errors import Broken, NotFound, Rejected, ThorError
 
@@ -18,7 +18,6 @@ app = typer.Typer(no_args_is_help=True, help="The lake: Parquet files, verified 
 
 First = Annotated[str | None, typer.Option("--from", help="First trade date.")]
 Last = Annotated[str | None, typer.Option("--to", help="Last trade date.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command("verify")
@@ -32,7 +31,7 @@ def verify(
 ) -> None:
     """Compare every file of the lake with the database, row for row; ends with 7 if any differs."""
     from thor.lake import manifest
-    from thor.lake.verify import verify as compare
+    from thor.lake.export.verify import verify as compare
 
     store = _store()
     days: list[Any] = _days(store, of_date, first, last)
@@ -74,7 +73,7 @@ def verify(
 @app.command("import")
 def import_(first: First = None, last: Last = None, as_json: AsJson = False) -> None:
     """Bring the lake's ticks and reference data into an empty database, and make their bars."""
-    from thor.flow import lake_to_ledger
+    from thor.flow import restore_from_lake
 
     store = _store()
     days = _days(store, None, first, last)
@@ -84,7 +83,7 @@ def import_(first: First = None, last: Last = None, as_json: AsJson = False) -> 
         def told(what: str, done: int, total: int) -> None:
             bar.update(task, description=what, completed=done, total=total or None)
 
-        done = lake_to_ledger.bring_back(database_url(), store, days, told)
+        done = restore_from_lake.bring_back(database_url(), store, days, told)
     if as_json:
         show([msgspec.structs.asdict(one) for one in done], "dates", as_json=True)
     for one in () if as_json else done:

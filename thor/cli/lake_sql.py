@@ -1,6 +1,6 @@
 """`thor lake sql`: ask the lake, without a server.
 
-Door. Calls `thor.lake`; what DuckDB has to say against a query is one line and an exit
+Calls `thor.lake`; what DuckDB has to say against a query is one line and an exit
 code.
 """
 
@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from thor.cli.place import day, notes, show
+from thor.cli.common import day, notes, show
 from thor.errors import Rejected
 
 # A table for people to look at; --csv and --json give every row.
@@ -44,7 +44,7 @@ def sql(
 ) -> None:
     """Ask the lake: ticks, bars_1s … bars_1d, feat.matrix_1m and the rest, as in PostgreSQL."""
     from thor import lake
-    from thor.lake.ask import ask
+    from thor.lake.query.ask import ask
 
     if as_json and as_csv:
         raise Rejected("--json and --csv: one of them")

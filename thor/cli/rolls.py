@@ -1,6 +1,6 @@
 """`thor rolls`: from when on which contract is the front month.
 
-Door. Finds rolls in the bars of the months and lists reference.rolls.
+Finds rolls in the bars of the months and lists reference.rolls.
 """
 
 from enum import StrEnum
@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from thor.cli.place import ledger, notes, show
+from thor.cli.common import ledger, notes, show
 from thor.errors import Rejected
 
 app = typer.Typer(no_args_is_help=True, help="Find the rolls between front months, or list them.")
@@ -42,13 +42,14 @@ def find(
     """Find the rolls in the bars of the root's months, and keep them in place of older ones."""
     from thor import clock
     from thor.domain.rolls import DAYS_BEFORE, rule_name
-    from thor.market import rolls
+    from thor.flow.find_rolls import find_rolls
+    from thor.market.bars import rolls
 
     if rule is Rule.VOLUME and days is not None:
         raise Rejected(f"--days: {days} says nothing to the volume rule; add --rule expiry")
     before = None if rule is Rule.VOLUME else DAYS_BEFORE if days is None else days
     with ledger() as connection:
-        found = rolls.find(connection, root, clock.now(), days_before=before, splice=splice)
+        found = find_rolls(connection, root, clock.now(), days_before=before, splice=splice)
         rows = rolls.listed(connection, root, rule_name(before))
     show(rows, f"rolls of {root}", as_json=as_json)
     unknown = [roll for roll in found if roll.from_contract is not None and roll.gap is None]
@@ -66,7 +67,7 @@ def list_(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List the rolls that were found, by root and rule."""
-    from thor.market import rolls
+    from thor.market.bars import rolls
 
     with ledger() as connection:
         show(rolls.listed(connection, root), "rolls", as_json=as_json)

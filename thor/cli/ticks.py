@@ -1,17 +1,16 @@
 """`thor ticks` and `thor gaps`: what was refused, and what was not heard.
 
-Door. Reads market.rejected_ticks and market.gaps; publishes refused ticks again.
+Reads market.rejected_ticks and market.gaps; publishes refused ticks again.
 """
 
 from typing import Annotated
 
 import typer
 
-from thor.cli.place import console, ledger, show, urls
+from thor.cli.common import AsJson, console, ledger, show, urls
 from thor.config import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Ticks in the ledger and in quarantine.")
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command("rejected")
@@ -25,8 +24,8 @@ def rejected(
 ) -> None:
     """List refused ticks with their reasons, or try them again."""
     from thor import database
-    from thor.flow.quarantine import retry_rejected
-    from thor.market.bus import Bus
+    from thor.flow.retry_rejected import retry_rejected
+    from thor.market.bus.client import Bus
 
     with ledger() as connection:
         if retry:
@@ -42,7 +41,7 @@ def rejected(
 def account(as_json: AsJson = False) -> None:
     """Show received = inserted + duplicate + rejected + pending, as it is now."""
     from thor import database
-    from thor.market.bus import Bus
+    from thor.market.bus.client import Bus
 
     bus = Bus(urls().redis_url)
     before = bus.state()
@@ -65,8 +64,8 @@ def gaps(
     """List the silences that were longer than the feed's cadence."""
     import msgspec
 
-    from thor.cli.place import day
-    from thor.market.gaps import listed
+    from thor.cli.common import day
+    from thor.market.ticks.gaps import listed
 
     with ledger() as connection:
         found = listed(connection, symbol, day(trade_date, "--trade-date"))

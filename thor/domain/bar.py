@@ -1,6 +1,6 @@
 """The bar that a vendor made: what one row of its file said, and the rules it has to keep.
 
-Room 10, reference. Pure; bars that Thor computes from ticks live in the database alone.
+Stage 10, reference. Pure; bars that Thor computes from ticks live in the database alone.
 """
 
 from datetime import UTC, date, datetime, time, timedelta

@@ -1,6 +1,6 @@
 """Business days of an exchange, from the sessions that are there already.
 
-Room 10, reference. Pure: the sessions of one calendar arrive as an argument.
+Stage 10, reference. Pure: the sessions of one calendar arrive as an argument.
 """
 
 from bisect import bisect_left, bisect_right

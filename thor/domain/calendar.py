@@ -1,6 +1,6 @@
 """Compute trading sessions from the calendar library and the corrections it needs.
 
-Room 10, reference. The only module that names pandas_market_calendars, and only
+Stage 10, reference. The only module that names pandas_market_calendars, and only
 inside a function: importing it costs a second. Gives `reference.sessions` its rows.
 """
 

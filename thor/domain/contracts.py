@@ -1,6 +1,6 @@
 """Contract months: which are listed, and when each gives notice and ends.
 
-Room 10, reference. Pure: sessions arrive as arguments; gives `reference.contracts` its rows.
+Stage 10, reference. Pure: sessions arrive as arguments; gives `reference.contracts` its rows.
 """
 
 from collections.abc import Callable, Iterable

@@ -1,6 +1,6 @@
 """Usual trading hours of each calendar, and how a session row is made from them.
 
-Room 10, reference. Pure: the calendar library's days and the rows of
+Stage 10, reference. Pure: the calendar library's days and the rows of
 `reference.session_overrides` arrive as arguments; gives `Session` rows.
 """
 

@@ -1,6 +1,6 @@
 """Instruments, their series and the sources that may speak of them.
 
-Room 10, reference. Pure: rows of `reference.*` arrive as arguments.
+Stage 10, reference. Pure: rows of `reference.*` arrive as arguments.
 """
 
 import re

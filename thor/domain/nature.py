@@ -1,6 +1,6 @@
 """The nature of a database: what its data are, fixed when it is made.
 
-Room 10, reference. Pure: `simulated` data come from Thor's own simulator, `recorded` data
+Stage 10, reference. Pure: `simulated` data come from Thor's own simulator, `recorded` data
 from files, `live` data from a market's feed.
 """
 

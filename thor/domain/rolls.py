@@ -1,6 +1,6 @@
 """Front months by rule: from when on which contract stands for its root.
 
-Room 10, reference. Pure: what traded and the business days arrive as arguments;
+Stage 10, reference. Pure: what traded and the business days arrive as arguments;
 gives `reference.rolls` its rows, but for the prices.
 """
 

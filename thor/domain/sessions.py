@@ -1,6 +1,6 @@
 """Trading sessions: what is open when, and which trade date an instant belongs to.
 
-Room 10, reference. Pure: rows of `reference.sessions` arrive as arguments.
+Stage 10, reference. Pure: rows of `reference.sessions` arrive as arguments.
 """
 
 from bisect import bisect_left, bisect_right

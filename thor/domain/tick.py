@@ -1,6 +1,6 @@
 """The tick: what one record of a feed said, and the rules that need no memory.
 
-Room 10, reference. A `Tick` is the bus message, the row and the API's form.
+Stage 10, reference. A `Tick` is the bus message, the row and the API's form.
 """
 
 import re
@@ -52,6 +52,10 @@ class Tick(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     refused: str | None = None
 
 
+# A field that newer reference data may know.
+_RELISTABLE = ("symbol", "source")
+
+
 class Refusal(msgspec.Struct, frozen=True):
     """Why a tick is not loaded: the field, its value as text, and the reason."""
 
@@ -61,6 +65,11 @@ class Refusal(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         return f"{self.field}: {self.reason}"
+
+    @property
+    def is_relistable(self) -> bool:
+        """Whether newer reference data may admit the tick: its symbol or source is unknown."""
+        return self.field in _RELISTABLE
 
 
 def check(tick: Tick, listing: Listing, skew_max: timedelta = SKEW_MAX) -> Refusal | None:
@@ -148,3 +157,8 @@ class RejectedTick(msgspec.Struct, frozen=True, kw_only=True):
     ts: datetime | None = None
     seq: int | None = None
     source: str | None = None
+
+    @property
+    def is_relistable(self) -> bool:
+        """Whether newer reference data may admit the tick: its symbol or source is unknown."""
+        return self.field in _RELISTABLE

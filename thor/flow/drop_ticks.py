@@ -1,6 +1,6 @@
 """Let old ticks go from the database, whole trade dates, once the lake is proven to have them.
 
-Hallway: 30 ticks and 40 bars, held against 55 lake. Nothing goes by age alone: the files
+Stages: 30 ticks and 40 bars, held against 55 lake. Nothing goes by age alone: the files
 are verified row for row, and market.dropped_ranges remembers what went. Bars stay.
 """
 
@@ -13,11 +13,12 @@ import msgspec
 from thor import database
 from thor.database import Connection
 from thor.errors import Broken, NotFound
-from thor.lake import manifest, plan
+from thor.lake import manifest
+from thor.lake.export import plan
+from thor.lake.export.verify import verify
 from thor.lake.manifest import Manifest
 from thor.lake.store import Store
-from thor.lake.verify import verify
-from thor.market import bars
+from thor.market.bars import refresh
 
 # What an evidence must hold, row for row.
 _PROVEN = ("ticks", "bars")
@@ -69,7 +70,7 @@ def _drop(connection: Connection[Any], store: Store, account: Manifest, day: dat
     ticks = sum(part.rows for part in account.of("ticks").values())
     span = plan.bounds(connection, day)
     hours = {"ts_from": span.ts_from, "ts_to": span.ts_to}
-    edition = bars.edition(connection)
+    edition = refresh.edition(connection)
     with database.transaction(connection):
         database.rows(connection, "hold_ranges_alone")
         found = {

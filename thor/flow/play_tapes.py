@@ -1,6 +1,6 @@
 """Play recorded days for `thor up --tape`: open the tapes, then publish them one after another.
 
-Hallway: 20 collect → 25 bus. Tapes that were played before are played again for the eye: their
+Stages: 20 collect → 25 bus. Tapes that were played before are played again for the eye: their
 quotes begin anew, and the tick store takes none of their ticks twice.
 """
 
@@ -10,10 +10,10 @@ from pathlib import Path
 
 from thor import database
 from thor.config import Settings
-from thor.flow.backoff import Stop
-from thor.flow.tape_to_bus import admit, replay
-from thor.market.bus import Bus
-from thor.market.collect.tape import Tape
+from thor.flow.replay import admit, replay
+from thor.market.bus.client import Bus
+from thor.market.collect.files.tape import Tape
+from thor.runtime import Stop
 
 
 class TapePlayer:

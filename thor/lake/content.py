@@ -1,6 +1,6 @@
 """Sum up rows as one number that is the same however they lie, in a database or in a file.
 
-Room 55, lake. Pure. Each row is hashed over its columns' names and values and the hashes
+Stage 55, lake. Pure. Each row is hashed over its columns' names and values and the hashes
 are added, so blocks can be summed in any order; equal sums mean equal rows.
 """
 

@@ -1,6 +1,6 @@
 """What the lake holds, by its own account: a manifest a trade date, one of the reference.
 
-Room 55, lake. Reads and writes manifests/ and lake.json of a store. A date whose
+Stage 55, lake. Reads and writes manifests/ and lake.json of a store. A date whose
 manifest is there is whole: it is written last.
 """
 

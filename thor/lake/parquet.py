@@ -1,6 +1,6 @@
 """Write tables into one Parquet file and sum up what went in, and read such a file back.
 
-Room 55, lake. Takes Arrow tables and a store; gives files of zstd-packed columns, each
+Stage 55, lake. Takes Arrow tables and a store; gives files of zstd-packed columns, each
 coded as suits it, whole or not at all.
 """
 

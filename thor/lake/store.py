@@ -1,6 +1,6 @@
 """Where the lake's files lie: a folder, or a bucket through pyarrow's filesystem.
 
-Room 55, lake. Takes THOR_LAKE_URL; gives bytes by path. A file is written beside its
+Stage 55, lake. Takes THOR_LAKE_URL; gives bytes by path. A file is written beside its
 place and moved there whole: whoever reads finds the old one or the new one.
 """
 

@@ -1,4 +1,4 @@
 """The embedded servers and the supervisor: what makes `thor up` one command.
 
-Cellar. Knows processes and folders; knows no room and no job.
+Knows processes and folders; knows no room and no job.
 """

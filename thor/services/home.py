@@ -1,6 +1,6 @@
 """THOR_HOME: the folder that holds everything a running Thor owns.
 
-Cellar. Gives the lock, the credentials and the ports; says where data, logs and status lie.
+Gives the lock, the credentials and the ports; says where data, logs and status lie.
 """
 
 import os

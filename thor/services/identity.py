@@ -1,6 +1,6 @@
 """Which process is meant: a pid alone is not enough, since pids are used again.
 
-Cellar. Asks the operating system; changes nothing.
+Asks the operating system; changes nothing.
 """
 
 from collections.abc import Collection

@@ -1,6 +1,6 @@
 """The servers' programs: where they are, and the copy that root makes of them.
 
-Cellar. Gives the folders of PostgreSQL's and Valkey's binaries that the server user can run.
+Gives the folders of PostgreSQL's and Valkey's binaries that the server user can run.
 """
 
 import importlib.metadata

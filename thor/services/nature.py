@@ -1,6 +1,6 @@
 """The databases of one home: one of each nature, of which Thor runs one at a time.
 
-Cellar. A home's PostgreSQL holds a database for each nature, its Redis-compatible server a
+A home's PostgreSQL holds a database for each nature, its Redis-compatible server a
 numbered database of the bus, and the home a folder of the lake. `thor up` chooses which one
 runs; every other command works on that one, unless THOR_NATURE names another.
 """

@@ -1,6 +1,6 @@
 """The embedded PostgreSQL: its data folder, its settings, its readiness.
 
-Cellar. Runs the programs of the wheel, or those that THOR_PG_BIN names; makes the database of the
+Runs the programs of the wheel, or those that THOR_PG_BIN names; makes the database of the
 nature that is asked for.
 """
 

@@ -1,6 +1,6 @@
 """Who runs the servers, and whether that user can reach the folder.
 
-Cellar. PostgreSQL refuses to run as root, so root lends its servers to an unprivileged user.
+PostgreSQL refuses to run as root, so root lends its servers to an unprivileged user.
 Nothing here opens a folder that is not Thor's own, and nothing makes a user.
 """
 

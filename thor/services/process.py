@@ -1,6 +1,6 @@
 """Child processes that do not outlive Thor: started, watched, stopped, logged.
 
-Cellar. Takes a command line and a log file, gives a `Child`.
+Takes a command line and a log file, gives a `Child`.
 """
 
 import ctypes

@@ -1,6 +1,6 @@
 """What the two embedded servers have in common: how they are started, awaited and stopped.
 
-Cellar. `postgres.py` and `valkey.py` say what is their own.
+`postgres.py` and `valkey.py` say what is their own.
 """
 
 from abc import ABC, abstractmethod

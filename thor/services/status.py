@@ -1,6 +1,6 @@
 """run/status.json: what the supervisor runs and how it fares, for whoever asks.
 
-Cellar. The supervisor writes it whole on every change; `read_status` checks it against the
+The supervisor writes it whole on every change; `read_status` checks it against the
 processes that there are.
 """
 

@@ -1,6 +1,6 @@
 """One process under the supervisor: started, watched, started again with back-off.
 
-Cellar. Holds the state of one server or job; `supervisor.py` turns it round.
+Holds the state of one server or job; `supervisor.py` turns it round.
 """
 
 import os

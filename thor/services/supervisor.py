@@ -1,6 +1,6 @@
 """The supervisor: keeps servers and jobs running, says so, and stops them in order.
 
-Cellar. Takes started servers and `JobSpec`s; gives `run/status.json`.
+Takes started servers and `JobSpec`s; gives `run/status.json`.
 """
 
 import os

@@ -1,6 +1,6 @@
 """The embedded Valkey: its append-only data, its configuration file, its readiness.
 
-Cellar. Speaks the few words of the protocol that a start needs; the bus speaks the rest.
+Speaks the few words of the protocol that a start needs; the bus speaks the rest.
 """
 
 import shutil

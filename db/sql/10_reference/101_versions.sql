@@ -1,4 +1,4 @@
--- Room      10 reference
+-- Stage     10 reference
 -- Makes     reference.versions, reference.keep_version()
 -- Kind      table and its trigger function
 -- Grain     one row a replaced version of a reference row

@@ -1,4 +1,4 @@
--- Room      10 reference
+-- Stage     10 reference
 -- Makes     reference.instruments, reference.series
 -- Kind      table
 -- Grain     one row a root; one row a symbol that ticks may carry

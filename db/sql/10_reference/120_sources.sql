@@ -1,4 +1,4 @@
--- Room      10 reference
+-- Stage     10 reference
 -- Makes     reference.sources, reference.source_preferences, reference.tapes
 -- Kind      table
 -- Grain     one row a source; a (symbol, source); a file

@@ -1,4 +1,4 @@
--- Room      10 reference
+-- Stage     10 reference
 -- Makes     reference.sessions, reference.session_overrides
 -- Kind      table
 -- Grain     one row a (calendar, trade_date)

@@ -1,4 +1,4 @@
--- Room      10 reference
+-- Stage     10 reference
 -- Makes     reference.trade_date(timestamptz),
 --           reference.session_at(text, timestamptz)
 -- Kind      function

@@ -1,4 +1,4 @@
--- Room      10 reference
+-- Stage     10 reference
 -- Makes     reference.contracts
 -- Kind      table
 -- Grain     one row a delivery month of a root

@@ -1,4 +1,4 @@
--- Room      10 reference
+-- Stage     10 reference
 -- Makes     reference.rolls
 -- Kind      table
 -- Grain     one row a change of front month by a rule

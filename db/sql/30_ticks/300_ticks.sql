@@ -1,4 +1,4 @@
--- Room      30 ticks
+-- Stage     30 ticks
 -- Makes     market.ticks
 -- Kind      table
 -- Grain     one row a record of a feed: (ts, symbol, seq, source)

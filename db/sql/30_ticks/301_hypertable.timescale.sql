@@ -1,4 +1,4 @@
--- Room      30 ticks
+-- Stage     30 ticks
 -- Makes     hypertable market.ticks, columnstore policy of market.ticks
 -- Kind      hypertable and policy
 -- Grain     one chunk a UTC day

@@ -1,4 +1,4 @@
--- Room      30 ticks
+-- Stage     30 ticks
 -- Makes     market.dropped_ranges
 -- Kind      table
 -- Grain     one row a trade date whose ticks were dropped

@@ -1,4 +1,4 @@
--- Room      30 ticks
+-- Stage     30 ticks
 -- Makes     market.rejected_ticks
 -- Kind      table
 -- Grain     one row a refused tick, or a refused entry of n ticks

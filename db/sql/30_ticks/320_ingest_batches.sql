@@ -1,4 +1,4 @@
--- Room      30 ticks
+-- Stage     30 ticks
 -- Makes     market.ingest_batches
 -- Kind      table
 -- Grain     one row a committed batch; old ones are folded together

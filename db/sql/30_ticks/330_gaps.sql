@@ -1,4 +1,4 @@
--- Room      30 ticks
+-- Stage     30 ticks
 -- Makes     market.gaps
 -- Kind      table
 -- Grain     one row a hole in one source's ticks of one symbol

@@ -1,4 +1,4 @@
--- Room      30 ticks
+-- Stage     30 ticks
 -- Makes     market.ingest_totals, market.accounting(bigint, bigint)
 -- Kind      view and function
 -- Grain     one row; one row a call

@@ -1,4 +1,4 @@
--- Room      30 ticks
+-- Stage     30 ticks
 -- Makes     market.ticks_between(text, timestamptz, timestamptz, integer)
 -- Kind      function
 -- Grain     one row a tick

@@ -1,4 +1,4 @@
--- Room      30 ticks
+-- Stage     30 ticks
 -- Makes     market.stretches(text, text, timestamptz, timestamptz, interval)
 -- Kind      function
 -- Grain     one row an unbroken stretch of a source's ticks of a symbol

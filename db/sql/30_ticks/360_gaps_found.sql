@@ -1,4 +1,4 @@
--- Room      30 ticks
+-- Stage     30 ticks
 -- Makes     market.gaps_found(date, timestamptz, interval)
 -- Kind      function
 -- Grain     one row a hole in one source's ticks of one symbol
@@ -9,7 +9,7 @@
 --           reference.sources, reference.tapes
 -- Nulls     filled_by where no other source told a tick within the hole
 -- Why       What the ticks themselves say is missing; market.gaps is the
---           memory of it, kept by thor.market.gaps.
+--           memory of it, kept by thor.market.ticks.gaps.
 
 create function market.gaps_found(
     of_trade_date date, as_of timestamptz, cadence_else interval

@@ -1,4 +1,4 @@
--- Room      40 bars
+-- Stage     40 bars
 -- Makes     type market.tick_key, market._bars, market._bars_1s,
 --           market._bars_1m, market._bars_5m, market._bars_1h
 -- Kind      type and table

@@ -1,4 +1,4 @@
--- Room      40 bars
+-- Stage     40 bars
 -- Makes     public.time_bucket(w, ts), market._quotient(dividend, divisor)
 -- Kind      macro
 -- Grain     one value a call

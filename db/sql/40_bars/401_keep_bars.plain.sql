@@ -1,4 +1,4 @@
--- Room      40 bars
+-- Stage     40 bars
 -- Makes     market.keep_bars(), trigger keep_bars on market.ticks
 -- Kind      trigger function and trigger
 -- Grain     one call a statement that inserts ticks

@@ -1,4 +1,4 @@
--- Room      40 bars
+-- Stage     40 bars
 -- Makes     market._bars_5m
 -- Kind      continuous aggregate
 -- Grain     one row a (symbol, five minutes) with a tick

@@ -1,4 +1,4 @@
--- Room      40 bars
+-- Stage     40 bars
 -- Makes     market._bars_1h
 -- Kind      continuous aggregate
 -- Grain     one row a (symbol, hour) with a tick

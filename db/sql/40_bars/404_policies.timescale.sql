@@ -1,4 +1,4 @@
--- Room      40 bars
+-- Stage     40 bars
 -- Makes     refresh policy of market._bars_1s,
 --           refresh policy of market._bars_1m,
 --           refresh policy of market._bars_5m,

@@ -1,4 +1,4 @@
--- Room      40 bars
+-- Stage     40 bars
 -- Makes     market.merge_bars(market._bars[])
 -- Kind      function
 -- Grain     one call a statement that inserts ticks

@@ -1,4 +1,4 @@
--- Room      40 bars
+-- Stage     40 bars
 -- Makes     market.bar_files, market.bars_imported
 -- Kind      table
 -- Grain     one row a file; one row a (symbol, width, bar_start)

@@ -1,4 +1,4 @@
--- Room      40 bars
+-- Stage     40 bars
 -- Makes     market.bars_to_refresh, ops.bar_rebuilds
 -- Kind      table
 -- Grain     one row a range of ticks whose bars may be stale; one row a slice

@@ -1,4 +1,4 @@
--- Room      40 bars
+-- Stage     40 bars
 -- Makes     market.source_clocks
 -- Kind      table
 -- Grain     one row a source

@@ -1,4 +1,4 @@
--- Room      40 bars
+-- Stage     40 bars
 -- Makes     market.bars_1s
 -- Kind      view
 -- Grain     one row a (symbol, second) with a tick or an imported bar

@@ -1,4 +1,4 @@
--- Room      40 bars
+-- Stage     40 bars
 -- Makes     market.bars_1m
 -- Kind      view
 -- Grain     one row a (symbol, minute) with a tick or an imported bar

@@ -1,4 +1,4 @@
--- Room      40 bars
+-- Stage     40 bars
 -- Makes     market._bars_1d
 -- Kind      view
 -- Grain     one row a (symbol, trade date) with a tick

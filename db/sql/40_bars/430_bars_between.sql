@@ -1,4 +1,4 @@
--- Room      40 bars
+-- Stage     40 bars
 -- Makes     market.bars_between(text, text, timestamptz, timestamptz, integer)
 -- Kind      function
 -- Grain     one row a bar

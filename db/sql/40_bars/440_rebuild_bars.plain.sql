@@ -1,4 +1,4 @@
--- Room      40 bars
+-- Stage     40 bars
 -- Makes     market.rebuild_bars(timestamptz, timestamptz)
 -- Kind      function
 -- Grain     one call a slice of whole hours

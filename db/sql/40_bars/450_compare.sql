@@ -1,4 +1,4 @@
--- Room      40 bars
+-- Stage     40 bars
 -- Makes     market.bars_compared(text, text, timestamptz, timestamptz)
 -- Kind      function
 -- Grain     one row a field of an imported bar that a computed one stands for

@@ -1,4 +1,4 @@
--- Room      40 bars
+-- Stage     40 bars
 -- Makes     market.front_months
 -- Kind      view
 -- Grain     one row a stretch of time in which a contract is the front month

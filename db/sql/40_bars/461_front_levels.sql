@@ -1,4 +1,4 @@
--- Room      40 bars
+-- Stage     40 bars
 -- Makes     market._front_levels
 -- Kind      view
 -- Grain     one row a stretch of a front month and an adjustment

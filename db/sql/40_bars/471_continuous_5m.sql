@@ -1,4 +1,4 @@
--- Room      40 bars
+-- Stage     40 bars
 -- Makes     market.continuous_5m
 -- Kind      view
 -- Grain     one row a (root, rule, adjustment, five minutes) of a front month

@@ -1,4 +1,4 @@
--- Room      40 bars
+-- Stage     40 bars
 -- Makes     market.continuous_1d
 -- Kind      view
 -- Grain     one row a (root, rule, adjustment, trade date) of a front month

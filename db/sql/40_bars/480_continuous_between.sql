@@ -1,4 +1,4 @@
--- Room      40 bars
+-- Stage     40 bars
 -- Makes     market.continuous_between(text, text, text, text, timestamptz,
 --           timestamptz, integer)
 -- Kind      function

@@ -1,4 +1,4 @@
--- Room      40 bars
+-- Stage     40 bars
 -- Makes     market.price_text(numeric, integer),
 --           market.bar_json(market.bars_1m, integer, boolean, text, text, text)
 -- Kind      function

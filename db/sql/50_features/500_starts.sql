@@ -1,4 +1,4 @@
--- Room      50 features
+-- Stage     50 features
 -- Makes     feat._starts(text, text[], timestamptz, integer, interval)
 -- Kind      function
 -- Grain     one row for symbols whose bars are read from the same moment on

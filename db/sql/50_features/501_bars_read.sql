@@ -1,4 +1,4 @@
--- Room      50 features
+-- Stage     50 features
 -- Makes     feat._bars(text, text[], timestamptz, timestamptz, integer,
 --           interval)
 -- Kind      function

@@ -1,4 +1,4 @@
--- Room      50 features
+-- Stage     50 features
 -- Makes     feat._closes(of_width, of_symbols, ts_from, ts_to, bars_back,
 --           time_back)
 -- Kind      macro

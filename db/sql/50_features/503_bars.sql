@@ -1,4 +1,4 @@
--- Room      50 features
+-- Stage     50 features
 -- Makes     feat.bars(text, text[], timestamptz, timestamptz, integer,
 --           interval),
 --           feat.closes(text, text[], timestamptz, timestamptz, integer,

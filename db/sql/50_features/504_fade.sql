@@ -1,4 +1,4 @@
--- Room      50 features
+-- Stage     50 features
 -- Makes     feat.fade(integer, double precision)
 -- Kind      function
 -- Grain     one value a call

@@ -1,4 +1,4 @@
--- Room      50 features
+-- Stage     50 features
 -- Makes     feat.block(bigint), feat.place(bigint),
 --           feat.step(bigint, bigint, double precision, double precision,
 --           double precision)

@@ -1,4 +1,4 @@
--- Room      50 features
+-- Stage     50 features
 -- Makes     feat.copy_comments(text), feat.copy_matrix_comments()
 -- Kind      function
 -- Grain     –

@@ -1,4 +1,4 @@
--- Room      50 features
+-- Stage     50 features
 -- Makes     feat.since_open(timestamptz), feat.length(text)
 -- Kind      function
 -- Grain     –

@@ -1,4 +1,4 @@
--- Room      50 features
+-- Stage     50 features
 -- Makes     feat._seconds(of_width, of_symbols, ts_from, ts_to),
 --           feat._last_quotes(of_width, of_symbols, ts_from, ts_to)
 -- Kind      macro

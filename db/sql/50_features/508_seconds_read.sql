@@ -1,4 +1,4 @@
--- Room      50 features
+-- Stage     50 features
 -- Makes     feat._seconds(text, text[], timestamptz, timestamptz),
 --           feat._last_quotes(text, text[], timestamptz, timestamptz)
 -- Kind      function

@@ -1,4 +1,4 @@
--- Room      50 features
+-- Stage     50 features
 -- Makes     feat._season_bars(of_width, of_symbols, ts_from, ts_to)
 -- Kind      macro
 -- Grain     one row a bar with a trade

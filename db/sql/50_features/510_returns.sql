@@ -1,4 +1,4 @@
--- Room      50 features
+-- Stage     50 features
 -- Makes     feat.returns(text, text[], timestamptz, timestamptz)
 -- Kind      function
 -- Grain     one row a bar with a trade

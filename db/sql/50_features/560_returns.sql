@@ -1,4 +1,4 @@
--- Room      50 features
+-- Stage     50 features
 -- Makes     feat.returns_1m, feat.returns_5m, feat.returns_1h
 -- Kind      view
 -- Grain     one row a (symbol, bar) with a trade

@@ -1,4 +1,4 @@
--- Room      50 features
+-- Stage     50 features
 -- Makes     feat.trend_1m, feat.trend_5m, feat.trend_1h
 -- Kind      view
 -- Grain     one row a (symbol, bar) with a trade

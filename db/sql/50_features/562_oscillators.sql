@@ -1,4 +1,4 @@
--- Room      50 features
+-- Stage     50 features
 -- Makes     feat.oscillators_1m, feat.oscillators_5m, feat.oscillators_1h
 -- Kind      view
 -- Grain     one row a (symbol, bar) with a trade

@@ -1,4 +1,4 @@
--- Room      50 features
+-- Stage     50 features
 -- Makes     feat.bands_1m, feat.bands_5m, feat.bands_1h
 -- Kind      view
 -- Grain     one row a (symbol, bar) with a trade

@@ -1,4 +1,4 @@
--- Room      50 features
+-- Stage     50 features
 -- Makes     feat.range_1m, feat.range_5m, feat.range_1h
 -- Kind      view
 -- Grain     one row a (symbol, bar) with a trade

@@ -1,4 +1,4 @@
--- Room      50 features
+-- Stage     50 features
 -- Makes     feat.volatility_1m, feat.volatility_5m, feat.volatility_1h
 -- Kind      view
 -- Grain     one row a (symbol, bar) with a trade

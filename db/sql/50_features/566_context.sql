@@ -1,4 +1,4 @@
--- Room      50 features
+-- Stage     50 features
 -- Makes     feat.context_1m, feat.context_5m, feat.context_1h
 -- Kind      view
 -- Grain     one row a (symbol, bar) with a trade

@@ -1,4 +1,4 @@
--- Room      50 features
+-- Stage     50 features
 -- Makes     feat.session_1m, feat.session_5m, feat.session_1h
 -- Kind      view
 -- Grain     one row a (symbol, bar) with a trade

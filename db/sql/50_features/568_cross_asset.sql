@@ -1,4 +1,4 @@
--- Room      50 features
+-- Stage     50 features
 -- Makes     feat.cross_asset_1m, feat.cross_asset_5m, feat.cross_asset_1h
 -- Kind      view
 -- Grain     one row a (symbol, bar) with a trade

@@ -1,4 +1,4 @@
--- Room      50 features
+-- Stage     50 features
 -- Makes     feat.microstructure_1m, feat.microstructure_5m,
 --           feat.microstructure_1h
 -- Kind      view

@@ -1,4 +1,4 @@
--- Room      50 features
+-- Stage     50 features
 -- Makes     feat.season_1m, feat.season_5m, feat.season_1h
 -- Kind      view
 -- Grain     one row a (symbol, bar) with a trade

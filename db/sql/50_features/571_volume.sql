@@ -1,4 +1,4 @@
--- Room      50 features
+-- Stage     50 features
 -- Makes     feat.volume_1m, feat.volume_5m, feat.volume_1h
 -- Kind      view
 -- Grain     one row a (symbol, bar) with a trade

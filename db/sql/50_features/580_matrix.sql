@@ -1,4 +1,4 @@
--- Room      50 features
+-- Stage     50 features
 -- Makes     feat._matrix, feat.matrix(text, text[], timestamptz, timestamptz),
 --           feat.matrix_1m, feat.matrix_5m, feat.matrix_1h
 -- Kind      view and function

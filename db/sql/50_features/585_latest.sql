@@ -1,4 +1,4 @@
--- Room      50 features
+-- Stage     50 features
 -- Makes     feat.latest(text, timestamptz)
 -- Kind      function
 -- Grain     one row a symbol with a bar that is known

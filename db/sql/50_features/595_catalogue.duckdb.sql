@@ -1,4 +1,4 @@
--- Room      50 features
+-- Stage     50 features
 -- Makes     feat.catalogue
 -- Kind      view
 -- Grain     one row a (feature, width)

@@ -1,4 +1,4 @@
--- Room      50 features
+-- Stage     50 features
 -- Makes     feat.page(text, text, text[], timestamptz, timestamptz, integer,
 --           timestamptz)
 -- Kind      function

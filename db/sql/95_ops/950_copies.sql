@@ -1,4 +1,4 @@
--- Room      95 ops
+-- Stage     95 ops
 -- Makes     ops.copies, ops.copied_parts
 -- Kind      table
 -- Grain     one row, where a copy filled this database; one row a part of it

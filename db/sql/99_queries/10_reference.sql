@@ -1,4 +1,4 @@
--- Room      10 reference
+-- Stage     10 reference
 -- What things are: read at the start of every job, changed by the CLI.
 
 -- name: instruments

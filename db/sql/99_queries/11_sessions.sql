@@ -1,4 +1,4 @@
--- Room      10 reference
+-- Stage     10 reference
 -- When markets are open.
 
 -- name: sessions

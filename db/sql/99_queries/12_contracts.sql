@@ -1,4 +1,4 @@
--- Room      10 reference
+-- Stage     10 reference
 -- Delivery months: computed by the exchange's rule, or stated by a person.
 
 -- name: contracts

@@ -1,4 +1,4 @@
--- Room      30 ticks
+-- Stage     30 ticks
 -- Takes batches from the bus into the ledger.
 
 -- name: copy_ticks

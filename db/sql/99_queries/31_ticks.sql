@@ -1,4 +1,4 @@
--- Room      30 ticks
+-- Stage     30 ticks
 -- Reads of the ledger, and the quarantine.
 
 -- name: overlapping_ticks

@@ -1,4 +1,4 @@
--- Room      30 ticks
+-- Stage     30 ticks
 -- Keeps the gap ledger in step with the ticks, a trade date at a time.
 
 -- name: gap_dates

@@ -1,4 +1,4 @@
--- Room      40 bars
+-- Stage     40 bars
 -- Makes bars anew on the plain edition.
 
 -- name: rebuild_bars

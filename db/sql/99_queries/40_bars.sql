@@ -1,4 +1,4 @@
--- Room      40 bars
+-- Stage     40 bars
 -- Keeps the stored bars in step with the ticks.
 
 -- name: stale_ranges

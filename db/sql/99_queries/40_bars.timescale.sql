@@ -1,4 +1,4 @@
--- Room      40 bars
+-- Stage     40 bars
 -- Makes bars anew on the timescale edition.
 
 -- A day of seconds a transaction: the default of ten is forty times slower.

@@ -1,4 +1,4 @@
--- Room      40 bars
+-- Stage     40 bars
 -- Takes a vendor's bars into market.bars_imported.
 
 -- One import at a time: what one finds free, no other may take meanwhile.

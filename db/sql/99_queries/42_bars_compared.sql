@@ -1,4 +1,4 @@
--- Room      40 bars
+-- Stage     40 bars
 -- Holds a vendor's bars against those of the ticks.
 
 -- name: bar_differences

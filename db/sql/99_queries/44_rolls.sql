@@ -1,4 +1,4 @@
--- Room      40 bars
+-- Stage     40 bars
 -- Finds and keeps the rolls between front months.
 
 -- One finder at a time; readers are not kept waiting.

@@ -1,4 +1,4 @@
--- Room      55 lake
+-- Stage     55 lake
 -- What an export asks: which dates and symbols there are, and by a cheap key
 -- whether what was exported is what stands here now. Ticks are only ever
 -- inserted, so a count and a sum of ordinals tell a late one.

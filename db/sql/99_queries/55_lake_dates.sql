@@ -1,4 +1,4 @@
--- Room      55 lake
+-- Stage     55 lake
 -- Which trade dates there are, and what the features of one depend on.
 
 -- name: lake_dates

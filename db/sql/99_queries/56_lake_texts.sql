@@ -1,4 +1,4 @@
--- Room      55 lake
+-- Stage     55 lake
 -- Texts that read rows for the lake, since COPY takes no arguments. What stands
 -- in braces is filled in.
 
@@ -89,8 +89,8 @@ from (
     limit %(limit)s::bigint
 ) as t;
 
--- Ticks in rows of one width, as thor/lake/blocks.py reads them: null is the
--- least number of its type, `marks` holds what is true or a word.
+-- Ticks in rows of one width, as thor/lake/export/blocks.py reads them: null is
+-- the least number of its type, `marks` holds what is true or a word.
 -- name: lake_tick_texts
 with words as (
     select

@@ -1,4 +1,4 @@
--- Room      55 lake
+-- Stage     55 lake
 -- Brings ticks back from the lake, and lets those go that are safe there.
 
 -- name: has_ticks

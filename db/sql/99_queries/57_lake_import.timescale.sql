@@ -1,4 +1,4 @@
--- Room      55 lake
+-- Stage     55 lake
 -- Lets whole chunks go, on the timescale edition.
 
 -- name: allow_large_delete

@@ -1,4 +1,4 @@
--- Room      30 ticks, 10 reference
+-- Stage     30 ticks, 10 reference
 -- What the API reads and no job does.
 
 -- name: source_preferences

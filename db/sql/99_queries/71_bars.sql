@@ -1,4 +1,4 @@
--- Room      40 bars, 10 reference
+-- Stage     40 bars, 10 reference
 -- Bars as the API and its stream give them.
 
 -- How far the market of some symbols has come: the newest clock of the sources

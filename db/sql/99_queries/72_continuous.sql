@@ -1,4 +1,4 @@
--- Room      40 bars, 10 reference
+-- Stage     40 bars, 10 reference
 -- Bars of continuous series as the API gives them.
 
 -- The front months are walked from the newest on, until they hold as many bars

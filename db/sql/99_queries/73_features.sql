@@ -1,4 +1,4 @@
--- Room      50 features
+-- Stage     50 features
 -- Features as the API gives them.
 
 -- name: feature_catalogue

@@ -1,4 +1,4 @@
--- Room      95 ops
+-- Stage     95 ops
 -- How the server and the upkeep of the bars are: `thor doctor`, `thor db jobs`.
 
 -- name: server_facts

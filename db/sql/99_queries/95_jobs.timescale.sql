@@ -1,4 +1,4 @@
--- Room      95 ops
+-- Stage     95 ops
 -- TimescaleDB's policies. Errors are seen by the database's and the job's owner
 -- only; an instant that never was is written as -infinity.
 

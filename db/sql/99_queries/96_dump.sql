@@ -1,4 +1,4 @@
--- Room      95 ops
+-- Stage     95 ops
 -- What a dump and a restore ask of a database, Thor's or not yet.
 
 -- name: database_named

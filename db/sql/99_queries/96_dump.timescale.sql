@@ -1,4 +1,4 @@
--- Room      95 ops
+-- Stage     95 ops
 -- What the vendor asks of a restore, and of a database that is renamed.
 
 -- name: before_restore

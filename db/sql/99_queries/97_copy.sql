@@ -1,4 +1,4 @@
--- Room      95 ops
+-- Stage     95 ops
 -- What a copy into another database asks of both: their tables as the
 -- catalogue has them, with the texts that read, write and compare each. A
 -- checksum is the sum of a hash of every row, so their order is of no account;

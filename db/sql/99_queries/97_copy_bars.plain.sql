@@ -1,4 +1,4 @@
--- Room      40 bars
+-- Stage     40 bars
 -- Writes bars whose ticks are gone beside the others, on the plain edition.
 -- They have no keys: those serve only to add ticks, of which there come none.
 

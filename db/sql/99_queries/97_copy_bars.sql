@@ -1,4 +1,4 @@
--- Room      40 bars
+-- Stage     40 bars
 -- Bars that a copy carries over because their ticks were dropped, and bars of
 -- every width compared by trade date.
 

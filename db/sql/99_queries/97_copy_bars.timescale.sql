@@ -1,4 +1,4 @@
--- Room      40 bars
+-- Stage     40 bars
 -- Writes bars whose ticks are gone into the aggregate itself, on the timescale
 -- edition. What an aggregate shows ends at its watermark, which only a refresh
 -- that changed something moves: to after the last row it then finds. So two

@@ -1,4 +1,4 @@
--- Room      95 ops
+-- Stage     95 ops
 -- What a copy has done so far, kept in the database it fills.
 
 -- name: begin_copy

@@ -1,4 +1,4 @@
--- Room      30 ticks
+-- Stage     30 ticks
 -- Ticks by trade date, read, written and compared: texts, since COPY takes no
 -- arguments. What stands in braces is filled in.
 

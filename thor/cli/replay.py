@@ -1,0 +1,104 @@
+"""`thor replay`: play recorded ticks into the house, at any speed.
+
+Reads tapes; writes the bus.
+"""
+
+import signal
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from thor.cli.common import console, notes, progress_bar, urls
+from thor.config import Settings
+
+_SETTLE_S = 60.0
+
+
+def replay(
+    files: Annotated[list[Path], typer.Argument(help="Parquet, CSV, .dbn or .dbn.zst files.")],
+    speed: Annotated[str, typer.Option(help="1x, 10x, 0.5x … or max.")] = "max",
+    as_root: Annotated[
+        str | None, typer.Option("--as", help="File a single-month tape under its root.")
+    ] = None,
+    overlap: Annotated[
+        bool, typer.Option("--overlap", help="Take a tape that overlaps stored ticks.")
+    ] = False,
+) -> None:
+    """Replay tapes through the bus into the ledger; the same file again adds nothing."""
+    from thor import database
+    from thor.flow.replay import admit
+    from thor.flow.replay import replay as play
+    from thor.market.bus.client import Bus
+    from thor.market.collect.files.pace import parse_speed
+    from thor.runtime import Stop, Stopped
+
+    times, settings, where = parse_speed(speed), Settings(), urls()
+    skew_max = timedelta(seconds=settings.skew_max_s)
+    stop = Stop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    bus = Bus(where.redis_url, settings.bus_ticks_max, settings.bus_keep_s)
+    with database.connect(where.database_url, "replay") as connection, progress_bar() as bar:
+        for file in files:
+            tape, is_new = admit(connection, file, as_root=as_root, overlap=overlap)
+            task = bar.add_task(file.name, total=tape.records)
+
+            def say(reason: str, attempt: int) -> None:
+                notes.print(f"waiting: {reason} (attempt {attempt})")
+
+            def progress(done: int, task: Any = task) -> None:
+                bar.update(task, completed=done)
+
+            published = play(tape, bus, connection, times, stop, progress, say, skew_max)
+            _settle(bus, connection, stop)
+            if stop:
+                raise Stopped
+            _look_for_gaps(connection, tape)
+            _tell(connection, tape, is_new, published)
+
+
+def _settle(bus: Any, connection: Any, stop: Any) -> None:
+    """Wait until the ledger has taken what was published, while it is still taking."""
+    from thor import clock, database
+
+    state = bus.state()
+    until, last = clock.monotonic_s() + _SETTLE_S, -1
+    while not stop and clock.monotonic_s() < until:
+        values = {"base": state.base, "next": state.next}
+        account = database.row(connection, "accounting", values) or {}
+        if account["pending"] <= 0:
+            return
+        if account["pending"] != last:
+            last, until = account["pending"], clock.monotonic_s() + _SETTLE_S
+        stop.wait(0.1)
+    if not stop:
+        notes.print(
+            f"{last} ticks wait on the bus and nobody takes them in: is an ingestor running? "
+            "`thor status` tells"
+        )
+
+
+def _look_for_gaps(connection: Any, tape: Any) -> None:
+    """Let what the tape told fill the gaps of its days."""
+    from thor import clock
+    from thor.domain.sessions import trade_date
+    from thor.market.ticks import gaps
+
+    first = trade_date(min(span.first_ts for span in tape.spans.values()))
+    last = trade_date(max(span.last_ts for span in tape.spans.values()))
+    gaps.scan(connection, clock.now(), first, trade_date_to=last)
+
+
+def _tell(connection: Any, tape: Any, is_new: bool, published: int) -> None:
+    from thor import database
+
+    values = {"symbols": sorted(tape.spans), "source": tape.source}
+    found = database.row(connection, "source_counts", values) or {}
+    refused = database.row(connection, "source_rejected", values) or {}
+    console.print(
+        f"{tape.path.name}: {published} ticks published as {tape.source}"
+        f"{'' if is_new else ' (replayed before)'}; the ledger holds {found['ticks']} of them, "
+        f"{refused['ticks']} in quarantine, symbols {', '.join(sorted(tape.spans))}"
+    )

@@ -1,0 +1,113 @@
+"""`thor up`: start the servers and the jobs, and show live quotes."""
+
+import signal
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from thor.cli.common import notes
+from thor.config import Settings
+from thor.errors import Rejected
+
+
+def up(
+    tape: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--tape",
+            help="Play a file of recorded ticks, in a database for recorded days; repeatable.",
+        ),
+    ] = None,
+    speed: Annotated[
+        str | None, typer.Option(help="Of the tapes: 1x, 10x, 0.5x … or max; 1x.")
+    ] = None,
+) -> None:
+    """Start everything, migrate, and show quotes until Ctrl-C: simulated, or of tapes."""
+    from thor import clock, observe
+    from thor.cli import up_quotes
+    from thor.market.collect.files.pace import parse_speed
+    from thor.runtime import Stop
+    from thor.services.nature import USUAL
+    from thor.services.running import running
+
+    if speed is not None and not tape:
+        raise Rejected("--speed: says how fast tapes are played; name one with --tape FILE")
+    times = parse_speed(speed or "1x")
+    settings = Settings()
+    nature = "recorded" if tape else settings.nature or USUAL
+    settings = settings.model_copy(update={"nature": nature})
+    observe.configure("warning", "console")
+    stop = Stop()
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), lambda *_: stop.set())
+    start_s = clock.monotonic_s()
+    notes.print(f"starting Thor in {settings.home}")
+    with (
+        ThreadPoolExecutor(1) as pool,
+        running(settings, tell=_tell, appendfsync=settings.bus_fsync) as house,
+    ):
+        _migrate(settings, house.endpoints.database_url)
+        player = _player(settings, house, tape, stop)
+        jobs = _jobs(settings, house)
+        if stop:
+            return
+        house.supervisor.add(*jobs)
+        up_quotes.front_door(settings, house, jobs)
+        playing = None if player is None else pool.submit(player.play, times)
+        try:
+            up_quotes.quotes(house, stop, start_s, player, playing)
+        finally:
+            stop.set()
+        notes.print("stopping")
+
+
+def _tell(text: str, **more: Any) -> None:
+    notes.print(f"  {text}", *(f"{key}={value}" for key, value in more.items()))
+
+
+def _migrate(settings: Settings, url: str) -> None:
+    from thor import clock, database
+    from thor.database import schema
+    from thor.reference import contracts, instruments
+
+    def report(text: str) -> None:
+        notes.print(f"  migrating: {text}")
+
+    schema.up(url, settings.nature, report, settings.edition)
+    with database.connect(url, "up") as connection:
+        kept = instruments.renew_sessions(connection, clock.now().date())
+        contracts.compute(connection)
+    if kept:
+        notes.print(f"  {kept} trading sessions computed")
+
+
+def _player(settings: Settings, house: Any, tapes: list[Path] | None, stop: Any) -> Any:
+    """Open the tapes before anything is shown: what is wrong with one ends the start."""
+    from thor.flow.play_tapes import TapePlayer
+
+    if not tapes:
+        return None
+    urls = house.endpoints
+    player = TapePlayer(settings, urls.database_url, urls.redis_url, stop)
+    player.open(tapes)
+    return player
+
+
+def _jobs(settings: Settings, house: Any) -> list[Any]:
+    from thor.services.supervised import JobSpec
+
+    port = house.home.choose_port("api", settings.api_port)
+    env = {**settings.environment(), "THOR_HOME": str(house.home.path), "THOR_API_PORT": str(port)}
+    python = sys.executable
+    names = [f"ingest-{number}" for number in range(1, settings.ingestors + 1)]
+    jobs = [JobSpec(name, (python, "-m", "jobs.ingest", name), env) for name in names]
+    jobs.append(JobSpec("api", (python, "-m", "jobs.api"), env))
+    for name in ("bars", "gaps"):
+        jobs.append(JobSpec(name, (python, "-m", f"jobs.{name}"), env))
+    if settings.nature == "simulated":
+        jobs.append(JobSpec("simulate", (python, "-m", "jobs.simulate"), env))
+    return jobs

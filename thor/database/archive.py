@@ -1,0 +1,65 @@
+"""What a dump says of the database it was made of.
+
+Reads a file of pg_dump with pg_restore; gives an `Archive`.
+"""
+
+import re
+from pathlib import Path
+
+import msgspec
+
+from thor.config import Settings
+from thor.database import pg_tools
+from thor.database.pg_tools import Tool
+from thor.errors import NotFound, Rejected
+
+_HEADER = re.compile(r"^; +Dumped from database version: (\S+)", re.MULTILINE)
+_COLUMNS = re.compile(r"^COPY \S+ \(([^)]*)\) FROM stdin;$", re.MULTILINE)
+_END = "\n\\.\n"
+# Any that is there can read a dump of its own time or older.
+_ANY_MAJOR = 16
+
+
+class Archive(msgspec.Struct, frozen=True):
+    """A dump: its file, the versions it was made with, and what its database was made as."""
+
+    file: Path
+    edition: str
+    nature: str
+    postgres: str
+    timescaledb: str | None
+
+
+def read(file: Path, settings: Settings) -> Archive:
+    """Return what a dump says of itself; raises Rejected where it is none of Thor's."""
+    if not file.is_file():
+        raise NotFound(f"{file}: there is no such file")
+    tool = pg_tools.find("pg_restore", _ANY_MAJOR, settings)
+    try:
+        header = _HEADER.search(pg_tools.said_by(tool, "--list", file))
+        made = _table(tool, file, "ops", "edition")
+        catalogue = _table(tool, file, "_timescaledb_catalog", "metadata")
+    except pg_tools.Failed as error:
+        raise Rejected(f"{file} cannot be read as a dump: {error}") from error
+    if header is None or not made:
+        raise Rejected(f"{file} is no dump of a database of Thor's: it has no ops.edition")
+    versions = [row["value"] for row in catalogue if row["key"] == "timescaledb_version"]
+    is_community = made[0]["edition"] == "timescale"
+    return Archive(
+        file,
+        made[0]["edition"],
+        made[0]["nature"],
+        header[1],
+        versions[0] if versions and is_community else None,
+    )
+
+
+def _table(tool: Tool, file: Path, schema: str, table: str) -> list[dict[str, str]]:
+    asked = ("--data-only", f"--schema={schema}", f"--table={table}", "--file=-")
+    said = pg_tools.said_by(tool, *asked, file)
+    found = _COLUMNS.search(said)
+    if found is None:
+        return []
+    columns = found[1].split(", ")
+    lines = said[found.end() :].partition(_END)[0].strip("\n").splitlines()
+    return [dict(zip(columns, line.split("\t"), strict=True)) for line in lines]

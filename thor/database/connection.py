@@ -1,0 +1,244 @@
+"""Talk to PostgreSQL: the only module that names the driver.
+
+Gives connections, pools, the named statements of `db/sql/99_queries`,
+and Thor's errors in place of the driver's.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+import psycopg_pool
+import sqlalchemy
+import sqlalchemy.exc
+from psycopg import AsyncConnection, Connection, Cursor, sql
+from psycopg.rows import dict_row
+from psycopg.types.multirange import Multirange
+from psycopg.types.range import Range
+
+from thor.errors import NotFound, Unavailable
+
+UniqueViolation = psycopg.errors.UniqueViolation
+ExclusionViolation = psycopg.errors.ExclusionViolation
+DataError = psycopg.DataError
+IntegrityError = psycopg.IntegrityError
+InsufficientPrivilege = psycopg.errors.InsufficientPrivilege
+DriverError = psycopg.Error
+error_of = psycopg.errors.error_from_result
+
+__all__ = [
+    "AsyncConnection",
+    "Connection",
+    "Cursor",
+    "sql",
+]
+
+DB = Path(__file__).resolve().parents[2] / "db"
+SEARCH_PATH = ("reference", "market", "feat", "ops", "public")
+_NAME = re.compile(r"^-- name: (?P<name>[a-z_0-9]+)\s*$", re.MULTILINE)
+_CONNECT_TIMEOUT_S = 5
+_BLOCK_BYTES = 1 << 16
+
+
+def statements(folder: Path = DB / "sql" / "99_queries") -> dict[str, str]:
+    """Read the named statements: `-- name: x` opens each, the text follows."""
+    found: dict[str, str] = {}
+    for file in sorted(folder.glob("*.sql")):
+        parts = _NAME.split(file.read_text())[1:]
+        for name, text in zip(parts[::2], parts[1::2], strict=True):
+            found[name] = text.strip().rstrip(";")
+    return found
+
+
+_STATEMENTS: dict[str, str] = {}
+
+
+def statement(name: str) -> str:
+    """Return the statement of that name."""
+    if not _STATEMENTS:
+        _STATEMENTS.update(statements())
+    return _STATEMENTS[name]
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise `Unavailable` where the driver says that the server is away."""
+    try:
+        yield
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction) as error:
+        raise NotFound(f"The database lacks {_lacks(error)}: run `thor db up`") from error
+    except sqlalchemy.exc.OperationalError as error:
+        raise Unavailable(f"PostgreSQL: {_first_line(error.orig or error)}") from error
+    except (psycopg.OperationalError, psycopg.InterfaceError, psycopg_pool.PoolTimeout) as error:
+        raise Unavailable(f"PostgreSQL: {_first_line(error)}") from error
+
+
+@contextmanager
+def transaction(connection: Connection[Any]) -> Iterator[None]:
+    """Run the block in one transaction; `Unavailable` where the server is away."""
+    with translated(), connection.transaction():
+        yield
+
+
+@contextmanager
+def snapshot(connection: Connection[Any], shared: str | None = None) -> Iterator[None]:
+    """Show the block one state of the database, its own or a shared one; it may write nothing."""
+    with transaction(connection):
+        connection.execute("set transaction isolation level repeatable read, read only")
+        if shared is not None:
+            connection.execute(filled("set transaction snapshot {shared}", {"shared": shared}))
+        yield
+
+
+def connect(url: str, job: str) -> Connection[Any]:
+    """Open a connection in autocommit, named after the job; `Unavailable` if none answers."""
+    with translated():
+        return psycopg.connect(
+            url,
+            autocommit=True,
+            application_name=f"thor {job}",
+            connect_timeout=_CONNECT_TIMEOUT_S,
+        )
+
+
+def rows(
+    connection: Connection[Any], name: str, values: Mapping[str, Any] | None = None
+) -> list[dict[str, Any]]:
+    """Run a named statement and return its rows as dictionaries."""
+    with translated(), connection.cursor(row_factory=dict_row) as cursor:
+        cursor.execute(statement(name).encode(), values)
+        return cursor.fetchall() if cursor.description else []
+
+
+def row(
+    connection: Connection[Any], name: str, values: Mapping[str, Any] | None = None
+) -> dict[str, Any] | None:
+    """Run a named statement and return its first row, or None."""
+    found = rows(connection, name, values)
+    return found[0] if found else None
+
+
+def answers(connection: Connection[Any], text: str, **values: Any) -> list[dict[str, Any]]:
+    """Run a text that a named statement composed, its braces filled, and return its rows."""
+    with translated(), connection.cursor(row_factory=dict_row) as cursor:
+        cursor.execute(filled(text, values))
+        return cursor.fetchall() if cursor.description else []
+
+
+def stream(
+    source: Connection[Any], copy_out: str, target: Connection[Any], copy_in: str, **values: Any
+) -> int:
+    """Pour what one database's COPY gives into the other's; returns how many rows those were."""
+    with (
+        translated(),
+        source.cursor().copy(filled(copy_out, values)) as read,
+        target.cursor() as cursor,
+    ):
+        with cursor.copy(filled(copy_in, {})) as written:
+            block = bytearray()
+            for part in read:
+                block += part
+                if len(block) >= _BLOCK_BYTES:
+                    written.write(block)
+                    block = bytearray()
+            written.write(block)
+        return cursor.rowcount
+
+
+def pool(url: str, job: str, connections_max: int = 8) -> psycopg_pool.AsyncConnectionPool[Any]:
+    """Return a closed pool of connections for the API; open it inside the event loop."""
+    return psycopg_pool.AsyncConnectionPool(
+        url,
+        min_size=1,
+        max_size=connections_max,
+        open=False,
+        timeout=_CONNECT_TIMEOUT_S,
+        check=psycopg_pool.AsyncConnectionPool.check_connection,
+        kwargs={"autocommit": True, "row_factory": dict_row, "application_name": f"thor {job}"},
+    )
+
+
+@asynccontextmanager
+async def lent(
+    pool: psycopg_pool.AsyncConnectionPool[Any],
+) -> AsyncIterator[AsyncConnection[Any]]:
+    """Lend a connection of the pool; `Unavailable` where the server is away."""
+    with translated():
+        async with pool.connection() as connection:
+            # The pool's check of a connection can take a cancellation and say nothing of it.
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise asyncio.CancelledError
+            yield connection
+
+
+async def fetch(
+    pool: psycopg_pool.AsyncConnectionPool[Any],
+    name: str,
+    values: Mapping[str, Any] | None = None,
+) -> list[dict[str, Any]]:
+    """Run a named statement on a connection of the pool and return its rows."""
+    async with lent(pool) as connection:
+        cursor = await connection.execute(statement(name).encode(), values)
+        return await cursor.fetchall()
+
+
+def engine(url: str) -> sqlalchemy.Engine:
+    """Return a SQLAlchemy engine, which alembic asks for."""
+    return sqlalchemy.create_engine(
+        url.replace("postgres://", "postgresql://", 1).replace(
+            "postgresql://", "postgresql+psycopg://", 1
+        ),
+        poolclass=sqlalchemy.NullPool,
+    )
+
+
+def raw(connection: sqlalchemy.Connection) -> Connection[Any]:
+    """Return the driver's connection under SQLAlchemy's."""
+    driver: Any = connection.connection.driver_connection
+    assert isinstance(driver, psycopg.Connection)
+    return driver
+
+
+def name_of(url: str) -> str:
+    """Return the database's name in a URL."""
+    return urlsplit(url).path.lstrip("/") or "postgres"
+
+
+def filled(text: str, values: Mapping[str, Any]) -> sql.Composed:
+    """Return a text that a named statement composed, its braces filled with literals."""
+    return sql.SQL(text).format(**{name: sql.Literal(value) for name, value in values.items()})
+
+
+def quoted(*names: str) -> sql.Composed:
+    """Return the names as identifiers, joined by commas."""
+    return sql.SQL(", ").join(map(sql.Identifier, names))
+
+
+def multirange(spans: list[tuple[int, int]]) -> Multirange[int]:
+    """Return an int8multirange of the half-open spans."""
+    return Multirange([Range(first, end) for first, end in spans])
+
+
+def is_alive(connection: Connection[Any]) -> bool:
+    """Tell whether the connection still answers."""
+    if connection.closed:
+        return False
+    try:
+        connection.execute("select 1")
+    except psycopg.Error:
+        return False
+    return True
+
+
+def _lacks(error: psycopg.Error) -> str:
+    return _first_line(error).removesuffix(" does not exist")
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

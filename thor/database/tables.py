@@ -1,0 +1,115 @@
+"""Tables as the catalogue has them: compare them between two databases, and replace them.
+
+Works with texts that db/sql composes from the catalogue, so that a table or column
+which is added later is neither forgotten nor named twice.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from thor import database
+from thor.database import Connection
+
+
+class Table(msgspec.Struct, frozen=True):
+    """A table, the tables its foreign keys name, and the texts that work on it."""
+
+    name: str
+    parents: tuple[str, ...]
+    copy_out: str
+    copy_in: str
+    clear: str
+    silence: str
+    unsilence: str
+    measure: str
+    strangers: str
+
+
+class Measure(msgspec.Struct, frozen=True):
+    """How many rows something has, and the sum of their hashes."""
+
+    records: int
+    checksum: int
+
+
+NOTHING = Measure(0, 0)
+
+
+def found(
+    connection: Connection[Any], left_out: Iterable[str], computed: Iterable[str] = ()
+) -> list[Table]:
+    """Return the tables of Thor's schemas but those left out, by name.
+
+    Of those named `computed` a row of the first version is nobody's, of others one that
+    is as old as the database.
+    """
+    values = {"left_out": list(left_out), "computed": list(computed)}
+    return [msgspec.convert(row, Table) for row in database.rows(connection, "tables", values)]
+
+
+def measured(connection: Connection[Any], table: Table) -> Measure:
+    """Count the rows of a table and sum their hashes, over all columns."""
+    return measure(database.answers(connection, table.measure)[0])
+
+
+def measure(row: dict[str, Any]) -> Measure:
+    """Return the measure that a row of any such text tells."""
+    return Measure(int(row["records"]), int(row["checksum"]))
+
+
+def strangers(connection: Connection[Any], table: Table) -> int:
+    """Count the rows that neither the migrations nor `thor db up` made."""
+    return int(database.answers(connection, table.strangers)[0]["records"])
+
+
+def families(tables: list[Table]) -> list[list[Table]]:
+    """Return the tables in families that foreign keys hold together, parents first in each."""
+    family = {table.name: {table.name} for table in tables}
+    for table in tables:
+        for parent in table.parents:
+            joined = family[table.name] | family[parent]
+            for name in joined:
+                family[name] = joined
+    ordered = _parents_first(tables)
+    kept = {id(names): names for names in family.values()}
+    return [[table for table in ordered if table.name in names] for names in kept.values()]
+
+
+def replace(
+    source: Connection[Any], target: Connection[Any], family: list[Table]
+) -> dict[str, Measure]:
+    """Make the rows of a family those of the source, exactly; returns what is there then.
+
+    Within one transaction of the target. Triggers are silenced: what they would write down
+    of this is not what happened to the rows.
+    """
+    for table in reversed(family):
+        database.answers(target, table.silence)
+        database.answers(target, table.clear)
+    for table in family:
+        database.stream(source, table.copy_out, target, table.copy_in)
+    for table in family:
+        database.answers(target, table.unsilence)
+    return {table.name: measured(target, table) for table in family}
+
+
+def go_on_counting(
+    source: Connection[Any], target: Connection[Any], left_out: Iterable[str]
+) -> None:
+    """Set the sequences of the target to where those of the source are."""
+    for row in database.rows(source, "sequences", {"left_out": list(left_out)}):
+        database.rows(target, "set_sequence", row)
+
+
+def _parents_first(tables: list[Table]) -> list[Table]:
+    ordered: list[Table] = []
+    left = list(tables)
+    while left:
+        names = {table.name for table in left}
+        free = [table for table in left if not names & set(table.parents)]
+        # Tables that name each other have no order; none of Thor's do.
+        ordered += free or left
+        left = [table for table in left if table not in ordered]
+    return ordered

@@ -1,0 +1,216 @@
+"""Copy a whole ledger into another database, of either edition, and prove both equal.
+
+Stages: a database → another. Everyone starts on the plain edition and outgrows it; what
+is copied is all that the source holds, so that Thor goes on there with the same bus. A
+copy that was cut goes on where it was.
+"""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import msgspec
+
+from thor import database
+from thor.database import Connection, tables
+from thor.database.tables import Table
+from thor.errors import Broken, Refused
+from thor.flow.copy_database import bars, ticks
+from thor.flow.copy_database.target import LEFT_OUT, TICKS, make_if_missing, parts, record, settle
+from thor.market.bars import refresh
+
+# After so many rounds of finding something new the source is plainly being written.
+PASSES_MAX = 4
+
+# Hears what is done, how much of it, and of how much.
+Progress = Callable[[str, int, int], None]
+
+
+class Copied(msgspec.Struct, frozen=True, kw_only=True):
+    """What a copy came to.
+
+    `tables` has the rows of every table, `bars` those of every width; `arriving` what the
+    last look at the source found new, by table, and `writers` which of Thor's jobs write
+    there: while there are any of either it is not whole, and no bars were compared.
+    """
+
+    is_whole: bool
+    passes: int
+    ticks: int
+    trade_dates: int
+    copied: int
+    tables: dict[str, int]
+    bars: dict[str, int]
+    arriving: dict[str, int]
+    writers: list[str]
+
+
+def copy(source_url: str, target_url: str, progress: Progress = lambda *_: None) -> Copied:
+    """Copy what the target lacks until nothing is new, then compare everything.
+
+    Creates the target where its server has none of that name. Raises `Refused` for a target
+    that is none, see `target.settle`, and `Broken` where both differ.
+    """
+    with database.connect(source_url, "copy") as source:
+        make_if_missing(target_url)
+        with database.connect(target_url, "copy") as target:
+            try:
+                settle(source, target, target_url)
+                return _Copy(source, target, progress).run()
+            except database.InsufficientPrivilege as error:
+                raise Refused(
+                    f"{str(error).splitlines()[0]}: name the owner of each database in its URL"
+                ) from error
+            except database.IntegrityError as error:
+                raise Refused(
+                    f"--to: somebody else writes into database {target.info.dbname}: "
+                    f"{str(error).splitlines()[0]}"
+                ) from error
+
+
+class _Copy:
+    def __init__(
+        self, source: Connection[Any], target: Connection[Any], progress: Progress
+    ) -> None:
+        self._source = source
+        self._target = target
+        self._progress = progress
+        self._families = tables.families(tables.found(source, LEFT_OUT))
+        self._says_what_is_stale = refresh.edition(target) == "timescale"
+        self._copied = 0
+        self._days: dict[str, ticks.Day] = {}
+
+    def run(self) -> Copied:
+        compared: dict[str, int] = {}
+        new: dict[str, int] = {}
+        is_settled = False
+        number = 0
+        if not self._writers():
+            # With its jobs stopped nobody else brings them up to date.
+            bars.catch_up(self._source)
+        while number < PASSES_MAX and not is_settled:
+            number += 1
+            with database.snapshot(self._source):
+                new = self._pass()
+                writers = self._writers()
+                stale = database.rows(self._source, "stale_ranges")
+                is_settled = not (new or stale)
+                if is_settled and not writers:
+                    compared = self._compare()
+            if stale and not writers:
+                bars.catch_up(self._source)
+        is_whole = is_settled and not writers
+        if is_whole:
+            database.rows(self._target, "copy_verified")
+        done = parts(self._target)
+        return Copied(
+            is_whole=is_whole,
+            passes=number,
+            ticks=sum(day.measure.records for day in self._days.values()),
+            trade_dates=len(self._days),
+            copied=self._copied,
+            tables={
+                name: measure.records
+                for name, measure in sorted(done.items())
+                if measure is not None and not name.startswith(f"{TICKS}/")
+            },
+            bars=compared,
+            arriving={} if is_settled else new,
+            writers=writers,
+        )
+
+    def _pass(self) -> dict[str, int]:
+        """Copy what one state of the source has and the target lacks; returns what that was."""
+        new: dict[str, int] = {}
+        for family in self._families:
+            new |= self._copy_family(family)
+        tables.go_on_counting(self._source, self._target, LEFT_OUT)
+        if records := self._copy_ticks():
+            new[TICKS] = records
+        done = parts(self._target)
+        carried = {
+            date.fromisoformat(part.partition("/")[2])
+            for part in done
+            if part.startswith(f"{bars.STORED}/")
+        }
+        self._progress("bars without ticks", 0, 0)
+
+        def told(trade_date: date) -> None:
+            self._progress(f"bars of {trade_date}", 0, 0)
+
+        if records := bars.carry(self._source, self._target, carried, told):
+            new[bars.STORED] = records
+        return new
+
+    def _copy_family(self, family: list[Table]) -> dict[str, int]:
+        """Replace tables that hang together where one of them is not as in the source."""
+        wanted = {table.name: tables.measured(self._source, table) for table in family}
+        found = {table.name: tables.measured(self._target, table) for table in family}
+        self._progress(family[0].name, 0, 0)
+        if wanted == found:
+            missing = [name for name in wanted if name not in parts(self._target)]
+            for name in missing:
+                record(self._target, name, wanted[name].records, wanted[name])
+            return {}
+        with database.transaction(self._target):
+            written = tables.replace(self._source, self._target, family)
+            for name, measure in wanted.items():
+                if written[name] != measure:
+                    raise Broken(
+                        f"{name} differs: {measure.records} rows with checksum {measure.checksum} "
+                        f"in the source, {written[name].records} with {written[name].checksum} in "
+                        "the copy"
+                    )
+                record(self._target, name, measure.records, measure)
+        return {
+            name: measure.records - found[name].records
+            for name, measure in wanted.items()
+            if measure != found[name]
+        }
+
+    def _copy_ticks(self) -> int:
+        self._progress("looking for ticks", 0, 0)
+        done = parts(self._target)
+        self._days = days = ticks.survey(self._source)
+        ticks.refuse_lost(days, done)
+        total = sum(day.measure.records for day in days.values())
+        seen = copied = 0
+        for part, day in days.items():
+            if done.get(part) != day.measure:
+                before = seen
+
+                def told(records: int, day: ticks.Day = day) -> None:
+                    nonlocal seen
+                    seen += records
+                    self._progress(f"ticks of {day.trade_date}", seen, total)
+
+                copied += ticks.copy_day(
+                    self._source,
+                    self._target,
+                    day,
+                    is_known=part in done,
+                    says_what_is_stale=self._says_what_is_stale,
+                    told=told,
+                )
+                seen = before
+                self._progress(f"bars of {day.trade_date}", before + day.measure.records, total)
+                self._renew()
+            seen += day.measure.records
+            self._progress(f"ticks of {day.trade_date}", seen, total)
+        self._renew()
+        self._copied += copied
+        return copied
+
+    def _renew(self) -> None:
+        if self._says_what_is_stale:
+            bars.renew(self._target)
+
+    def _compare(self) -> dict[str, int]:
+        self._progress("comparing ticks", 0, 0)
+        ticks.compare(self._days, self._target)
+        self._progress("comparing bars", 0, 0)
+        database.rows(self._target, "analyse")
+        return bars.compare(self._source, self._target)
+
+    def _writers(self) -> list[str]:
+        return [row["job"] for row in database.rows(self._source, "writers")]

@@ -1,0 +1,170 @@
+"""Make a database ready to be copied into, and refuse one that holds anything else.
+
+Used by ledger_to_ledger; keeps what the copy has done in ops.copies and
+ops.copied_parts of the target.
+"""
+
+from typing import Any
+
+from thor import database
+from thor.database import Connection, admin, schema, tables
+from thor.database.tables import Measure, Table
+from thor.errors import NotFound, Refused, Unavailable
+
+TICKS = "market.ticks"
+
+# Every other table of the schemas reference, market and ops is copied whole.
+LEFT_OUT = {
+    TICKS: "by trade date",
+    "market._bars": "made of the ticks there; where those were dropped, carried by trade date",
+    "market.bars_to_refresh": "what is stale there is its own affair",
+    "ops.alembic_version": "its own",
+    "ops.bar_rebuilds": "work on the source's own bars",
+    "ops.copied_parts": "the copy's own account",
+    "ops.copies": "the copy's own account",
+    "ops.edition": "its own",
+    "ops.logic_files": "its own",
+}
+# `thor db up` fills these itself.
+COMPUTED = ("reference.sessions",)
+
+
+def make_if_missing(url: str) -> None:
+    """Create the database of the URL where its server has none of that name."""
+    try:
+        database.connect(url, "copy").close()
+    except Unavailable:
+        name = database.name_of(url)
+        with database.connect(admin.maintenance_url(url), "copy") as server:
+            if database.row(server, "database_named", {"name": name}) is not None:
+                raise
+            admin.make(server, name)
+
+
+def settle(source: Connection[Any], target: Connection[Any], target_url: str) -> None:
+    """Migrate the target and begin a copy there, or go on with one that was cut.
+
+    Holds the target against other copies for as long as its connection is open. Raises
+    `Refused` where the target is the source, another application's, of another nature,
+    or holds rows that this copy did not write; it is then as it was.
+    """
+    made = database.row(source, "edition")
+    if made is None:
+        raise NotFound(f"{source.info.dbname} has no edition yet: run `thor db up` on it first")
+    for connection in (source, target):
+        database.rows(connection, "copy_settings")
+    _hold(source, target)
+    there = database.row(target, "copy_target") or {}
+    if there["is_thors"]:
+        _refuse_another_nature(target, made["nature"])
+        _refuse_used(target, made, knows_copies=there["knows_copies"])
+    else:
+        _refuse_strangers(target)
+    schema.up(target_url, nature=made["nature"])
+    revisions = [
+        (database.row(each, "copy_revision") or {})["revision"] for each in (source, target)
+    ]
+    if revisions[0] != revisions[1]:
+        raise Refused(
+            f"The source is at revision {revisions[0]} and this Thor at {revisions[1]}: run "
+            "`thor db up` on it first"
+        )
+    _refuse_unknown(source, target)
+    values = {"copied_from": source.info.dbname, "source_made_at": made["made_at"]}
+    database.rows(target, "begin_copy", values)
+
+
+def parts(target: Connection[Any]) -> dict[str, Measure | None]:
+    """Return what the copy has written, by part; stored bars have no measure."""
+    return {
+        row["part"]: None if row["checksum"] is None else tables.measure(row)
+        for row in database.rows(target, "copied_parts")
+    }
+
+
+def record(target: Connection[Any], part: str, records: int, measure: Measure | None) -> None:
+    """Remember a part as copied, within the transaction that wrote it."""
+    checksum = None if measure is None else measure.checksum
+    values = {"part": part, "records": records, "checksum": checksum}
+    database.rows(target, "part_copied", values)
+
+
+def _hold(source: Connection[Any], target: Connection[Any]) -> None:
+    name = target.info.dbname
+    if not (database.row(target, "hold_copy_target") or {})["is_held"]:
+        raise Refused(f"--to: another copy into database {name} is under way")
+    if not (database.row(source, "share_copy_source") or {})["is_shared"]:
+        raise Refused(
+            f"--to: database {name} is the one to be copied, or that is being copied into itself: "
+            "name another database"
+        )
+
+
+def _refuse_strangers(target: Connection[Any]) -> None:
+    held = ", ".join(row["name"] for row in database.rows(target, "holdings"))
+    if held:
+        raise Refused(
+            f"--to: database {target.info.dbname} holds {held}, and Thor did not make them: name "
+            "an empty database, or one that is not there yet"
+        )
+
+
+def _refuse_another_nature(target: Connection[Any], nature: str) -> None:
+    found = (database.row(target, "edition") or {}).get("nature")
+    if found != nature:
+        raise Refused(
+            f"--to: database {target.info.dbname} was made for {found} data and the source for "
+            f"{nature}: that is fixed when a database is made. Name another database"
+        )
+
+
+def _refuse_used(target: Connection[Any], made: dict[str, Any], *, knows_copies: bool) -> None:
+    name = target.info.dbname
+    begun = database.row(target, "copy_begun") if knows_copies else None
+    if begun is not None and begun["source_made_at"] != made["made_at"]:
+        raise Refused(
+            f"--to: database {name} was filled by a copy of {begun['copied_from']}, another "
+            "database than this one: name an empty one"
+        )
+    done = parts(target) if begun is not None else {}
+    fix = "name an empty database, or drop that one if nothing in it is needed"
+    if begun is not None and begun["verified_at"] is not None:
+        fix = (
+            f"it was copied whole at {begun['verified_at']:%Y-%m-%d %H:%M} UTC and has been used "
+            f"since. To copy anew, {fix}"
+        )
+    for table in tables.found(target, LEFT_OUT, COMPUTED):
+        if held := _held(target, table, done.get(table.name)):
+            raise Refused(f"--to: {table.name} of database {name} holds {held}: {fix}")
+    for row in database.rows(target, "ticks_by_date"):
+        written = done.get(f"{TICKS}/{row['trade_date']}")
+        if written is None or written.records != row["records"]:
+            raise Refused(
+                f"--to: {TICKS} of database {name} holds {row['records']} ticks of "
+                f"{row['trade_date']}, of which this copy wrote "
+                f"{written.records if written else 0}: {fix}"
+            )
+
+
+def _refuse_unknown(source: Connection[Any], target: Connection[Any]) -> None:
+    there = {table.name for table in tables.found(target, LEFT_OUT)}
+    unknown = [table.name for table in tables.found(source, LEFT_OUT) if table.name not in there]
+    if unknown:
+        raise Refused(
+            f"{', '.join(unknown)} of the source are tables of somebody's own in Thor's schemas. "
+            f"Database {target.info.dbname} is migrated now: create them there too and copy again, "
+            "or move them into another schema, which a copy leaves alone"
+        )
+
+
+def _held(target: Connection[Any], table: Table, written: Measure | None) -> str | None:
+    """Tell what a table holds that is not the copy's; None where all of it is."""
+    if written is None:
+        strange = tables.strangers(target, table)
+        return f"{strange} rows that this copy did not write" if strange else None
+    found = tables.measured(target, table)
+    if found == written:
+        return None
+    if found.records == written.records:
+        return "other values than this copy wrote"
+    return f"{found.records} rows, not the {written.records} that this copy wrote"

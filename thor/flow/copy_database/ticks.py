@@ -1,0 +1,182 @@
+"""Copy ticks from one ledger into another, a trade date a transaction, and compare them.
+
+Used by ledger_to_ledger; takes a source within a snapshot.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from thor import database
+from thor.database import Connection, tables
+from thor.database.tables import NOTHING, Measure
+from thor.errors import Broken, Refused
+from thor.flow.copy_database.target import TICKS, record
+
+# A statement's worth: what a plain target makes the bars of at a time.
+_SLICE_TICKS = 200_000
+_HOUR = timedelta(hours=1)
+
+
+class Day(msgspec.Struct, frozen=True):
+    """The ticks of a trade date: whose they are, how many, and their checksum."""
+
+    trade_date: date
+    symbols: tuple[str, ...]
+    measure: Measure
+
+    @property
+    def part(self) -> str:
+        """What the copy's account calls it."""
+        return f"{TICKS}/{self.trade_date}"
+
+
+class Slice(msgspec.Struct, frozen=True):
+    """Some hours of a trade date that have to be copied."""
+
+    ts_from: datetime
+    ts_to: datetime
+    is_there: bool
+
+
+def survey(connection: Connection[Any]) -> dict[str, Day]:
+    """Return every trade date that has ticks, by the name of its part, in order."""
+    texts = database.row(connection, "tick_texts") or {}
+    found: dict[str, Day] = {}
+    for row in database.answers(connection, texts["survey"]):
+        day = Day(row["trade_date"], (row["symbol"],), tables.measure(row))
+        if earlier := found.get(day.part):
+            day = Day(
+                day.trade_date,
+                (*earlier.symbols, *day.symbols),
+                Measure(
+                    earlier.measure.records + day.measure.records,
+                    earlier.measure.checksum + day.measure.checksum,
+                ),
+            )
+        found[day.part] = day
+    return found
+
+
+def refuse_lost(days: dict[str, Day], done: dict[str, Measure | None]) -> None:
+    """Raise `Refused` where ticks that were copied are gone from the source since."""
+    for part, written in done.items():
+        if not part.startswith(f"{TICKS}/") or written is None:
+            continue
+        left = days[part].measure.records if part in days else 0
+        if left < written.records:
+            raise Refused(
+                f"The source has {left} ticks of {part.partition('/')[2]} left, and "
+                f"{written.records} were copied: they were dropped or deleted meanwhile. Copy anew "
+                "into an empty database"
+            )
+
+
+def copy_day(
+    source: Connection[Any],
+    target: Connection[Any],
+    day: Day,
+    *,
+    is_known: bool,
+    says_what_is_stale: bool,
+    told: Callable[[int], None],
+) -> int:
+    """Copy what the target lacks of a trade date, compare all of it, and commit.
+
+    Returns how many ticks that were; `told` hears the number of each slice. Raises `Broken`
+    where both differ afterwards: nothing of it is written then.
+    """
+    texts = database.row(source, "tick_texts") or {}
+    span = database.row(source, "trade_date_span", {"trade_date": day.trade_date}) or {}
+    asked = {"symbols": list(day.symbols), **span}
+    wanted = _by_hour(source, texts, asked)
+    copied = 0
+    with database.transaction(target):
+        has = _by_hour(target, texts, asked) if is_known else {}
+        for piece in _slices(wanted, has):
+            values = {**asked, "ts_from": piece.ts_from, "ts_to": piece.ts_to}
+            records = _pour(source, target, texts, values, merge=piece.is_there)
+            copied += records
+            told(records)
+            if says_what_is_stale:
+                stale = {"ts_from": piece.ts_from, "ts_to": piece.ts_to}
+                database.rows(target, "say_stale", stale)
+        _compare(day, wanted, _by_hour(target, texts, asked))
+        record(target, day.part, day.measure.records, day.measure)
+    return copied
+
+
+def compare(days: dict[str, Day], target: Connection[Any]) -> None:
+    """Raise `Broken` where the target's ticks are not those of the source, date for date."""
+    there = survey(target)
+    for part in sorted(days.keys() | there.keys()):
+        wanted = days[part].measure if part in days else NOTHING
+        found = there[part].measure if part in there else NOTHING
+        if wanted != found:
+            raise _differs(part.partition("/")[2], wanted, found)
+
+
+def _by_hour(
+    connection: Connection[Any], texts: dict[str, Any], asked: dict[str, Any]
+) -> dict[datetime, Measure]:
+    rows = database.answers(connection, texts["by_hour"], **asked)
+    return {row["hour"]: tables.measure(row) for row in rows}
+
+
+def _slices(wanted: dict[datetime, Measure], has: dict[datetime, Measure]) -> Iterator[Slice]:
+    """Yield the hours that differ, neighbours together while they are few ticks."""
+    pending: Slice | None = None
+    ticks = 0
+    for hour, measure in wanted.items():
+        is_there = hour in has
+        is_due = has.get(hour) != measure
+        is_more = pending is not None and is_due and pending.is_there == is_there
+        if is_more and pending is not None and ticks + measure.records <= _SLICE_TICKS:
+            pending = Slice(pending.ts_from, hour + _HOUR, is_there)
+            ticks += measure.records
+            continue
+        if pending is not None:
+            yield pending
+        pending = Slice(hour, hour + _HOUR, is_there) if is_due else None
+        ticks = measure.records
+    if pending is not None:
+        yield pending
+
+
+def _pour(
+    source: Connection[Any],
+    target: Connection[Any],
+    texts: dict[str, Any],
+    values: dict[str, Any],
+    *,
+    merge: bool,
+) -> int:
+    copy_out: str = texts["copy_out"]
+    if not merge:
+        return database.stream(source, copy_out, target, texts["copy_in"], **values)
+    database.answers(target, texts["stage"])
+    database.stream(source, copy_out, target, texts["copy_to_stage"], **values)
+    with target.cursor() as cursor:
+        cursor.execute(texts["merge"].encode())
+        merged = cursor.rowcount
+    database.answers(target, texts["unstage"])
+    return merged
+
+
+def _compare(day: Day, wanted: dict[datetime, Measure], found: dict[datetime, Measure]) -> None:
+    for hour in sorted(wanted.keys() | found.keys()):
+        if wanted.get(hour) != found.get(hour):
+            raise _differs(
+                f"{day.trade_date}, hour {hour:%Y-%m-%d %H}:00 UTC,",
+                wanted.get(hour, NOTHING),
+                found.get(hour, NOTHING),
+            )
+
+
+def _differs(where: str, wanted: Measure, found: Measure) -> Broken:
+    return Broken(
+        f"{TICKS} of {where} differ: {wanted.records} rows with checksum {wanted.checksum} in the "
+        f"source, {found.records} with {found.checksum} in the copy"
+    )

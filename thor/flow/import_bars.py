@@ -1,0 +1,208 @@
+"""Walk a vendor's bars from a file into the ledger: judge each, then take all or none.
+
+Stages: 20 collect → 40 bars. The same file again changes nothing: its id is its content,
+and a bar's place is its symbol, width and start.
+"""
+
+from collections.abc import Callable
+from decimal import Decimal
+from math import gcd
+from typing import Any
+
+import msgspec
+
+from thor import database
+from thor.database import Connection
+from thor.domain.bar import ImportedBar, check
+from thor.domain.instrument import Listing
+from thor.errors import NotFound, Refused, Rejected
+from thor.market.bars.imported import BarFile, BarIntake, Doubled
+from thor.market.collect.files.bar_tape import BarTape
+from thor.reference import instruments
+
+# So many refused rows are told, each in a line of its own.
+_TOLD_MAX = 20
+# From this share on it is the listed grid that is doubtful, not the prices.
+_GRID_SHARE = 0.1
+# Prices are compared with a grid in units of 1e-8, the finest that the ledger holds.
+_FINEST = Decimal("0.00000001")
+
+
+class Imported(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a file.
+
+    `bars` is how many of its `records` stand in the ledger now, `written` how many of them
+    were not there before. `told` names refused rows where others were taken without them.
+    """
+
+    file: str
+    records: int
+    bars: int
+    written: int
+    refused: int = 0
+    told: tuple[str, ...] = ()
+    is_new: bool = True
+
+
+def import_bars(
+    connection: Connection[Any],
+    tape: BarTape,
+    *,
+    replace: bool = False,
+    skip_refused: bool = False,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Imported:
+    """Take a file's bars into the ledger in one transaction, all of them or none.
+
+    Raises `NotFound` for a symbol that is not listed, `Rejected` for a file with bad rows
+    unless those are to be skipped, `Refused` where bars of another file stand already
+    unless they are to be replaced. `progress` hears how many rows were read so far.
+    """
+    name = tape.path.name
+    with database.transaction(connection):
+        intake = BarIntake(connection, _bar_file(tape))
+        known = intake.known()
+        if known is not None and not replace:
+            if not set(known.symbols) <= set(tape.spans):
+                raise Refused(
+                    f"{name}: was imported as {', '.join(known.symbols)}, not as "
+                    f"{', '.join(sorted(tape.spans))}; --replace files it anew"
+                )
+            return Imported(
+                file=tape.file, records=tape.records, bars=known.bars, written=0, is_new=False
+            )
+        judge = Judge(_listing(connection, tape, skip_unlisted=skip_refused))
+        intake.open_stage()
+        read = 0
+        for bars in tape.batches():
+            intake.stage(judge.good(bars, read + 1))
+            read += len(bars)
+            progress(read)
+        judge.refuse(intake.remove_doubled())
+        if judge.refused and (not skip_refused or judge.refused == read):
+            raise Rejected(judge.verdict(name, read))
+        written = intake.take(replace=replace)
+    return Imported(
+        file=tape.file,
+        records=read,
+        bars=read - judge.refused,
+        written=written,
+        refused=judge.refused,
+        told=tuple(judge.told()),
+        is_new=known is None,
+    )
+
+
+class Judge:
+    """Tells the good bars of one file from the others, and says what is wrong with these."""
+
+    def __init__(self, listing: Listing) -> None:
+        """Take what may be traded."""
+        self._listing = listing
+        self._first: list[tuple[int, str]] = []
+        self.refused = 0
+        # By root: bars judged, bars off the grid, and the grid all their prices fit.
+        self._judged: dict[str, int] = {}
+        self._off: dict[str, int] = {}
+        self._grids: dict[str, int] = {}
+
+    def good(self, bars: list[ImportedBar], first_row: int) -> list[tuple[int, ImportedBar]]:
+        """Return the bars that may be loaded, each with its row in the file."""
+        taken = []
+        for row, bar in enumerate(bars, first_row):
+            refusal = check(bar, self._listing)
+            if refusal is None:
+                taken.append((row, bar))
+            else:
+                self._refuse(row, str(refusal))
+            self._weigh(bar, is_good=refusal is None)
+        return taken
+
+    def refuse(self, doubled: list[Doubled]) -> None:
+        """Refuse bars whose place an earlier row has."""
+        for bar in doubled:
+            self._refuse(
+                bar.row,
+                f"bar_start: {bar.bar_start.isoformat()} of {bar.symbol} {bar.width} overlaps "
+                f"row {bar.first_row}, which has the same",
+            )
+
+    def told(self) -> list[str]:
+        """Return the first refused rows, a line each, and how many others there are."""
+        lines = [f"row {row}: {reason}" for row, reason in sorted(self._first)[:_TOLD_MAX]]
+        more = self.refused - len(lines)
+        return [*lines, f"and {more} more"] if more else lines
+
+    def verdict(self, name: str, read: int) -> str:
+        """Return why the file is refused, a line for each row that is told."""
+        lines = [f"{name}: {self.refused} of {read} bars refused, none imported"]
+        lines += [f"  {line}" for line in self.told()]
+        for root, off in self._off.items():
+            if off > _TOLD_MAX and off >= self._judged[root] * _GRID_SHARE:
+                grid = (self._grids[root] * _FINEST).normalize()
+                listed = self._listing.instruments[root].quote_increment
+                lines.append(
+                    f"  {off} of {self._judged[root]} bars of {root} are off its grid of "
+                    f"{listed:f}; {grid:f} would take them: "
+                    f"`thor instruments add {root} --quote-increment {grid:f}`"
+                )
+        if self.refused < read:
+            lines.append("  correct the file, or take the other bars with --skip-refused")
+        return "\n".join(lines)
+
+    def _refuse(self, row: int, reason: str) -> None:
+        self.refused += 1
+        self._first.append((row, reason))
+        if len(self._first) > 2 * _TOLD_MAX:
+            self._first = sorted(self._first)[:_TOLD_MAX]
+
+    def _weigh(self, bar: ImportedBar, *, is_good: bool) -> None:
+        instrument = self._listing.instrument(bar.symbol)
+        if instrument is None:
+            return
+        root = instrument.symbol
+        self._judged[root] = self._judged.get(root, 0) + 1
+        if is_good:
+            return
+        units = [
+            int(price / _FINEST)
+            for price in (bar.open, bar.high, bar.low, bar.close)
+            if price is not None and price.is_finite() and price.adjusted() < 10
+        ]
+        listed = int(instrument.quote_increment / _FINEST)
+        if any(unit % listed for unit in units):
+            self._off[root] = self._off.get(root, 0) + 1
+            self._grids[root] = gcd(self._grids.get(root, listed), *units)
+
+
+def _listing(connection: Connection[Any], tape: BarTape, *, skip_unlisted: bool) -> Listing:
+    # Months list themselves under their roots; roots do not.
+    listing = instruments.listing(connection)
+    roots = {span.root for span in tape.spans.values()}
+    strangers = sorted(roots - set(listing.instruments))
+    if strangers and not skip_unlisted:
+        shown = ", ".join(strangers[:_TOLD_MAX])
+        more = f" and {len(strangers) - _TOLD_MAX} more" if len(strangers) > _TOLD_MAX else ""
+        are = "are" if len(strangers) > 1 else "is"
+        raise NotFound(
+            f"symbol: {shown}{more} in {tape.path.name} {are} not listed; list it first: "
+            f"`thor instruments add {strangers[0]} --tick-size … --multiplier …`"
+        )
+    months = [
+        (span.symbol, span.root)
+        for span in tape.spans.values()
+        if span.symbol != span.root and span.root in listing.instruments
+    ]
+    instruments.add_months(connection, months)
+    return instruments.listing(connection)
+
+
+def _bar_file(tape: BarTape) -> BarFile:
+    return BarFile(
+        file=tape.file,
+        sha256=tape.content.sha256,
+        file_name=tape.path.name,
+        format=tape.content.format,
+        vendor=tape.vendor,
+        records=tape.records,
+    )

@@ -1,0 +1,166 @@
+"""Walk ticks from the bus into the ledger: batch, judge, commit, acknowledge.
+
+Stages: 25 bus → 30 ticks. Acknowledges only what is committed, so a crash
+anywhere delivers again, and the account and the ticks' identity absorb it.
+"""
+
+import contextlib
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from thor import clock, database
+from thor.config import Settings
+from thor.domain.instrument import Listing
+from thor.errors import Unavailable
+from thor.flow.validate import judge
+from thor.market.bus import wire
+from thor.market.bus.client import Bus
+from thor.market.bus.messages import Entry
+from thor.market.ticks.batch import Account
+from thor.market.ticks.writer import Ledger
+from thor.reference import instruments
+from thor.runtime import FIRST_S, LONGEST_S, Stop
+
+# An entry holds 1 to 1,000 ticks: this many bound what is in memory at once.
+_ENTRIES_MAX = 256
+_IDLE_MS = 1000
+_LOOK_EVERY_S = 0.01
+_AT_ONCE_S = 0.002
+_TRIM_EVERY_S = 1.0
+_REPORT_EVERY_S = 1.0
+_FOLD_EVERY_S = 60.0
+_FOLD_OLDER = timedelta(minutes=10)
+
+
+class Intake:
+    """One ingestor: a consumer of the group with a connection of its own."""
+
+    def __init__(self, settings: Settings, bus: Bus, database_url: str, consumer: str) -> None:
+        """Take the bus, the ledger's URL and the consumer's name, which a restart keeps."""
+        self._settings = settings
+        self._bus = bus
+        self._url = database_url
+        self._consumer = consumer
+        self._skew_max = timedelta(seconds=settings.skew_max_s)
+        self._total = Account()
+        self._due = {"trim": 0.0, "report": 0.0, "fold": 0.0, "claim": 0.0}
+        self._ticks_an_entry = float(wire.ENTRY_TICKS_MAX)
+        self._looked_s = clock.monotonic_s()
+        self._listing: Listing
+        self._connection: database.Connection[Any]
+        self._ledger: Ledger
+
+    def run(self, stop: Stop, say: Callable[..., None] = lambda *_, **__: None) -> None:
+        """Take in until told to stop; a server that is away is waited for."""
+        delay_s, attempt = FIRST_S, 0
+        while not stop:
+            try:
+                with database.connect(self._url, self._consumer) as self._connection:
+                    self._open()
+                    say("taking in", consumer=self._consumer)
+                    delay_s, attempt = FIRST_S, 0
+                    self._take_in(stop)
+            except Unavailable as error:
+                attempt += 1
+                say("waiting", reason=str(error), attempt=attempt)
+                self._report_quietly("waiting", str(error), attempt)
+                stop.wait(delay_s)
+                delay_s = min(delay_s * 2, LONGEST_S)
+
+    def _open(self) -> None:
+        self._listing = instruments.listing(self._connection)
+        self._ledger = Ledger(self._connection, self._consumer)
+        self._bus.open_group()
+        self._bus.rebase(self._ledger.newest_ordinal())
+        # What this consumer had taken when it last went down comes first.
+        while entries := self._bus.read_own(self._consumer, _ENTRIES_MAX):
+            self._commit(entries)
+
+    def _take_in(self, stop: Stop) -> None:
+        while not stop:
+            self._housekeep()
+            entries = self._batch(stop)
+            if entries:
+                self._commit(entries)
+
+    def _batch(self, stop: Stop) -> list[Entry]:
+        rows_max = self._settings.ingest_rows_max
+        asked_s = clock.monotonic_s()
+        entries = self._bus.read(self._consumer, self._wanted(rows_max), _IDLE_MS)
+        told_s = clock.monotonic_s()
+        # What was there at once may have come any time since the last look.
+        since_s = told_s if told_s - asked_s > _AT_ONCE_S else self._looked_s
+        flush_at = since_s + self._settings.ingest_flush_ms / 1000
+        rows = sum(max(entry.n, 1) for entry in entries)
+        while entries and rows < rows_max and not stop:
+            left_s = flush_at - clock.monotonic_s()
+            # Looked for in steps: an idle server tells a block's end up to 100 ms late.
+            clock.sleep_s(max(min(left_s, _LOOK_EVERY_S), 0))
+            self._looked_s = clock.monotonic_s()
+            found = self._bus.read(self._consumer, self._wanted(rows_max - rows), 0)
+            entries += found
+            rows += sum(max(entry.n, 1) for entry in found)
+            if left_s <= _LOOK_EVERY_S:
+                break
+        if entries:
+            self._ticks_an_entry = max(rows / len(entries), 1.0)
+        return entries
+
+    def _wanted(self, rows: int) -> int:
+        return min(int(rows / self._ticks_an_entry) + 1, _ENTRIES_MAX)
+
+    def _commit(self, entries: list[Entry]) -> None:
+        batch: list[Entry] = []
+        rows = 0
+        for entry in entries:
+            if batch and rows + entry.n > self._settings.ingest_rows_max:
+                self._commit_batch(batch)
+                batch, rows = [], 0
+            batch.append(entry)
+            rows += entry.n
+        self._commit_batch(batch)
+
+    def _commit_batch(self, entries: list[Entry]) -> None:
+        judged = [judge(entry, self._listing, self._skew_max) for entry in entries]
+        if any(tick.is_relistable for entry in judged for tick in entry.rejected):
+            self._listing = instruments.listing(self._connection)
+            judged = [judge(entry, self._listing, self._skew_max) for entry in entries]
+        account = self._ledger.write(judged)
+        self._bus.acknowledge([entry.entry_id for entry in entries])
+        self._total += account
+
+    def _housekeep(self) -> None:
+        if self._is_due("claim", self._settings.claim_idle_ms / 2000):
+            while left := self._bus.claim(
+                self._consumer, self._settings.claim_idle_ms, _ENTRIES_MAX
+            ):
+                self._commit(left)
+        if self._is_due("trim", _TRIM_EVERY_S):
+            self._bus.trim()
+        if self._is_due("fold", _FOLD_EVERY_S):
+            self._ledger.fold(clock.now() - _FOLD_OLDER, self._bus.state().base)
+        if self._is_due("report", _REPORT_EVERY_S):
+            self._report("running")
+
+    def _is_due(self, task: str, every_s: float) -> bool:
+        now_s = clock.monotonic_s()
+        if now_s < self._due[task]:
+            return False
+        self._due[task] = now_s + every_s
+        return True
+
+    def _report(self, state: str, reason: str = "", attempt: int = 0) -> None:
+        fields = msgspec.structs.asdict(self._total)
+        at = clock.now().isoformat()
+        self._bus.report(
+            self._consumer,
+            {"state": state, "reason": reason, "attempt": attempt, "at": at, **fields},
+        )
+
+    def _report_quietly(self, state: str, reason: str, attempt: int) -> None:
+        # Where the bus itself is away nobody can be told through it.
+        with contextlib.suppress(Unavailable):
+            self._report(state, reason, attempt)

@@ -1,0 +1,100 @@
+"""Walk a feed's ticks onto the bus: the edge, where each is looked at once.
+
+Stages: 20 collect → 25 bus. Marks what must not be loaded, so that nothing
+that looks live is not; publishes it all the same, to be counted and kept. Says
+once a second of the source's own time how far that has come.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+import msgspec
+
+from thor.domain.instrument import Listing
+from thor.domain.tick import SKEW_MAX, Tick, check
+from thor.market.bus.client import Bus
+from thor.market.bus.messages import Published, Seat
+from thor.runtime import Stop, persist
+
+
+class Edge:
+    """The place where one run of one collector meets the bus."""
+
+    def __init__(
+        self,
+        bus: Bus,
+        listing: Listing,
+        stop: Stop,
+        seats: Mapping[str, Seat] | None = None,
+        say: Callable[[str, int], None] = lambda *_: None,
+        skew_max: timedelta = SKEW_MAX,
+    ) -> None:
+        """Take the listing to judge by, and the seats of an arbitrated source.
+
+        `say` hears why the bus is being waited for, and the attempt's number.
+        """
+        self._bus = bus
+        self._listing = listing
+        self._stop = stop
+        self._seats = seats
+        self._say = say
+        self._skew_max = skew_max
+        self._newest_seq: dict[str, int] = {}
+        # How far each source's time has come, and how far it was told.
+        self._reached: dict[str, datetime] = {}
+        self._told: dict[str, datetime] = {}
+
+    def publish(self, ticks: list[Tick]) -> Published:
+        """Publish what was emitted together; waits while the bus is full or away.
+
+        Where the first tick opens a second, the source's clock goes before it.
+        Raises `Stopped` where the process is to stop meanwhile.
+        """
+        judged = [self._judged(tick) for tick in ticks]
+        self._reach(judged)
+        return persist(lambda: self._bus.publish(judged, self._seats), self._stop, self._say)
+
+    def tell_time(self, source: str, ts: datetime) -> None:
+        """Say how far a source's own time has come; told once a second, in whole ones.
+
+        Call it whenever time passed without a tick. Waits and raises as `publish`.
+        """
+        self._reached[source] = max(self._reached.get(source, ts), ts)
+        second = ts.replace(microsecond=0)
+        if source not in self._told or self._told[source] < second:
+            self._tell(source, second)
+
+    def end(self, source: str) -> None:
+        """Say that a source has ended, with the time to which it came."""
+        reached = self._reached.get(source)
+        if reached is not None and reached != self._told.get(source):
+            self._tell(source, reached)
+
+    def _reach(self, ticks: list[Tick]) -> None:
+        first = next((tick for tick in ticks if tick.refused is None), None)
+        if first is not None:
+            last = next(tick for tick in reversed(ticks) if tick.refused is None)
+            self.tell_time(first.source, _moment(first))
+            newest = max(self._reached[first.source], _moment(last))
+            self._reached[first.source] = newest
+
+    def _tell(self, source: str, ts: datetime) -> None:
+        persist(lambda: self._bus.publish_clock(source, ts), self._stop, self._say)
+        self._told[source] = ts
+
+    def _judged(self, tick: Tick) -> Tick:
+        if tick.refused is not None:
+            return tick
+        newest = self._newest_seq.get(tick.source, -1)
+        if tick.seq <= newest:
+            return msgspec.structs.replace(tick, refused=f"seq: {tick.seq} comes after {newest}")
+        refusal = check(tick, self._listing, self._skew_max)
+        # A number that is no seq at all says nothing about those that follow.
+        if refusal is None or refusal.field != "seq":
+            self._newest_seq[tick.source] = tick.seq
+        return tick if refusal is None else msgspec.structs.replace(tick, refused=str(refusal))
+
+
+def _moment(tick: Tick) -> datetime:
+    # A source's time cannot have come further than when it had the record.
+    return min(tick.ts, tick.received_at)

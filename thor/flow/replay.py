@@ -1,0 +1,142 @@
+"""Walk a tape onto the bus: list its months, refuse what overlaps, publish at its pace.
+
+Stages: 20 collect → 25 bus. The same file again changes no row: its source is
+its content, and the ordinals of its records are their `seq`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from thor import clock, database
+from thor.database import Connection
+from thor.domain.tick import SKEW_MAX, Tick
+from thor.errors import NotFound, Refused
+from thor.flow.publish import Edge
+from thor.market.bus.client import Bus
+from thor.market.collect.files.pace import paced
+from thor.market.collect.files.tape import Tape, open_tape
+from thor.reference import instruments
+from thor.runtime import Stop, Stopped
+
+# Ticks due within this time go out as one entry: a round trip each would bind.
+_TOGETHER_S = 0.005
+_ENTRY_TICKS = 1000
+# A tape that waits for its next tick looks so often whether a second of its time passed.
+_BEAT_S = 0.1
+
+
+def admit(
+    connection: Connection[Any], path: Path, *, as_root: str | None, overlap: bool
+) -> tuple[Tape, bool]:
+    """Survey a tape and register it as a source; returns it and whether it is new.
+
+    Raises `Rejected` for a file that is no tape, `NotFound` for a symbol that is
+    not listed, `Refused` where stored ticks of another source overlap it.
+    """
+    tape = open_tape(path, as_root=as_root)
+    listing = instruments.listing(connection)
+    for span in tape.spans.values():
+        if span.root not in listing.instruments:
+            raise NotFound(
+                f"symbol: {span.root} in {path.name} is not listed; list it first: "
+                f"`thor instruments add {span.root} --tick-size … --multiplier …`"
+            )
+    if not overlap:
+        _refuse_overlap(connection, tape)
+    codes = [(s.symbol, s.root) for s in tape.spans.values() if s.symbol != s.root]
+    instruments.add_months(connection, codes)
+    return tape, instruments.add_tape(connection, _row(tape))
+
+
+def replay(
+    tape: Tape,
+    bus: Bus,
+    connection: Connection[Any],
+    speed: float | None,
+    stop: Stop,
+    progress: Callable[[int], None] = lambda _: None,
+    say: Callable[[str, int], None] = lambda *_: None,
+    skew_max: timedelta = SKEW_MAX,
+) -> int:
+    """Publish a tape that was admitted, at so many times the market's speed; None is all out.
+
+    Returns the ticks published. `progress` hears how many so far, `say` why it
+    waits. Raises `Stopped` where the process is to stop meanwhile.
+    """
+    edge = Edge(bus, instruments.listing(connection), stop, say=say, skew_max=skew_max)
+    start_s = clock.monotonic_s()
+    published = 0
+    begin: datetime | None = None
+    for due_s, ticks in _together(paced(tape.batches(), speed)):
+        begin = begin or ticks[0].ts
+        while (left_s := start_s + due_s - clock.monotonic_s()) > _BEAT_S:
+            if stop.wait(_BEAT_S):
+                raise Stopped
+            passed_s = clock.monotonic_s() - start_s
+            edge.tell_time(tape.source, begin + timedelta(seconds=passed_s * (speed or 0)))
+        if stop.wait(left_s):
+            raise Stopped
+        published += edge.publish(ticks).ticks
+        progress(published)
+    edge.end(tape.source)
+    return published
+
+
+def _together(
+    paces: Iterable[tuple[float, list[Tick]]],
+) -> Iterator[tuple[float, list[Tick]]]:
+    held: list[Tick] = []
+    due_first = 0.0
+    for due, ticks in paces:
+        if held and (due - due_first > _TOGETHER_S or len(held) + len(ticks) > _ENTRY_TICKS):
+            yield due_first, held
+            held = []
+        if not held:
+            due_first = due
+        held = held + ticks
+    if held:
+        yield due_first, held
+
+
+def _refuse_overlap(connection: Connection[Any], tape: Tape) -> None:
+    spans = list(tape.spans.values())
+    wanted = {
+        "source": tape.source,
+        "symbols": [span.symbol for span in spans],
+        "first_ts": [span.first_ts for span in spans],
+        "last_ts": [span.last_ts for span in spans],
+    }
+    if found := database.row(connection, "overlapping_ticks", wanted):
+        raise Refused(
+            f"{tape.path.name}: {found['symbol']} has ticks of {found['source']} at "
+            f"{found['ts'].isoformat()} already; --overlap files it beside them"
+        )
+    whole = {
+        "source": tape.source,
+        "symbols": wanted["symbols"],
+        "first_ts": min(span.first_ts for span in spans),
+        "last_ts": max(span.last_ts for span in spans),
+    }
+    if found := database.row(connection, "overlapping_tapes", whole):
+        raise Refused(
+            f"{tape.path.name}: overlaps {found['file_name']} ({found['source']}, "
+            f"{found['first_ts'].isoformat()} to {found['last_ts'].isoformat()}); "
+            "--overlap files it beside it"
+        )
+
+
+def _row(tape: Tape) -> dict[str, Any]:
+    return {
+        "source": tape.source,
+        "sha256": tape.sha256,
+        "description": f"tape {tape.path.name}",
+        "file_name": tape.path.name,
+        "format": tape.format if tape.schema == "neutral" else f"{tape.format} {tape.schema}",
+        "vendor": tape.vendor,
+        "records": tape.records,
+        "symbols": sorted(tape.spans),
+        "first_ts": min(span.first_ts for span in tape.spans.values()),
+        "last_ts": max(span.last_ts for span in tape.spans.values()),
+    }

@@ -1,0 +1,219 @@
+"""Bring the lake's ticks back into an empty ledger, and prove that their bars are the same.
+
+Stages: 55 lake → 10 reference, 30 ticks, 40 bars. A partition a transaction: one that was
+cut goes on where it was. They came off no bus, so no batch accounts for them.
+"""
+
+import io
+from collections.abc import Callable, Iterator
+from datetime import date
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv
+
+from thor import database
+from thor.database import Connection, copy, tables
+from thor.errors import Broken, NotFound, Refused
+from thor.flow.copy_database import bars
+from thor.lake import content, manifest, parquet
+from thor.lake.export import plan, reader
+from thor.lake.export.plan import Bounds
+from thor.lake.manifest import Part
+from thor.lake.store import Store
+from thor.market.bars import refresh
+
+# Hears what is done, how much of it, and of how much; 0 where nobody knows.
+Progress = Callable[[str, int, int], None]
+
+
+class Brought(msgspec.Struct, frozen=True, kw_only=True):
+    """A trade date: the ticks that came, those that were there, the bars that are equal.
+
+    `failed` names what could not be brought back, and why; the rest was.
+    """
+
+    trade_date: date
+    ticks: int
+    there: int
+    bars: int
+    failed: list[str]
+
+
+def bring_back(
+    url: str, store: Store, days: list[date], told: Progress = lambda *_: None
+) -> list[Brought]:
+    """Load trade dates of the lake where the database has no ticks of them; then their bars.
+
+    A database without a tick gets the lake's reference data first, in the place of its
+    own. A damaged partition, or one of which the database holds other ticks, is told in
+    `failed`. Raises `Refused` for a date whose ticks were dropped here, or while an export
+    is under way.
+    """
+    with database.connect(url, "import") as connection:
+        database.rows(connection, "lake_settings")
+        edition = refresh.edition(connection)
+        manifest.enter(store, (database.row(connection, "edition") or {})["nature"])
+        if not (database.row(connection, "hold_export") or {})["is_held"]:
+            raise Refused("An export or import of this database is under way: wait for its end")
+        if not (database.row(connection, "has_ticks") or {})["has_ticks"]:
+            _replace_reference(connection, store, told)
+        one = _Import(connection, store, told, says_what_is_stale=edition == "timescale")
+        return [one.run(day) for day in days]
+
+
+class _Import:
+    def __init__(
+        self,
+        connection: Connection[Any],
+        store: Store,
+        told: Progress,
+        *,
+        says_what_is_stale: bool,
+    ) -> None:
+        self._connection, self._store, self._told = connection, store, told
+        self._says_what_is_stale = says_what_is_stale
+        self._read = reader.relation(connection, "market.ticks")
+
+    def run(self, day: date) -> Brought:
+        account = manifest.known(self._store, day)
+        span = plan.bounds(self._connection, day)
+        if span.is_dropped:
+            raise Refused(
+                f"The ticks of {day} were dropped from this database, see dropped_ranges: its bars "
+                "stay as they are. Import into an empty database"
+            )
+        parts = list(account.of("ticks").values())
+        total = sum(part.rows for part in parts)
+        failed: dict[str | None, str] = {}
+        came = there = 0
+        for part in parts:
+            self._told(f"ticks of {day}, {part.symbol}", came + there, total)
+            try:
+                new = self._bring(part, span)
+            except (Broken, Refused) as error:
+                failed[part.symbol] = str(error)
+            else:
+                came += new
+                there += part.rows - new
+        if self._says_what_is_stale:
+            self._told(f"bars of {day}", 0, 0)
+            bars.renew(self._connection)
+        self._told(f"comparing bars of {day}", 0, 0)
+        whole = [part for part in account.of("bars").values() if part.symbol not in failed]
+        equal, different = self._compare(whole, span)
+        return Brought(
+            trade_date=day,
+            ticks=came,
+            there=there,
+            bars=equal,
+            failed=[*failed.values(), *different],
+        )
+
+    def _bring(self, part: Part, span: Bounds) -> int:
+        place = self._store.place(part.path)
+        if parquet.sha256(self._store, part.path) != part.sha256:
+            raise Broken(f"{place} is damaged: its SHA-256 is not the manifest's")
+        with database.transaction(self._connection):
+            database.rows(self._connection, "hold_ranges")
+            found = self._found(part, span)
+            if found == part.key:
+                return 0
+            if found is not None:
+                raise Refused(
+                    f"The database holds other ticks of {part.symbol} on that date than {place}: "
+                    "import into an empty database"
+                )
+            for table in parquet.tables(self._store, part.path):
+                # A statement each: on the plain edition it makes their bars.
+                copy.pour(
+                    self._connection,
+                    f"{self._read.copy_in} (format csv)",
+                    _lines(table.select(list(self._read.stored))),
+                )
+            if self._found(part, span) != part.key:
+                raise Broken(f"{place} holds other rows than its manifest says")
+            if self._says_what_is_stale:
+                hours = {"ts_from": span.ts_from, "ts_to": span.ts_to}
+                database.rows(self._connection, "say_stale", hours)
+        return part.rows
+
+    def _found(self, part: Part, span: Bounds) -> str | None:
+        values = {"symbols": [part.symbol], "ts_from": span.ts_from, "ts_to": span.ts_to}
+        found = database.row(self._connection, "lake_ticks", values)
+        return None if found is None else str(found["key"])
+
+    def _compare(self, parts: list[Part], span: Bounds) -> tuple[int, list[str]]:
+        """Return how many bars made of ticks are the lake's, and what is not.
+
+        A vendor's bars are no ticks': they come by `thor bars import`.
+        """
+        count = 0
+        different = []
+        for part in parts:
+            width = part.path.rpartition("_")[2].removesuffix(".parquet")
+            read = reader.relation(self._connection, f"market.bars_{width}")
+            values = {"symbol": part.symbol, "ts_from": span.ts_from, "ts_to": span.ts_to}
+            place = self._store.place(part.path)
+            try:
+                wanted = _own(parquet.tables(self._store, part.path))
+            except (Broken, NotFound) as error:
+                different.append(str(error))
+                continue
+            found = _own(reader.tables(self._connection, read, **values))
+            if wanted == found:
+                count += found[0]
+            else:
+                different.append(
+                    f"{place} has {wanted[0]} bars of ticks with checksum "
+                    f"{content.text(wanted[1])}, the database {found[0]} with "
+                    f"{content.text(found[1])}: the ticks came back, the bars differ"
+                )
+        return count, different
+
+
+def _own(parts: Iterator[pa.Table]) -> tuple[int, int]:
+    rows = total = 0
+    for part in parts:
+        own = part.filter(pc.invert(part.column("is_imported")))
+        rows += own.num_rows
+        total = (total + content.of(own)) % 2**64
+    return rows, total
+
+
+def _lines(table: pa.Table) -> Iterator[bytes]:
+    for batch in table.to_batches(max_chunksize=1 << 15):
+        text = io.BytesIO()
+        csv.write_csv(batch, text, csv.WriteOptions(include_header=False))
+        yield text.getvalue()
+
+
+def _replace_reference(connection: Connection[Any], store: Store, told: Progress) -> None:
+    account = manifest.read(store, None)
+    if account is None:
+        return
+    paths = {part.path: part for part in account.parts}
+    found = [
+        table
+        for family in tables.families(tables.found(connection, ()))
+        for table in family
+        if table.name.startswith("reference.") and manifest.reference_path(table.name) in paths
+    ]
+    with database.transaction(connection):
+        for table in reversed(found):
+            database.answers(connection, table.silence)
+            database.answers(connection, table.clear)
+        for table in found:
+            told(table.name, 0, 0)
+            part = paths[manifest.reference_path(table.name)]
+            if parquet.sha256(store, part.path) != part.sha256:
+                raise Broken(f"{store.place(part.path)} is damaged: its SHA-256 is not as noted")
+            read = reader.relation(connection, table.name)
+            with connection.cursor() as cursor, cursor.copy(read.copy_in.encode()) as written:
+                for rows in parquet.tables(store, part.path):
+                    for row in rows.select(list(read.stored)).to_pylist():
+                        written.write_row(list(row.values()))
+        for table in found:
+            database.answers(connection, table.unsilence)

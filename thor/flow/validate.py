@@ -1,0 +1,68 @@
+"""Judge what came off the bus: which ticks go into the ledger, which are kept aside.
+
+Stages: bus → ledger. Gives `EntryTicks` for entries; never raises for bad input.
+"""
+
+from datetime import datetime, timedelta
+
+from thor.domain.instrument import Listing
+from thor.domain.tick import Refusal, RejectedTick, Tick, check
+from thor.market.bus import wire
+from thor.market.bus.messages import Entry
+from thor.market.ticks.batch import EntryTicks
+
+_ALIEN = "is none of Thor's: `first`, `n` (1 to 1000) and `ticks` are not all there"
+
+
+def judge(entry: Entry, listing: Listing, skew_max: timedelta) -> EntryTicks:
+    """Return the entry's ticks that may be loaded and the others with their reasons."""
+    if entry.first is None:
+        return EntryTicks(entry.entry_id, None, 0, [], [_unread(entry, "entry", _ALIEN)])
+    if entry.clock is not None and entry.source is not None:
+        return _told(entry, entry.source, entry.clock, listing)
+    ticks, rejected = wire.decode(entry.payload, entry.n, entry.entry_id)
+    good: list[Tick] = []
+    for tick in ticks:
+        refusal = check(tick, listing, skew_max)
+        if refusal is None:
+            good.append(tick)
+        else:
+            rejected.append(rejection(tick, refusal, entry.entry_id))
+    return EntryTicks(entry.entry_id, entry.first, entry.n, good, rejected)
+
+
+def rejection(tick: Tick, refusal: Refusal, entry_id: str) -> RejectedTick:
+    """Return a refused tick as the quarantine keeps it."""
+    return RejectedTick(
+        field=_safe(refusal.field),
+        value=_safe(refusal.value),
+        reason=_safe(refusal.reason),
+        payload=wire.one(tick),
+        entry_id=entry_id,
+        symbol=_safe(tick.symbol),
+        ts=wire.utc_or_none(tick.ts),
+        seq=tick.seq if -(2**63) <= tick.seq < 2**63 else None,
+        source=_safe(tick.source),
+    )
+
+
+def _told(entry: Entry, source: str, clock: datetime, listing: Listing) -> EntryTicks:
+    if listing.knows_source(source):
+        return EntryTicks(entry.entry_id, entry.first, 0, [], [], clock=(source, clock))
+    refused = _unread(entry, "source", f"{source} is not in reference.sources")
+    return EntryTicks(entry.entry_id, entry.first, 0, [], [refused])
+
+
+def _unread(entry: Entry, field: str, reason: str) -> RejectedTick:
+    return RejectedTick(
+        field=field,
+        value=entry.entry_id if field == "entry" else _safe(entry.source or ""),
+        reason=_safe(reason),
+        payload=wire.text_of(entry.payload),
+        entry_id=entry.entry_id,
+        ticks=0,
+    )
+
+
+def _safe(text: str) -> str:
+    return wire.text_of(text.encode("utf-8", "backslashreplace"))

@@ -1,0 +1,40 @@
+"""Which closed trade dates the lake does not have whole: the export's own check.
+
+Stage 55, lake. Compares the daily bars, which count every tick, with the manifests.
+"""
+
+from collections import defaultdict
+from datetime import date, datetime
+from typing import Any
+
+from thor import database
+from thor.database import Connection
+from thor.lake import manifest
+from thor.lake.export.plan import CLOSE_DELAY
+from thor.lake.store import Store
+
+_EXPORTED = {"ticks", "bars", "features"}
+
+
+def missing(connection: Connection[Any], store: Store, now: datetime) -> list[date]:
+    """Return the closed trade dates whose ticks the lake lacks, or has otherwise, in order.
+
+    One that was dropped from the database is not among them, nor one that is still open.
+    """
+    there: defaultdict[date, dict[str, int]] = defaultdict(dict)
+    for row in database.rows(connection, "lake_counts"):
+        if now >= row["bar_end"] + CLOSE_DELAY:
+            there[row["trade_date"]][row["symbol"]] = row["ticks"]
+    return [day for day, ticks in sorted(there.items()) if not _is_whole(store, day, ticks)]
+
+
+def _is_whole(store: Store, day: date, ticks: dict[str, int]) -> bool:
+    found = manifest.read(store, day)
+    if found is None or not found.is_closed or not set(found.what) >= _EXPORTED:
+        return False
+    parts = {part.path: part.rows for part in found.parts}
+    return all(
+        parts.get(manifest.ticks_path(day, symbol)) == count
+        and manifest.bars_path(day, symbol, "1s") in parts
+        for symbol, count in ticks.items()
+    )

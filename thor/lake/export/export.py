@@ -1,0 +1,61 @@
+"""Export trade dates into the lake: what changed since, and nothing else.
+
+Stage 55, lake. Reads market, feat and reference in one snapshot a date; writes partitions,
+then the manifest. An export that was cut goes on where it was.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+from thor import database
+from thor.database import Connection
+from thor.errors import Rejected, ThorError, Unavailable
+from thor.lake import manifest
+from thor.lake.export import lock
+from thor.lake.export.trade_date import Ask, Export, Exported, Progress
+from thor.lake.store import Store
+
+
+def export(
+    url: str, store: Store, ask: Ask, now: datetime, told: Progress = lambda *_: None
+) -> Iterator[Exported]:
+    """Export trade dates, and yield what became of each; the reference data come last.
+
+    A date that cannot be exported is told in its `failed`, and the rest goes on. Raises
+    `Rejected` for a symbol that is not listed, `Refused` for a lake that is not for this
+    database or while another export is under way, `Unavailable` where the lake cannot be
+    written or the database is away.
+    """
+    with database.connect(url, "export") as connection:
+        database.rows(connection, "lake_settings")
+        _check_symbols(connection, ask.symbols)
+        nature = (database.row(connection, "edition") or {})["nature"]
+        manifest.enter(store, nature)
+        with lock.held(connection, store) as held:
+            manifest.found_lake(store, nature)
+            is_dated = set(ask.what) != {"reference"}
+            for day in ask.days if is_dated else ():
+                yield _guarded(Export(url, connection, store, ask, day, held, told), now)
+            if "reference" in ask.what:
+                yield _guarded(Export(url, connection, store, ask, None, held, told), now)
+
+
+def _guarded(one: Export, now: datetime) -> Exported:
+    try:
+        one.run(now)
+    except Unavailable:
+        raise
+    except ThorError as error:
+        one.done.fail(error)
+    return one.done
+
+
+def _check_symbols(connection: Connection[Any], symbols: Iterable[str] | None) -> None:
+    listed = {row["symbol"] for row in database.rows(connection, "series")}
+    unknown = sorted(set(symbols or ()) - listed)
+    if unknown:
+        raise Rejected(
+            f"--symbols: {', '.join(unknown)} is not listed; `thor instruments list` shows roots, "
+            "and a month (ESH4) is listed by its tape"
+        )

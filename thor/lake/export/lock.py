@@ -1,0 +1,114 @@
+"""One export at a time: of a database by a lock of its own, into a lake by a file in it.
+
+Stage 55, lake. Takes a connection and a store; the file is renewed while work goes on, so
+that one of a machine that died is known by its age.
+"""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from thor import clock, database
+from thor.database import Connection
+from thor.errors import Refused
+from thor.lake.store import Store
+
+LOCK = "exports.lock"
+# Longer without a sign of life than any part takes: its holder is gone.
+STALE = timedelta(minutes=15)
+_RENEWED = timedelta(minutes=1)
+# The server takes a moment to see that an export that was cut short has hung up.
+_HANG_UP_S = 3.0
+_LOOK_S = 0.1
+
+
+class Holder(msgspec.Struct, frozen=True):
+    """Who exports into a lake: a database, by its name and birth, and when last seen."""
+
+    database: str
+    token: str
+    seen_at: datetime
+
+
+class Hold:
+    """The right to write into a lake, while it is held."""
+
+    def __init__(self, store: Store, name: str) -> None:
+        """Name the lake and the database; nothing is held yet."""
+        self._store = store
+        self._name = name
+        self._token = secrets.token_hex(8)
+        self._seen_at: datetime | None = None
+
+    def renew(self) -> None:
+        """Give a sign of life, once a minute at most; `Refused` where another took the lake."""
+        now = clock.now()
+        if self._seen_at is not None and now - self._seen_at < _RENEWED:
+            return
+        found = self._holder()
+        if found is not None and found.token != self._token and self._seen_at is not None:
+            raise Refused(f"{self._store.place(LOCK)}: database {found.database} took the lake")
+        holder = Holder(self._name, self._token, now)
+        self._store.write(LOCK, msgspec.json.encode(holder))
+        self._seen_at = now
+
+    def take(self) -> None:
+        """Take the lake; `Refused` where another database is being exported into it."""
+        found = self._holder()
+        # One of this database is of an export that was killed: the database says so.
+        is_another = found is not None and found.database != self._name
+        if found is not None and is_another and clock.now() - found.seen_at < STALE:
+            raise Refused(
+                f"Database {found.database} is being exported into {self._store.url}: wait until "
+                f"it is through, or delete {LOCK} there if it never will be"
+            )
+        self.renew()
+        now = self._holder()
+        if now is None or now.token != self._token:
+            raise Refused(f"{self._store.place(LOCK)}: another export took the lake just now")
+
+    def release(self) -> None:
+        """Let the lake go."""
+        found = self._holder()
+        if found is not None and found.token == self._token:
+            self._store.delete(LOCK)
+
+    def _holder(self) -> Holder | None:
+        if not self._store.exists(LOCK):
+            return None
+        try:
+            return msgspec.json.decode(self._store.read(LOCK), type=Holder)
+        except msgspec.DecodeError:
+            return None
+
+
+@contextmanager
+def held(connection: Connection[Any], store: Store) -> Iterator[Hold]:
+    """Hold the database and the lake against other exports; `Refused` where one is under way."""
+    name = connection.info.dbname
+    if not _holds(connection):
+        raise Refused(f"Another export of database {name} is under way: wait until it is through")
+    try:
+        made = (database.row(connection, "edition") or {}).get("made_at")
+        hold = Hold(store, f"{name} ({connection.info.host}:{connection.info.port}, {made})")
+        hold.take()
+        try:
+            yield hold
+        finally:
+            hold.release()
+    finally:
+        if not connection.closed:
+            database.rows(connection, "let_export_go")
+
+
+def _holds(connection: Connection[Any]) -> bool:
+    until = clock.monotonic_s() + _HANG_UP_S
+    while not (database.row(connection, "hold_export") or {})["is_held"]:
+        if clock.monotonic_s() >= until:
+            return False
+        clock.sleep_s(_LOOK_S)
+    return True

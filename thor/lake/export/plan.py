@@ -1,0 +1,207 @@
+"""What an export of a trade date has to look at: its files, each with its key.
+
+Stage 55, lake. Asks the database at little cost; reads no rows.
+"""
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from thor import database
+from thor.database import Connection
+from thor.lake import manifest
+from thor.lake.manifest import Kind, Manifest, Part
+
+# Ticks of the last second may still be on their way.
+CLOSE_DELAY = timedelta(seconds=1)
+
+
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that should be in the lake; a `key` of None is told by its rows alone."""
+
+    path: str
+    what: Kind
+    symbol: str | None
+    width: str | None
+    key: str | None
+    records: int
+
+
+class Bounds(msgspec.Struct, frozen=True):
+    """A trade date: what it is of, from where to where it goes, whether its ticks went.
+
+    It is stale while ticks that came late are not in its bars yet.
+    """
+
+    nature: str
+    edition: str
+    ts_from: datetime
+    ts_to: datetime
+    is_dropped: bool
+    is_stale: bool
+
+    def is_closed(self, now: datetime) -> bool:
+        """Tell whether the date is over: 17:00 in Chicago, and a second more."""
+        return now >= self.ts_to + CLOSE_DELAY
+
+
+def bounds(connection: Connection[Any], day: date) -> Bounds:
+    """Return the bounds of a trade date, instants in UTC."""
+    row = database.row(connection, "lake_bounds", {"trade_date": day})
+    return msgspec.convert(row, Bounds)
+
+
+def ticks(
+    connection: Connection[Any],
+    day: date,
+    span: Bounds,
+    symbols: list[str] | None,
+    previous: dict[str, Part],
+) -> list[Wanted]:
+    """Return the files of ticks: with their keys where there are any to compare with."""
+    values = {"symbols": symbols, "ts_from": span.ts_from, "ts_to": span.ts_to}
+    if not previous:
+        return [
+            _ticks(day, row["symbol"], None, row["ticks"])
+            for row in database.rows(connection, "lake_symbols", values)
+        ]
+    return [
+        _ticks(day, row["symbol"], row["key"], row["records"])
+        for row in database.rows(connection, "lake_ticks", values)
+    ]
+
+
+def about(connection: Connection[Any], span: Bounds, wanted: list[Wanted]) -> int:
+    """Return about how many ticks a trade date has: as is known of them, or as is guessed."""
+    text = (database.row(connection, "lake_guess_text") or {})["guess"]
+    [found] = database.answers(connection, text, ts_from=span.ts_from, ts_to=span.ts_to)
+    guessed = int(found["QUERY PLAN"][0]["Plan"]["Plan Rows"])
+    # Without bars nothing is known before they are read.
+    return max(sum(one.records for one in wanted), guessed)
+
+
+def key_of_ticks(rows: int, seq_sum: int, min_us: int, max_us: int) -> str:
+    """Return the key of exported ticks as `lake_ticks` tells it; instants in µs since 1970."""
+    return f"{rows},{seq_sum},{_epoch(min_us)},{_epoch(max_us)}"
+
+
+class Key:
+    """The key of ticks, made of them as they pass."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._rows = self._seq_sum = 0
+        self._ends_us: list[int] = []
+
+    def note(self, table: pa.Table) -> None:
+        """Count in the ticks of a table."""
+        self._rows += table.num_rows
+        seq = table.column("seq").to_numpy()
+        # In halves: the sum of millions of ordinals is beyond 64 bits.
+        self._seq_sum += int((seq & 0xFFFFFFFF).sum()) + (int((seq >> 32).sum()) << 32)
+        ends = pc.min_max(table.column("ts").cast(pa.int64())).as_py()
+        self._ends_us += [ends["min"], ends["max"]]
+
+    def text(self) -> str:
+        """Return the key of what has passed."""
+        return key_of_ticks(self._rows, self._seq_sum, min(self._ends_us), max(self._ends_us))
+
+
+def bars(
+    connection: Connection[Any], day: date, span: Bounds, symbols: list[str] | None
+) -> list[Wanted]:
+    """Return the files of bars, a symbol and width each."""
+    values = {"symbols": symbols, "ts_from": span.ts_from, "ts_to": span.ts_to}
+    return [
+        Wanted(
+            path=manifest.bars_path(day, row["symbol"], row["width"]),
+            what="bars",
+            symbol=row["symbol"],
+            width=row["width"],
+            key=row["key"],
+            records=row["records"],
+        )
+        for row in database.rows(connection, "lake_bars", values)
+    ]
+
+
+def features(
+    connection: Connection[Any], day: date, span: Bounds, of_bars: list[Wanted]
+) -> list[Wanted]:
+    """Return the files of features: of each symbol and width that has bars."""
+    values = {"ts_from": span.ts_from, "ts_to": span.ts_to}
+    found = database.row(connection, "lake_features", values) or {}
+    return [
+        Wanted(
+            path=manifest.features_path(day, bar.symbol, bar.width),
+            what="features",
+            symbol=bar.symbol,
+            width=bar.width,
+            key=found["key"],
+            records=bar.records,
+        )
+        for bar in of_bars
+        if bar.symbol is not None and bar.width in manifest.MATRIX_WIDTHS
+    ]
+
+
+def reference(connection: Connection[Any]) -> list[Wanted]:
+    """Return the files of the reference data, a table each."""
+    return [
+        Wanted(
+            path=manifest.reference_path(row["relation"]),
+            what="reference",
+            symbol=None,
+            width=None,
+            key=None,
+            records=0,
+        )
+        for row in database.rows(connection, "lake_reference")
+    ]
+
+
+def relation(wanted: Wanted) -> str:
+    """Return the relation whose rows a file has."""
+    if wanted.what == "ticks":
+        return "market.ticks"
+    if wanted.what == "bars":
+        return f"market.bars_{wanted.width}"
+    if wanted.what == "features":
+        return "feat._matrix"
+    return f"reference.{wanted.path.removeprefix('reference/').removesuffix('.parquet')}"
+
+
+def values(wanted: Wanted, span: Bounds | None) -> dict[str, Any]:
+    """Return what fills the braces of the text that reads a file's rows."""
+    if span is None:
+        return {}
+    found = {"symbol": wanted.symbol, "ts_from": span.ts_from, "ts_to": span.ts_to}
+    return {**found, "width": wanted.width} if wanted.what == "features" else found
+
+
+def before(store: Any, day: date | None) -> tuple[Manifest | None, dict[str, Part]]:
+    """Return the manifest of before, and the parts of it and of an export that was cut."""
+    found = manifest.read(store, day)
+    parts = {part.path: part for part in found.parts} if found else {}
+    if cut := manifest.unfinished(store, day):
+        parts |= {part.path: part for part in cut.parts}
+    return found, parts
+
+
+def _ticks(day: date, symbol: str, key: str | None, records: int) -> Wanted:
+    return Wanted(
+        path=manifest.ticks_path(day, symbol),
+        what="ticks",
+        symbol=symbol,
+        width=None,
+        key=key,
+        records=records,
+    )
+
+
+def _epoch(us: int) -> str:
+    seconds, rest = divmod(abs(us), 1_000_000)
+    return f"{'-' if us < 0 else ''}{seconds}.{rest:06d}"

@@ -1,0 +1,187 @@
+"""Read rows of the database as Arrow: any relation through CSV, ticks by a faster road.
+
+Stage 55, lake. Reads market, feat and reference; gives tables with the columns that the
+relation has. Two roads to the same rows: what one writes the other can check.
+"""
+
+import io
+import json
+import re
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any, TypeAlias
+
+import msgspec
+import pyarrow as pa
+from pyarrow import csv
+
+from thor import database
+from thor.database import Connection, copy
+from thor.errors import Broken
+from thor.lake.export import blocks
+from thor.lake.export.blocks import INSTANT, Strange, Words
+
+_NUMERIC = re.compile(r"numeric\((?P<precision>\d+),(?P<scale>\d+)\)")
+_TYPES = {
+    "timestamp with time zone": INSTANT,
+    "date": pa.date32(),
+    "boolean": pa.bool_(),
+    "smallint": pa.int16(),
+    "integer": pa.int32(),
+    "bigint": pa.int64(),
+    "double precision": pa.float64(),
+    # One without bounds, as a product of two prices is.
+    "numeric": pa.decimal128(38, 16),
+}
+# Enough to meet the words of a stretch; who misses one asks for all.
+_WORDS_OF_FIRST = 1000
+_ALL = 2**62
+
+# By symbol, the words that its ticks have had so far, and the text that reads them.
+Memory: TypeAlias = dict[str, tuple[Words, str]]
+
+
+class Relation(msgspec.Struct, frozen=True):
+    """A relation's columns as Arrow has them, and the texts that read and write it.
+
+    `stored` are those that are written: the others are made of them.
+    """
+
+    schema: Any
+    arrays: tuple[str, ...]
+    stored: tuple[str, ...]
+    copy_out: str
+    copy_in: str
+
+
+def relation(connection: Connection[Any], name: str) -> Relation:
+    """Return how to read a table or view: market.bars_1m, feat._matrix, reference.series."""
+    found = database.row(connection, "lake_texts", {"relation": name}) or {}
+    kinds = dict(zip(found["names"], found["kinds"], strict=True))
+    return Relation(
+        pa.schema([(column, _type(kind)) for column, kind in kinds.items()]),
+        tuple(column for column, kind in kinds.items() if kind.endswith("[]")),
+        tuple(found["stored"]),
+        found["copy_out"],
+        found["copy_in"],
+    )
+
+
+def tables(connection: Connection[Any], read: Relation, **values: Any) -> Iterator[pa.Table]:
+    """Yield the rows of a relation, what stands in braces filled in, some thousands a table."""
+    texts = [
+        pa.field(field.name, pa.string()) if field.name in read.arrays else field
+        for field in read.schema
+    ]
+    options = csv.ConvertOptions(
+        column_types=pa.schema(texts),
+        null_values=[""],
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=False,
+        true_values=["t"],
+        false_values=["f"],
+    )
+    names = csv.ReadOptions(column_names=read.schema.names)
+    lines = csv.ParseOptions(newlines_in_values=True)
+    for block in copy.blocks(connection, read.copy_out, **values):
+        yield _lists(csv.read_csv(io.BytesIO(block), names, lines, options), read)
+
+
+def ticks(
+    connection: Connection[Any],
+    words: Words,
+    ts_from: datetime,
+    ts_to: datetime,
+    counted: Callable[[int], None] = lambda _: None,
+    memory: Memory | None = None,
+) -> Iterator[pa.Table]:
+    """Yield the ticks of a symbol in order; `words` gives what else they have in common.
+
+    At the end `counted` hears how many the server says it sent.
+
+    Knows the sources and contracts of the first ticks, or what `memory` holds of those
+    read before, and asks for all where one of another comes. Within a snapshot: then it
+    begins again, and skips what was given.
+    """
+    span = {"symbol": words.symbol, "ts_from": ts_from, "ts_to": ts_to}
+    memory = {} if memory is None else memory
+    if words.symbol not in memory:
+        memory[words.symbol] = _known(connection, words, span, _WORDS_OF_FIRST)
+    given = 0
+    try:
+        for table in _ticks(connection, *memory[words.symbol], span, counted):
+            given += table.num_rows
+            yield table
+    except Strange:
+        memory[words.symbol] = _known(connection, memory[words.symbol][0], span, _ALL)
+        for table in _ticks(connection, *memory[words.symbol], span, counted):
+            new = table.slice(min(given, table.num_rows))
+            given -= table.num_rows - new.num_rows
+            if new.num_rows:
+                yield new
+
+
+def _ticks(
+    connection: Connection[Any],
+    words: Words,
+    copy_out: str,
+    span: dict[str, Any],
+    counted: Callable[[int], None],
+) -> Iterator[pa.Table]:
+    strange = False
+    pending: bytearray | None = None
+    is_first = True
+    sent: list[int] = []
+    for block in copy.blocks(connection, copy_out, sent.append, **span):
+        # The trailer comes with the last block, which is known by the next that is none.
+        if pending is not None and not strange:
+            taken = blocks.without_frame(pending, is_first=is_first, is_last=False)
+            is_first = False
+            try:
+                yield blocks.table(taken, words)
+            except Strange:
+                # Read on: a COPY that is left in between would hold the connection.
+                strange = True
+        pending = block
+    if strange:
+        raise Strange
+    if pending is not None:
+        taken = blocks.without_frame(pending, is_first=is_first, is_last=True)
+        if taken:
+            yield blocks.table(taken, words)
+    counted(sum(sent))
+
+
+def _known(
+    connection: Connection[Any], words: Words, span: dict[str, Any], limit: int
+) -> tuple[Words, str]:
+    found = database.row(connection, "lake_words", {**span, "limit": limit}) or {}
+    if len(found["sources"] or ()) > blocks.WORDS_MAX:
+        raise Broken(f"{words.symbol} has ticks of more than {blocks.WORDS_MAX} sources in a day")
+    # With those of before, which may come again.
+    sources = dict.fromkeys([*words.sources, *(found["sources"] or ())])
+    contracts = dict.fromkeys([*words.contracts, *(found["contracts"] or ())])
+    if len(sources) > blocks.WORDS_MAX:
+        sources = dict.fromkeys(found["sources"])
+    named = {"sources": list(sources), "contracts": list(contracts)}
+    texts = database.row(connection, "lake_tick_texts", named) or {}
+    words = msgspec.structs.replace(words, sources=tuple(sources), contracts=tuple(contracts))
+    return words, texts["copy_out"]
+
+
+def _lists(table: pa.Table, read: Relation) -> pa.Table:
+    for name in read.arrays:
+        place = table.schema.get_field_index(name)
+        texts = table.column(place).to_pylist()
+        told = [None if text is None else json.loads(text) for text in texts]
+        lists = pa.array(told, pa.list_(pa.string()))
+        table = table.set_column(place, pa.field(name, lists.type), lists)
+    return table
+
+
+def _type(kind: str) -> Any:
+    if numeric := _NUMERIC.fullmatch(kind):
+        return pa.decimal128(int(numeric["precision"]), int(numeric["scale"]))
+    if kind.endswith("[]"):
+        return pa.list_(pa.string())
+    return _TYPES.get(kind, pa.string())

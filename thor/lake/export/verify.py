@@ -1,0 +1,130 @@
+"""Hold the lake against the database: every row of every file, and the files themselves.
+
+Stage 55, lake. Reads both; the database's rows come by the road that the export of ticks
+does not take, so that neither's mistakes hide in the other.
+"""
+
+from collections.abc import Callable, Collection, Iterator
+from datetime import date
+from typing import Any, Literal
+
+import msgspec
+
+from thor import database
+from thor.database import Connection
+from thor.errors import Broken, NotFound
+from thor.lake import content, manifest, parquet
+from thor.lake.export import plan, reader
+from thor.lake.export.plan import Bounds, Wanted
+from thor.lake.manifest import Manifest, Part
+from thor.lake.store import Store
+
+State = Literal["equal", "kept", "differs", "damaged", "missing"]
+
+Progress = Callable[[str, int, int], None]
+
+
+class Verified(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a file: equal to the database's rows, or not, and how.
+
+    `kept` is one whose ticks were dropped from the database: it is what its manifest
+    says. `damaged` is not; `missing` is in the database and not in the lake.
+    """
+
+    path: str
+    state: State
+    lake_rows: int | None
+    database_rows: int | None
+    why: str = ""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether nothing is wrong with it."""
+        return self.state in ("equal", "kept")
+
+
+def verify(
+    connection: Connection[Any],
+    store: Store,
+    day: date | None,
+    told: Progress = lambda *_: None,
+    kinds: Collection[str] = manifest.KINDS,
+) -> Iterator[Verified]:
+    """Yield what became of each file of a trade date, or of the reference data for no date.
+
+    Of these kinds only, where they are named. Raises `NotFound` where the lake has no
+    manifest of it.
+    """
+    manifest.enter(store)
+    account = manifest.known(store, day)
+    database.rows(connection, "lake_settings")
+    with database.snapshot(connection):
+        span = plan.bounds(connection, day) if day is not None else None
+        there = _there(connection, account, day, span, kinds)
+        parts = [part for part in account.parts if part.what in kinds]
+        for number, part in enumerate(parts):
+            told(part.path, number, len(parts))
+            one = there.pop(part.path, None)
+            yield _compare(connection, store, part, one, span)
+    for path, one in there.items():
+        rows = None if one.what in ("features", "reference") else one.records
+        yield Verified(path=path, state="missing", lake_rows=None, database_rows=rows)
+
+
+def _there(
+    connection: Connection[Any],
+    account: Manifest,
+    day: date | None,
+    span: Bounds | None,
+    kinds: Collection[str],
+) -> dict[str, Wanted]:
+    """Return the files that the database has rows for, of the kinds that were exported."""
+    if day is None or span is None:
+        return {one.path: one for one in plan.reference(connection)}
+    wanted: list[Wanted] = []
+    bars = plan.bars(connection, day, span, None)
+    if "ticks" in account.what and "ticks" in kinds:
+        known = account.of("ticks")
+        wanted += plan.ticks(connection, day, span, None, known)
+    if "bars" in account.what and "bars" in kinds:
+        wanted += bars
+    if "features" in account.what and "features" in kinds:
+        known = account.of("features")
+        every = plan.features(connection, day, span, bars)
+        # A matrix has rows for bars with a trade only: one without has no file.
+        wanted += [one for one in every if one.path in known]
+    return {one.path: one for one in wanted}
+
+
+def _compare(
+    connection: Connection[Any], store: Store, part: Part, one: Wanted | None, span: Bounds | None
+) -> Verified:
+    summed = parquet.Sum()
+    try:
+        if parquet.sha256(store, part.path) != part.sha256:
+            return _told(part, "damaged", why="its SHA-256 is not the manifest's")
+        for table in parquet.tables(store, part.path):
+            summed.add(table)
+    except (Broken, NotFound) as error:
+        return _told(part, "damaged", why=str(error))
+    if (summed.rows, content.text(summed.content)) != (part.rows, part.content):
+        return _told(part, "damaged", why="its rows do not add up to the manifest's sum")
+    if part.what == "ticks" and span is not None and span.is_dropped:
+        return _told(part, "kept")
+    there = parquet.Sum()
+    if one is not None:
+        read = reader.relation(connection, plan.relation(one))
+        for table in reader.tables(connection, read, **plan.values(one, span)):
+            there.add(table)
+    is_equal = (there.rows, there.content) == (summed.rows, summed.content)
+    return Verified(
+        path=part.path,
+        state="equal" if is_equal else "differs",
+        lake_rows=summed.rows,
+        database_rows=there.rows,
+        why="" if is_equal or there.rows != summed.rows else "rows have other values",
+    )
+
+
+def _told(part: Part, state: State, why: str = "") -> Verified:
+    return Verified(path=part.path, state=state, lake_rows=part.rows, database_rows=None, why=why)

@@ -1,0 +1,58 @@
+"""Ask the lake a query; what DuckDB has to say against it comes as Thor's errors.
+
+Stage 55, lake. Takes a connection of the door; gives rows as they are made.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import duckdb
+
+from thor.errors import Rejected, Unavailable
+
+_BATCH_ROWS = 10_000
+
+
+def ask(
+    connection: duckdb.DuckDBPyConnection, query: str
+) -> tuple[list[str], Iterator[tuple[Any, ...]]]:
+    """Return the columns and the rows of a query, as many in memory as a batch has.
+
+    Times are UTC, prices `Decimal`. A statement that has no rows gives no columns. Raises
+    `Rejected` where the query is wrong, `Unavailable` where a file cannot be read, here or
+    while rows are taken.
+    """
+    rows = _rows(connection, query)
+    names = next(rows)
+    return list(names), rows
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[tuple[Any, ...]]:
+    try:
+        asked = connection.sql(query)
+        if asked is None:
+            yield ()
+            return
+        yield tuple(_apart(asked.columns))
+        # Batch by batch, or all rows would be in memory.
+        for batch in asked.to_arrow_reader(_BATCH_ROWS):
+            yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
+    except duckdb.InterruptException as error:
+        raise KeyboardInterrupt from error
+    except duckdb.IOException as error:
+        raise Unavailable(f"sql: {_said(error)}") from error
+    except duckdb.Error as error:
+        raise Rejected(f"sql: {_said(error)}") from error
+
+
+def _apart(names: list[str]) -> list[str]:
+    # `select a.x, b.x` has two columns of one name, and both are shown.
+    return [
+        f"{name}_{before + 1}" if (before := names[:place].count(name)) else name
+        for place, name in enumerate(names)
+    ]
+
+
+def _said(error: Exception) -> str:
+    """Return DuckDB's words without the query, which the person has just written."""
+    return " ".join(str(error).partition("\n\nLINE")[0].split())

@@ -1,0 +1,221 @@
+"""The DuckDB door: the lake as a database, with the names that PostgreSQL has.
+
+Stage 55, lake. Reads the lake's Parquet and the texts of `db/sql`; gives a DuckDB
+connection on which ticks, bars and every feature can be selected.
+"""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from datetime import date
+from itertools import count, groupby
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import duckdb
+import pyarrow as pa
+import pyarrow.dataset
+
+from thor.config import Settings
+from thor.errors import Broken, Rejected, Unavailable
+from thor.lake.manifest import BAR_WIDTHS as WIDTHS
+from thor.lake.query import sql
+from thor.lake.query.files import Files, found
+from thor.lake.store import url_of
+
+Connection = duckdb.DuckDBPyConnection
+Day = date | str | None
+
+# `range` is a family of features and a function of DuckDB's: the function comes first.
+_PATH = "memory.main,memory.market,memory.reference,system.main,memory.feat"
+_NUMBERS = count()
+
+
+def connect(
+    url: str | None = None,
+    *,
+    bars: Literal["stored", "ticks"] = "stored",
+    first: Day = None,
+    last: Day = None,
+) -> Connection:
+    """Return a DuckDB in memory with the lake's ticks, bars, reference data and features.
+
+    Relations have the names, columns and values of PostgreSQL's: `ticks`, `bars_1s` …
+    `bars_1d`, `feat.matrix_1m`, `feat.returns('1m', ['ES'], from, to)`. `url` is a folder or
+    s3://…, by default THOR_LAKE_URL. `first` and `last`, trade dates, keep the rest out of
+    sight: features look back from `first` on nothing then. A `trade_date` in a query opens
+    that date's files only. What is exported later is seen by a later connection.
+
+    `bars="stored"` reads the bars that were exported; `"ticks"` makes them anew in memory, a
+    date at a time, before it returns. Raises `NotFound` where there is no lake, `Refused`
+    where a newer Thor wrote it, `Rejected` for what is no date.
+    """
+    if bars not in ("stored", "ticks"):
+        raise Rejected(f"bars: {bars!r} is neither 'stored' nor 'ticks'")
+    files = found(url or url_of(Settings()), _day(first, "first"), _day(last, "last"))
+    spill = Path(tempfile.gettempdir()) / "thor-duckdb"
+    with ExitStack() as stack:
+        connection = stack.enter_context(duckdb.connect(config={"temp_directory": str(spill)}))
+        try:
+            _furnish(connection, files, is_computed=bars == "ticks")
+        except (duckdb.IOException, duckdb.InvalidInputException, pa.ArrowInvalid) as error:
+            told = str(error).splitlines()[0]
+            raise Broken(f"lake: {told}; `thor lake verify` says which files are whole") from error
+        except OSError as error:
+            raise Unavailable(f"lake: {error}") from error
+        stack.pop_all()
+    return connection
+
+
+def make_bars(connection: Connection, parts: Sequence[str] = ()) -> None:
+    """Make the stored bars of every width from `market.ticks`, each width of the one below.
+
+    Ticks are read once. `parts` are statements that make `market.ticks` a part of them, one
+    after the other; no second lies in two of them.
+    """
+    selects = iter(sql.aggregates().items())
+    finest, body = next(selects)
+    for number, part in enumerate(parts or [""]):
+        connection.execute(part)
+        made = f"insert into {finest}" if number else f"create or replace table {finest} as"
+        connection.execute(f"{made}\n{body}")
+    for name, body in selects:
+        connection.execute(f"create or replace table {name} as\n{body}")
+
+
+def bar_columns() -> dict[str, dict[str, str]]:
+    """Return the columns of bars_1s … bars_1d with their types, as the texts make them."""
+    with duckdb.connect() as shape:
+        tables = sql.tables()
+        _begin(shape)
+        for name in ("market.ticks", "market.bars_imported"):
+            _make_empty(shape, name, tables[name])
+        make_bars(shape)
+        for statement in sql.bars():
+            shape.execute(statement)
+        return {
+            f"bars_{width}": {
+                row[0]: row[1] for row in shape.execute(f"describe market.bars_{width}").fetchall()
+            }
+            for width in WIDTHS
+        }
+
+
+class _Relation(NamedTuple):
+    """What a view shows: columns with their types, and files, cut by date and symbol or not."""
+
+    name: str
+    columns: dict[str, str]
+    paths: list[str]
+    is_parted: bool = True
+
+    def empty(self) -> str:
+        """Return the statement that makes it without a row."""
+        nulls = ", ".join(f'null::{kind} as "{column}"' for column, kind in self.columns.items())
+        return f"create or replace view {self.name} as select {nulls} where false"
+
+    def over(self, connection: Connection, files: Files) -> str:
+        """Return the statement that makes it of its files."""
+        if not self.paths:
+            return self.empty()
+        source = self._parquet() if files.is_plain else self._dataset(connection, files)
+        shown = "*"
+        if self.is_parted:
+            # Of the folder's name DuckDB knows which files it need not open.
+            names = {column: f'"{column}"' for column in self.columns}
+            shown = ", ".join((names | {"trade_date": "date as trade_date"}).values())
+        return f"create or replace view {self.name} as select {shown} from {source}"
+
+    def _parquet(self) -> str:
+        quoted = ", ".join("'" + path.replace("'", "''") + "'" for path in self.paths)
+        hive = ", hive_partitioning = true, hive_types = {date: date, symbol: varchar}"
+        return f"read_parquet([{quoted}]{hive if self.is_parted else ''})"
+
+    def _dataset(self, connection: Connection, files: Files) -> str:
+        keys = pa.schema([("date", pa.date32()), ("symbol", pa.string())])
+        known = pyarrow.dataset.dataset(
+            self.paths,
+            filesystem=files.store.filesystem,
+            format="parquet",
+            partitioning=pyarrow.dataset.partitioning(keys, flavor="hive"),
+            partition_base_dir=files.store.root,
+        )
+        registered = f"files_{next(_NUMBERS)}"
+        connection.register(registered, known)
+        return registered
+
+
+def _furnish(connection: Connection, files: Files, *, is_computed: bool) -> None:
+    _begin(connection)
+    tables, shapes = sql.tables(), bar_columns()
+    relations = [
+        _Relation(
+            name, columns, [files.reference[table]] if table in files.reference else [], False
+        )
+        for name, columns in tables.items()
+        for schema, table in [name.split(".")]
+        if schema == "reference"
+    ]
+    stored = "market._stored_" if is_computed else "market.bars_"
+    bars = {
+        width: _Relation(
+            f"{stored}{width}", shapes[f"bars_{width}"], files.parts.get(f"bars_{width}", [])
+        )
+        for width in WIDTHS
+    }
+    ticks = _Relation("market.ticks", tables["market.ticks"], files.parts.get("ticks", []))
+    relations.append(ticks)
+    if is_computed:
+        _make_empty(connection, "market.bars_imported", tables["market.bars_imported"])
+        _compute(connection, files, ticks, bars)
+    else:
+        relations += bars.values()
+    # The features are made over nothing, as long as it costs nothing to look what is there.
+    for relation in relations:
+        connection.execute(relation.empty())
+    for statement in sql.features():
+        connection.execute(statement)
+    for relation in relations:
+        if relation.paths:
+            connection.execute(relation.over(connection, files))
+    connection.execute(f"set search_path = '{_PATH}'")
+
+
+def _begin(connection: Connection) -> None:
+    connection.execute("set global timezone = 'UTC'")
+    for schema in ("public", "reference", "market", "feat"):
+        connection.execute(f"create schema {schema}")
+    for statement in sql.exact():
+        connection.execute(statement)
+
+
+def _compute(
+    connection: Connection, files: Files, ticks: _Relation, stored: Mapping[str, _Relation]
+) -> None:
+    days = groupby(ticks.paths, key=lambda path: path.split("/date=")[-1][:10])
+    parts = [ticks._replace(paths=list(paths)).over(connection, files) for _, paths in days]
+    make_bars(connection, parts or [ticks.empty()])
+    for width, relation in stored.items():
+        connection.execute(relation.over(connection, files))
+        connection.execute(
+            "insert into market.bars_imported by name select symbol, "
+            f"'{width}' as width, bar_start, open, high, low, close, volume, volume_buy, "
+            f"volume_sell, trades, changed_at as imported_at from {relation.name} where is_imported"
+        )
+        connection.execute(f"drop view {relation.name}")
+    for statement in sql.bars():
+        connection.execute(statement)
+
+
+def _make_empty(connection: Connection, name: str, columns: dict[str, str]) -> None:
+    kinds = ", ".join(f'"{column}" {kind}' for column, kind in columns.items())
+    connection.execute(f"create table {name} ({kinds})")
+
+
+def _day(day: Day, name: str) -> date | None:
+    if day is None or isinstance(day, date):
+        return day
+    try:
+        return date.fromisoformat(day)
+    except ValueError as error:
+        raise Rejected(f"{name}: {day!r} is no date; write it as 2026-11-20") from error

@@ -1,0 +1,130 @@
+"""Read the texts of `db/sql` that both engines run, as DuckDB takes them.
+
+Stage 55, lake. Reads db/sql/50_features, 40_bars and the tables' texts; gives DuckDB
+statements. Pure but for the files. A body is taken as it stands: PostgreSQL and
+DuckDB run one text.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from thor.database.schema import SQL
+from thor.errors import Broken
+
+_FUNCTION = re.compile(
+    r"^create function (?P<name>[a-z_0-9.]+)\s*\((?P<arguments>[^()]*)\)\s*"
+    r"returns (?P<returns>.*?)^language sql [^\n]*\n(?:set [^\n]*\n)?"
+    r"(?:begin atomic\n(?P<table>.*?);\nend;|return (?P<value>.*?);)$",
+    re.MULTILINE | re.DOTALL,
+)
+_VIEW = re.compile(r"^create view (?P<name>[a-z_0-9.]+) as\n(?P<body>.*?);$", re.M | re.S)
+_AGGREGATE = re.compile(
+    r"^create materialized view (?P<name>[a-z_0-9.]+)\nwith \(.*?^\) as\n(?P<body>.*?)"
+    r"\nwith no data;$",
+    re.MULTILINE | re.DOTALL,
+)
+_TABLE = re.compile(r"^create table (?P<name>[a-z_0-9.]+) \(\n(?P<body>.*?)^\);$", re.M | re.S)
+_COLUMN = re.compile(
+    r"^    (?P<name>(?!primary|unique|check|constraint)[a-z_0-9]+) "
+    r"(?P<type>numeric\([0-9, ]+\)|[a-z]+)(?P<list> ?\[\])?",
+    re.MULTILINE,
+)
+_COMMENT = re.compile(r"^comment on (?:view|column) feat\.[a-z_0-9.]+ is\n.*?';$", re.M | re.S)
+# What DuckDB calls otherwise, or means otherwise where nothing more is said.
+_TYPES = {"numeric": "double", "jsonb": "varchar"}
+_QUOTIENT = re.compile(r"\((b\.\w+) / nullif\((b\.\w+), 0\)\)::numeric\(18, 8\)")
+# Named by what PostgreSQL alone has: its catalogue, its procedural language.
+_NOT_PORTABLE = re.compile(r"language plpgsql|\bpg_class\b")
+
+
+def features(folder: Path = SQL / "50_features") -> Iterator[str]:
+    """Yield the DuckDB statements that make every feature, in build order.
+
+    They read market.bars_1s, bars_1m, bars_5m, bars_1h and ticks of the DuckDB
+    database, and reference. Raises `Broken` for a file that has neither a portable
+    text nor one of DuckDB's own.
+    """
+    own = {file.name.removesuffix(".duckdb.sql") for file in folder.glob("*.duckdb.sql")}
+    for file in sorted(folder.glob("*.sql")):
+        text = file.read_text()
+        if file.name.endswith(".duckdb.sql"):
+            yield text
+        elif file.name.removesuffix(".sql") not in own and not _NOT_PORTABLE.search(text):
+            statements = [*macros(text), *views(text)]
+            if not statements:
+                raise Broken(f"{file.name} holds no function or view that DuckDB can take")
+            yield from statements
+            yield from comments(text)
+
+
+def aggregates(folder: Path = SQL / "40_bars") -> dict[str, str]:
+    """Return the selects that make the stored bars, by name: each reads the one before it.
+
+    The first, market._bars_1s, reads market.ticks. They want `exact` run before.
+    """
+    found = {
+        made["name"]: made["body"]
+        for file in sorted(folder.glob("40*.timescale.sql"))
+        for made in _AGGREGATE.finditer(file.read_text())
+    }
+    if not found:
+        raise Broken(f"{folder} holds no continuous aggregate that DuckDB can take")
+    return found
+
+
+def bars(folder: Path = SQL / "40_bars") -> Iterator[str]:
+    """Yield the views of bars over what `aggregates` makes, and market.bars_imported.
+
+    A mean is written as a quotient, which is a double in DuckDB: it is made by a macro of
+    `exact` instead, to the last digit.
+    """
+    for file in sorted(folder.glob("42*.sql")):
+        yield from views(_QUOTIENT.sub(r"market._quotient(\1, \2)", file.read_text()))
+
+
+def exact(folder: Path = SQL / "40_bars") -> Iterator[str]:
+    """Yield DuckDB's own statements beside the texts of bars: the macros that they call."""
+    for file in sorted(folder.glob("*.duckdb.sql")):
+        yield file.read_text()
+
+
+def tables(folder: Path = SQL) -> dict[str, dict[str, str]]:
+    """Return what a lake holds as tables, and market.bars_imported: columns with their types."""
+    files = [
+        *sorted(folder.glob("10_reference/*.sql")),
+        folder / "30_ticks" / "300_ticks.sql",
+        folder / "40_bars" / "410_bars_imported.sql",
+    ]
+    return {
+        made["name"]: {
+            column["name"]: _TYPES.get(column["type"], column["type"])
+            + ("[]" if column["list"] else "")
+            for column in _COLUMN.finditer(made["body"])
+        }
+        for file in files
+        for made in _TABLE.finditer(file.read_text())
+    }
+
+
+def macros(text: str) -> Iterator[str]:
+    """Yield a macro for each SQL function of a text, its body unchanged."""
+    for found in _FUNCTION.finditer(text):
+        arguments = ", ".join(part.split()[0] for part in found["arguments"].split(","))
+        head = f"create macro {found['name']}({arguments}) as"
+        yield f"{head} table\n{found['table']}" if found["table"] else f"{head} ({found['value']})"
+
+
+def views(text: str) -> Iterator[str]:
+    """Yield the views of a text."""
+    for found in _VIEW.finditer(text):
+        yield f"create view {found['name']} as\n{found['body']}"
+
+
+def comments(text: str) -> Iterator[str]:
+    """Yield what a text says of a family's views and their columns, at every width."""
+    if "feat.copy_comments(" in text:
+        for found in _COMMENT.findall(text):
+            head, words = found.split(" is\n", 1)
+            for width in ("1m", "5m", "1h"):
+                yield f"{head.replace('_1m', f'_{width}', 1)} is\n{words}"

@@ -1,0 +1,132 @@
+"""Write the bars of a vendor's file into the ledger, all of them or none.
+
+Stage 40, bars. Takes `ImportedBar`; gives market.bars_imported and market.bar_files. The
+same file may come any number of times.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from thor import database
+from thor.database import Connection
+from thor.domain.bar import ImportedBar
+from thor.errors import Refused
+
+_COLUMN_TYPES = [
+    "int8", "text", "text", "timestamptz", "numeric", "numeric", "numeric", "numeric",
+    "int8", "int8", "int8", "int8", "int8",
+]  # fmt: skip
+
+
+class BarFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of bars as market.bar_files knows it; `records` counts all of its records."""
+
+    file: str
+    sha256: str
+    file_name: str
+    format: str
+    vendor: str | None
+    records: int
+
+
+class KnownFile(msgspec.Struct, frozen=True):
+    """A file that was imported before: under which symbols, and how many bars still stand."""
+
+    file_name: str
+    symbols: tuple[str, ...]
+    bars: int
+
+
+class Doubled(msgspec.Struct, frozen=True):
+    """A bar of a row whose place an earlier row of the same file has; rows count from 1."""
+
+    row: int
+    first_row: int
+    symbol: str
+    width: str
+    bar_start: datetime
+
+
+class BarIntake:
+    """One file's way into the ledger: staged piece by piece, then taken as a whole.
+
+    Lives in one transaction of the connection, which the caller opens before and which
+    undoes everything where it fails.
+    """
+
+    def __init__(self, connection: Connection[Any], file: BarFile) -> None:
+        """Take a connection inside a transaction; other imports wait until that is over."""
+        self._connection = connection
+        self._file = file
+        database.rows(connection, "lock_bars_imported")
+
+    def known(self) -> KnownFile | None:
+        """Return what stands of this file, or None where it was never imported.
+
+        Raises `Refused` where another file has the same 8 hex of its SHA-256.
+        """
+        found = database.row(self._connection, "bar_file", {"file": self._file.file})
+        if found is None:
+            return None
+        if found["sha256"] != self._file.sha256:
+            raise Refused(
+                f"file: {self._file.file} already stands for {found['file_name']}, another file"
+            )
+        return KnownFile(found["file_name"], tuple(found["symbols"]), found["bars"])
+
+    def open_stage(self) -> None:
+        """Make the place where bars wait until the whole file is known to be good."""
+        database.rows(self._connection, "create_bar_stage")
+
+    def stage(self, bars: Iterable[tuple[int, ImportedBar]]) -> None:
+        """Add checked bars, each with its row in the file, counted from 1."""
+        with (
+            self._connection.cursor() as cursor,
+            cursor.copy(database.statement("copy_bar_stage").encode()) as copy,
+        ):
+            copy.set_types(_COLUMN_TYPES)
+            for row, bar in bars:
+                copy.write_row(
+                    (
+                        row, bar.symbol, bar.width, bar.bar_start, bar.open, bar.high, bar.low,
+                        bar.close, bar.volume, bar.volume_buy, bar.volume_sell, bar.trades,
+                        bar.open_interest,
+                    )
+                )  # fmt: skip
+
+    def remove_doubled(self) -> list[Doubled]:
+        """Take bars out of the stage that an earlier row gave already, and return them."""
+        found = database.rows(self._connection, "remove_doubled_bars")
+        doubled = [
+            Doubled(row["place"], row["first_place"], row["symbol"], row["width"], row["bar_start"])
+            for row in found
+        ]
+        return sorted(doubled, key=lambda bar: bar.row)
+
+    def take(self, *, replace: bool) -> int:
+        """Write what is staged; returns how many bars were not there as this file says.
+
+        Raises `Refused` where bars of another file stand in a place, unless these are to
+        be replaced.
+        """
+        if not replace:
+            self._refuse_overlap()
+        database.rows(self._connection, "put_bar_file", msgspec.structs.asdict(self._file))
+        values = {"file": self._file.file}
+        database.rows(self._connection, "remove_left_bars", values)
+        with self._connection.cursor() as cursor:
+            cursor.execute(database.statement("merge_bar_stage").encode(), values)
+            return cursor.rowcount
+
+    def _refuse_overlap(self) -> None:
+        found = database.row(self._connection, "overlapping_bars", {"file": self._file.file})
+        if found is not None:
+            raise Refused(
+                f"{self._file.file_name}: {found['bars']} of its bars overlap those of "
+                f"{found['file_name']} ({found['file']}), the first is {found['symbol']} "
+                f"{found['width']} at {found['bar_start'].isoformat()}; --replace puts this "
+                "file's in their place"
+            )

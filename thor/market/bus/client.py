@@ -1,0 +1,258 @@
+"""Carry ticks from collectors to whoever listens: the only module that names Redis.
+
+Stage 25, bus. Takes ticks and clocks; gives the latest hash, the unified stream
+and its consumer group. What is not acknowledged is never trimmed.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import redis
+import redis.asyncio
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from thor.domain.tick import Tick
+from thor.errors import Broken, Unavailable
+from thor.market.bus import messages, wire
+from thor.market.bus.messages import (
+    CLOCKS,
+    COUNTER,
+    GROUP,
+    STREAM,
+    BusState,
+    Entry,
+    Published,
+    Seat,
+)
+
+_SCRIPTS = Path(__file__).parent / "scripts"
+_JOB = "thor:job:"
+_JOB_TTL_S = 30
+# No retries of its own: a publish whose answer was lost is the caller's to repeat.
+_TIMEOUTS: dict[str, Any] = {"socket_timeout": 5, "socket_connect_timeout": 5}
+_DOWN = (redis.ConnectionError, redis.TimeoutError, redis.exceptions.BusyLoadingError, OSError)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raise `Unavailable` where the server is away."""
+    try:
+        yield
+    except _DOWN as error:
+        raise Unavailable(f"Redis: {str(error) or type(error).__name__}") from error
+    except redis.OutOfMemoryError as error:
+        raise Unavailable(f"Redis is out of memory: {error}") from error
+    except redis.ResponseError as error:
+        is_for_now = any(word in str(error) for word in messages.FOR_NOW)
+        raise (Unavailable if is_for_now else Broken)(f"Redis: {error}") from error
+
+
+def _script(*names: str) -> str:
+    """Return scripts that run in the server in one atomic step, one after the other."""
+    return "\n".join((_SCRIPTS / f"{name}.lua").read_text() for name in names)
+
+
+class Bus:
+    """The bus as jobs use it, blocking."""
+
+    def __init__(self, url: str, ticks_max: int = 2_000_000, keep_s: int = 600) -> None:
+        """Take the server's URL, the ticks the stream may hold, and the seconds kept for resume."""
+        self._redis = redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0), **_TIMEOUTS)
+        self._ticks_max = ticks_max
+        self._keep_ms = keep_s * 1000
+        self._publish: Any = self._redis.register_script(_script("counted", "publish"))
+        self._clock: Any = self._redis.register_script(_script("counted", "clock"))
+        self._trim = self._redis.register_script(_script("trim"))
+        self._rebase = self._redis.register_script(_script("rebase"))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._redis.close()
+
+    def publish(self, ticks: list[Tick], seats: Mapping[str, Seat] | None = None) -> Published:
+        """Publish what one source emitted together, in order.
+
+        With seats the source is arbitrated: ticks of a symbol that a better
+        source speaks for are counted, not published. Raises `BusFull`.
+        """
+        done = Published(0, 0)
+        for part, payload in wire.parts(ticks):
+            telling = messages.Telling(part, payload, seats, self._ticks_max)
+            outcome = None
+            while outcome is None:
+                with translated():
+                    answer = self._publish(keys=telling.keys, args=telling.arguments)
+                outcome = telling.outcome(answer)
+            done += outcome
+        return done
+
+    def publish_clock(self, source: str, ts: datetime) -> str:
+        """Say how far a source's own time has come; returns the entry's id.
+
+        What it emitted up to then is on the stream already. Raises `BusFull`.
+        """
+        arguments = [source, wire.instant(ts), self._ticks_max]
+        with translated():
+            answer = self._clock(keys=[STREAM, COUNTER, CLOCKS], args=arguments)
+        messages.refuse_full(answer)
+        return str(answer[1].decode())
+
+    def open_group(self) -> None:
+        """Make the ingest group, from the stream's beginning, where there is none."""
+        with translated():
+            try:
+                self._redis.xgroup_create(STREAM, GROUP, id="0", mkstream=True)
+            except redis.ResponseError as error:
+                if not str(error).startswith("BUSYGROUP"):
+                    raise
+
+    def read(self, consumer: str, entries_max: int, block_ms: int) -> list[Entry]:
+        """Read entries that no consumer has had yet; waits at most `block_ms`, 0 not at all."""
+        return self._read(consumer, ">", entries_max, block_ms or None)
+
+    def read_own(self, consumer: str, entries_max: int, after: str = "0") -> list[Entry]:
+        """Read entries this consumer was given and did not acknowledge, after an id."""
+        return self._read(consumer, after, entries_max, None)
+
+    def claim(self, consumer: str, idle_ms: int, entries_max: int) -> list[Entry]:
+        """Take over entries that another consumer left unacknowledged so long."""
+        with translated(), self._group_reopened():
+            answer: Any = self._redis.xautoclaim(
+                STREAM, GROUP, consumer, min_idle_time=idle_ms, count=entries_max
+            )
+            return [messages.entry(raw) for raw in answer[1]]
+        return []
+
+    def _read(
+        self, consumer: str, after: str, entries_max: int, block_ms: int | None
+    ) -> list[Entry]:
+        with translated(), self._group_reopened():
+            found: Any = self._redis.xreadgroup(
+                GROUP, consumer, {STREAM: after}, count=entries_max, block=block_ms
+            )
+            return [messages.entry(raw) for _, batch in messages.streams(found) for raw in batch]
+        return []
+
+    @contextmanager
+    def _group_reopened(self) -> Iterator[None]:
+        # A bus that was wiped under us has no group any more: make it, read on.
+        try:
+            yield
+        except redis.ResponseError as error:
+            if not str(error).startswith("NOGROUP"):
+                raise
+            self.open_group()
+
+    def acknowledge(self, entry_ids: list[str]) -> None:
+        """Say that these entries are committed; they may be trimmed from now on."""
+        with translated():
+            if entry_ids:
+                self._redis.xack(STREAM, GROUP, *entry_ids)
+
+    def trim(self) -> int:
+        """Drop acknowledged entries that nobody needs; returns how many."""
+        with translated():
+            return int(self._trim(keys=[STREAM, COUNTER], args=[self._keep_ms, self._ticks_max]))
+
+    def rebase(self, ordinal: int) -> bool:
+        """Begin ordinals anew where the bus has forgotten some that the ledger took."""
+        with translated():
+            return bool(self._rebase(keys=[COUNTER], args=[ordinal]))
+
+    def state(self) -> BusState:
+        """Return the bus in numbers, read in one step."""
+        with translated():
+            pipe = self._redis.pipeline(transaction=True)
+            messages.ask_state(pipe)
+            return messages.state(pipe.execute(raise_on_error=False))
+
+    def latest(self, symbols: list[str]) -> dict[str, dict[str, str]]:
+        """Return the latest hash of each symbol that has one."""
+        with translated():
+            pipe = self._redis.pipeline(transaction=False)
+            messages.ask_latest(pipe, symbols)
+            return messages.hashes(symbols, pipe.execute())
+
+    def forget_latest(self, symbols: list[str]) -> None:
+        """Delete the latest hash of each symbol, so that older ticks may be shown again."""
+        with translated():
+            if symbols:
+                self._redis.delete(*(messages.LATEST + symbol for symbol in symbols))
+
+    def server(self) -> tuple[str, str]:
+        """Return the server's version and what it does when memory runs out."""
+        with translated():
+            info: Any = self._redis.info("server")
+            memory: Any = self._redis.info("memory")
+        return str(info.get("valkey_version") or info["redis_version"]), memory["maxmemory_policy"]
+
+    def report(self, job: str, fields: Mapping[str, Any]) -> None:
+        """Say how a job is; forgotten after 30 s unless said again."""
+        with translated():
+            pipe = self._redis.pipeline(transaction=True)
+            pipe.hset(_JOB + job, mapping={k: str(v) for k, v in fields.items()})
+            pipe.expire(_JOB + job, _JOB_TTL_S)
+            pipe.execute()
+
+
+class Listener:
+    """The bus as the API uses it: reads only, asynchronous."""
+
+    def __init__(self, url: str) -> None:
+        """Take the server's URL; connects when first asked."""
+        self._redis = redis.asyncio.Redis.from_url(
+            url, retry=AsyncRetry(NoBackoff(), 0), **_TIMEOUTS
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._redis.aclose()
+
+    async def last_id(self) -> str:
+        """Return the newest entry's id, or `0-0` for an empty stream."""
+        with translated():
+            found: Any = await self._redis.xrevrange(STREAM, count=1)
+        return found[0][0].decode() if found else "0-0"
+
+    async def after(self, entry_id: str, entries_max: int, block_ms: int) -> list[Entry]:
+        """Return entries after an id, waiting for the first at most `block_ms`."""
+        with translated():
+            found: Any = await self._redis.xread(
+                {STREAM: entry_id}, count=entries_max, block=max(block_ms, 1)
+            )
+        return [messages.entry(raw) for _, batch in messages.streams(found) for raw in batch]
+
+    async def between(self, after: str, until: str, entries_max: int) -> list[Entry]:
+        """Return entries after one id up to and with another."""
+        with translated():
+            found: Any = await self._redis.xrange(STREAM, f"({after}", until, count=entries_max)
+        return [messages.entry(raw) for raw in found]
+
+    async def latest(self, symbols: list[str]) -> dict[str, dict[str, str]]:
+        """Return the latest hash of each symbol that has one."""
+        with translated():
+            pipe = self._redis.pipeline(transaction=False)
+            messages.ask_latest(pipe, symbols)
+            return messages.hashes(symbols, await pipe.execute())
+
+    async def state(self) -> BusState:
+        """Return the bus in numbers, read in one step."""
+        with translated():
+            pipe = self._redis.pipeline(transaction=True)
+            messages.ask_state(pipe)
+            return messages.state(await pipe.execute(raise_on_error=False))
+
+    async def reports(self) -> dict[str, dict[str, str]]:
+        """Return what each job last said of itself, by job."""
+        with translated():
+            keys = [key async for key in self._redis.scan_iter(match=_JOB + "*", count=100)]
+            pipe = self._redis.pipeline(transaction=False)
+            for key in keys:
+                pipe.hgetall(key)
+            names = [key.decode().removeprefix(_JOB) for key in keys]
+            return messages.hashes(names, await pipe.execute())

@@ -1,0 +1,242 @@
+"""What the bus's server answers, as values; and what a publish tells it.
+
+Stage 25, bus. Pure: names no server, so that `bus.py` holds the conversation only.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from thor.domain.tick import Tick
+from thor.errors import Unavailable
+from thor.market.bus import wire
+
+STREAM = "quotes:stream:unified"
+COUNTER = "quotes:stream:unified:counter"
+SHADOWED = "quotes:shadowed"
+CLOCKS = "quotes:clocks"
+GROUP = "ingest"
+# How a server begins that may not write just now: full, without replicas, a replica itself.
+FOR_NOW = ("OOM", "NOREPLICAS", "MISCONF", "READONLY", "MASTERDOWN", "TRYAGAIN")
+LATEST = "quotes:latest:"
+SEAT = "quotes:source:"
+_MERGED = ("last", "bid", "ask", "last_size", "bid_size", "ask_size", "volume", "contract")
+
+
+class BusFull(Unavailable):
+    """The stream holds as many unacknowledged ticks as it may: wait and publish again."""
+
+
+class Seat(msgspec.Struct, frozen=True):
+    """A source's claim on a symbol: priority (lowest is heard) and its staleness in ms."""
+
+    priority: int
+    stale_ms: int
+
+
+class Published(msgspec.Struct, frozen=True):
+    """What became of a publish: ticks on the stream, ticks shadowed, and the last entry's id."""
+
+    ticks: int
+    shadowed: int
+    entry_id: str | None = None
+
+    def __add__(self, other: "Published") -> "Published":
+        """Return what became of both, of which the other came later."""
+        return Published(
+            self.ticks + other.ticks,
+            self.shadowed + other.shadowed,
+            other.entry_id or self.entry_id,
+        )
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """An entry of the stream as it lies there; `first` is None where it is not Thor's.
+
+    A clock entry holds no tick: it says how far its source's own time has come, and
+    with `since` how far it had come before, None where that run began with it.
+    """
+
+    entry_id: str
+    first: int | None
+    n: int
+    payload: bytes
+    source: str | None = None
+    clock: datetime | None = None
+    since: datetime | None = None
+
+
+class BusState(msgspec.Struct, frozen=True, kw_only=True):
+    """The bus in numbers: ordinals, ticks held, and the ingest group's entries."""
+
+    base: int
+    next: int
+    held: int
+    entries: int
+    pending_entries: int
+    lag_entries: int | None
+    shadowed: dict[str, int]
+
+    @property
+    def received(self) -> int:
+        """Ticks published in this life of the bus."""
+        return self.next - self.base
+
+
+class Telling:
+    """One entry's publish: what the script is told, and told again without the shadowed."""
+
+    def __init__(
+        self,
+        ticks: list[Tick],
+        payload: bytes,
+        seats: Mapping[str, Seat] | None,
+        ticks_max: int,
+    ) -> None:
+        """Take ticks of one source with their wire form."""
+        self._ticks, self._seats, self._ticks_max = ticks, seats, ticks_max
+        self._tell(ticks, payload)
+
+    def _tell(self, heard: list[Tick], payload: bytes) -> None:
+        self._heard, self._shadowed = heard, len(self._ticks) - len(heard)
+        self._symbols, keys, values = _of_symbols(heard, self._seats or {})
+        head = [payload, len(heard), self._ticks[0].source, self._ticks_max]
+        is_arbitrated = int(self._seats is not None)
+        self.keys = [STREAM, COUNTER, SHADOWED, *keys]
+        self.arguments = [*head, is_arbitrated, self._shadowed, len(self._symbols), *values]
+
+    def outcome(self, answer: list[Any]) -> Published | None:
+        """Return what became of the ticks, or None where the script is to be told again.
+
+        Raises `BusFull`.
+        """
+        refuse_full(answer)
+        if answer[0] == b"ok":
+            entry_id = answer[1].decode() if answer[1] else None
+            return Published(len(self._heard), self._shadowed, entry_id)
+        shadowed = {self._symbols[index - 1] for index in answer[1:]}
+        heard = [tick for tick in self._heard if tick.symbol not in shadowed]
+        self._tell(heard, wire.encode(heard))
+        return None
+
+
+def refuse_full(answer: list[Any]) -> None:
+    """Raise `BusFull` where that is what a script answered."""
+    if answer[0] == b"full":
+        raise BusFull(f"the bus holds {answer[1]} ticks that nobody has taken")
+
+
+def _of_symbols(
+    ticks: list[Tick], seats: Mapping[str, Seat]
+) -> tuple[list[str], list[str], list[Any]]:
+    fields: dict[str, dict[str, tuple[Any, str]]] = {}
+    newest: dict[str, Tick] = {}
+    for tick in ticks:
+        told = fields.setdefault(tick.symbol, {})
+        before = newest.get(tick.symbol)
+        if tick.refused is not None or (before is not None and tick.ts < before.ts):
+            continue
+        newest[tick.symbol] = tick
+        ts = wire.instant(tick.ts)
+        for name in _MERGED:
+            value = getattr(tick, name)
+            if value is not None:
+                told[name] = (value, ts)
+        told["ts"], told["received_at"] = (ts, ts), (wire.instant(tick.received_at), ts)
+        told["source"], told["seq"] = (tick.source, ts), (tick.seq, ts)
+    keys: list[str] = []
+    values: list[Any] = []
+    for symbol, told in fields.items():
+        keys += [LATEST + symbol, SEAT + symbol]
+        seat = seats.get(symbol, Seat(100, 0))
+        triples = [part for name, (value, ts) in told.items() for part in (name, _plain(value), ts)]
+        ts = told["ts"][1] if told else ""
+        values += [seat.priority, seat.stale_ms, ts, len(told), *triples]
+    return list(fields), keys, values
+
+
+def _plain(value: Any) -> str | int:
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    return value if isinstance(value, int) else str(value)
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode(errors="replace")
+
+
+def _instant(raw: bytes) -> datetime | None:
+    return wire.read_instant(_text(raw))
+
+
+def streams(found: Any) -> list[Any]:
+    """Return what XREAD and XREADGROUP answer as (stream, entries) pairs."""
+    if not found:
+        return []
+    return list(found.items()) if isinstance(found, dict) else found
+
+
+def entry(raw: Any) -> Entry:
+    """Return an entry as it lies on the stream."""
+    entry_id, fields = raw
+    fields = fields or {}
+    first, n = fields.get(b"first", b""), fields.get(b"n", b"")
+    payload = fields.get(b"ticks")
+    source = _text(fields.get(b"source", b""))
+    is_counted = first.isdigit() and len(first) < 17 and n.isdigit() and len(n) <= 4
+    if is_counted and payload is not None and 0 < int(n) <= wire.ENTRY_TICKS_MAX:
+        return Entry(entry_id.decode(), int(first), int(n), payload, source)
+    shown = b" ".join(key + b"=" + value for key, value in fields.items())
+    clock = _instant(fields.get(b"clock", b"")) if payload is None else None
+    if is_counted and clock is not None and not int(n):
+        since = _instant(fields.get(b"since", b""))
+        return Entry(entry_id.decode(), int(first), 0, shown, source, clock, since)
+    return Entry(entry_id.decode(), None, 0, shown)
+
+
+def state(answers: list[Any]) -> BusState:
+    """Return the bus in numbers from the answers to `ask_state`."""
+    counter, entries, groups, shadowed = answers
+    for answer in (counter, entries, shadowed):
+        if isinstance(answer, Exception):
+            raise answer
+    group: dict[str, Any] = {}
+    if not isinstance(groups, Exception):
+        group = next((g for g in groups if g["name"] == GROUP.encode()), {})
+    base = int(counter.get(b"base", 0))
+    following = int(counter.get(b"next", 0))
+    return BusState(
+        base=base,
+        next=following,
+        held=following - int(counter.get(b"oldest", following)),
+        entries=int(entries),
+        pending_entries=int(group.get("pending", 0)),
+        lag_entries=group.get("lag"),
+        shadowed={source.decode(): int(n) for source, n in shadowed.items()},
+    )
+
+
+def hashes(names: list[str], answers: list[Any]) -> dict[str, dict[str, str]]:
+    """Return the hashes that exist, by name, as text."""
+    return {
+        name: {_text(key): _text(value) for key, value in answer.items()}
+        for name, answer in zip(names, answers, strict=True)
+        if answer
+    }
+
+
+def ask_latest(pipe: Any, symbols: list[str]) -> None:
+    """Queue on a pipeline what `hashes` reads the answers of."""
+    for symbol in symbols:
+        pipe.hgetall(LATEST + symbol)
+
+
+def ask_state(pipe: Any) -> None:
+    """Queue on a pipeline what `state` reads the answers of."""
+    pipe.hgetall(COUNTER)
+    pipe.xlen(STREAM)
+    pipe.xinfo_groups(STREAM)
+    pipe.hgetall(SHADOWED)

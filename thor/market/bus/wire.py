@@ -1,0 +1,221 @@
+"""The wire form of ticks: one JSON array an entry, exact and readable.
+
+Stage 25, bus. Gives bytes for ticks, and ticks back for bytes: whatever the
+bytes are, every tick in them is either read or explained, never an exception.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from thor.domain.tick import RejectedTick, Tick
+
+ENTRY_TICKS_MAX = 1000
+ENTRY_BYTES_MAX = 256_000
+_encoder = msgspec.json.Encoder()
+_decoder = msgspec.json.Decoder(list[Tick])
+_WHOLE_SECOND = re.compile(rb'("(?:ts|received_at)":"[^"]{10}T\d\d:\d\d:\d\d)Z"')
+_FIELD = re.compile(r"`\$\.?(?P<path>[\w.\[\]]*)`$")
+_MISSING = re.compile(r"missing required field `(?P<field>\w+)`")
+_TEXTS = ("symbol", "source", "contract", "refused")
+_VALUE_SHOWN_MAX = 200
+
+
+def encode(ticks: list[Tick]) -> bytes:
+    """Return ticks as a JSON array: prices as strings, times with microseconds."""
+    return _WHOLE_SECOND.sub(rb'\1.000000Z"', _encoder.encode(ticks))
+
+
+def parts(ticks: list[Tick]) -> Iterator[tuple[list[Tick], bytes]]:
+    """Yield ticks with their wire form in pieces that fit an entry, in order.
+
+    One tick alone may be larger than an entry: it is published, and refused by name.
+    """
+    for start in range(0, len(ticks), ENTRY_TICKS_MAX):
+        piece = ticks[start : start + ENTRY_TICKS_MAX]
+        try:
+            payload = encode(piece)
+        except UnicodeEncodeError:
+            piece = [_escaped(tick) for tick in piece]
+            payload = encode(piece)
+        if len(payload) <= ENTRY_BYTES_MAX or len(piece) == 1:
+            yield piece, payload
+            continue
+        half = len(piece) // 2
+        yield from parts(piece[:half])
+        yield from parts(piece[half:])
+
+
+def _escaped(tick: Tick) -> Tick:
+    # Halves of surrogate pairs have no UTF-8; the check refuses what is left of them.
+    texts = {
+        name: text.encode("utf-8", "backslashreplace").decode()
+        for name in _TEXTS
+        if (text := getattr(tick, name)) is not None
+    }
+    return msgspec.structs.replace(tick, **texts)
+
+
+def utc_or_none(ts: datetime) -> datetime | None:
+    """Return an aware instant in UTC, or None where that falls off the calendar."""
+    try:
+        return ts.astimezone(UTC)
+    except OverflowError:
+        return None
+
+
+def one(tick: Tick) -> str:
+    """Return one tick as text that can be kept and read back, whatever it holds."""
+    try:
+        return text_of(encode([tick])[1:-1])
+    except UnicodeEncodeError:
+        # Halves of surrogate pairs have no UTF-8; as JSON escapes they do.
+        return json.dumps(msgspec.to_builtins(tick))
+
+
+def instant(ts: datetime) -> str:
+    """Return an instant as the wire writes it; such texts sort as their instants do."""
+    return f"{ts.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+
+
+def read_instant(value: Any) -> datetime | None:
+    """Return the instant that a text says, in UTC; None where it says none with its zone."""
+    try:
+        found = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return None
+    return utc_or_none(found) if found.tzinfo is not None else None
+
+
+def decode(payload: bytes, n: int, entry_id: str) -> tuple[list[Tick], list[RejectedTick]]:
+    """Read an entry of `n` ticks; what cannot be read comes back with its reason.
+
+    Ticks read plus `ticks` of the rejected always add up to `n`.
+    """
+    if len(payload) > ENTRY_BYTES_MAX:
+        reason = f"{len(payload)} bytes, at most {ENTRY_BYTES_MAX} are taken"
+        return [], [_whole(payload, n, entry_id, "entry", str(len(payload)), reason)]
+    try:
+        ticks = _decoder.decode(payload)
+    except (ValueError, OverflowError, RecursionError):
+        return _decode_one_by_one(payload, n, entry_id)
+    if len(ticks) != n:
+        return [], [_miscounted(payload, n, entry_id, len(ticks))]
+    return ticks, []
+
+
+def _decode_one_by_one(
+    payload: bytes, n: int, entry_id: str
+) -> tuple[list[Tick], list[RejectedTick]]:
+    # The standard library reads NaN and Infinity too, so one such number does
+    # not take its neighbours with it; texts keep numbers as they were written.
+    try:
+        items: Any = json.loads(payload, parse_float=_Number, parse_constant=_Number)
+    except (ValueError, RecursionError) as error:
+        reason = f"is not JSON: {error}"
+        return [], [_whole(payload, n, entry_id, "entry", _shown(payload), reason)]
+    if not isinstance(items, list):
+        reason = f"is {type(items).__name__}, not an array of ticks"
+        return [], [_whole(payload, n, entry_id, "entry", _shown(payload), reason)]
+    if len(items) != n:
+        return [], [_miscounted(payload, n, entry_id, len(items))]
+    ticks: list[Tick] = []
+    rejected: list[RejectedTick] = []
+    for item in items:
+        try:
+            tick = msgspec.convert(item, Tick, strict=True)
+        except UnicodeEncodeError as error:
+            where = f" - at `$.{_unencodable(item)}`"
+            rejected.append(_explained(item, f"is no text: {error.reason}{where}", entry_id))
+        except (ValueError, OverflowError, RecursionError) as error:
+            rejected.append(_explained(item, str(error), entry_id))
+        else:
+            if number := next((name for name in _TEXTS if _is_number(tick, name)), None):
+                told = f"Expected `str`, got `float` - at `$.{number}`"
+                rejected.append(_explained(item, told, entry_id))
+            else:
+                ticks.append(tick)
+    return ticks, rejected
+
+
+def _is_number(tick: Tick, name: str) -> bool:
+    return isinstance(getattr(tick, name), _Number)
+
+
+def _unencodable(item: Any) -> str:
+    texts = item.items() if isinstance(item, dict) else ()
+    for name, text in texts:
+        if isinstance(text, str) and text != text.encode("utf-8", "replace").decode():
+            return str(name)
+    return "tick"
+
+
+class _Number(str):
+    """A number kept as it was written."""
+
+    __slots__ = ()
+
+
+def _explained(item: Any, message: str, entry_id: str) -> RejectedTick:
+    fields: dict[str, Any] = item if isinstance(item, dict) else {}
+    missing = _MISSING.search(message)
+    path = _FIELD.search(message)
+    field = missing["field"] if missing else (path["path"] if path and path["path"] else "tick")
+    value = fields.get(field.split(".")[0].split("[")[0]) if fields else item
+    reason = message.rsplit(" - at ", 1)[0]
+    reason = "is missing" if missing else f"{_shown(value)}: {reason}"
+    return RejectedTick(
+        field=field,
+        value=_shown(value),
+        reason=reason,
+        payload=text_of(json.dumps(item, default=str).encode()),
+        entry_id=entry_id,
+        symbol=_text_or_none(fields.get("symbol")),
+        ts=read_instant(fields.get("ts")),
+        seq=_count_or_none(fields.get("seq")),
+        source=_text_or_none(fields.get("source")),
+    )
+
+
+def _whole(
+    payload: bytes, n: int, entry_id: str, field: str, value: str, reason: str
+) -> RejectedTick:
+    return RejectedTick(
+        field=field,
+        value=value,
+        reason=reason,
+        payload=text_of(payload),
+        entry_id=entry_id,
+        ticks=n,
+    )
+
+
+def _miscounted(payload: bytes, n: int, entry_id: str, found: int) -> RejectedTick:
+    reason = f"says {n}, the entry holds {found} ticks"
+    return _whole(payload, n, entry_id, "n", str(n), reason)
+
+
+def text_of(payload: bytes) -> str:
+    """Return bytes as text that PostgreSQL can keep; what is no text is escaped."""
+    return payload.decode("utf-8", "backslashreplace").replace("\x00", "\\x00")
+
+
+def _shown(value: Any) -> str:
+    text = (
+        text_of(value)
+        if isinstance(value, bytes)
+        else text_of(str(value).encode("utf-8", "backslashreplace"))
+    )
+    return text if len(text) <= _VALUE_SHOWN_MAX else f"{text[:_VALUE_SHOWN_MAX]}…"
+
+
+def _text_or_none(value: Any) -> str | None:
+    return text_of(value.encode("utf-8", "backslashreplace")) if isinstance(value, str) else None
+
+
+def _count_or_none(value: Any) -> int | None:
+    return value if type(value) is int and abs(value) < 2**63 else None

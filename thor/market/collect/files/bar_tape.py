@@ -1,0 +1,78 @@
+"""Open a file of bars that a vendor made, told by its content and not by its name.
+
+Stage 20, collect. A path → file id and series, then `ImportedBar`; nothing is held in whole.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from thor.domain.bar import ImportedBar
+from thor.errors import Rejected
+from thor.market.collect.files import bar_columns, bar_dbn, columnar, dbn
+from thor.market.collect.files.fingerprint import Content, look
+from thor.market.collect.files.survey import Span, under_root
+
+
+class BarTape(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of bars, surveyed from end to end; `open_bars` makes one.
+
+    `file` is its id, `BARS:` and 8 hex of the content's SHA-256; `format` is parquet, csv or
+    dbn; `schema` is neutral or one of ohlcv. `records` counts every record, also those that
+    the collector refuses; `spans` tells the series by symbol, without the records that have
+    no usable symbol or `ts`.
+    """
+
+    path: Path
+    file: str
+    schema: str
+    vendor: str | None
+    records: int
+    spans: dict[str, Span]
+    as_root: str | None
+    content: Content
+
+    @property
+    def format(self) -> str:
+        """Its form, with the schema where the form has several."""
+        form = self.content.format
+        return form if self.schema == "neutral" else f"{form} {self.schema}"
+
+    def batches(self) -> Iterator[list[ImportedBar]]:
+        """Yield the bars in the file's order, some thousands in a list.
+
+        A record that cannot be vouched for comes too, with `refused` naming field and
+        value. Raises `Rejected` where the file changed after it was opened.
+        """
+        self.content.check_unchanged()
+        if self.content.format == "dbn":
+            yield from bar_dbn.bars(self.path, self.as_root)
+        else:
+            yield from bar_columns.bars(self.path, self.content.format, self.as_root)
+        self.content.check_unchanged()
+
+
+def open_bars(path: Path, *, as_root: str | None = None) -> BarTape:
+    """Survey a Parquet, CSV or Databento file of bars.
+
+    `as_root` files a single-month file under its root. Raises `NotFound` where there is no
+    file, `Rejected` where it is empty, cut short, damaged or not of a form that is taken.
+    """
+    content = look(path)
+    if content.format == "dbn":
+        found = dbn.survey(path, bar_dbn.SCHEMAS)
+    else:
+        found = columnar.survey(path, content.format, bar_columns.LAYOUT)
+    if not found.records:
+        raise Rejected(f"{path}: holds no records")
+    return BarTape(
+        path=path,
+        file=f"BARS:{content.hex8}",
+        schema=found.schema,
+        vendor=found.vendor,
+        records=found.records,
+        spans=found.spans if as_root is None else under_root(found.spans, as_root),
+        as_root=as_root,
+        content=content,
+    )

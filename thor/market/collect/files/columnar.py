@@ -1,0 +1,196 @@
+"""Open a file in the neutral schema, Parquet or CSV with a header, as Arrow record batches.
+
+Stage 20, collect. A path and a `Layout` → its known columns, checked by name and type, a
+piece at a time; and what all layouts share: the series of each row, and the survey.
+
+A file that was cut short is refused as a whole: a Parquet file lacks its footer then, a CSV
+file has a last row with too few fields. A cut inside the last field of the last CSV row
+cannot be seen. CSV is UTF-8 (with or without BOM), commas, an empty cell is null.
+"""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pa_parquet
+
+from thor.domain.instrument import parse_month_code
+from thor.errors import Rejected
+from thor.market.collect.files import parsing
+from thor.market.collect.files.parsing import Faults, plain_type, shown
+from thor.market.collect.files.survey import Survey
+
+_ROWS = 16_384
+_HEADER_MAX = 65_536
+_VENDOR_MAX = 200
+
+
+class Layout(msgspec.Struct, frozen=True, kw_only=True):
+    """The columns of one kind of file.
+
+    All of `required` and one at least of `any_of` have to be there; `known` is what people
+    are told of, `unlisted` is read as well. `names` are texts and `times` times; whatever
+    else is known is a number. `source` is only shown.
+    """
+
+    required: tuple[str, ...]
+    any_of: tuple[str, ...] = ()
+    known: tuple[str, ...]
+    unlisted: tuple[str, ...] = ("source",)
+    names: tuple[str, ...]
+    times: tuple[str, ...]
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """Every column that is taken from a file which has it."""
+        return self.known + self.unlisted
+
+
+def survey(path: Path, form: str, layout: Layout) -> Survey:
+    """Return what the file holds, reading every column of every row once.
+
+    `form` is parquet or csv. Raises `Rejected` where the file is no such tape, is cut
+    short or damaged, or lacks a column.
+    """
+    found = Survey(schema="neutral")
+    for batch in record_batches(path, form, layout):
+        if found.vendor is None and "source" in batch.schema.names:
+            given = batch.column("source")[0].as_py()
+            found.vendor = None if given is None else str(given)[:_VENDOR_MAX]
+        symbols, contracts, faults = series(batch)
+        times, unusable = parsing.read_times(batch.column("ts"), "ts", "is missing")
+        faults.update(unusable)
+        rows = zip(symbols, contracts, times, strict=True)
+        if faults:
+            found.note(row for i, row in enumerate(rows) if i not in faults)
+        else:
+            found.note(rows)
+        found.records += batch.num_rows
+    return found
+
+
+def series(batch: pa.RecordBatch) -> tuple[list[str], list[str | None], Faults]:
+    """Return each row's symbol, contract and what is wrong with either.
+
+    A missing symbol is an empty one: the row has to travel to be refused.
+    """
+    symbols, faults = parsing.read_column(
+        batch.column("symbol"), "symbol", parsing.name, "is missing"
+    )
+    faults.update({row: "symbol: is missing" for row, s in enumerate(symbols) if s == ""})
+    contracts, more = parsing.optional(batch, "contract", parsing.by_cell(parsing.name))
+    parsing.add(faults, more)
+    wrong = {
+        (symbol, contract)
+        for symbol, contract in set(zip(symbols, contracts, strict=True))
+        if symbol and contract and not _is_month_of(contract, symbol)
+    }
+    if wrong:
+        for row, pair in enumerate(zip(symbols, contracts, strict=True)):
+            if pair in wrong:
+                faults.setdefault(row, f"contract: {pair[1]!r} is no month of {pair[0]!r}")
+    if faults:
+        symbols = [symbol or "" for symbol in symbols]
+    return symbols, [contract or None for contract in contracts], faults
+
+
+def filed(symbols: list[str], contracts: list[str | None], as_root: str | None) -> list[str]:
+    """Return the symbol that each row is filed under: the root asked for, else its month."""
+    if as_root is not None:
+        return [as_root if symbol else "" for symbol in symbols]
+    return [
+        contract if contract and symbol else symbol
+        for symbol, contract in zip(symbols, contracts, strict=True)
+    ]
+
+
+def _is_month_of(contract: str, symbol: str) -> bool:
+    # A contract that is no month code is nobody's to judge here: the listing knows.
+    month = parse_month_code(contract)
+    return month is None or symbol in (month[0], contract)
+
+
+def record_batches(path: Path, form: str, layout: Layout) -> Iterator[pa.RecordBatch]:
+    """Yield the known columns of a parquet or csv file, some thousands of rows at a time.
+
+    Raises `Rejected` where a column is missing, twice there or of a type it cannot be, and
+    where the file is cut short or damaged.
+    """
+    name = {"parquet": "Parquet", "csv": "CSV"}[form]
+    try:
+        open_ = _parquet_batches if form == "parquet" else _csv_batches
+        yield from open_(path, layout)
+    except (pa.ArrowException, OSError, UnicodeDecodeError, csv.Error) as fault:
+        raise Rejected(
+            f"{path}: cannot be read as {name}, it is truncated or damaged: "
+            f"{shown(' '.join(str(fault).split()))}"
+        ) from fault
+
+
+def _parquet_batches(path: Path, layout: Layout) -> Iterator[pa.RecordBatch]:
+    with pa_parquet.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20) as file:
+        schema = file.schema_arrow
+        columns = _columns(path, schema.names, layout)
+        for field in columns:
+            _check_type(path, field, schema.field(field).type, layout)
+        for batch in file.iter_batches(batch_size=_ROWS, columns=columns, use_threads=False):
+            batch.validate(full=True)  # text that is not UTF-8 would only show later
+            if batch.num_rows:
+                yield batch
+
+
+def _csv_batches(path: Path, layout: Layout) -> Iterator[pa.RecordBatch]:
+    with path.open("rb") as file:
+        line = file.readline(_HEADER_MAX)
+    if len(line) >= _HEADER_MAX:
+        raise Rejected(f"{path}: the header is longer than {_HEADER_MAX} bytes")
+    header = next(csv.reader([line.decode("utf-8-sig")]), [])
+    columns = _columns(path, header, layout)
+    if not line.endswith((b"\n", b"\r")):
+        raise Rejected(f"{path}: holds no records")
+    options = pa_csv.ConvertOptions(
+        column_types=dict.fromkeys(columns, pa.string()),
+        include_columns=columns,
+        null_values=[""],
+        strings_can_be_null=True,
+    )
+    reading = pa_csv.ReadOptions(use_threads=False)
+    with pa_csv.open_csv(path, read_options=reading, convert_options=options) as batches:
+        for batch in batches:
+            if batch.num_rows:
+                yield batch
+
+
+def _columns(path: Path, header: list[str], layout: Layout) -> list[str]:
+    twice = sorted({field for field in header if header.count(field) > 1 and field in layout.read})
+    if twice:
+        raise Rejected(f"{path}: column {twice[0]!r} appears twice")
+    known = f"known columns are {', '.join(layout.known)}; the file has {shown(', '.join(header))}"
+    for field in layout.required:
+        if field not in header:
+            raise Rejected(f"{path}: column {field!r} is missing; {known}")
+    if layout.any_of and not any(field in header for field in layout.any_of):
+        *others, last = map(repr, layout.any_of)
+        raise Rejected(f"{path}: column {', '.join(others)} or {last} is missing; {known}")
+    return [field for field in layout.read if field in header]
+
+
+def _check_type(path: Path, field: str, kind: pa.DataType, layout: Layout) -> None:
+    if field == "source":
+        return  # only shown
+    types = pa.types
+    inner = plain_type(kind)
+    is_text = types.is_string(inner) or types.is_large_string(inner) or types.is_string_view(inner)
+    if is_text or types.is_null(inner):
+        return
+    if field in layout.times and types.is_timestamp(inner):
+        if inner.tz is None:
+            raise Rejected(f"{path}: column {field!r} has no time zone; write it with tz UTC")
+        return
+    is_number = types.is_integer(inner) or types.is_floating(inner) or types.is_decimal(inner)
+    if is_number and field not in (*layout.times, *layout.names):
+        return
+    raise Rejected(f"{path}: column {field!r} is of type {kind}, which it cannot be")

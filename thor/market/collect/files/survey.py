@@ -1,0 +1,96 @@
+"""Say what a tape holds: which series, from when to when, how many records of each.
+
+Stage 20, collect. A reader's first pass fills a `Survey`; nothing is published before it is done.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+
+from thor.domain.instrument import parse_month_code
+from thor.errors import Rejected
+
+
+class Span(msgspec.Struct, frozen=True, kw_only=True):
+    """One series of a tape: its first and last `ts` (aware, UTC) and its count of records.
+
+    `contract` is the month where the tape names one, `root` the instrument behind it.
+    """
+
+    symbol: str
+    contract: str | None
+    root: str
+    first_ts: datetime
+    last_ts: datetime
+    records: int
+
+
+class Survey(msgspec.Struct, kw_only=True):
+    """What the first pass over a tape found.
+
+    `records` counts every record; a record without a usable symbol or `ts` is in no span.
+    `first_ts` is the first usable time in the file's own order.
+    """
+
+    schema: str
+    vendor: str | None = None
+    records: int = 0
+    first_ts: datetime | None = None
+    spans: dict[str, Span] = {}
+
+    def note(self, rows: Iterable[tuple[str, str | None, datetime]]) -> None:
+        """Add records, each given as symbol, contract and `ts`, to their spans."""
+        found: dict[tuple[str, str | None], list[datetime]] = {}
+        for symbol, contract, ts in rows:
+            found.setdefault((symbol, contract), []).append(ts)
+            if self.first_ts is None:
+                self.first_ts = ts
+        for (symbol, contract), times in found.items():
+            month = parse_month_code(contract) if contract else None
+            span = Span(
+                symbol=contract or symbol,
+                contract=contract,
+                root=month[0] if month else symbol,
+                first_ts=min(times),
+                last_ts=max(times),
+                records=len(times),
+            )
+            held = self.spans.get(span.symbol)
+            self.spans[span.symbol] = span if held is None else _joined(held, span)
+
+
+def under_root(spans: dict[str, Span], root: str) -> dict[str, Span]:
+    """Return the spans of a single-month tape as one series under its root.
+
+    Raises `Rejected` where the tape holds several months, or another root.
+    """
+    strangers = sorted({span.root for span in spans.values()} - {root})
+    if strangers:
+        raise Rejected(f"--as {root}: the tape holds {_listed(strangers)}, not {root} alone")
+    months = sorted(span.contract for span in spans.values() if span.contract is not None)
+    if len(months) > 1:
+        raise Rejected(
+            f"--as {root}: the tape holds {len(months)} months ({_listed(months)}); "
+            "only a single-month tape can be filed under its root"
+        )
+    whole: Span | None = None
+    for span in spans.values():
+        named = msgspec.structs.replace(span, symbol=root)
+        whole = named if whole is None else _joined(whole, named)
+    return {} if whole is None else {root: whole}
+
+
+def _joined(one: Span, other: Span) -> Span:
+    return msgspec.structs.replace(
+        one,
+        contract=one.contract or other.contract,
+        first_ts=min(one.first_ts, other.first_ts),
+        last_ts=max(one.last_ts, other.last_ts),
+        records=one.records + other.records,
+    )
+
+
+def _listed(names: list[str], most: int = 20) -> str:
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

@@ -1,0 +1,83 @@
+"""Open a tape: a file of recorded ticks, told by its content and read in its own order.
+
+Stage 20, collect. A path → source id, series and spans, then ticks; nothing is held in whole.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from thor.domain.tick import Tick
+from thor.errors import Rejected
+from thor.market.collect.files import columnar, columns, dbn, dbn_ticks
+from thor.market.collect.files.fingerprint import Content, look
+from thor.market.collect.files.survey import Span, under_root
+
+
+class Tape(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of ticks, surveyed from end to end; `open_tape` makes one.
+
+    `format` is parquet, csv or dbn; `schema` is neutral, mbp-1, tbbo or trades. `records`
+    counts every record, also those that the collector refuses; `spans` tells the series by
+    symbol, without the records that have no usable symbol or `ts`.
+    """
+
+    path: Path
+    source: str
+    sha256: str
+    format: str
+    schema: str
+    vendor: str | None
+    records: int
+    spans: dict[str, Span]
+    as_root: str | None
+    first_ts: datetime
+    content: Content
+
+    def batches(self, rows_max: int = 1000) -> Iterator[list[Tick]]:
+        """Yield the ticks in the file's order, at most `rows_max` in a list.
+
+        A record that cannot be vouched for comes too, with `refused` naming field and
+        value. Raises `Rejected` where the file changed after it was opened.
+        """
+        if self.format == "dbn":
+            pieces = dbn_ticks.ticks(self.path, self.source, self.as_root, self.first_ts)
+        else:
+            pieces = columns.ticks(self.path, self.format, self.source, self.as_root, self.first_ts)
+        self.content.check_unchanged()
+        for piece in pieces:
+            for start in range(0, len(piece), rows_max):
+                yield piece[start : start + rows_max]
+        self.content.check_unchanged()
+
+
+def open_tape(path: Path, *, as_root: str | None = None) -> Tape:
+    """Survey a Parquet, CSV or Databento file, told by its content and not by its name.
+
+    `as_root` files a single-month tape under its root. Raises `NotFound` where there is no
+    file, `Rejected` where it is empty, cut short, damaged or not of a form that is taken.
+    """
+    content = look(path)
+    if content.format == "dbn":
+        found = dbn.survey(path, dbn_ticks.SCHEMAS)
+    else:
+        found = columnar.survey(path, content.format, columns.LAYOUT)
+    if not found.records:
+        raise Rejected(f"{path}: holds no records")
+    if found.first_ts is None:
+        raise Rejected(f"{path}: no record has both a symbol and a usable ts")
+    return Tape(
+        path=path,
+        source=f"TAPE:{content.hex8}",
+        sha256=content.sha256,
+        format=content.format,
+        schema=found.schema,
+        vendor=found.vendor,
+        records=found.records,
+        spans=found.spans if as_root is None else under_root(found.spans, as_root),
+        as_root=as_root,
+        first_ts=found.first_ts,
+        content=content,
+    )

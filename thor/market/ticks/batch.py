@@ -1,0 +1,144 @@
+"""Ticks as the ledger sees them: their columns, their order, their account.
+
+Stage 30, ticks. Pure: `ingest.py` writes what this describes.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
+from operator import attrgetter
+from typing import Any
+
+import msgspec
+
+from thor.domain.tick import RejectedTick, Tick
+
+COLUMN_TYPES = [
+    "timestamptz",
+    "text",
+    "int8",
+    "text",
+    "text",
+    "numeric",
+    "numeric",
+    "numeric",
+    "int4",
+    "int4",
+    "int4",
+    "text",
+    "int8",
+    "int8",
+    "bool",
+    "bool",
+    "timestamptz",
+]
+
+_MINUTE = timedelta(minutes=1)
+_PLACE = attrgetter("ts", "seq", "source")
+
+
+class EntryTicks(msgspec.Struct, frozen=True):
+    """One stream entry, judged: its ordinals `first … first + n`, and its ticks.
+
+    `first` is None for an entry that is not Thor's and accounts for nothing. `clock`
+    is a source and how far its own time has come, in an entry that holds no ticks.
+    """
+
+    entry_id: str
+    first: int | None
+    n: int
+    ticks: list[Tick]
+    rejected: list[RejectedTick]
+    clock: tuple[str, datetime] | None = None
+
+
+class Account(msgspec.Struct, frozen=True):
+    """What a transaction did: received = inserted + duplicate + rejected."""
+
+    received: int = 0
+    inserted: int = 0
+    duplicate: int = 0
+    rejected: int = 0
+
+    def __add__(self, other: "Account") -> "Account":
+        """Return the two accounts as one."""
+        return Account(
+            self.received + other.received,
+            self.inserted + other.inserted,
+            self.duplicate + other.duplicate,
+            self.rejected + other.rejected,
+        )
+
+
+def in_order(entries: Iterable[EntryTicks]) -> list[Tick]:
+    """Return all ticks of the entries in the order of their index: symbol, ts, seq, source.
+
+    A symbol's ticks come nearly in order: sorting each symbol's costs half of sorting all.
+    """
+    of_symbol: defaultdict[str, list[Tick]] = defaultdict(list)
+    for entry in entries:
+        for tick in entry.ticks:
+            of_symbol[tick.symbol].append(tick)
+    return [tick for symbol in sorted(of_symbol) for tick in sorted(of_symbol[symbol], key=_PLACE)]
+
+
+def columns(tick: Tick) -> tuple[Any, ...]:
+    """Return a tick as the row that COPY takes, in the order of `COLUMN_TYPES`."""
+    return (
+        tick.ts,
+        tick.symbol,
+        tick.seq,
+        tick.source,
+        tick.contract,
+        tick.last,
+        tick.bid,
+        tick.ask,
+        tick.last_size,
+        tick.bid_size,
+        tick.ask_size,
+        tick.side,
+        tick.volume,
+        tick.volume_delta,
+        tick.is_trade,
+        tick.is_sampled,
+        tick.received_at,
+    )
+
+
+def spans(entries: Iterable[EntryTicks]) -> list[tuple[int, int]]:
+    """Return the ordinals of the entries as half-open spans, neighbours joined."""
+    joined: list[tuple[int, int]] = []
+    for first, n in sorted((e.first, e.n) for e in entries if e.first is not None and e.n):
+        if joined and joined[-1][1] == first:
+            joined[-1] = (joined[-1][0], first + n)
+        else:
+            joined.append((first, first + n))
+    return joined
+
+
+def clocks(entries: Iterable[EntryTicks]) -> dict[str, datetime]:
+    """Return how far the entries say that each source's own time has come."""
+    newest: dict[str, datetime] = {}
+    for entry in entries:
+        if entry.clock is not None:
+            source, ts = entry.clock
+            newest[source] = max(ts, newest.get(source, ts))
+    return newest
+
+
+def stretches(instants: Collection[datetime]) -> list[tuple[datetime, datetime]]:
+    """Return the stretches of time that instants lie in, the first and last of each.
+
+    Those nearer than a minute are one. Of instants within two minutes only the ends
+    are looked at.
+    """
+    first, last = min(instants), max(instants)
+    if last - first <= 2 * _MINUTE:
+        return [(first, last)]
+    joined: list[tuple[datetime, datetime]] = []
+    for ts in sorted(set(instants)):
+        if joined and ts - joined[-1][1] <= _MINUTE:
+            joined[-1] = (joined[-1][0], ts)
+        else:
+            joined.append((ts, ts))
+    return joined

@@ -1,0 +1,240 @@
+"""Write a batch of ticks and its account into the ledger, in one transaction.
+
+Stage 30, ticks. Takes judged entries; gives market.ticks, market.rejected_ticks,
+market.ingest_batches, market.source_clocks, and on the timescale edition the ranges
+whose bars are to be refreshed. The same batch may come any number of times.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from thor import database
+from thor.database import Connection
+from thor.domain.tick import RejectedTick, Tick
+from thor.market.ticks.batch import (
+    COLUMN_TYPES,
+    Account,
+    EntryTicks,
+    clocks,
+    columns,
+    in_order,
+    spans,
+    stretches,
+)
+
+_RACES_MAX = 5
+_FOLDED = ("ordinals", "received", "inserted", "duplicate", "rejected")
+
+
+class Ledger:
+    """The writing end of the ledger on one connection, which it alone may use."""
+
+    def __init__(self, connection: Connection[Any], consumer: str) -> None:
+        """Take a connection in autocommit and the name the account is signed with."""
+        self._connection = connection
+        self._consumer = consumer
+        # After a collision more are likely (a replay): stage first until none came.
+        self._stages_first = False
+        # The plain edition's bars are never behind its ticks.
+        found = database.row(connection, "edition")
+        self._says_what_is_stale = found is not None and found["edition"] == "timescale"
+
+    def write(self, entries: list[EntryTicks]) -> Account:
+        """Commit the entries that the ledger does not have yet, and their account.
+
+        Raises `Unavailable` where the server is away; nothing is written then.
+        A tick that the database itself refuses is kept aside with its words.
+        """
+        try:
+            return self._write_new(entries)
+        except (database.DataError, database.IntegrityError, UnicodeError):
+            if len(entries) == 1:
+                return self._write_new([self._sieved(entries[0])])
+            half = len(entries) // 2
+            return self.write(entries[:half]) + self.write(entries[half:])
+
+    def _write_new(self, entries: list[EntryTicks]) -> Account:
+        for _ in range(_RACES_MAX):
+            try:
+                return self._write_once(entries)
+            except database.ExclusionViolation:
+                # Delivered before, or being delivered to another ingestor now.
+                entries = self._uncovered(entries)
+                if not entries:
+                    return Account()
+            except database.UniqueViolation:
+                self._stages_first = True
+        return self._write_once(entries)
+
+    def _sieved(self, entry: EntryTicks) -> EntryTicks:
+        good: list[Tick] = []
+        rejected = list(entry.rejected)
+        for tick in entry.ticks:
+            try:
+                with database.translated(), self._connection.transaction(force_rollback=True):
+                    self._copy([tick])
+            except database.UniqueViolation:
+                good.append(tick)
+            except (database.DataError, database.IntegrityError, UnicodeError) as error:
+                rejected.append(_refused(tick, "tick", str(error).splitlines()[0], entry.entry_id))
+            else:
+                good.append(tick)
+        return EntryTicks(entry.entry_id, entry.first, entry.n, good, rejected)
+
+    def _write_once(self, entries: list[EntryTicks]) -> Account:
+        ticks = in_order(entries)
+        instants = [tick.ts for tick in ticks]
+        rejected = [tick for entry in entries for tick in entry.rejected]
+        received = sum(entry.n for entry in entries)
+        with database.transaction(self._connection):
+            ticks, dropped = self._kept(ticks, instants)
+            rejected += [
+                _refused(tick, "ts", reason, _entry_id(tick, entries)) for tick, reason in dropped
+            ]
+            if dropped:
+                instants = [tick.ts for tick in ticks]
+            if self._stages_first:
+                inserted, conflicting = self._merge(ticks)
+                rejected += [_conflict(tick, _entry_id(tick, entries)) for tick in conflicting]
+            else:
+                inserted = self._copy(ticks)
+            self._insert_rejected(rejected)
+            self._insert_clocks(entries)
+            self._insert_stale(instants if inserted else [])
+            counted = sum(tick.ticks for tick in rejected)
+            account = Account(received, inserted, received - inserted - counted, counted)
+            self._insert_batch(entries, account)
+        if self._stages_first and inserted == len(ticks):
+            self._stages_first = False
+        return account
+
+    def _kept(
+        self, ticks: list[Tick], instants: list[datetime]
+    ) -> tuple[list[Tick], list[tuple[Tick, str]]]:
+        """Return the ticks that may go in, and those whose range was dropped, with the reason."""
+        if not ticks:
+            return ticks, []
+        # Held until the commit: nothing is dropped between the look and the insert.
+        self._connection.execute(database.statement("hold_ranges").encode())
+        span = {"first": min(instants), "last": max(instants)}
+        found = database.rows(self._connection, "dropped_ranges", span)
+        if not found:
+            return ticks, []
+        kept, dropped = [], []
+        for tick in ticks:
+            hit = next((row for row in found if row["ts_from"] <= tick.ts < row["ts_to"]), None)
+            if hit is None:
+                kept.append(tick)
+            else:
+                reason = f"the ticks of {hit['trade_date']} were dropped: {hit['evidence']}"
+                dropped.append((tick, reason))
+        return kept, dropped
+
+    def _copy(self, ticks: list[Tick]) -> int:
+        if not ticks:
+            return 0
+        with (
+            self._connection.cursor() as cursor,
+            cursor.copy(database.statement("copy_ticks").encode()) as copy,
+        ):
+            copy.set_types(COLUMN_TYPES)
+            for tick in ticks:
+                copy.write_row(columns(tick))
+        return len(ticks)
+
+    def _merge(self, ticks: list[Tick]) -> tuple[int, list[Tick]]:
+        with self._connection.cursor() as cursor:
+            cursor.execute(database.statement("create_stage").encode())
+            with cursor.copy(database.statement("copy_stage").encode()) as copy:
+                copy.set_types(COLUMN_TYPES)
+                for tick in ticks:
+                    copy.write_row(columns(tick))
+            cursor.execute(database.statement("merge_stage").encode())
+            inserted = cursor.rowcount
+            if inserted == len(ticks):
+                return inserted, []
+            cursor.execute(database.statement("conflicting_stage").encode())
+            return inserted, [ticks[place - 1] for (place,) in cursor.fetchall()]
+
+    def _insert_rejected(self, rejected: list[RejectedTick]) -> None:
+        if rejected:
+            with self._connection.cursor() as cursor:
+                cursor.executemany(
+                    database.statement("insert_rejected").encode(),
+                    [msgspec.structs.asdict(tick) for tick in rejected],
+                )
+
+    def _insert_clocks(self, entries: list[EntryTicks]) -> None:
+        # In one order: two writers with the same sources would wait for each other.
+        for source, ts in sorted(clocks(entries).items()):
+            values = {"source": source, "ts": ts}
+            self._connection.execute(database.statement("upsert_clock").encode(), values)
+
+    def _insert_stale(self, instants: list[datetime]) -> None:
+        if instants and self._says_what_is_stale:
+            firsts, lasts = zip(*stretches(instants), strict=True)
+            values = {"firsts": list(firsts), "lasts": list(lasts)}
+            self._connection.execute(database.statement("insert_stale").encode(), values)
+
+    def _insert_batch(self, entries: list[EntryTicks], account: Account) -> None:
+        ordinals = spans(entries)
+        if ordinals:
+            values = msgspec.structs.asdict(account)
+            self._connection.execute(
+                database.statement("insert_batch").encode(),
+                {**values, "ordinals": database.multirange(ordinals), "consumer": self._consumer},
+            )
+
+    def _uncovered(self, entries: list[EntryTicks]) -> list[EntryTicks]:
+        wanted = database.multirange(spans(entries))
+        found = database.rows(self._connection, "covered_ordinals", {"wanted": wanted})
+        covered = [part for row in found for part in row["ordinals"]]
+        return [
+            entry
+            for entry in entries
+            if not entry.n or not any(part.lower <= entry.first < part.upper for part in covered)
+        ]
+
+    def newest_ordinal(self) -> int:
+        """Return the ordinal after the newest that any batch covers, or 0."""
+        found = database.row(self._connection, "newest_ordinal")
+        return int(found["ordinal"]) if found else 0
+
+    def fold(self, before: datetime, base: int) -> int:
+        """Fold the batches committed before a moment into one; returns how many there were.
+
+        Those below `base`, the first ordinal of this life of the bus, stay apart.
+        """
+        with database.transaction(self._connection):
+            values = {"before": before, "base": base}
+            folded = database.rows(self._connection, "fold_batches", values)
+            for row in folded:
+                values = {name: row[name] for name in _FOLDED}
+                statement = database.statement("insert_batch").encode()
+                self._connection.execute(statement, {**values, "consumer": None})
+            return sum(int(row["batches"]) for row in folded)
+
+
+def _entry_id(tick: Tick, entries: list[EntryTicks]) -> str:
+    return next(e.entry_id for e in entries if any(one is tick for one in e.ticks))
+
+
+def _conflict(tick: Tick, entry_id: str) -> RejectedTick:
+    place = f"{tick.ts.isoformat()}, {tick.symbol}, {tick.seq}, {tick.source}"
+    return _refused(tick, "seq", f"({place}) stands in the ledger with other values", entry_id)
+
+
+def _refused(tick: Tick, field: str, reason: str, entry_id: str) -> RejectedTick:
+    return RejectedTick(
+        field=field,
+        value=str(getattr(tick, field, "")),
+        reason=reason,
+        payload=msgspec.json.encode(tick).decode(),
+        entry_id=entry_id,
+        symbol=tick.symbol,
+        ts=tick.ts,
+        seq=tick.seq,
+        source=tick.source,
+    )

@@ -1,0 +1,158 @@
+"""Keep what a screen has to know of instruments, sources and the database itself.
+
+Stages: 10 reference → API. Read from the ledger now and then and kept, so that
+quotes go on while PostgreSQL is away.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Literal
+
+import msgspec
+
+from thor import clock, database
+from thor.domain.instrument import Instrument, Listing
+from thor.domain.nature import Nature
+from thor.errors import NotFound, Unavailable
+
+RENEW_EVERY_S = 5.0
+_LOAD_MAX_S = 2.0
+_ASK_AGAIN_S = 1.0
+_ASKED_MAX = 1_000
+# As the seats of sources have it where a source names no staleness of its own.
+_STALE_MS = 5_000
+
+Kind = Literal["feed", "simulator", "tape"]
+
+
+class Speaker(msgspec.Struct, frozen=True):
+    """A source as a quote names it: what it is, its place in the order, its staleness in ms."""
+
+    kind: Kind | None
+    priority: int | None
+    stale_after_ms: int
+
+
+class Catalogue(msgspec.Struct, frozen=True):
+    """What may be traded, who may speak of it, and what the database was made for."""
+
+    listing: Listing
+    speakers: Mapping[str, Speaker]
+    preferred: Mapping[tuple[str, str], int]
+    edition: str
+    nature: Nature
+
+    def speaker(self, root: str, source: str) -> Speaker:
+        """Return who speaks of a root; an unknown source has no kind and no priority."""
+        speaker = self.speakers.get(source, _UNKNOWN)
+        priority = self.preferred.get((root, source))
+        if priority is None:
+            return speaker
+        return msgspec.structs.replace(speaker, priority=priority)
+
+
+_UNKNOWN = Speaker(None, None, _STALE_MS)
+
+
+class Reference:
+    """The catalogue as the ledger had it last."""
+
+    def __init__(self, pool: Any) -> None:
+        """Take the pool to read by; nothing is read yet."""
+        self._pool = pool
+        self._asked_s: dict[str, float] = {}
+        self.known: Catalogue | None = None
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The catalogue that was read last; one has to have been read."""
+        assert self.known is not None
+        return self.known
+
+    async def current(self) -> Catalogue:
+        """Return the catalogue; raises `Unavailable` where it was never read and cannot be."""
+        return self.known or await self.renew()
+
+    async def symbols_of(self, names: list[str]) -> list[str]:
+        """Return the listed symbols that names stand for, each once, in the order asked.
+
+        Takes roots, month codes and aliases in any case. Raises `NotFound` naming the
+        first that is not listed.
+        """
+        catalogue = await self.current()
+        found: list[str] = []
+        for name in names:
+            symbol = catalogue.listing.symbol_of(name)
+            if symbol is None:
+                catalogue = await self.renewed_for(name) or catalogue
+                symbol = catalogue.listing.symbol_of(name)
+            if symbol is None:
+                raise NotFound(f"symbol: {name[:40]!r} is not listed; GET /api/instruments lists")
+            found.append(symbol)
+        return list(dict.fromkeys(found))
+
+    async def renew(self) -> Catalogue:
+        """Read the catalogue again; raises `Unavailable` after 2 s without an answer."""
+        try:
+            async with asyncio.timeout(_LOAD_MAX_S):
+                self.known = await self._load()
+        except TimeoutError as error:
+            raise Unavailable(f"PostgreSQL: no answer within {_LOAD_MAX_S:g} s") from error
+        return self.known
+
+    async def renewed_for(self, name: str) -> Catalogue | None:
+        """Read the catalogue again for an unknown symbol or source: it may be new.
+
+        Returns what is known where that was done for the same name a second ago, or
+        where PostgreSQL is away.
+        """
+        now_s = clock.monotonic_s()
+        if now_s - self._asked_s.get(name, float("-inf")) < _ASK_AGAIN_S:
+            return self.known
+        if len(self._asked_s) >= _ASKED_MAX:
+            self._asked_s.clear()
+        self._asked_s[name] = now_s
+        with contextlib.suppress(Unavailable):
+            await self.renew()
+        return self.known
+
+    async def keep(self) -> None:
+        """Read the catalogue again every few seconds, until cancelled."""
+        while True:
+            with contextlib.suppress(Unavailable):
+                await self.renew()
+            await asyncio.sleep(RENEW_EVERY_S)
+
+    async def _load(self) -> Catalogue:
+        edition = await database.fetch(self._pool, "edition")
+        if not edition:
+            raise Unavailable("PostgreSQL: the database has no edition yet; run `thor db up`")
+        instruments = await database.fetch(self._pool, "instruments")
+        series = await database.fetch(self._pool, "series")
+        sources = await database.fetch(self._pool, "sources")
+        preferences = await database.fetch(self._pool, "source_preferences")
+        listing = Listing(
+            {
+                row["symbol"]: msgspec.convert(
+                    {**row, "aliases": tuple(row["aliases"])}, Instrument
+                )
+                for row in instruments
+            },
+            {row["symbol"]: row["root"] for row in series},
+            frozenset(row["source"] for row in sources),
+        )
+        return Catalogue(
+            listing,
+            {row["source"]: _speaker(row) for row in sources},
+            {(row["symbol"], row["source"]): row["priority"] for row in preferences},
+            edition[0]["edition"],
+            edition[0]["nature"],
+        )
+
+
+def _speaker(row: Mapping[str, Any]) -> Speaker:
+    after = row["stale_after"]
+    stale_ms = _STALE_MS if after is None else after // timedelta(milliseconds=1)
+    return Speaker(row["kind"], row["priority"], stale_ms)

@@ -1,0 +1,128 @@
+"""Read and change reference data: the listing, seats of sources, tapes, sessions.
+
+Reads and writes `reference.*`; gives the pure types of `thor.domain`.
+"""
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import Any
+
+import msgspec
+
+from thor import database
+from thor.database import Connection
+from thor.domain import calendar
+from thor.domain.hours import HOURS, Override
+from thor.domain.instrument import Instrument, Listing, checked, parse_month_code
+from thor.domain.sessions import Session
+from thor.errors import NotFound, Refused
+
+SESSIONS_FIRST = date(2010, 1, 1)
+SESSIONS_YEARS_AHEAD = 3
+
+
+def instruments(connection: Connection[Any]) -> dict[str, Instrument]:
+    """Return every instrument by root, in the order of lists."""
+    return {
+        row["symbol"]: msgspec.convert({**row, "aliases": tuple(row["aliases"])}, Instrument)
+        for row in database.rows(connection, "instruments")
+    }
+
+
+def listing(connection: Connection[Any]) -> Listing:
+    """Return what may be traded and who may speak of it, as it stands now."""
+    with database.transaction(connection):
+        return Listing(
+            instruments(connection),
+            {row["symbol"]: row["root"] for row in database.rows(connection, "series")},
+            frozenset(row["source"] for row in database.rows(connection, "sources")),
+        )
+
+
+def add_instrument(connection: Connection[Any], instrument: Instrument) -> None:
+    """List an instrument and its root series, or change what is listed under that root."""
+    checked(instrument)
+    if instrument.calendar not in HOURS:
+        raise NotFound(f"calendar: {instrument.calendar!r} is none of {', '.join(HOURS)}")
+    values = msgspec.structs.asdict(instrument)
+    with database.transaction(connection):
+        if month := database.row(connection, "month_of", {"symbol": instrument.symbol}):
+            raise Refused(f"symbol: {month['symbol']} is a month of {month['root']} already")
+        database.rows(connection, "add_instrument", {**values, "aliases": list(values["aliases"])})
+        root = {"symbol": instrument.symbol, "root": instrument.symbol, "kind": "root"}
+        database.rows(connection, "add_series", root)
+
+
+def add_months(connection: Connection[Any], codes: Iterable[tuple[str, str]]) -> None:
+    """List month codes under their roots, given as (code, root); known ones stay."""
+    for code, root in codes:
+        if parse_month_code(code) is None:
+            raise Refused(f"symbol: {code!r} is no month code of {root}, as {root}H7 is")
+        values = {"symbol": code, "root": root, "kind": "month"}
+        database.rows(connection, "add_series", values)
+
+
+def seats(connection: Connection[Any], source: str) -> dict[str, tuple[int, int]]:
+    """Return a source's (priority, staleness in ms) for each symbol."""
+    return {
+        row["symbol"]: (row["priority"], int(row["stale_after"].total_seconds() * 1000))
+        for row in database.rows(connection, "seats", {"source": source})
+    }
+
+
+def add_tape(connection: Connection[Any], values: dict[str, Any]) -> bool:
+    """Remember a tape as a source; returns whether it was new.
+
+    Raises `Refused` where another file has the same 8 hex of its SHA-256.
+    """
+    with database.transaction(connection):
+        known = database.row(connection, "tape", values)
+        if known is not None and known["sha256"] != values["sha256"]:
+            raise Refused(
+                f"source: {values['source']} already stands for {known['file_name']}, another file"
+            )
+        database.rows(connection, "add_tape_source", values)
+        database.rows(connection, "add_tape", values)
+    return known is None
+
+
+def nature(connection: Connection[Any]) -> str:
+    """Return what the database was made for: simulated or live."""
+    found = database.row(connection, "edition")
+    if found is None:
+        raise NotFound("The database has no edition: run `thor db up` first")
+    return str(found["nature"])
+
+
+def sessions(connection: Connection[Any], ts_from: datetime, ts_to: datetime) -> list[Session]:
+    """Return the sessions that touch a span of time, of every calendar."""
+    found = database.rows(connection, "sessions", {"ts_from": ts_from, "ts_to": ts_to})
+    return [msgspec.convert(row, Session) for row in found]
+
+
+def renew_sessions(connection: Connection[Any], today: date, *, force: bool = False) -> int:
+    """Compute the sessions to some years ahead, overrides applied; returns how many are kept.
+
+    Does nothing where they reach a year ahead already, unless forced.
+    """
+    end = database.row(connection, "sessions_end") or {}
+    reaches = end.get("trade_date")
+    if reaches is not None and (reaches - today).days > 365 and not force:
+        return 0
+    last = date(today.year + SESSIONS_YEARS_AHEAD, 12, 31)
+    overrides = [
+        msgspec.convert(row, Override) for row in database.rows(connection, "session_overrides")
+    ]
+    found = [
+        session
+        for name in HOURS
+        for session in calendar.compute(name, SESSIONS_FIRST, last, overrides)
+    ]
+    kept = [f"{session.calendar}/{session.trade_date}" for session in found]
+    with database.transaction(connection):
+        span = {"first": SESSIONS_FIRST, "last": last, "kept": kept}
+        database.rows(connection, "remove_sessions", span)
+        with connection.cursor() as cursor:
+            statement = database.statement("upsert_session").encode()
+            cursor.executemany(statement, [msgspec.structs.asdict(s) for s in found])
+    return len(found)

@@ -1,0 +1,208 @@
+"""Keep the newest events, framed once, so that many readers take the same bytes.
+
+Stages: 25 bus → API. Pure. Bounded by bytes: the oldest go first, and who has
+fallen behind that is told so by `take`.
+"""
+
+from bisect import bisect_right
+from collections import deque
+from typing import NamedTuple
+
+from thor.stream.events import WHOLE, EntryKey, TickKey
+
+# What Python needs for a tick's place and its two texts, about.
+_OVERHEAD = 300
+
+
+class Wish(NamedTuple):
+    """Which events a reader wants; None stands for every symbol, `bars` are widths."""
+
+    symbols: frozenset[str] | None
+    ticks: bool
+    quotes: bool
+    bars: frozenset[str] = frozenset()
+
+
+class Slice(NamedTuple):
+    """Bytes to send, how many events they are, and the ordinal to go on from."""
+
+    frames: bytes
+    events: int
+    ordinal: int
+
+
+class Batch:
+    """The events of some whole entries, or a gap, which every reader has to hear of."""
+
+    __slots__ = (
+        "_joined",
+        "gap",
+        "has_quotes",
+        "is_framed",
+        "keys",
+        "last",
+        "quotes",
+        "symbols",
+        "ticks",
+        "widths",
+    )
+    # Whether those who want bars have to wait for it, with all that comes after.
+    is_pending = False
+
+    def __init__(
+        self,
+        last: EntryKey,
+        gap: bytes = b"",
+        *,
+        is_framed: bool = True,
+        has_quotes: bool = True,
+        widths: frozenset[str] = frozenset(),
+    ) -> None:
+        """Begin with the last entry the batch holds, and the gap where it is one."""
+        self.is_framed = is_framed
+        # Framing a quote costs more than its tick: it is left where nobody wants it.
+        self.has_quotes = has_quotes
+        # The widths whose bars were wanted as it was made.
+        self.widths = widths
+        self.last = last
+        self.gap = gap
+        self.keys: list[TickKey] = []
+        self.symbols: list[str] = []
+        self.ticks: list[bytes] = []
+        # Empty where the tick changed nothing.
+        self.quotes: list[bytes] = []
+        self._joined: dict[Wish, tuple[bytes, int]] = {}
+
+    def add(self, key: TickKey, symbol: str, tick: bytes, quote: bytes) -> None:
+        """Append a tick and the quote it made."""
+        self.keys.append(key)
+        self.symbols.append(symbol)
+        self.ticks.append(tick)
+        self.quotes.append(quote)
+
+    def size(self) -> int:
+        """Return about how many bytes it takes, without joins."""
+        kept = len(self.gap) + sum(map(len, self.ticks)) + sum(map(len, self.quotes))
+        return kept + _OVERHEAD * len(self.keys)
+
+    def frames(self, wish: Wish, keep: bool) -> tuple[bytes, int, int]:
+        """Return the wished events joined, their number, and the bytes newly kept."""
+        found = self._joined.get(wish)
+        if found is not None:
+            return (*found, 0)
+        found = self.after(None, wish)
+        if keep:
+            self._joined[wish] = found
+        return (*found, len(found[0]) if keep else 0)
+
+    def after(self, key: TickKey | None, wish: Wish) -> tuple[bytes, int]:
+        """Return the wished events after a place, joined, and their number."""
+        start = 0 if key is None else bisect_right(self.keys, key)
+        parts = [self.gap] if self.gap and key is None else []
+        for at in range(start, len(self.keys)):
+            if wish.symbols is None or self.symbols[at] in wish.symbols:
+                if wish.ticks:
+                    parts.append(self.ticks[at])
+                if wish.quotes and self.quotes[at]:
+                    parts.append(self.quotes[at])
+        return b"".join(parts), len(parts)
+
+
+class Ring:
+    """The newest batches, each with an ordinal that only grows."""
+
+    def __init__(self, bytes_max: int) -> None:
+        """Take the bytes it may keep."""
+        self._bytes_max = bytes_max
+        self._bytes = 0
+        self._batches: deque[tuple[Batch, int]] = deque()
+        self.oldest = 0
+        # The entry before the oldest batch: all after it is here.
+        self.start: EntryKey = (0, 0)
+
+    @property
+    def end(self) -> int:
+        """The ordinal that the next batch will have."""
+        return self.oldest + len(self._batches)
+
+    def restart(self, start: EntryKey) -> None:
+        """Forget all batches, so that everybody is behind; what comes next follows this entry."""
+        self.oldest = self.end + 1
+        self._batches.clear()
+        self._bytes = 0
+        self.start = start
+
+    def pass_by(self, entry: EntryKey) -> None:
+        """Note that the stream went on to an entry that holds nothing to show."""
+        if self._batches:
+            self._batches[-1][0].last = entry
+        else:
+            self.start = entry
+
+    def append(self, batch: Batch) -> None:
+        """Keep a batch, and let the oldest go while there is too much."""
+        size = batch.size()
+        self._batches.append((batch, size))
+        self._bytes += size
+        self._shrink()
+
+    def place(self, key: TickKey) -> int | None:
+        """Return the ordinal of the first batch with anything after a place, or None.
+
+        None where some of what came after the place is no longer here.
+        """
+        if key < (*self.start, WHOLE):
+            return None
+        at = bisect_right(self._batches, key, key=lambda kept: (*kept[0].last, WHOLE))
+        return self.oldest + at
+
+    def first(self, ordinal: int, key: TickKey, wish: Wish) -> Slice:
+        """Return what the batch of an ordinal holds after a place."""
+        if ordinal == self.end:
+            return Slice(b"", 0, ordinal)
+        batch = self._batches[ordinal - self.oldest][0]
+        if batch.is_pending and wish.bars:
+            return Slice(b"", 0, ordinal)
+        return Slice(*batch.after(None if batch.gap else key, wish), ordinal + 1)
+
+    def take(self, ordinal: int, wish: Wish, bytes_max: int) -> Slice | None:
+        """Return the wished events from an ordinal on, or None where they are gone.
+
+        Whoever wants bars is given nothing from a pending batch on.
+        """
+        if ordinal < self.oldest:
+            return None
+        parts: list[bytes] = []
+        events = size = 0
+        while ordinal < self.end and size < bytes_max:
+            if wish.bars and self._batches[ordinal - self.oldest][0].is_pending:
+                break
+            part, n, kept = self._join(ordinal, wish)
+            parts.append(part)
+            events += n
+            size += len(part)
+            ordinal += 1
+            if kept:
+                self._bytes += kept
+        # A lone part, the usual case, is not copied.
+        return Slice(parts[0] if len(parts) == 1 else b"".join(parts), events, ordinal)
+
+    def last(self, ordinal: int) -> EntryKey:
+        """Return the last entry that comes before an ordinal."""
+        at = ordinal - self.oldest
+        return self._batches[at - 1][0].last if at > 0 else self.start
+
+    def _join(self, ordinal: int, wish: Wish) -> tuple[bytes, int, int]:
+        at = ordinal - self.oldest
+        batch, size = self._batches[at]
+        part, n, kept = batch.frames(wish, keep=self._bytes < self._bytes_max)
+        if kept:
+            self._batches[at] = (batch, size + kept)
+        return part, n, kept
+
+    def _shrink(self) -> None:
+        while self._bytes > self._bytes_max and len(self._batches) > 1:
+            batch, size = self._batches.popleft()
+            self._bytes -= size
+            self.start = batch.last
+            self.oldest += 1

@@ -1,0 +1,165 @@
+"""Read the bars that clock entries closed, once for all who watch.
+
+Stages: 40 bars → API. A bar is read when the ledger has every tick that was
+published before the clock entry, so that what is sent is its row.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from thor import clock, database
+from thor.errors import ThorError
+from thor.market.bus.client import Listener
+from thor.market.bus.messages import Entry
+from thor.reference.cache import Reference
+from thor.stream.closed_bar_batch import CLOSE_DELAY, ROWS_MAX, Closing, due, starts
+from thor.stream.last_values import Board
+
+# How long bars may hold up the ticks and quotes of their stream, and how long by themselves.
+HASTE_S, PATIENCE_S = 2.0, 30.0
+_LOOK_EVERY_S = 0.025
+# What the last look may take, once there is no more time.
+_LAST_LOOK_S = 0.5
+_KEPT_MAX = 200
+
+
+class Coverage:
+    """Up to which ordinal the ledger has every tick of this life of the bus."""
+
+    def __init__(self, pool: Any, listener: Listener) -> None:
+        """Take the ledger and the bus."""
+        self._pool, self._listener = pool, listener
+        self._base = self._until = -1
+        self._lock = asyncio.Lock()
+
+    async def has(self, first: int, ts_from: datetime, ts_to: datetime) -> bool:
+        """Return whether all ticks before an ordinal are in the bars of a span of time."""
+        async with self._lock:
+            if first < self._base or self._base < 0:
+                await self._begin()
+            span = {"ordinal": self._until, "ts_from": ts_from, "ts_to": ts_to}
+            (row,) = await database.fetch(self._pool, "settled_until", span)
+            if row["ordinal"] == self._until < first:
+                # Nothing new: the bus may have begun anew, and nothing leads there.
+                await self._begin()
+            else:
+                self._until = row["ordinal"]
+            return self._until >= first and not row["is_refreshing"]
+
+    def give_up(self, first: int) -> None:
+        """Wait no longer for what was published before an ordinal."""
+        self._until = max(self._until, first)
+
+    async def _begin(self) -> None:
+        base = (await self._listener.state()).base
+        if base != self._base:
+            self._base = self._until = base
+
+
+class Closings:
+    """The closed bars of one process."""
+
+    def __init__(self, pool: Any, listener: Listener, reference: Reference, board: Board) -> None:
+        """Take the ledger, the bus, the reference data, and who speaks of which symbol."""
+        self._pool, self._reference, self._board = pool, reference, board
+        self._coverage = Coverage(pool, listener)
+        self._begun: asyncio.Queue[Closing] = asyncio.Queue()
+        self._kept: dict[str, Closing] = {}
+
+    def begin(self, entry: Entry, widths: frozenset[str]) -> Closing | None:
+        """Return the closing of an entry, which `run` fills; None where it closes no bar."""
+        wanted = due(entry, widths)
+        if not wanted:
+            return None
+        closing = self._keep(entry, wanted)
+        self._begun.put_nowait(closing)
+        return closing
+
+    async def run(self, is_hasty: Callable[[], bool], tell: Callable[[Closing], None]) -> None:
+        """Fill what was begun, in order, and tell of each, until cancelled."""
+        while True:
+            closing = await self._begun.get()
+            await self._fill(closing, is_hasty)
+            tell(closing)
+
+    async def closed(
+        self, entry: Entry, widths: frozenset[str], *, is_hasty: bool
+    ) -> Closing | None:
+        """Return the bars that an entry closed, for one who missed them; None where none."""
+        wanted = due(entry, widths)
+        while wanted:
+            kept = self._kept.get(entry.entry_id)
+            if kept is None or not wanted <= kept.due:
+                kept = self._keep(entry, wanted)
+                await self._fill(kept, lambda: is_hasty)
+            await kept.done.wait()
+            if not kept.is_pending:
+                return kept
+        return None
+
+    def _keep(self, entry: Entry, wanted: frozenset[str]) -> Closing:
+        if len(self._kept) >= _KEPT_MAX:
+            del self._kept[next(iter(self._kept))]
+        closing = self._kept[entry.entry_id] = Closing(entry, wanted, clock.monotonic_s())
+        return closing
+
+    async def _fill(self, closing: Closing, is_hasty: Callable[[], bool]) -> None:
+        try:
+            while closing.is_pending:
+                passed_s = clock.monotonic_s() - closing.read_s
+                left_s = (HASTE_S if is_hasty() else PATIENCE_S) - passed_s
+                with contextlib.suppress(ThorError, TimeoutError):
+                    async with asyncio.timeout(max(left_s, _LAST_LOOK_S)):
+                        await self._look(closing, is_last=left_s <= 0)
+                if closing.is_pending and left_s <= 0:
+                    closing.miss()
+                elif closing.is_pending:
+                    await asyncio.sleep(_LOOK_EVERY_S)
+        finally:
+            if closing.is_pending:
+                # Whoever waits for it has to ask again.
+                if self._kept.get(closing.entry.entry_id) is closing:
+                    del self._kept[closing.entry.entry_id]
+                closing.done.set()
+
+    async def _look(self, closing: Closing, *, is_last: bool) -> None:
+        entry = closing.entry
+        assert entry.first is not None
+        assert entry.since is not None
+        assert entry.clock is not None
+        ts_from = min(starts(width, entry.since, entry.clock)[0] for width in closing.due)
+        has_all = await self._coverage.has(entry.first, ts_from, entry.clock - CLOSE_DELAY)
+        if not (has_all or is_last):
+            return
+        asked = {
+            "source": entry.source,
+            "since": entry.since,
+            "until": entry.clock,
+            "limit": ROWS_MAX,
+            **await self._spoken(entry.source or ""),
+        }
+        found = {}
+        for width in closing.due:
+            start, end = starts(width, entry.since, entry.clock)
+            asked |= {"width": width, "ts_from": start, "ts_to": end}
+            found[width] = await database.fetch(self._pool, "closed_bars", asked)
+        closing.fill(found, is_complete=has_all)
+        if not has_all:
+            self._coverage.give_up(entry.first)
+
+    async def _spoken(self, source: str) -> dict[str, list[Any]]:
+        catalogue = self._reference.catalogue
+        if source not in catalogue.speakers:
+            catalogue = await self._reference.renewed_for(source) or catalogue
+        listing = catalogue.listing
+        speaker = catalogue.speakers.get(source)
+        # A tape speaks of what is in it, which the ledger knows, whoever spoke later.
+        is_tape = speaker is not None and speaker.kind == "tape"
+        every = [*listing.instruments, *listing.series]
+        symbols = list(dict.fromkeys(every)) if is_tape else self._board.spoken_by(source)
+        instruments = [listing.instrument(symbol) for symbol in symbols]
+        decimals = [0 if one is None else one.display_precision for one in instruments]
+        return {"symbols": symbols, "decimals": decimals}

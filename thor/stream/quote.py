@@ -1,0 +1,185 @@
+"""Show a quote: the merged latest of a symbol, its age, and who said it.
+
+Stages: 25 bus → API. Pure: takes ticks or the bus's latest hash, and gives
+`Quote`, which is the same value whichever of the two it was made from.
+"""
+
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from typing import Annotated, Literal
+
+import msgspec
+
+from thor.domain.instrument import Instrument
+from thor.domain.nature import Nature
+from thor.domain.tick import Tick
+from thor.market.bus import wire
+from thor.reference.cache import Catalogue
+
+Price = Annotated[
+    str, msgspec.Meta(description="Exact decimal, in points.", examples=["6873.50", "-0.25"])
+]
+Instant = Annotated[
+    str,
+    msgspec.Meta(
+        description="UTC, ISO 8601 with microseconds.", examples=["2026-11-20T14:30:00.000000Z"]
+    ),
+]
+
+_PRICES = ("last", "bid", "ask")
+_COUNTS = ("last_size", "bid_size", "ask_size", "volume")
+
+
+class Quote(msgspec.Struct, kw_only=True):
+    """The newest of each field that a symbol's records gave; null is not said yet.
+
+    `ts` is the newest record's market time, `received_at` when its source had
+    it. `age_ms` is now minus `received_at`; `is_stale` says that it is more
+    than `stale_after_ms`, so whoever keeps a quote can go on ageing it.
+    """
+
+    symbol: str
+    contract: str | None
+    last: Price | None
+    bid: Price | None
+    ask: Price | None
+    last_size: int | None
+    bid_size: int | None
+    ask_size: int | None
+    volume: int | None
+    ts: Instant
+    received_at: Instant
+    seq: int
+    source: str
+    source_kind: Literal["feed", "simulator", "tape"] | None
+    source_priority: int | None
+    age_ms: int
+    stale_after_ms: int
+    is_stale: bool
+    nature: Nature
+
+
+@lru_cache(maxsize=65_536)
+def shown_price(price: Decimal, decimals: int) -> str:
+    """Return a price with the decimals it needs and no fewer than its instrument shows."""
+    # Adding 0 takes the sign off a zero, as numeric does.
+    exact = price.normalize() + 0
+    exponent = exact.as_tuple().exponent
+    if isinstance(exponent, int) and -exponent < decimals:
+        exact = exact.quantize(Decimal(1).scaleb(-decimals))
+    return format(exact, "f")
+
+
+class Latest:
+    """The merged latest of one symbol, by the rule of the bus: never back in `ts`."""
+
+    __slots__ = ("_decimals", "_instrument", "quote", "received_at", "ts")
+
+    def __init__(self, symbol: str, instrument: Instrument) -> None:
+        """Begin with nothing said."""
+        self._instrument = instrument
+        self._decimals = instrument.display_precision
+        self.ts = datetime.min.replace(tzinfo=UTC)
+        self.received_at = self.ts
+        self.quote = Quote(
+            symbol=symbol,
+            contract=None,
+            last=None,
+            bid=None,
+            ask=None,
+            last_size=None,
+            bid_size=None,
+            ask_size=None,
+            volume=None,
+            ts="",
+            received_at="",
+            seq=-1,
+            source="",
+            source_kind=None,
+            source_priority=None,
+            age_ms=0,
+            stale_after_ms=0,
+            is_stale=True,
+            nature="simulated",
+        )
+
+    @property
+    def is_said(self) -> bool:
+        """Whether any record has been merged."""
+        return bool(self.quote.source)
+
+    def merge(self, tick: Tick) -> None:
+        """Take what the tick says and keep the rest; the caller minds the order."""
+        quote, decimals = self.quote, self._decimals
+        if tick.last is not None:
+            quote.last = shown_price(tick.last, decimals)
+        if tick.bid is not None:
+            quote.bid = shown_price(tick.bid, decimals)
+        if tick.ask is not None:
+            quote.ask = shown_price(tick.ask, decimals)
+        if tick.last_size is not None:
+            quote.last_size = tick.last_size
+        if tick.bid_size is not None:
+            quote.bid_size = tick.bid_size
+        if tick.ask_size is not None:
+            quote.ask_size = tick.ask_size
+        if tick.volume is not None:
+            quote.volume = tick.volume
+        if tick.contract is not None:
+            quote.contract = tick.contract
+        quote.source, quote.seq = tick.source, tick.seq
+        self.ts, self.received_at = tick.ts, tick.received_at
+
+    def read(self, fields: dict[str, str]) -> bool:
+        """Take the bus's latest hash; returns whether it was one."""
+        try:
+            ts, received_at = (datetime.fromisoformat(fields[n]) for n in ("ts", "received_at"))
+            if ts.tzinfo is None or received_at.tzinfo is None:
+                return False
+            quote = self.quote
+            for name in _PRICES:
+                setattr(quote, name, self._price(fields.get(name)))
+            for name in _COUNTS:
+                setattr(quote, name, int(fields[name]) if name in fields else None)
+            quote.contract = fields.get("contract")
+            quote.source, quote.seq = fields["source"], int(fields["seq"])
+        except (KeyError, ValueError):
+            return False
+        self.ts, self.received_at = ts, received_at
+        return True
+
+    def shown(self, catalogue: Catalogue, now: datetime) -> Quote:
+        """Return the quote as it stands now; it changes with the next merge."""
+        quote = self.quote
+        speaker = catalogue.speaker(self._instrument.symbol, quote.source)
+        quote.ts = wire.instant(self.ts)
+        quote.received_at = wire.instant(self.received_at)
+        quote.source_kind, quote.source_priority = speaker.kind, speaker.priority
+        age = now - self.received_at
+        quote.age_ms = (age.days * 86_400 + age.seconds) * 1000 + age.microseconds // 1000
+        quote.stale_after_ms = speaker.stale_after_ms
+        quote.is_stale = quote.age_ms > speaker.stale_after_ms
+        quote.nature = catalogue.nature
+        return quote
+
+    def _price(self, text: str | None) -> str | None:
+        # What cannot be this instrument's price is not shown, whoever wrote it.
+        if text is None:
+            return None
+        try:
+            price = Decimal(text)
+        except InvalidOperation:
+            return None
+        return None if self._instrument.price_fault(price) else shown_price(price, self._decimals)
+
+
+def quote_of(
+    symbol: str, fields: dict[str, str], catalogue: Catalogue, now: datetime
+) -> Quote | None:
+    """Return the quote that a latest hash holds, or None where it is none."""
+    instrument = catalogue.listing.instrument(symbol)
+    if instrument is None:
+        return None
+    latest = Latest(symbol, instrument)
+    return latest.shown(catalogue, now) if latest.read(fields) else None
