@@ -5,15 +5,17 @@
 -- Known at  known_at
 -- Reads     feat.closes(text, text[], timestamptz, timestamptz, integer,
 --           interval),
---           feat.block(bigint), feat.place(bigint),
---           feat.fade(integer, double precision),
---           feat.step(bigint, bigint, double precision, double precision,
+--           feat.block(bigint), feat.block_offset(bigint),
+--           feat.ema_decay(integer, double precision),
+--           feat.ema_input(bigint, bigint, double precision, double precision,
 --           double precision)
 -- Nulls     a mean before its first n bars
--- Why       Exponential means without recursion: in a block of 256 bars they
---           are sums of faded values, and the ends of the blocks before it are
---           carried in. Bars before the range are only added up by block, and
---           only for the means that still feel them.
+-- Why       Exponential means without recursion: sums of weighted closes within
+--           blocks of 256 bars, and the ends of earlier blocks carried in. A
+--           carry counts only as far back as a mean still feels it (2 blocks,
+--           4, 14): the weights of older ones leave the range of a float.
+--           docs/features/smoothing.md has the short form, which a test holds
+--           equal to this one.
 
 create function feat.trend(
     of_width text, of_symbols text[], ts_from timestamptz, ts_to timestamptz
@@ -47,7 +49,7 @@ begin atomic
         select
             n.*,
             feat.block(n.number) as block,
-            feat.place(n.number)::bigint as k
+            feat.block_offset(n.number)::bigint as k
         from numbers as n
     ),
 
@@ -60,47 +62,53 @@ begin atomic
         group by b.symbol
     ),
 
-    -- Of a close k bars into a block: what it adds, and what the end keeps.
-    fades as (
+    -- Weights of a close that lies k bars into its block: in the running sum,
+    -- and in the value at the end of the block.
+    decays as (
         select
             k.k,
-            feat.fade(9, k.k) as fade_9,
-            feat.fade(12, k.k) as fade_12,
-            feat.fade(20, k.k) as fade_20,
-            feat.fade(26, k.k) as fade_26,
-            feat.fade(50, k.k) as fade_50,
-            feat.fade(200, k.k) as fade_200,
-            feat.fade(9, -k.k) * (1 - feat.fade(9, 1)) as add_9,
-            feat.fade(12, -k.k) * (1 - feat.fade(12, 1)) as add_12,
-            feat.fade(20, -k.k) * (1 - feat.fade(20, 1)) as add_20,
-            feat.fade(26, -k.k) * (1 - feat.fade(26, 1)) as add_26,
-            feat.fade(50, -k.k) * (1 - feat.fade(50, 1)) as add_50,
-            feat.fade(200, -k.k) * (1 - feat.fade(200, 1)) as add_200,
-            feat.fade(9, 255 - k.k) * (1 - feat.fade(9, 1)) as end_9,
-            feat.fade(12, 255 - k.k) * (1 - feat.fade(12, 1)) as end_12,
-            feat.fade(20, 255 - k.k) * (1 - feat.fade(20, 1)) as end_20,
-            feat.fade(26, 255 - k.k) * (1 - feat.fade(26, 1)) as end_26,
-            feat.fade(50, 255 - k.k) * (1 - feat.fade(50, 1)) as end_50,
-            feat.fade(200, 255 - k.k) * (1 - feat.fade(200, 1)) as end_200
+            feat.ema_decay(9, k.k) as decay_9,
+            feat.ema_decay(12, k.k) as decay_12,
+            feat.ema_decay(20, k.k) as decay_20,
+            feat.ema_decay(26, k.k) as decay_26,
+            feat.ema_decay(50, k.k) as decay_50,
+            feat.ema_decay(200, k.k) as decay_200,
+            feat.ema_decay(9, -k.k) * (1 - feat.ema_decay(9, 1)) as add_9,
+            feat.ema_decay(12, -k.k) * (1 - feat.ema_decay(12, 1)) as add_12,
+            feat.ema_decay(20, -k.k) * (1 - feat.ema_decay(20, 1)) as add_20,
+            feat.ema_decay(26, -k.k) * (1 - feat.ema_decay(26, 1)) as add_26,
+            feat.ema_decay(50, -k.k) * (1 - feat.ema_decay(50, 1)) as add_50,
+            feat.ema_decay(200, -k.k) * (1 - feat.ema_decay(200, 1)) as add_200,
+            feat.ema_decay(9, 255 - k.k) * (1 - feat.ema_decay(9, 1)) as end_9,
+            feat.ema_decay(12, 255 - k.k) * (1 - feat.ema_decay(12, 1))
+                as end_12,
+            feat.ema_decay(20, 255 - k.k) * (1 - feat.ema_decay(20, 1))
+                as end_20,
+            feat.ema_decay(26, 255 - k.k) * (1 - feat.ema_decay(26, 1))
+                as end_26,
+            feat.ema_decay(50, 255 - k.k) * (1 - feat.ema_decay(50, 1))
+                as end_50,
+            feat.ema_decay(200, 255 - k.k) * (1 - feat.ema_decay(200, 1))
+                as end_200
         from generate_series(0, 255) as k (k)
     ),
 
-    -- As large as a first close would have to be.
+    -- Divided by the share of a bar, so that a seed enters as a close does.
     seeds as (
         select
             b.symbol,
             avg(b.close) filter (where b.number <= 9)
-                / (1 - feat.fade(9, 1)) as seed_9,
+                / (1 - feat.ema_decay(9, 1)) as seed_9,
             avg(b.close) filter (where b.number <= 12)
-                / (1 - feat.fade(12, 1)) as seed_12,
+                / (1 - feat.ema_decay(12, 1)) as seed_12,
             avg(b.close) filter (where b.number <= 20)
-                / (1 - feat.fade(20, 1)) as seed_20,
+                / (1 - feat.ema_decay(20, 1)) as seed_20,
             avg(b.close) filter (where b.number <= 26)
-                / (1 - feat.fade(26, 1)) as seed_26,
+                / (1 - feat.ema_decay(26, 1)) as seed_26,
             avg(b.close) filter (where b.number <= 50)
-                / (1 - feat.fade(50, 1)) as seed_50,
+                / (1 - feat.ema_decay(50, 1)) as seed_50,
             avg(b.close) filter (where b.number <= 200)
-                / (1 - feat.fade(200, 1)) as seed_200
+                / (1 - feat.ema_decay(200, 1)) as seed_200
         from bars as b
         where b.number <= 200
         group by b.symbol
@@ -111,27 +119,28 @@ begin atomic
             b.symbol,
             b.block,
             sum(
-                feat.step(b.number, 9, s.seed_9, b.close, 1) * f.end_9
-            ) filter (where b.block >= r.block - 3) as ema_9,
+                feat.ema_input(b.number, 9, s.seed_9, b.close, 1) * f.end_9
+            ) filter (where b.block >= r.block - 2) as ema_9,
             sum(
-                feat.step(b.number, 12, s.seed_12, b.close, 1) * f.end_12
-            ) filter (where b.block >= r.block - 3) as ema_12,
+                feat.ema_input(b.number, 12, s.seed_12, b.close, 1) * f.end_12
+            ) filter (where b.block >= r.block - 2) as ema_12,
             sum(
-                feat.step(b.number, 20, s.seed_20, b.close, 1) * f.end_20
-            ) filter (where b.block >= r.block - 3) as ema_20,
+                feat.ema_input(b.number, 20, s.seed_20, b.close, 1) * f.end_20
+            ) filter (where b.block >= r.block - 2) as ema_20,
             sum(
-                feat.step(b.number, 26, s.seed_26, b.close, 1) * f.end_26
-            ) filter (where b.block >= r.block - 3) as ema_26,
+                feat.ema_input(b.number, 26, s.seed_26, b.close, 1) * f.end_26
+            ) filter (where b.block >= r.block - 2) as ema_26,
             sum(
-                feat.step(b.number, 50, s.seed_50, b.close, 1) * f.end_50
-            ) filter (where b.block >= r.block - 3) as ema_50,
+                feat.ema_input(b.number, 50, s.seed_50, b.close, 1) * f.end_50
+            ) filter (where b.block >= r.block - 4) as ema_50,
             sum(
-                feat.step(b.number, 200, s.seed_200, b.close, 1) * f.end_200
+                feat.ema_input(b.number, 200, s.seed_200, b.close, 1)
+                * f.end_200
             ) as ema_200
         from bars as b
         inner join firsts as r on r.symbol = b.symbol
         inner join seeds as s on s.symbol = b.symbol
-        inner join fades as f on f.k = b.k
+        inner join decays as f on f.k = b.k
         group by b.symbol, b.block
     ),
 
@@ -139,12 +148,17 @@ begin atomic
         select
             e.symbol,
             e.block,
-            sum(p.ema_9 * feat.fade(9, 256 * d.back - 255)) as ema_9,
-            sum(p.ema_12 * feat.fade(12, 256 * d.back - 255)) as ema_12,
-            sum(p.ema_20 * feat.fade(20, 256 * d.back - 255)) as ema_20,
-            sum(p.ema_26 * feat.fade(26, 256 * d.back - 255)) as ema_26,
-            sum(p.ema_50 * feat.fade(50, 256 * d.back - 255)) as ema_50,
-            sum(p.ema_200 * feat.fade(200, 256 * d.back - 255)) as ema_200
+            sum(p.ema_9 * feat.ema_decay(9, 256 * d.back - 255))
+                filter (where d.back <= 2) as ema_9,
+            sum(p.ema_12 * feat.ema_decay(12, 256 * d.back - 255))
+                filter (where d.back <= 2) as ema_12,
+            sum(p.ema_20 * feat.ema_decay(20, 256 * d.back - 255))
+                filter (where d.back <= 2) as ema_20,
+            sum(p.ema_26 * feat.ema_decay(26, 256 * d.back - 255))
+                filter (where d.back <= 2) as ema_26,
+            sum(p.ema_50 * feat.ema_decay(50, 256 * d.back - 255))
+                filter (where d.back <= 4) as ema_50,
+            sum(p.ema_200 * feat.ema_decay(200, 256 * d.back - 255)) as ema_200
         from ends as e
         inner join firsts as r on r.symbol = e.symbol
         cross join generate_series(1, 14) as d (back)
@@ -162,22 +176,22 @@ begin atomic
             b.number,
             b.block,
             b.k,
-            feat.step(b.number, 9, s.seed_9, b.close, 1) * f.add_9
+            feat.ema_input(b.number, 9, s.seed_9, b.close, 1) * f.add_9
                 as add_9,
-            feat.step(b.number, 12, s.seed_12, b.close, 1) * f.add_12
+            feat.ema_input(b.number, 12, s.seed_12, b.close, 1) * f.add_12
                 as add_12,
-            feat.step(b.number, 20, s.seed_20, b.close, 1) * f.add_20
+            feat.ema_input(b.number, 20, s.seed_20, b.close, 1) * f.add_20
                 as add_20,
-            feat.step(b.number, 26, s.seed_26, b.close, 1) * f.add_26
+            feat.ema_input(b.number, 26, s.seed_26, b.close, 1) * f.add_26
                 as add_26,
-            feat.step(b.number, 50, s.seed_50, b.close, 1) * f.add_50
+            feat.ema_input(b.number, 50, s.seed_50, b.close, 1) * f.add_50
                 as add_50,
-            feat.step(b.number, 200, s.seed_200, b.close, 1) * f.add_200
+            feat.ema_input(b.number, 200, s.seed_200, b.close, 1) * f.add_200
                 as add_200
         from bars as b
         inner join firsts as r on r.symbol = b.symbol
         inner join seeds as s on s.symbol = b.symbol
-        inner join fades as f on f.k = b.k
+        inner join decays as f on f.k = b.k
         where b.block >= r.block
     ),
 
@@ -203,25 +217,25 @@ begin atomic
         l.bar_start,
         l.known_at,
         case when l.number >= 9
-            then (l.ema_9 + coalesce(c.ema_9, 0)) * f.fade_9
+            then (l.ema_9 + coalesce(c.ema_9, 0)) * f.decay_9
         end as ema_9,
         case when l.number >= 12
-            then (l.ema_12 + coalesce(c.ema_12, 0)) * f.fade_12
+            then (l.ema_12 + coalesce(c.ema_12, 0)) * f.decay_12
         end as ema_12,
         case when l.number >= 20
-            then (l.ema_20 + coalesce(c.ema_20, 0)) * f.fade_20
+            then (l.ema_20 + coalesce(c.ema_20, 0)) * f.decay_20
         end as ema_20,
         case when l.number >= 26
-            then (l.ema_26 + coalesce(c.ema_26, 0)) * f.fade_26
+            then (l.ema_26 + coalesce(c.ema_26, 0)) * f.decay_26
         end as ema_26,
         case when l.number >= 50
-            then (l.ema_50 + coalesce(c.ema_50, 0)) * f.fade_50
+            then (l.ema_50 + coalesce(c.ema_50, 0)) * f.decay_50
         end as ema_50,
         case when l.number >= 200
-            then (l.ema_200 + coalesce(c.ema_200, 0)) * f.fade_200
+            then (l.ema_200 + coalesce(c.ema_200, 0)) * f.decay_200
         end as ema_200
     from locals as l
-    inner join fades as f on f.k = l.k
+    inner join decays as f on f.k = l.k
     left join carries as c on c.symbol = l.symbol and c.block = l.block
     where l.bar_start >= ts_from;
 end;

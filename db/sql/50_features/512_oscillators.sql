@@ -5,9 +5,9 @@
 -- Known at  known_at
 -- Reads     feat.closes(text, text[], timestamptz, timestamptz, integer,
 --           interval),
---           feat.block(bigint), feat.place(bigint),
---           feat.fade(integer, double precision),
---           feat.step(bigint, bigint, double precision, double precision,
+--           feat.block(bigint), feat.block_offset(bigint),
+--           feat.ema_decay(integer, double precision),
+--           feat.ema_input(bigint, bigint, double precision, double precision,
 --           double precision)
 -- Nulls     before a look-back's first bar; where nothing moved
 -- Why       Smoothed as in feat.trend; spans this short are forgotten after two
@@ -46,7 +46,7 @@ begin atomic
         select
             c.*,
             feat.block(c.number) as block,
-            feat.place(c.number) as k,
+            feat.block_offset(c.number) as k,
             greatest(c.close - c.close_1, 0) as gain,
             greatest(c.close_1 - c.close, 0) as loss
         from closes as c
@@ -83,14 +83,18 @@ begin atomic
             b.number,
             b.block,
             b.k,
-            feat.fade(9, b.k) as fade_9,
-            feat.fade(12, b.k) as fade_12,
-            feat.fade(26, b.k) as fade_26,
-            feat.fade(27, b.k) as fade_27,
-            feat.step(b.number, 15, s.gain, b.gain, 1.0::float8 / 14) as up,
-            feat.step(b.number, 15, s.loss, b.loss, 1.0::float8 / 14) as down,
-            feat.step(b.number, 26, s.fast, b.close, 2.0::float8 / 13) as fast,
-            feat.step(b.number, 26, s.slow, b.close, 2.0::float8 / 27) as slow
+            feat.ema_decay(9, b.k) as decay_9,
+            feat.ema_decay(12, b.k) as decay_12,
+            feat.ema_decay(26, b.k) as decay_26,
+            feat.ema_decay(27, b.k) as decay_27,
+            feat.ema_input(b.number, 15, s.gain, b.gain, 1.0::float8 / 14)
+                as up,
+            feat.ema_input(b.number, 15, s.loss, b.loss, 1.0::float8 / 14)
+                as down,
+            feat.ema_input(b.number, 26, s.fast, b.close, 2.0::float8 / 13)
+                as fast,
+            feat.ema_input(b.number, 26, s.slow, b.close, 2.0::float8 / 27)
+                as slow
         from bars as b
         inner join seeds as s on s.symbol = b.symbol
     ),
@@ -98,10 +102,10 @@ begin atomic
     runs as (
         select
             s.*,
-            sum(s.up / s.fade_27) over w * s.fade_27 as up_run,
-            sum(s.down / s.fade_27) over w * s.fade_27 as down_run,
-            sum(s.fast / s.fade_12) over w * s.fade_12 as fast_run,
-            sum(s.slow / s.fade_26) over w * s.fade_26 as slow_run
+            sum(s.up / s.decay_27) over w * s.decay_27 as up_run,
+            sum(s.down / s.decay_27) over w * s.decay_27 as down_run,
+            sum(s.fast / s.decay_12) over w * s.decay_12 as fast_run,
+            sum(s.slow / s.decay_26) over w * s.decay_26 as slow_run
         from steps as s
         window w as (
             partition by s.symbol, s.block
@@ -115,11 +119,12 @@ begin atomic
         select
             r.symbol,
             r.block + 1 as block,
-            r.up_run + feat.fade(27, 256) * lag(r.up_run, 1, 0) over w as up,
-            r.down_run + feat.fade(27, 256) * lag(r.down_run, 1, 0) over w
+            r.up_run + feat.ema_decay(27, 256) * lag(r.up_run, 1, 0) over w
+                as up,
+            r.down_run + feat.ema_decay(27, 256) * lag(r.down_run, 1, 0) over w
                 as down,
             r.fast_run as fast,
-            r.slow_run + feat.fade(26, 256) * lag(r.slow_run, 1, 0) over w
+            r.slow_run + feat.ema_decay(26, 256) * lag(r.slow_run, 1, 0) over w
                 as slow
         from runs as r
         where r.k = 255
@@ -136,12 +141,15 @@ begin atomic
             r.number,
             r.block,
             r.k,
-            r.fade_9,
-            r.up_run + feat.fade(27, 1) * r.fade_27 * coalesce(c.up, 0) as up,
-            r.down_run + feat.fade(27, 1) * r.fade_27 * coalesce(c.down, 0)
-                as down,
-            r.fast_run + feat.fade(12, 1) * r.fade_12 * coalesce(c.fast, 0)
-            - r.slow_run - feat.fade(26, 1) * r.fade_26 * coalesce(c.slow, 0)
+            r.decay_9,
+            r.up_run + feat.ema_decay(27, 1) * r.decay_27 * coalesce(c.up, 0)
+                as up,
+            r.down_run
+            + feat.ema_decay(27, 1) * r.decay_27 * coalesce(c.down, 0) as down,
+            r.fast_run
+            + feat.ema_decay(12, 1) * r.decay_12 * coalesce(c.fast, 0)
+            - r.slow_run
+            - feat.ema_decay(26, 1) * r.decay_26 * coalesce(c.slow, 0)
                 as macd
         from runs as r
         inner join firsts as f on f.symbol = r.symbol
@@ -161,7 +169,7 @@ begin atomic
     signal_steps as (
         select
             s.*,
-            feat.step(s.number, 34, f.signal, s.macd, 2.0::float8 / 10)
+            feat.ema_input(s.number, 34, f.signal, s.macd, 2.0::float8 / 10)
                 as signal
         from smooth as s
         inner join signal_seeds as f on f.symbol = s.symbol
@@ -170,7 +178,7 @@ begin atomic
     signal_runs as (
         select
             s.*,
-            sum(s.signal / s.fade_9) over w * s.fade_9 as line_run
+            sum(s.signal / s.decay_9) over w * s.decay_9 as line_run
         from signal_steps as s
         window w as (
             partition by s.symbol, s.block
@@ -182,7 +190,8 @@ begin atomic
     signals as (
         select
             s.*,
-            s.line_run + feat.fade(9, 1) * s.fade_9 * coalesce(c.line_run, 0)
+            s.line_run
+            + feat.ema_decay(9, 1) * s.decay_9 * coalesce(c.line_run, 0)
                 as line
         from signal_runs as s
         left join signal_runs as c

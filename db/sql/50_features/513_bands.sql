@@ -4,7 +4,7 @@
 -- Grain     one row a bar with a trade
 -- Known at  known_at
 -- Reads     feat.bars(text, text[], timestamptz, timestamptz, integer,
---           interval), feat.block(bigint), feat.place(bigint)
+--           interval), feat.block(bigint), feat.block_offset(bigint)
 -- Nulls     before a look-back's first bar; where the price stood still
 -- Why       Where the close lies between what the last bars reached. The mean
 --           deviation of CCI is around the newest mean, which no frame can
@@ -58,7 +58,7 @@ begin atomic
                 order by b.number
                 rows between unbounded preceding and current row
             ) as run,
-            feat.place(b.number)::integer as k,
+            feat.block_offset(b.number)::integer as k,
             case when b.high_14 > b.low_14
                 then 100 * (b.close - b.low_14) / (b.high_14 - b.low_14)
                 else 0 end as fast_k

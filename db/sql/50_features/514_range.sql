@@ -5,9 +5,9 @@
 -- Known at  known_at
 -- Reads     feat.bars(text, text[], timestamptz, timestamptz, integer,
 --           interval),
---           feat.block(bigint), feat.place(bigint),
---           feat.fade(integer, double precision),
---           feat.step(bigint, bigint, double precision, double precision,
+--           feat.block(bigint), feat.block_offset(bigint),
+--           feat.ema_decay(integer, double precision),
+--           feat.ema_input(bigint, bigint, double precision, double precision,
 --           double precision)
 -- Nulls     before a look-back's first bar; where nothing moved
 -- Why       Wilder's smoothings as in feat.trend; ADX smooths what is smoothed,
@@ -51,7 +51,7 @@ begin atomic
             m.close,
             m.number,
             feat.block(m.number) as block,
-            feat.place(m.number) as k,
+            feat.block_offset(m.number) as k,
             greatest(m.high, m.close_1) - least(m.low, m.close_1) as true_range,
             case when m.rise > m.fall and m.rise > 0
                 then m.rise else 0 end as plus,
@@ -91,12 +91,12 @@ begin atomic
             b.block,
             b.k,
             b.true_range,
-            feat.fade(27, b.k) as fade,
-            feat.step(b.number, 15, s.atr, b.true_range, 1.0::float8 / 14)
+            feat.ema_decay(27, b.k) as decay,
+            feat.ema_input(b.number, 15, s.atr, b.true_range, 1.0::float8 / 14)
                 as atr,
-            feat.step(b.number, 14, s.reach, b.true_range, 1) as reach,
-            feat.step(b.number, 14, s.plus, b.plus, 1) as plus,
-            feat.step(b.number, 14, s.minus, b.minus, 1) as minus
+            feat.ema_input(b.number, 14, s.reach, b.true_range, 1) as reach,
+            feat.ema_input(b.number, 14, s.plus, b.plus, 1) as plus,
+            feat.ema_input(b.number, 14, s.minus, b.minus, 1) as minus
         from bars as b
         inner join seeds as s on s.symbol = b.symbol
     ),
@@ -104,10 +104,10 @@ begin atomic
     runs as (
         select
             s.*,
-            sum(s.atr / s.fade) over w * s.fade as atr_run,
-            sum(s.reach / s.fade) over w * s.fade as reach_run,
-            sum(s.plus / s.fade) over w * s.fade as plus_run,
-            sum(s.minus / s.fade) over w * s.fade as minus_run
+            sum(s.atr / s.decay) over w * s.decay as atr_run,
+            sum(s.reach / s.decay) over w * s.decay as reach_run,
+            sum(s.plus / s.decay) over w * s.decay as plus_run,
+            sum(s.minus / s.decay) over w * s.decay as minus_run
         from steps as s
         window w as (
             partition by s.symbol, s.block
@@ -121,14 +121,14 @@ begin atomic
         select
             r.symbol,
             r.block + 1 as block,
-            r.atr_run + feat.fade(27, 256) * lag(r.atr_run, 1, 0) over w
+            r.atr_run + feat.ema_decay(27, 256) * lag(r.atr_run, 1, 0) over w
                 as atr,
-            r.reach_run + feat.fade(27, 256) * lag(r.reach_run, 1, 0) over w
-                as reach,
-            r.plus_run + feat.fade(27, 256) * lag(r.plus_run, 1, 0) over w
+            r.reach_run
+            + feat.ema_decay(27, 256) * lag(r.reach_run, 1, 0) over w as reach,
+            r.plus_run + feat.ema_decay(27, 256) * lag(r.plus_run, 1, 0) over w
                 as plus,
-            r.minus_run + feat.fade(27, 256) * lag(r.minus_run, 1, 0) over w
-                as minus
+            r.minus_run
+            + feat.ema_decay(27, 256) * lag(r.minus_run, 1, 0) over w as minus
         from runs as r
         where r.k = 255
         window w as (partition by r.symbol order by r.block)
@@ -143,14 +143,15 @@ begin atomic
             r.number,
             r.block,
             r.k,
-            r.fade,
+            r.decay,
             r.true_range,
-            r.atr_run + feat.fade(27, 1) * r.fade * coalesce(c.atr, 0) as atr,
-            r.reach_run + feat.fade(27, 1) * r.fade * coalesce(c.reach, 0)
+            r.atr_run + feat.ema_decay(27, 1) * r.decay * coalesce(c.atr, 0)
+                as atr,
+            r.reach_run + feat.ema_decay(27, 1) * r.decay * coalesce(c.reach, 0)
                 as reach,
-            r.plus_run + feat.fade(27, 1) * r.fade * coalesce(c.plus, 0)
+            r.plus_run + feat.ema_decay(27, 1) * r.decay * coalesce(c.plus, 0)
                 as plus,
-            r.minus_run + feat.fade(27, 1) * r.fade * coalesce(c.minus, 0)
+            r.minus_run + feat.ema_decay(27, 1) * r.decay * coalesce(c.minus, 0)
                 as minus
         from runs as r
         inner join firsts as f on f.symbol = r.symbol
@@ -177,7 +178,7 @@ begin atomic
     adx_steps as (
         select
             d.*,
-            feat.step(d.number, 28, f.adx, d.dx, 1.0::float8 / 14) as adx
+            feat.ema_input(d.number, 28, f.adx, d.dx, 1.0::float8 / 14) as adx
         from directions as d
         inner join adx_seeds as f on f.symbol = d.symbol
     ),
@@ -185,11 +186,11 @@ begin atomic
     adx_runs as (
         select
             s.*,
-            sum(s.adx / s.fade) over (
+            sum(s.adx / s.decay) over (
                 partition by s.symbol, s.block
                 order by s.k
                 rows between unbounded preceding and current row
-            ) * s.fade as adx_run
+            ) * s.decay as adx_run
         from adx_steps as s
     ),
 
@@ -197,7 +198,8 @@ begin atomic
         select
             r.symbol,
             r.block + 1 as block,
-            r.adx_run + feat.fade(27, 256) * lag(r.adx_run, 1, 0) over w as adx
+            r.adx_run + feat.ema_decay(27, 256) * lag(r.adx_run, 1, 0) over w
+                as adx
         from adx_runs as r
         where r.k = 255
         window w as (partition by r.symbol order by r.block)
@@ -206,7 +208,7 @@ begin atomic
     strengths as (
         select
             r.*,
-            r.adx_run + feat.fade(27, 1) * r.fade * coalesce(c.adx, 0)
+            r.adx_run + feat.ema_decay(27, 1) * r.decay * coalesce(c.adx, 0)
                 as strength
         from adx_runs as r
         left join adx_carries as c
