@@ -1,0 +1,46 @@
+import { useCallback, useRef, useSyncExternalStore } from 'react';
+
+import { serverClock, ticker } from '@/services/clock';
+import { quotes } from '@/services/quotes';
+import type { BoardField, BoardRow } from '@/types/domain';
+
+/** Render with one field of a symbol's quote, anew only when that field changes. */
+export function useField<F extends BoardField>(symbol: string, field: F): BoardRow[F] | null {
+  const subscribe = useCallback(
+    (listener: () => void) => quotes.subscribe(symbol, field, listener),
+    [symbol, field],
+  );
+  return useSyncExternalStore(subscribe, () => quotes.read(symbol)?.[field] ?? null);
+}
+
+/** Render with several fields of a symbol's quote; `fields` has to be the same array each time. */
+export function useFields<F extends BoardField>(
+  symbol: string,
+  fields: readonly F[],
+): Pick<BoardRow, F> | undefined {
+  const subscribe = useCallback(
+    (listener: () => void) => {
+      const ends = fields.map((field) => quotes.subscribe(symbol, field, listener));
+      return () => ends.forEach((end) => end());
+    },
+    [symbol, fields],
+  );
+  const seen = useRef<Pick<BoardRow, F>>(undefined);
+  return useSyncExternalStore(subscribe, () => {
+    const row = quotes.read(symbol);
+    if (!row) return undefined;
+    const before = seen.current;
+    if (before && fields.every((field) => before[field] === row[field])) return before;
+    return (seen.current = row);
+  });
+}
+
+/** Render with a text that is made of Thor's time, anew only when the text changes. */
+export function useTicking(text: (now: number) => string): string {
+  return useSyncExternalStore(ticker.subscribe, () => text(ticker.get()));
+}
+
+/** Now by Thor's clock, once; for what is asked at a click. */
+export function now(): number {
+  return serverClock.now();
+}

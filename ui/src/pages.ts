@@ -1,0 +1,25 @@
+/** The pages. A page is one folder under `pages` and one line here. */
+
+import type { ComponentType } from 'react';
+
+import type { IconName } from '@/components/Icon';
+
+export interface Page {
+  /** Its address, with `$name` for what varies. */
+  readonly path: string;
+  readonly title: string;
+  readonly load: () => Promise<{ default: ComponentType }>;
+  /** How the navigation shows it; without, it is reached by links only. */
+  readonly nav?: {
+    readonly icon: IconName;
+    /** Where the link leads, for a path with something that varies. */
+    readonly to?: string;
+    /** Among the five that fit at the foot of a phone. */
+    readonly isMain?: boolean;
+  };
+}
+
+export const pages: readonly Page[] = [
+  { path: '/', title: 'Futures', nav: { icon: 'futures', isMain: true }, load: () => import('@/pages/Futures') },
+  { path: '/about', title: 'About', nav: { icon: 'about', isMain: true }, load: () => import('@/pages/About') },
+];

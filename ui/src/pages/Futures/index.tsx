@@ -1,0 +1,3 @@
+export default function Futures() {
+  return <h1>Futures</h1>;
+}

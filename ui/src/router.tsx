@@ -1,0 +1,57 @@
+/** The router over `pages.ts`. */
+
+import {
+  createRootRoute,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  type AnyRoute,
+} from '@tanstack/react-router';
+
+import { Broken } from '@/components/states/Broken';
+import { NotFound } from '@/components/states/states';
+import { Frame } from '@/layouts/Frame/Frame';
+
+import { pages } from './pages';
+
+const root = createRootRoute({ component: Frame, notFoundComponent: NotFound });
+
+const routes: AnyRoute[] = pages.map((page) =>
+  createRoute({
+    getParentRoute: () => root,
+    path: page.path,
+    component: lazyRouteComponent(page.load),
+    staticData: { title: page.title },
+  }),
+);
+
+/** Links stay readable: `?width=5m&zone=Chicago`, every value a text. */
+function parseSearch(text: string): Record<string, string> {
+  return Object.fromEntries(new URLSearchParams(text));
+}
+
+function stringifySearch(search: Record<string, unknown>): string {
+  const parameters = new URLSearchParams();
+  for (const [name, value] of Object.entries(search)) {
+    if (value !== undefined && value !== null && value !== '') parameters.set(name, String(value));
+  }
+  // Commas and colons are legal in a query, and what people read.
+  const text = parameters.toString().replaceAll('%2C', ',').replaceAll('%3A', ':');
+  return text ? `?${text}` : '';
+}
+
+export const router = createRouter({
+  routeTree: root.addChildren(routes),
+  defaultPreload: 'intent',
+  defaultErrorComponent: Broken,
+  defaultNotFoundComponent: NotFound,
+  parseSearch,
+  stringifySearch,
+  scrollRestoration: true,
+});
+
+declare module '@tanstack/react-router' {
+  interface StaticDataRouteOption {
+    title?: string;
+  }
+}

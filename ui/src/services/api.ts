@@ -1,0 +1,54 @@
+/** The client of Thor's API, typed by its OpenAPI document, and its errors as sentences. */
+
+import createClient, { type Middleware } from 'openapi-fetch';
+
+import type { paths } from '@/types/api';
+import type { Problem } from '@/types/domain';
+
+import { serverClock } from './clock';
+
+/** What a request came back with: a problem of the API, or no answer at all. */
+export class ApiError extends Error {
+  readonly at = serverClock.now();
+
+  constructor(
+    /** The HTTP status; 0 where nobody answered. */
+    readonly status: number,
+    readonly problem: Problem | null,
+  ) {
+    super(problem?.detail ?? (status ? `Thor answered with ${status}` : 'Thor did not answer'));
+  }
+}
+
+const TIMEOUT_MS = 15_000;
+
+const middleware: Middleware = {
+  onError: () => new ApiError(0, null),
+};
+
+export const api = createClient<paths>({
+  baseUrl: typeof location === 'undefined' ? '' : location.origin,
+  // The one of the moment, so that a test may stand in for it.
+  fetch: (request) => globalThis.fetch(request, { signal: AbortSignal.timeout(TIMEOUT_MS) }),
+});
+api.use(middleware);
+
+/** Return the data of an answer; throws `ApiError` for everything else. */
+export async function data<T>(
+  answer: Promise<{ data?: T; error?: unknown; response: Response }>,
+): Promise<T> {
+  const { data: found, error, response } = await answer;
+  if (error !== undefined || found === undefined) {
+    throw new ApiError(response.status, isProblem(error) ? error : null);
+  }
+  return found;
+}
+
+function isProblem(value: unknown): value is Problem {
+  return typeof value === 'object' && value !== null && 'detail' in value && 'title' in value;
+}
+
+/** Tell whether asking again may help: not where the request itself is wrong. */
+export function mayHelp(error: unknown): boolean {
+  return !(error instanceof ApiError) || error.status === 0 || error.status >= 500;
+}

@@ -1,0 +1,57 @@
+/**
+ * Thor's clock, as this page knows it. Ages are counted by it, never by the viewer's own clock,
+ * which may be an hour off. Each event that carries the server's time is a reading; the one that
+ * travelled the shortest is believed.
+ */
+
+import { Cell } from './emitter';
+
+const READINGS = 30;
+const TICK_MS = 250;
+/** How far the viewer's clock may be off before the page says so. */
+export const SKEW_MAX_MS = 60_000;
+
+export class ServerClock {
+  private readings: number[] = [];
+  private offset: number | null = null;
+
+  constructor(
+    private readonly monotonic: () => number = () => performance.now(),
+    private readonly wall: () => number = () => Date.now(),
+  ) {}
+
+  /** Take the server's time of an event that has just arrived, in ms since 1970. */
+  read(serverMs: number): void {
+    if (!Number.isFinite(serverMs)) return;
+    this.readings.push(serverMs - this.monotonic());
+    if (this.readings.length > READINGS) this.readings.shift();
+    this.offset = Math.max(...this.readings);
+  }
+
+  /** Forget the readings, as after the machine slept. */
+  restart(): void {
+    this.readings = [];
+  }
+
+  /** Now by Thor's clock; by the viewer's until Thor was heard. */
+  now(): number {
+    return this.offset === null ? this.wall() : this.offset + this.monotonic();
+  }
+
+  /** How far the viewer's clock is ahead of Thor's, in ms; 0 until Thor was heard. */
+  skew(): number {
+    return this.offset === null ? 0 : this.wall() - this.now();
+  }
+}
+
+export const serverClock = new ServerClock();
+
+/** Now by Thor's clock, four times a second: what ages and countdowns are drawn by. */
+export const ticker = new Cell(serverClock.now());
+
+let timer: ReturnType<typeof setInterval> | undefined;
+
+/** Start the ticker; calling it again changes nothing. */
+export function startTicker(): void {
+  timer ??= setInterval(() => ticker.set(serverClock.now()), TICK_MS);
+}

@@ -1,0 +1,32 @@
+/** What is read from the API, once for all who ask: keys, and what each answer is put into. */
+
+import { keepPreviousData, QueryClient, queryOptions } from '@tanstack/react-query';
+
+import type { Instrument } from '@/types/domain';
+
+import { api, data, mayHelp } from './api';
+import { quotes } from './quotes';
+
+export const queryClient = new QueryClient({
+  defaultOptions: {
+    queries: {
+      staleTime: 30_000,
+      placeholderData: keepPreviousData,
+      refetchOnWindowFocus: false,
+      // Being lost and found again is the stream's to say: it invalidates all that was read.
+      networkMode: 'always',
+      retry: (failures, error) => failures < 2 && mayHelp(error),
+      retryDelay: 500,
+    },
+  },
+});
+
+export const instrumentsQuery = queryOptions({
+  queryKey: ['instruments'],
+  queryFn: async (): Promise<Instrument[]> => {
+    const found = await data(api.GET('/api/instruments'));
+    quotes.list(found);
+    return found;
+  },
+  staleTime: 300_000,
+});
