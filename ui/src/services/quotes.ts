@@ -17,7 +17,8 @@ import type { Notation } from './format';
 export const STALE_AFTER_MS = 5_000;
 export const DEAD_AFTER_MS = 30_000;
 
-const EMPTY: Omit<BoardRow, 'symbol' | 'name' | 'sort_order'> = {
+/** A row of which nothing is known yet. */
+export const EMPTY: Omit<BoardRow, 'symbol' | 'name' | 'sort_order'> = {
   contract: null,
   source: null,
   last: null,

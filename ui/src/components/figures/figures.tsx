@@ -54,12 +54,15 @@ interface ChangeProps {
   value: Value;
   notation: Notation;
   isAligned?: boolean;
+  /** Without arrow and colour: a distance, which is neither good nor bad. */
+  isQuiet?: boolean;
 }
 
 /** A change of a price: sign, glyph, colour, in this order of weight. */
-export function Change({ value, notation, isAligned }: ChangeProps) {
+export function Change({ value, notation, isAligned, isQuiet }: ChangeProps) {
   const parts = format.changeParts(value, notation);
   if (!parts) return isAligned ? <Aligned parts={null} /> : <Figure text={format.MISSING} />;
+  if (isQuiet) return <Figure text={parts.whole + parts.fraction} />;
   return (
     <span className={`${tone(value)} nowrap`}>
       <Arrow value={value} />
@@ -79,10 +82,19 @@ export function Arrow({ value }: { value: Value }) {
   );
 }
 
-/** A signed percentage; `hasArrow` where no change stands beside it. */
-export function Percent({ value, hasArrow }: { value: Value; hasArrow?: boolean }) {
-  const text = format.percent(value);
-  if (text === format.MISSING) return <Figure text={text} />;
+interface PercentProps {
+  value: Value;
+  places?: number;
+  /** Where no change stands beside it. */
+  hasArrow?: boolean;
+  /** Without colour: a distance, which is neither good nor bad. */
+  isQuiet?: boolean;
+}
+
+/** A signed percentage. */
+export function Percent({ value, places, hasArrow, isQuiet }: PercentProps) {
+  const text = format.percent(value, places);
+  if (text === format.MISSING || isQuiet) return <Figure text={text} />;
   return (
     <span className={`${tone(value)} nowrap`}>
       {hasArrow && <Arrow value={value} />}
@@ -109,8 +121,8 @@ export function Money({ value, isResult }: { value: Value; isResult?: boolean })
 }
 
 /** A share of a whole, in per cent. */
-export function Rate({ value }: { value: Value }) {
-  return <Figure text={format.rate(value)} />;
+export function Rate({ value, places }: { value: Value; places?: number }) {
+  return <Figure text={format.rate(value, places)} />;
 }
 
 /** A number that is no price, with its decimals. */
