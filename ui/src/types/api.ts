@@ -459,7 +459,7 @@ export interface components {
             last: string | null;
             last_size: number | null;
             /** @enum {string} */
-            nature: "simulated" | "live";
+            nature: "simulated" | "recorded" | "live";
             /**
              * @description UTC, ISO 8601 with microseconds.
              * @example 2026-11-20T14:30:00.000000Z
