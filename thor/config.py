@@ -6,12 +6,19 @@ Read once at a door and handed on; `.env.example` lists every name.
 import os
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from thor.domain.nature import Nature
+from thor.errors import Rejected
 
 
 def _default_home() -> Path:
@@ -24,12 +31,70 @@ def _default_home() -> Path:
     return Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local/share")) / "thor"
 
 
+# Names that people have in their files already, and the setting that each one is.
+SEED_NAMES = {
+    "DATA_PROVIDER": "data_provider",
+    "EXCEL_DATA_FILE": "excel_file",
+    "EXCEL_SHEET_NAME": "excel_sheet",
+    "EXCEL_LIVE_RANGE": "excel_range",
+    "REDIS_URL": "redis_url",
+}
+
+
+class _SeedNames(PydanticBaseSettingsSource):
+    """Reads settings under their older names; one that is given twice has to be the same."""
+
+    def __init__(self, settings_cls: type[BaseSettings], *given: PydanticBaseSettingsSource):
+        super().__init__(settings_cls)
+        self._given: dict[str, str | None] = {}
+        # The environment goes before the file.
+        for source in reversed(given):
+            if isinstance(source, EnvSettingsSource):
+                self._given.update(source.env_vars)
+
+    def get_field_value(self, _: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        found = {}
+        for seed, field in SEED_NAMES.items():
+            value = self._given.get(seed.lower())
+            if not value:
+                continue
+            own = f"THOR_{field.upper()}"
+            other = self._given.get(own.lower())
+            if other is not None and other != value:
+                raise Rejected(_both(own, other, seed, value))
+            found[field] = value
+        return found
+
+
+def _both(own: str, other: str, seed: str, value: str) -> str:
+    # An address may hold a password.
+    is_shown = not own.endswith("_URL")
+    values = f": {other!r} and {value!r}" if is_shown else ""
+    return f"{own} and {seed} are both given and differ{values}; take one of them out"
+
+
 class Settings(BaseSettings):
     """What a person may set, each as `THOR_<NAME>`; times carry their unit last."""
 
     model_config = SettingsConfigDict(
         env_prefix="THOR_", env_file=".env", extra="ignore", frozen=True
     )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read `SEED_NAMES` too, after the settings' own names."""
+        seeds = _SeedNames(settings_cls, env_settings, dotenv_settings)
+        return init_settings, env_settings, dotenv_settings, seeds, file_secret_settings
 
     def environment(self) -> dict[str, str]:
         """Return the settings as a child process's environment says them."""
@@ -95,6 +160,23 @@ class Settings(BaseSettings):
     sim_always_open: bool = Field(
         default=True,
         description="Whether the simulated market ignores closed hours, so a demo never waits.",
+    )
+    data_provider: str | None = Field(
+        default=None,
+        description="The one feed that thor up --live starts, excel_live; where nothing is said "
+        "every feed that is configured.",
+    )
+    excel_file: str | None = Field(
+        default=None,
+        description="The desk's workbook, its name or full path; with it thor up --live reads "
+        "Excel.",
+    )
+    excel_sheet: str = Field(default="LiveData", description="Sheet of the quotes.")
+    excel_range: str = Field(
+        default="A1:N13", description="Cells of the quotes with their header, or a table's name."
+    )
+    excel_interval_s: float = Field(
+        default=2.0, description="Seconds between two readings of the workbook, at least 0.2."
     )
     sse_conflate_ms: int = Field(
         default=100, ge=10, description="Window of the conflated quote stream, in ms."

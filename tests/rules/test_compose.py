@@ -29,6 +29,9 @@ SCHEDULED = {"jobs/export_trade_date.py", "jobs/drop_old_ticks.py"}
 FIXED = {
     "THOR_HOME", "THOR_PG_BIN", "THOR_INGESTORS", "THOR_BUS_FSYNC", "THOR_API_HOST",
     "THOR_API_PORT", "THOR_DATABASE_URL", "THOR_REDIS_URL", "THOR_EDITION", "THOR_LOG_FORMAT",
+    # Excel runs on the desk's machine, and so does what reads it.
+    "THOR_DATA_PROVIDER", "THOR_EXCEL_FILE", "THOR_EXCEL_SHEET", "THOR_EXCEL_RANGE",
+    "THOR_EXCEL_INTERVAL_S",
 }  # fmt: skip
 
 RAW: dict[str, Any] = yaml.safe_load(FILE.read_text())

@@ -13,6 +13,7 @@ from thor.cli import (
     contracts,
     db,
     doctor,
+    excel,
     export_to_parquet,
     instruments,
     lake,
@@ -44,6 +45,7 @@ app.add_typer(instruments.app, name="instruments")
 app.add_typer(ticks.app, name="ticks")
 bars.app.command("rebuild")(bars_rebuild.rebuild)
 app.add_typer(bars.app, name="bars")
+app.add_typer(excel.app, name="excel")
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(rolls.app, name="rolls")
 lake.app.command("sql")(lake_sql.sql)

@@ -1,0 +1,89 @@
+"""A recording survives what cuts it short, and is a file of the neutral schema at its end."""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pa_parquet
+import pytest
+from excel_made import LISTING, block
+
+from thor.domain.tick import Tick
+from thor.errors import Refused, Rejected
+from thor.market.collect.excel import sheet
+from thor.market.collect.excel.changes import Changes
+from thor.market.collect.excel.recorder import Recorder
+
+AT = datetime(2025, 10, 26, 23, 0, 0, 250_000, tzinfo=UTC)
+
+
+def ticks(seconds: int = 0) -> list[Tick]:
+    rows = sheet.read(block(), LISTING).rows
+    return Changes().ticks(rows, AT + timedelta(seconds=seconds))
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    return pa_parquet.read_table(path).to_pylist()
+
+
+def test_what_was_read_is_recorded_exactly(tmp_path: Path) -> None:
+    file = tmp_path / "day.parquet"
+    recorder = Recorder(file)
+    recorder.write(ticks())
+    recorder.write([])
+    recorder.write(ticks(2))
+    assert not file.exists()
+    assert recorder.close() == 22
+    assert [one.name for one in tmp_path.iterdir()] == ["day.parquet"]
+
+    found = rows(file)
+    zb = found[10]
+    assert (zb["symbol"], zb["last"], zb["bid_size"]) == ("ZB", Decimal("118.3125"), 374)
+    assert (zb["ts"], zb["received_at"], zb["source"]) == (AT, AT, "EXCEL")
+    assert (zb["kind"], zb["volume"], zb["volume_delta"]) == ("quote", 12520, None)
+    assert zb["is_sampled"] is True
+    assert found[21]["ts"] == AT + timedelta(seconds=2)
+
+
+def test_a_recording_without_a_tick_leaves_no_file(tmp_path: Path) -> None:
+    assert Recorder(tmp_path / "day.parquet").close() == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_run_that_was_cut_short_recorded_is_taken_into_the_next(tmp_path: Path) -> None:
+    file = tmp_path / "day.parquet"
+    cut = Recorder(file)
+    cut.write(ticks())
+    cut.write(ticks(2))
+    # The process is gone in the middle of a write: half of the last batch is there.
+    part = tmp_path / "day.parquet.part"
+    content = part.read_bytes()
+    part.write_bytes(content[: len(content) - 100])
+
+    recorder = Recorder(file)
+    assert recorder.ticks == 11
+    recorder.write(ticks(4))
+    assert recorder.close() == 22
+    assert [row["ts"] for row in rows(file)][::11] == [AT, AT + timedelta(seconds=4)]
+    assert [one.name for one in tmp_path.iterdir()] == ["day.parquet"]
+
+
+def test_a_start_that_is_cut_short_itself_loses_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "day.parquet"
+    Recorder(file).write(ticks())
+    # The next run had set the recording aside and was writing it again.
+    part = tmp_path / "day.parquet.part"
+    part.rename(tmp_path / "day.parquet.left")
+    part.write_bytes(b"half of a head")
+    assert Recorder(file).ticks == 11
+
+
+def test_a_recording_overwrites_nothing_and_has_the_name_of_its_form(tmp_path: Path) -> None:
+    (tmp_path / "day.parquet").touch()
+    with pytest.raises(Refused, match="is there already; give another name"):
+        Recorder(tmp_path / "day.parquet")
+    with pytest.raises(Rejected, match=r"day.csv has to end in \.parquet"):
+        Recorder(tmp_path / "day.csv")
+    with pytest.raises(Rejected, match="cannot be written"):
+        Recorder(tmp_path / "none" / "day.parquet")

@@ -1,0 +1,82 @@
+"""Settings under their older names, beside their own."""
+
+from pathlib import Path
+
+import pytest
+
+from thor.config import SEED_NAMES, Settings
+from thor.errors import Rejected
+
+VALUES = {
+    "DATA_PROVIDER": "excel_live",
+    "EXCEL_DATA_FILE": "C:\\desk\\RTD_TOS.xlsm",
+    "EXCEL_SHEET_NAME": "Futures",
+    "EXCEL_LIVE_RANGE": "A1:M20",
+    "REDIS_URL": "redis://:secret@127.0.0.1:6379/0",
+}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    for seed, field in SEED_NAMES.items():
+        monkeypatch.delenv(seed, raising=False)
+        monkeypatch.delenv(f"THOR_{field.upper()}", raising=False)
+
+
+def settings(env_file: Path | None = None) -> Settings:
+    return Settings(_env_file=env_file)  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("seed", SEED_NAMES)
+def test_a_setting_is_taken_under_its_older_name(
+    seed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(seed, VALUES[seed])
+    assert getattr(settings(), SEED_NAMES[seed]) == VALUES[seed]
+
+
+def test_a_file_may_hold_the_older_names(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("EXCEL_DATA_FILE=desk.xlsm\nEXCEL_SHEET_NAME=\nUNRELATED=1\n")
+    found = settings(file)
+    assert (found.excel_file, found.excel_sheet) == ("desk.xlsm", "LiveData")
+
+
+@pytest.mark.parametrize("seed", SEED_NAMES)
+def test_both_names_with_one_value_are_one_setting(
+    seed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(seed, VALUES[seed])
+    monkeypatch.setenv(f"THOR_{SEED_NAMES[seed].upper()}", VALUES[seed])
+    assert getattr(settings(), SEED_NAMES[seed]) == VALUES[seed]
+
+
+@pytest.mark.parametrize("seed", SEED_NAMES)
+def test_both_names_with_two_values_are_refused_by_name(
+    seed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = f"THOR_{SEED_NAMES[seed].upper()}"
+    monkeypatch.setenv(seed, VALUES[seed])
+    monkeypatch.setenv(own, "redis://:other@127.0.0.1/0")
+    with pytest.raises(Rejected, match=f"{own} and {seed} are both given and differ") as raised:
+        settings()
+    assert "secret" not in str(raised.value)
+
+
+def test_a_file_and_the_environment_that_differ_are_refused_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / ".env"
+    file.write_text("EXCEL_DATA_FILE=a.xlsm\n")
+    monkeypatch.setenv("THOR_EXCEL_FILE", "b.xlsm")
+    with pytest.raises(Rejected, match="'b.xlsm' and 'a.xlsm'; take one of them out"):
+        settings(file)
+
+
+def test_a_childs_environment_says_the_settings_under_their_own_names(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("EXCEL_DATA_FILE", "desk.xlsm")
+    for name, value in settings().environment().items():
+        monkeypatch.setenv(name, value)
+    assert settings().excel_file == "desk.xlsm"
