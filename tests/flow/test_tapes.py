@@ -109,6 +109,62 @@ def test_each_row_stands_under_its_series_with_its_month(market: Market) -> None
     assert value(market.link, zero) == 247
 
 
+_QUOTED = ("contract", "last", "bid", "ask", "last_size", "bid_size", "ask_size", "volume")
+
+
+def test_every_quote_equals_the_bus_own_field_by_field(market: Market) -> None:
+    found = {row["symbol"]: row for row in rows(market.link, "select * from quotes")}
+    latest = market.bus.latest(list(found))
+    assert len(found) == 17
+    assert latest.keys() == found.keys()
+    for symbol, fields in latest.items():
+        quote = found[symbol]
+        for name in (*_QUOTED, "source", "seq"):
+            told = quote[name]
+            assert (None if told is None else type(told)(fields[name])) == told, (symbol, name)
+            assert (told is None) == (name not in fields), (symbol, name)
+        for name in ("ts", "received_at"):
+            assert datetime.fromisoformat(fields[name]) == quote[name], (symbol, name)
+
+
+_BY_A_WHOLE_SCAN = """
+select t.symbol, max(t.ts) as ts,
+    (array_agg(t.last order by t.ts desc, t.seq desc) filter (where t.last is not null))[1] as last,
+    (array_agg(t.bid order by t.ts desc, t.seq desc) filter (where t.bid is not null))[1] as bid,
+    (array_agg(t.ask_size order by t.ts desc, t.seq desc)
+        filter (where t.ask_size is not null))[1] as ask_size,
+    (array_agg(t.last_size order by t.ts desc, t.seq desc)
+        filter (where t.last_size is not null))[1] as last_size,
+    (array_agg(t.contract order by t.ts desc, t.seq desc)
+        filter (where t.contract is not null))[1] as contract
+from market.ticks as t where t.ts <= %s group by t.symbol order by t.symbol
+"""
+
+
+@pytest.mark.parametrize(
+    "as_of",
+    [
+        # Before the first tick; within each file; on a tick that shares its time with others;
+        # between two days of gold; after all.
+        "2013-10-06 00:00:00Z", "2013-10-07 00:00:10Z", "2013-10-07 22:30:00Z",
+        "2013-10-08 14:00:00Z", "2013-10-08 19:59:59.5Z", "2018-05-07 13:31:07Z",
+        "2022-01-24 13:30:30Z", "2023-12-25 23:00:00Z", "2024-07-02 00:00:00Z",
+        "2024-07-03 00:00:00Z",
+    ],
+)  # fmt: skip
+def test_a_quote_as_of_a_moment_is_what_a_scan_of_all_ticks_gives(
+    market: Market, as_of: str
+) -> None:
+    wanted = rows(market.link, _BY_A_WHOLE_SCAN, as_of)
+    found = rows(
+        market.link,
+        "select symbol, ts, last, bid, ask_size, last_size, contract"
+        " from market.quotes_at(%s) order by symbol",
+        as_of,
+    )
+    assert found == wanted
+
+
 def exact_sum(table: pa.Table, price: str, size: str, grid: int) -> Decimal | None:
     """Return the sum of price × size in integers of the grid, without a float in it."""
     lines = pc.cast(pc.round(pc.multiply(table[price], grid)), pa.int64())

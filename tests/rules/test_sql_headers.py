@@ -32,6 +32,11 @@ _OF_BOTH = {
     "feat.copy_matrix_comments()",
     "feat.page(text, text, text[], timestamptz, timestamptz, integer, timestamptz)",
     "market.bars_between(text, text, timestamptz, timestamptz, integer)",
+    "market.basis_of(text, date, text, timestamptz)",
+    "market.day_sums(text[], date, timestamptz)",
+    "market.extremes_52w(text, date)",
+    "market.last_close(text, date)",
+    "market.quotes_at(timestamptz)",
 }
 OPAQUE: dict[Edition, set[str]] = {
     "plain": _OF_BOTH

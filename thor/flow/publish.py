@@ -5,7 +5,7 @@ that looks live is not; publishes it all the same, to be counted and kept. Says
 once a second of the source's own time how far that has come.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -43,6 +43,7 @@ class Edge:
         # How far each source's time has come, and how far it was told.
         self._reached: dict[str, datetime] = {}
         self._told: dict[str, datetime] = {}
+        self._seen: dict[str, Sequence[str]] = {}
 
     def publish(self, ticks: list[Tick]) -> Published:
         """Publish what was emitted together; waits while the bus is full or away.
@@ -54,11 +55,13 @@ class Edge:
         self._reach(judged)
         return persist(lambda: self._bus.publish(judged, self._seats), self._stop, self._say)
 
-    def tell_time(self, source: str, ts: datetime) -> None:
+    def tell_time(self, source: str, ts: datetime, seen: Sequence[str] = ()) -> None:
         """Say how far a source's own time has come; told once a second, in whole ones.
 
-        Call it whenever time passed without a tick. Waits and raises as `publish`.
+        Call it whenever time passed without a tick. `seen` are the symbols that the
+        source has looked at, whether or not they changed. Waits and raises as `publish`.
         """
+        self._seen[source] = seen
         self._reached[source] = max(self._reached.get(source, ts), ts)
         second = ts.replace(microsecond=0)
         if source not in self._told or self._told[source] < second:
@@ -79,7 +82,8 @@ class Edge:
             self._reached[first.source] = newest
 
     def _tell(self, source: str, ts: datetime) -> None:
-        persist(lambda: self._bus.publish_clock(source, ts), self._stop, self._say)
+        seen = self._seen.get(source, ())
+        persist(lambda: self._bus.publish_clock(source, ts, seen), self._stop, self._say)
         self._told[source] = ts
 
     def _judged(self, tick: Tick) -> Tick:

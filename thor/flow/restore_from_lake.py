@@ -16,6 +16,7 @@ from pyarrow import csv
 
 from thor import database
 from thor.database import Connection, copy, tables
+from thor.domain.sessions import trade_date
 from thor.errors import Broken, NotFound, Refused
 from thor.flow.copy_database import bars
 from thor.lake import content, manifest, parquet
@@ -138,7 +139,15 @@ class _Import:
             if self._says_what_is_stale:
                 hours = {"ts_from": span.ts_from, "ts_to": span.ts_to}
                 database.rows(self._connection, "say_stale", hours)
+            self._renew_last_values(part, span)
         return part.rows
+
+    def _renew_last_values(self, part: Part, span: Bounds) -> None:
+        day = trade_date(span.ts_from)
+        values = {"symbol": part.symbol, "trade_date": day}
+        found = database.row(self._connection, "last_values_of", values)
+        if found is not None and found["found"] is not None:
+            database.rows(self._connection, "merge_last_values", {"values": found["found"]})
 
     def _found(self, part: Part, span: Bounds) -> str | None:
         values = {"symbols": [part.symbol], "ts_from": span.ts_from, "ts_to": span.ts_to}

@@ -5,7 +5,10 @@ Stages: bus → ledger. Gives `EntryTicks` for entries; never raises for bad inp
 
 from datetime import datetime, timedelta
 
+import msgspec
+
 from thor.domain.instrument import Listing
+from thor.domain.mark import Mark, check_mark
 from thor.domain.tick import Refusal, RejectedTick, Tick, check
 from thor.market.bus import wire
 from thor.market.bus.messages import Entry
@@ -20,6 +23,8 @@ def judge(entry: Entry, listing: Listing, skew_max: timedelta) -> EntryTicks:
         return EntryTicks(entry.entry_id, None, 0, [], [_unread(entry, "entry", _ALIEN)])
     if entry.clock is not None and entry.source is not None:
         return _told(entry, entry.source, entry.clock, listing)
+    if entry.marks is not None and entry.source is not None:
+        return _marks(entry, entry.source, entry.marks, listing)
     ticks, rejected = wire.decode(entry.payload, entry.n, entry.entry_id)
     good: list[Tick] = []
     for tick in ticks:
@@ -47,8 +52,42 @@ def rejection(tick: Tick, refusal: Refusal, entry_id: str) -> RejectedTick:
 
 
 def _told(entry: Entry, source: str, clock: datetime, listing: Listing) -> EntryTicks:
-    if listing.knows_source(source):
-        return EntryTicks(entry.entry_id, entry.first, 0, [], [], clock=(source, clock))
+    if not listing.knows_source(source):
+        return _unknown(entry, source)
+    seen = tuple(symbol for symbol in entry.seen if listing.instrument(symbol) is not None)
+    told = source, clock
+    return EntryTicks(entry.entry_id, entry.first, 0, [], [], clock=told, seen=seen)
+
+
+def _marks(entry: Entry, source: str, payload: bytes, listing: Listing) -> EntryTicks:
+    if not listing.knows_source(source):
+        return _unknown(entry, source)
+    marks, rejected = wire.decode_marks(payload, entry.entry_id)
+    good: list[Mark] = []
+    for mark in marks:
+        refusal = check_mark(mark, listing)
+        if refusal is None:
+            good.append(mark)
+        else:
+            rejected.append(
+                RejectedTick(
+                    field=refusal.field,
+                    value=_safe(refusal.value),
+                    reason=_safe(refusal.reason),
+                    payload=_safe(str(msgspec.to_builtins(mark))),
+                    entry_id=entry.entry_id,
+                    ticks=0,
+                    symbol=_safe(mark.symbol),
+                    ts=wire.utc_or_none(mark.received_at),
+                    source=source,
+                )
+            )
+    return EntryTicks(
+        entry.entry_id, entry.first, 0, [], rejected, marks=tuple(good), marks_source=source
+    )
+
+
+def _unknown(entry: Entry, source: str) -> EntryTicks:
     refused = _unread(entry, "source", f"{source} is not in reference.sources")
     return EntryTicks(entry.entry_id, entry.first, 0, [], [refused])
 

@@ -1,16 +1,14 @@
 -- Stage     40 bars
--- Makes     type market.tick_key, market._bars, market._bars_1s,
---           market._bars_1m, market._bars_5m, market._bars_1h
--- Kind      type and table
+-- Makes     market._bars, market._bars_1s, market._bars_1m, market._bars_5m,
+--           market._bars_1h
+-- Kind      table
 -- Grain     one row a (symbol, bar_start, width) with a tick
 -- Known at  bar_start + width + 1 s
--- Reads     –
+-- Reads     type market.tick_key
 -- Nulls     open … close, notional without a trade; volumes nobody told; keys
 --           where there is nothing they are the key of
 -- Why       Sums and ends that merge in any order: a tick that comes late or
 --           out of order costs what any other costs, and ticks are read once.
-
-create type market.tick_key as (ts timestamptz, seq bigint, source text);
 
 create table market._bars (
     symbol text not null,
@@ -58,8 +56,6 @@ create index _bars_1m_bar_start on market._bars_1m (bar_start);
 create index _bars_5m_bar_start on market._bars_5m (bar_start);
 create index _bars_1h_bar_start on market._bars_1h (bar_start);
 
-comment on type market.tick_key is
-    'What orders ticks: market time, number, source.';
 comment on table market._bars is
     'Bars of every width as stored: sums, not means. Read bars_1s … bars_1d.';
 comment on table market._bars_1s is

@@ -70,7 +70,10 @@ where
     or not exists (
         select
         from market.rejected_ticks as r
-        where r.ticks = 0 and r.entry_id = %(entry_id)s::text
+        where
+            r.ticks = 0
+            and r.entry_id = %(entry_id)s::text
+            and r.payload = %(payload)s::text
     );
 
 -- name: insert_batch

@@ -4,7 +4,7 @@ Stage 25, bus. Takes ticks and clocks; gives the latest hash, the unified stream
 and its consumer group. What is not acknowledged is never trimmed.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +16,7 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from thor.domain.mark import Mark
 from thor.domain.tick import Tick
 from thor.errors import Broken, Unavailable
 from thor.market.bus import messages, wire
@@ -23,6 +24,8 @@ from thor.market.bus.messages import (
     CLOCKS,
     COUNTER,
     GROUP,
+    HEARD,
+    SEAT,
     STREAM,
     BusState,
     Entry,
@@ -67,6 +70,7 @@ class Bus:
         self._keep_ms = keep_s * 1000
         self._publish: Any = self._redis.register_script(_script("counted", "publish"))
         self._clock: Any = self._redis.register_script(_script("counted", "clock"))
+        self._marks: Any = self._redis.register_script(_script("counted", "marks"))
         self._trim = self._redis.register_script(_script("trim"))
         self._rebase = self._redis.register_script(_script("rebase"))
 
@@ -91,16 +95,33 @@ class Bus:
             done += outcome
         return done
 
-    def publish_clock(self, source: str, ts: datetime) -> str:
-        """Say how far a source's own time has come; returns the entry's id.
+    def publish_clock(self, source: str, ts: datetime, seen: Sequence[str] = ()) -> str:
+        """Publish how far a source's own time has come; returns the entry's id.
 
-        What it emitted up to then is on the stream already. Raises `BusFull`.
+        What it emitted up to then is on the stream already. `seen` are the symbols the
+        source has looked at just now: their quotes are heard, and its claims on them
+        renewed, without a tick. Raises `BusFull`.
         """
-        arguments = [source, wire.instant(ts), self._ticks_max]
+        keys = [STREAM, COUNTER, CLOCKS, HEARD + source, *(SEAT + symbol for symbol in seen)]
+        arguments = [source, wire.instant(ts), self._ticks_max, wire.encode_seen(seen), *seen]
         with translated():
-            answer = self._clock(keys=[STREAM, COUNTER, CLOCKS], args=arguments)
+            answer = self._clock(keys=keys, args=arguments)
         messages.refuse_full(answer)
         return str(answer[1].decode())
+
+    def publish_marks(self, source: str, marks: Sequence[Mark]) -> list[str]:
+        """Publish what a source says of the day; returns the entries' ids.
+
+        Accounts for no tick. Raises `BusFull`.
+        """
+        ids = []
+        for payload in wire.encode_marks(marks):
+            arguments = [source, payload, self._ticks_max]
+            with translated():
+                answer = self._marks(keys=[STREAM, COUNTER], args=arguments)
+            messages.refuse_full(answer)
+            ids.append(str(answer[1].decode()))
+        return ids
 
     def open_group(self) -> None:
         """Make the ingest group, from the stream's beginning, where there is none."""

@@ -18,6 +18,7 @@ STREAM = "quotes:stream:unified"
 COUNTER = "quotes:stream:unified:counter"
 SHADOWED = "quotes:shadowed"
 CLOCKS = "quotes:clocks"
+HEARD = "quotes:heard:"
 GROUP = "ingest"
 # How a server begins that may not write just now: full, without replicas, a replica itself.
 FOR_NOW = ("OOM", "NOREPLICAS", "MISCONF", "READONLY", "MASTERDOWN", "TRYAGAIN")
@@ -57,7 +58,9 @@ class Entry(msgspec.Struct, frozen=True):
     """An entry of the stream as it lies there; `first` is None where it is not Thor's.
 
     A clock entry holds no tick: it says how far its source's own time has come, and
-    with `since` how far it had come before, None where that run began with it.
+    with `since` how far it had come before, None where that run began with it; `seen`
+    are the symbols that the source has looked at, with or without a tick. A marks entry
+    holds no tick either: `marks` is its JSON array, see `wire.decode_marks`.
     """
 
     entry_id: str
@@ -67,6 +70,8 @@ class Entry(msgspec.Struct, frozen=True):
     source: str | None = None
     clock: datetime | None = None
     since: datetime | None = None
+    seen: tuple[str, ...] = ()
+    marks: bytes | None = None
 
 
 class BusState(msgspec.Struct, frozen=True, kw_only=True):
@@ -193,7 +198,11 @@ def entry(raw: Any) -> Entry:
     clock = _instant(fields.get(b"clock", b"")) if payload is None else None
     if is_counted and clock is not None and not int(n):
         since = _instant(fields.get(b"since", b""))
-        return Entry(entry_id.decode(), int(first), 0, shown, source, clock, since)
+        seen = wire.decode_seen(fields.get(b"seen"))
+        return Entry(entry_id.decode(), int(first), 0, shown, source, clock, since, seen)
+    marks = fields.get(b"marks") if payload is None else None
+    if is_counted and marks is not None and not int(n):
+        return Entry(entry_id.decode(), int(first), 0, shown, source, marks=marks)
     return Entry(entry_id.decode(), None, 0, shown)
 
 

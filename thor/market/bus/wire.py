@@ -6,16 +6,18 @@ bytes are, every tick in them is either read or explained, never an exception.
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
+from thor.domain.mark import Mark
 from thor.domain.tick import RejectedTick, Tick
 
 ENTRY_TICKS_MAX = 1000
 ENTRY_BYTES_MAX = 256_000
+_MARKS_MAX = 500
 _encoder = msgspec.json.Encoder()
 _decoder = msgspec.json.Decoder(list[Tick])
 _WHOLE_SECOND = re.compile(rb'("(?:ts|received_at)":"[^"]{10}T\d\d:\d\d:\d\d)Z"')
@@ -106,6 +108,51 @@ def decode(payload: bytes, n: int, entry_id: str) -> tuple[list[Tick], list[Reje
     if len(ticks) != n:
         return [], [_miscounted(payload, n, entry_id, len(ticks))]
     return ticks, []
+
+
+def encode_seen(symbols: Sequence[str]) -> bytes:
+    """Return symbols as a JSON array."""
+    return _encoder.encode(list(symbols))
+
+
+def decode_seen(payload: bytes | None) -> tuple[str, ...]:
+    """Return the symbols of such an array; none where it is no array of texts."""
+    try:
+        return tuple(msgspec.json.decode(payload or b"[]", type=list[str]))
+    except msgspec.MsgspecError:
+        return ()
+
+
+def encode_marks(marks: Sequence[Mark]) -> Iterator[bytes]:
+    """Yield marks as JSON arrays that fit an entry: prices as strings, as in ticks."""
+    for start in range(0, len(marks), _MARKS_MAX):
+        yield _WHOLE_SECOND.sub(
+            rb'\1.000000Z"', _encoder.encode(list(marks[start : start + _MARKS_MAX]))
+        )
+
+
+def decode_marks(payload: bytes, entry_id: str) -> tuple[list[Mark], list[RejectedTick]]:
+    """Read the marks of an entry; what cannot be read comes back with its reason.
+
+    A refused mark accounts for no tick.
+    """
+    try:
+        items: Any = json.loads(payload, parse_float=_Number, parse_constant=_Number)
+    except (ValueError, RecursionError) as error:
+        items, reason = None, f"is not JSON: {error}"
+    else:
+        reason = f"is {type(items).__name__}, not an array of marks"
+    if not isinstance(items, list):
+        return [], [_whole(payload, 0, entry_id, "marks", _shown(payload), reason)]
+    marks: list[Mark] = []
+    rejected: list[RejectedTick] = []
+    for item in items:
+        try:
+            marks.append(msgspec.convert(item, Mark, strict=True))
+        except (ValueError, OverflowError, RecursionError) as error:
+            explained = _explained(item, str(error), entry_id)
+            rejected.append(msgspec.structs.replace(explained, ticks=0))
+    return marks, rejected
 
 
 def _decode_one_by_one(

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from thor.domain.mark import Mark
 from thor.domain.tick import RejectedTick, Tick
 
 COLUMN_TYPES = [
@@ -33,6 +34,7 @@ COLUMN_TYPES = [
     "timestamptz",
 ]
 
+HEARD_PAUSE = timedelta(seconds=5)
 _MINUTE = timedelta(minutes=1)
 _PLACE = attrgetter("ts", "seq", "source")
 
@@ -41,7 +43,8 @@ class EntryTicks(msgspec.Struct, frozen=True):
     """One stream entry, judged: its ordinals `first … first + n`, and its ticks.
 
     `first` is None for an entry that is not Thor's and accounts for nothing. `clock`
-    is a source and how far its own time has come, in an entry that holds no ticks.
+    is a source and how far its own time has come, in an entry that holds no ticks, and
+    `seen` are the symbols it has looked at then; `marks` are what `marks_source` says.
     """
 
     entry_id: str
@@ -50,6 +53,9 @@ class EntryTicks(msgspec.Struct, frozen=True):
     ticks: list[Tick]
     rejected: list[RejectedTick]
     clock: tuple[str, datetime] | None = None
+    seen: tuple[str, ...] = ()
+    marks: tuple[Mark, ...] = ()
+    marks_source: str = ""
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -124,6 +130,22 @@ def clocks(entries: Iterable[EntryTicks]) -> dict[str, datetime]:
             source, ts = entry.clock
             newest[source] = max(ts, newest.get(source, ts))
     return newest
+
+
+def heard(entries: Iterable[EntryTicks]) -> dict[tuple[str, str], tuple[datetime, datetime]]:
+    """Return since when and when last each source looked at each symbol, by (symbol, source).
+
+    A pause longer than `HEARD_PAUSE` begins a new stretch of looking.
+    """
+    found: dict[tuple[str, str], tuple[datetime, datetime]] = {}
+    for entry in entries:
+        if entry.clock is not None:
+            source, ts = entry.clock
+            for symbol in entry.seen:
+                since, last = found.get((symbol, source), (ts, ts))
+                if ts >= last:
+                    found[symbol, source] = (since if ts - last <= HEARD_PAUSE else ts), ts
+    return found
 
 
 def stretches(instants: Collection[datetime]) -> list[tuple[datetime, datetime]]:

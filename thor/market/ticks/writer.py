@@ -1,28 +1,32 @@
 """Write a batch of ticks and its account into the ledger, in one transaction.
 
 Stage 30, ticks. Takes judged entries; gives market.ticks, market.rejected_ticks,
-market.ingest_batches, market.source_clocks, and on the timescale edition the ranges
-whose bars are to be refreshed. The same batch may come any number of times.
+market.ingest_batches, market.source_clocks, last values, marks, and on the timescale
+edition the ranges whose bars are to be refreshed. The same batch may come any number of times.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import msgspec
 
 from thor import database
 from thor.database import Connection
+from thor.domain.mark import Mark
 from thor.domain.tick import RejectedTick, Tick
 from thor.market.ticks.batch import (
     COLUMN_TYPES,
+    HEARD_PAUSE,
     Account,
     EntryTicks,
     clocks,
     columns,
+    heard,
     in_order,
     spans,
     stretches,
 )
+from thor.market.ticks.last_values import last_values
 
 _RACES_MAX = 5
 _FOLDED = ("ordinals", "received", "inserted", "duplicate", "rejected")
@@ -97,6 +101,8 @@ class Ledger:
                 instants = [tick.ts for tick in ticks]
             if self._stages_first:
                 inserted, conflicting = self._merge(ticks)
+                refused = {id(tick) for tick in conflicting}
+                ticks = [tick for tick in ticks if id(tick) not in refused]
                 rejected += [_conflict(tick, _entry_id(tick, entries)) for tick in conflicting]
             else:
                 inserted = self._copy(ticks)
@@ -106,6 +112,7 @@ class Ledger:
             counted = sum(tick.ticks for tick in rejected)
             account = Account(received, inserted, received - inserted - counted, counted)
             self._insert_batch(entries, account)
+            self._merge_quotes(entries, ticks)
         if self._stages_first and inserted == len(ticks):
             self._stages_first = False
         return account
@@ -172,6 +179,26 @@ class Ledger:
             values = {"source": source, "ts": ts}
             self._connection.execute(database.statement("upsert_clock").encode(), values)
 
+    def _merge_quotes(self, entries: list[EntryTicks], ticks: list[Tick]) -> None:
+        # Last in the transaction: other writers wait for these rows.
+        if ticks:
+            merge_last_values(self._connection, last_values(ticks))
+        if found := heard(entries):
+            symbols, sources = zip(*found, strict=True)
+            since, last = zip(*found.values(), strict=True)
+            values = {
+                "symbols": list(symbols),
+                "sources": list(sources),
+                "since": list(since),
+                "last": list(last),
+                "pause": HEARD_PAUSE,
+            }
+            self._connection.execute(database.statement("merge_heard").encode(), values)
+        marks = [(mark, entry.marks_source) for entry in entries for mark in entry.marks]
+        for mark, source in sorted(marks, key=_mark_order):
+            values = {**msgspec.structs.asdict(mark), "source": source}
+            self._connection.execute(database.statement("merge_mark").encode(), values)
+
     def _insert_stale(self, instants: list[datetime]) -> None:
         if instants and self._says_what_is_stale:
             firsts, lasts = zip(*stretches(instants), strict=True)
@@ -215,6 +242,17 @@ class Ledger:
                 statement = database.statement("insert_batch").encode()
                 self._connection.execute(statement, {**values, "consumer": None})
             return sum(int(row["batches"]) for row in folded)
+
+
+def merge_last_values(connection: Connection[Any], rows: list[dict[str, Any]]) -> None:
+    """Merge rows as `last_values` gives them into market.last_values."""
+    values = {"values": msgspec.json.encode(rows).decode()}
+    connection.execute(database.statement("merge_last_values").encode(), values)
+
+
+def _mark_order(said: tuple[Mark, str]) -> tuple[str, date, str, datetime]:
+    mark, source = said
+    return mark.symbol, mark.trade_date, source, mark.received_at
 
 
 def _entry_id(tick: Tick, entries: list[EntryTicks]) -> str:

@@ -1,0 +1,2 @@
+-- Its type market.tick_key is there already.
+select;

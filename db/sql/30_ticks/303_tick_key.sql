@@ -1,0 +1,14 @@
+-- Stage     30 ticks
+-- Makes     type market.tick_key
+-- Kind      type
+-- Grain     –
+-- Known at  –
+-- Reads     –
+-- Nulls     –
+-- Why       Ticks are ordered by (ts, seq, source): what keeps the first or the
+--           newest of them keeps that beside it, and merges in any order.
+
+create type market.tick_key as (ts timestamptz, seq bigint, source text);
+
+comment on type market.tick_key is
+    'What orders ticks: market time, number, source.';

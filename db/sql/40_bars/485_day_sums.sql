@@ -1,0 +1,98 @@
+-- Stage     40 bars
+-- Makes     market.day_sums(text[], date, timestamptz)
+-- Kind      function
+-- Grain     one row a symbol that traded on the date so far
+-- Known at  as_of
+-- Reads     market._bars_1h, market._bars_1m, market._bars_1s,
+--           market.bars_imported, market.last_values
+-- Nulls     volume and vwap where no trade told its size
+-- Why       What a trade date has done up to a moment, to the last whole
+--           second, without reading its ticks: the hours that are over, the
+--           minutes of the open hour, the seconds of the open minute; a
+--           vendor's minutes of the date beside them. All symbols in one go,
+--           since asking costs more than what it reads.
+
+create function market.day_sums(
+    of_symbols text [], of_trade_date date, as_of timestamptz
+)
+returns table (
+    symbol text,
+    open numeric,
+    high numeric,
+    low numeric,
+    volume bigint,
+    vwap numeric
+)
+language plpgsql stable strict parallel safe rows 50 as $$
+#variable_conflict use_column
+declare
+    begins constant timestamptz
+        := (of_trade_date - 1 + time '17:00') at time zone 'America/Chicago';
+    ends constant timestamptz := least(
+        (of_trade_date + time '17:00') at time zone 'America/Chicago',
+        date_bin('1 second', as_of, timestamptz 'epoch')
+    );
+    hour constant timestamptz
+        := date_bin('1 hour', ends, timestamptz 'epoch');
+    minute constant timestamptz
+        := date_bin('1 minute', ends, timestamptz 'epoch');
+begin
+    return query
+    select
+        b.symbol,
+        (array_agg(b.open order by greatest(
+            b.bar_start, case when not b.is_imported then (k.open_key).ts end
+        )))[1],
+        max(b.high),
+        min(b.low),
+        sum(b.volume)::bigint,
+        round(sum(b.notional) / nullif(sum(b.volume), 0), 8)
+    from (
+        select
+            h.symbol, h.bar_start, h.open, h.high, h.low, h.volume,
+            h.notional, false as is_imported
+        from market._bars_1h as h
+        where
+            h.symbol = any(of_symbols)
+            and h.bar_start >= begins
+            and h.bar_start < hour
+        union all
+        select
+            m.symbol, m.bar_start, m.open, m.high, m.low, m.volume,
+            m.notional, false
+        from market._bars_1m as m
+        where
+            m.symbol = any(of_symbols)
+            and m.bar_start >= greatest(begins, hour)
+            and m.bar_start < minute
+        union all
+        select
+            s.symbol, s.bar_start, s.open, s.high, s.low, s.volume,
+            s.notional, false
+        from market._bars_1s as s
+        where
+            s.symbol = any(of_symbols)
+            and s.bar_start >= greatest(begins, minute)
+            and s.bar_start < ends
+        union all
+        select
+            i.symbol, i.bar_start, i.open, i.high, i.low, i.volume,
+            i.volume * (i.high + i.low + i.close) / 3, true
+        from market.bars_imported as i
+        where
+            i.symbol = any(of_symbols)
+            and i.width = '1m'
+            and i.bar_start >= begins
+            and i.bar_start < minute
+    ) as b
+    -- When the first trade was, which its hour does not tell.
+    left join market.last_values as k
+        on k.symbol = b.symbol and k.trade_date = of_trade_date
+    where b.open is not null
+    group by b.symbol;
+end $$;
+
+comment on function market.day_sums(text [], date, timestamptz) is
+    'Open, high, low, volume and volume-weighted mean price of the trades of '
+    'a trade date up to the whole second of as_of, from its bars. A vendor''s '
+    'bar counts with (high + low + close) / 3.';

@@ -1,0 +1,224 @@
+-- Stage     30 ticks
+-- Quotes of the newest ticks, and when sources last looked; marks beside them.
+-- What ticks said last, merged in any order: a value gives way to one that a
+-- later tick said, by (ts, seq, source).
+-- name: merge_last_values
+insert into market.last_values as k
+select v.*
+from jsonb_populate_recordset(
+    null::market.last_values, %(values)s::jsonb
+) as v
+order by v.symbol, v.trade_date
+on conflict (symbol, trade_date) do update set
+    first_ts = least(k.first_ts, excluded.first_ts),
+    ts = greatest(k.ts, excluded.ts),
+    seq = case
+        when (excluded.ts, excluded.seq, excluded.source)
+            > (k.ts, k.seq, k.source)
+            then excluded.seq else k.seq
+    end,
+    source = case
+        when (excluded.ts, excluded.seq, excluded.source)
+            > (k.ts, k.seq, k.source)
+            then excluded.source else k.source
+    end,
+    received_at = case
+        when (excluded.ts, excluded.seq, excluded.source)
+            > (k.ts, k.seq, k.source)
+            then excluded.received_at else k.received_at
+    end,
+    contract = case
+        when k.contract_key is null or excluded.contract_key > k.contract_key
+            then excluded.contract else k.contract
+    end,
+    contract_key = greatest(k.contract_key, excluded.contract_key),
+    last = case
+        when k.last_key is null or excluded.last_key > k.last_key
+            then excluded.last else k.last
+    end,
+    last_key = greatest(k.last_key, excluded.last_key),
+    bid = case
+        when k.bid_key is null or excluded.bid_key > k.bid_key
+            then excluded.bid else k.bid
+    end,
+    bid_key = greatest(k.bid_key, excluded.bid_key),
+    ask = case
+        when k.ask_key is null or excluded.ask_key > k.ask_key
+            then excluded.ask else k.ask
+    end,
+    ask_key = greatest(k.ask_key, excluded.ask_key),
+    last_size = case
+        when k.last_size_key is null or excluded.last_size_key > k.last_size_key
+            then excluded.last_size else k.last_size
+    end,
+    last_size_key = greatest(k.last_size_key, excluded.last_size_key),
+    bid_size = case
+        when k.bid_size_key is null or excluded.bid_size_key > k.bid_size_key
+            then excluded.bid_size else k.bid_size
+    end,
+    bid_size_key = greatest(k.bid_size_key, excluded.bid_size_key),
+    ask_size = case
+        when k.ask_size_key is null or excluded.ask_size_key > k.ask_size_key
+            then excluded.ask_size else k.ask_size
+    end,
+    ask_size_key = greatest(k.ask_size_key, excluded.ask_size_key),
+    volume = case
+        when k.volume_key is null or excluded.volume_key > k.volume_key
+            then excluded.volume else k.volume
+    end,
+    volume_key = greatest(k.volume_key, excluded.volume_key),
+    open = case
+        when k.open_key is null or excluded.open_key < k.open_key
+            then excluded.open else k.open
+    end,
+    open_key = least(k.open_key, excluded.open_key),
+    high = greatest(k.high, excluded.high),
+    low = least(k.low, excluded.low);
+
+-- name: last_values_of
+select jsonb_agg(v)::text as found
+from market.last_values_of(%(symbol)s::text, %(trade_date)s::date) as v;
+
+-- A pause begins a new stretch of looking.
+-- name: merge_heard
+insert into market.heard as h (symbol, source, heard_from, heard_at)
+select
+    u.symbol,
+    u.source,
+    u.heard_from,
+    u.heard_at
+from unnest(
+    %(symbols)s::text[], %(sources)s::text[], %(since)s::timestamptz[],
+    %(last)s::timestamptz[]
+) as u (symbol, source, heard_from, heard_at)
+order by u.symbol, u.source
+on conflict (symbol, source) do update set
+    heard_from = case
+        when excluded.heard_from > h.heard_at + %(pause)s::interval
+            then excluded.heard_from else h.heard_from
+    end,
+    heard_at = excluded.heard_at
+    where excluded.heard_at > h.heard_at;
+
+-- One mark. What is not said now stays as it was said before; what comes late
+-- fills only what nothing later said. Each state is kept.
+-- name: merge_mark
+with merged as (
+    insert into market.marks as m (
+        symbol, trade_date, source, prev_close, settlement, open, high,
+        low, open_interest, high_52w, low_52w, received_at
+    )
+    values (
+        %(symbol)s::text, %(trade_date)s::date, %(source)s::text,
+        %(prev_close)s::numeric,
+        %(settlement)s::numeric,
+        %(open)s::numeric,
+        %(high)s::numeric,
+        %(low)s::numeric,
+        %(open_interest)s::bigint,
+        %(high_52w)s::numeric,
+        %(low_52w)s::numeric,
+        %(received_at)s::timestamptz
+    )
+    on conflict (symbol, trade_date, source) do update set
+        prev_close = case
+            when excluded.received_at >= m.received_at
+                then coalesce(excluded.prev_close, m.prev_close)
+            else coalesce(m.prev_close, excluded.prev_close)
+        end,
+        settlement = case
+            when excluded.received_at >= m.received_at
+                then coalesce(excluded.settlement, m.settlement)
+            else coalesce(m.settlement, excluded.settlement)
+        end,
+        open = case
+            when excluded.received_at >= m.received_at
+                then coalesce(excluded.open, m.open)
+            else coalesce(m.open, excluded.open)
+        end,
+        high = case
+            when excluded.received_at >= m.received_at
+                then coalesce(excluded.high, m.high)
+            else coalesce(m.high, excluded.high)
+        end,
+        low = case
+            when excluded.received_at >= m.received_at
+                then coalesce(excluded.low, m.low)
+            else coalesce(m.low, excluded.low)
+        end,
+        open_interest = case
+            when excluded.received_at >= m.received_at
+                then coalesce(excluded.open_interest, m.open_interest)
+            else coalesce(m.open_interest, excluded.open_interest)
+        end,
+        high_52w = case
+            when excluded.received_at >= m.received_at
+                then coalesce(excluded.high_52w, m.high_52w)
+            else coalesce(m.high_52w, excluded.high_52w)
+        end,
+        low_52w = case
+            when excluded.received_at >= m.received_at
+                then coalesce(excluded.low_52w, m.low_52w)
+            else coalesce(m.low_52w, excluded.low_52w)
+        end,
+        received_at = greatest(m.received_at, excluded.received_at),
+        changed_at = now()
+        where
+            case
+                when excluded.received_at >= m.received_at
+                    then
+                        (
+                            coalesce(excluded.prev_close, m.prev_close),
+                            coalesce(excluded.settlement, m.settlement),
+                            coalesce(excluded.open, m.open),
+                            coalesce(excluded.high, m.high),
+                            coalesce(excluded.low, m.low),
+                            coalesce(excluded.open_interest, m.open_interest),
+                            coalesce(excluded.high_52w, m.high_52w),
+                            coalesce(excluded.low_52w, m.low_52w)
+                        ) is distinct from (
+                            m.prev_close,
+                            m.settlement,
+                            m.open,
+                            m.high,
+                            m.low,
+                            m.open_interest,
+                            m.high_52w,
+                            m.low_52w
+                        )
+                else
+                    (
+                        coalesce(m.prev_close, excluded.prev_close),
+                        coalesce(m.settlement, excluded.settlement),
+                        coalesce(m.open, excluded.open),
+                        coalesce(m.high, excluded.high),
+                        coalesce(m.low, excluded.low),
+                        coalesce(m.open_interest, excluded.open_interest),
+                        coalesce(m.high_52w, excluded.high_52w),
+                        coalesce(m.low_52w, excluded.low_52w)
+                    ) is distinct from (
+                        m.prev_close,
+                        m.settlement,
+                        m.open,
+                        m.high,
+                        m.low,
+                        m.open_interest,
+                        m.high_52w,
+                        m.low_52w
+                    )
+            end
+    returning m.*
+)
+
+insert into market.mark_versions as v
+select merged.*
+from merged
+on conflict (symbol, trade_date, source, received_at) do update set
+    prev_close = coalesce(excluded.prev_close, v.prev_close),
+    settlement = coalesce(excluded.settlement, v.settlement),
+    open = coalesce(excluded.open, v.open),
+    high = coalesce(excluded.high, v.high),
+    low = coalesce(excluded.low, v.low),
+    open_interest = coalesce(excluded.open_interest, v.open_interest),
+    high_52w = coalesce(excluded.high_52w, v.high_52w),
+    low_52w = coalesce(excluded.low_52w, v.low_52w);

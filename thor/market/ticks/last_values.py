@@ -1,0 +1,65 @@
+"""What ticks say last: for each field the newest value that is not null.
+
+Stage 30, ticks. Pure. Takes ticks in order; gives rows of market.last_values, which are
+merged in any order.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
+
+from thor.domain.sessions import trade_date
+from thor.domain.tick import Tick
+
+FIELDS = ("contract", "last", "bid", "ask", "last_size", "bid_size", "ask_size", "volume")
+
+
+def last_values(ticks: Iterable[Tick]) -> list[dict[str, Any]]:
+    """Return a row a (symbol, trade date) of ticks in the order of their index.
+
+    A key names the tick that said a value, by `ts`, `seq` and `source`.
+    """
+    return [
+        _row(of_date)
+        for _, of_symbol in groupby(ticks, attrgetter("symbol"))
+        for of_date in _dates(list(of_symbol))
+    ]
+
+
+def _dates(ticks: list[Tick]) -> Iterator[list[Tick]]:
+    # As a rule a batch lies within one trade date: its ends tell.
+    if trade_date(ticks[0].ts) == trade_date(ticks[-1].ts):
+        yield ticks
+        return
+    for _, of_date in groupby(ticks, lambda tick: trade_date(tick.ts)):
+        yield list(of_date)
+
+
+def _row(ticks: list[Tick]) -> dict[str, Any]:
+    newest = ticks[-1]
+    row: dict[str, Any] = {
+        "symbol": newest.symbol,
+        "trade_date": trade_date(newest.ts),
+        "first_ts": ticks[0].ts,
+        "ts": newest.ts,
+        "seq": newest.seq,
+        "source": newest.source,
+        "received_at": newest.received_at,
+    }
+    for name in FIELDS:
+        value_of = attrgetter(name)
+        said = next((tick for tick in reversed(ticks) if value_of(tick) is not None), None)
+        if said is not None:
+            row[name] = value_of(said)
+            row[f"{name}_key"] = _key(said)
+    traded = [tick for tick in ticks if tick.last is not None]
+    if traded:
+        row["open"], row["open_key"] = traded[0].last, _key(traded[0])
+        prices = [tick.last for tick in traded if tick.last is not None]
+        row["high"], row["low"] = max(prices), min(prices)
+    return row
+
+
+def _key(tick: Tick) -> dict[str, Any]:
+    return {"ts": tick.ts, "seq": tick.seq, "source": tick.source}
