@@ -6,6 +6,7 @@ Reads the database, the bus, the jobs' reports and the account.
 import asyncio
 from collections.abc import Awaitable
 from datetime import datetime
+from operator import attrgetter
 from typing import Annotated, Literal, TypeVar
 
 import msgspec
@@ -15,11 +16,12 @@ from thor import clock, database, observe
 from thor.errors import ThorError, Unavailable
 from thor.market.bus import wire
 from thor.market.bus.messages import BusState
+from thor.ops import checks
+from thor.ops.heartbeat import Beat
 from thor.stream.quote import Instant
 
 T = TypeVar("T")
 PROBE_MAX_S = 1.5
-_REPORT_OLD_MS = 10_000
 State = Literal["up", "down"]
 Ordinals = tuple[int, int]
 
@@ -54,7 +56,10 @@ class StreamHealth(msgspec.Struct, kw_only=True):
 
 
 class JobHealth(msgspec.Struct, kw_only=True):
-    """What a job last said of itself, and how long ago."""
+    """How a job is, and how long ago its process last reported.
+
+    `failing` where its process is silent, its loop does not come round, or it ended with an error.
+    """
 
     state: str
     reason: str
@@ -101,7 +106,7 @@ async def bounded(probe: Awaitable[T], what: str) -> T:
 
 async def health_of(wiring: Wiring) -> Health:
     """Look at all parts at once; no probe is waited for longer than 1.5 s."""
-    ledger, bus, jobs = await asyncio.gather(_database(wiring), _bus(wiring), _jobs(wiring))
+    ledger, bus, jobs = await asyncio.gather(_database(wiring), _bus(wiring), jobs_of(wiring))
     stream = _stream(wiring)
     account = None
     reasons = [f"database: {ledger.reason}"] if ledger.reason else []
@@ -185,36 +190,33 @@ async def _bus(wiring: Wiring) -> BusHealth:
     )
 
 
-async def _jobs(wiring: Wiring) -> dict[str, JobHealth]:
+async def jobs_of(wiring: Wiring) -> dict[str, JobHealth]:
+    """Return how each job is that reported in this run, by name; none while the bus is away."""
     try:
         reports = await bounded(wiring.listener.reports(), "Redis")
     except ThorError:
         return {}
     now = clock.now()
-    return {job: _job(fields, now) for job, fields in sorted(reports.items())}
+    beats = sorted(checks.beats_of_bus(reports), key=attrgetter("job"))
+    return {beat.job: _job(beat, now) for beat in beats}
 
 
-def _job(fields: dict[str, str], now: datetime) -> JobHealth:
-    try:
-        age_ms = int((now - datetime.fromisoformat(fields["at"])).total_seconds() * 1000)
-    except (KeyError, ValueError, TypeError):
-        age_ms = None
-    attempt = fields.get("attempt", "0")
+def _job(beat: Beat, now: datetime) -> JobHealth:
+    fault = checks.job_fault(beat, now)
+    is_failing = fault is not None and beat.state != "waiting"
     return JobHealth(
-        state=fields.get("state", "unknown"),
-        reason=observe.redacted(fields.get("reason", "")),
-        attempt=int(attempt) if attempt.isdigit() else 0,
-        age_ms=age_ms,
+        state="failing" if is_failing else beat.state,
+        reason=observe.redacted(fault or ""),
+        attempt=beat.attempt,
+        age_ms=int((now - beat.at).total_seconds() * 1000),
     )
 
 
 def _job_faults(jobs: dict[str, JobHealth]) -> list[str]:
-    found = [] if jobs else ["jobs: none has reported; is an ingestor running?"]
-    for name, job in jobs.items():
-        if job.state == "waiting":
-            found.append(f"{name}: waiting, {job.reason}")
-        elif job.state == "running" and (job.age_ms is None or job.age_ms > _REPORT_OLD_MS):
-            found.append(f"{name}: has said nothing for {(job.age_ms or 0) / 1000:.0f} s")
+    ingestors = [job for name, job in jobs.items() if name.startswith("ingest")]
+    found = [f"{name}: {job.reason}" for name, job in jobs.items() if job.reason]
+    if all(job.state == "stopped" for job in ingestors):
+        found.insert(0, "jobs: no ingestor has reported; is one running?")
     return found
 
 

@@ -11,7 +11,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from api.health import Account, account_of, bounded
+from api.health import Account, JobHealth, account_of, bounded, jobs_of
 from api.quotes import quotes_of
 from api.state import Wiring
 from thor import clock, database
@@ -36,6 +36,7 @@ class Metrics:
         self._bus: BusState | None = None
         self._account: Account | None = None
         self._quotes: list[Quote] = []
+        self._jobs: dict[str, JobHealth] = {}
         self._up: dict[str, bool] = {}
         self.registry = CollectorRegistry()
         self.requests = Histogram(
@@ -50,7 +51,7 @@ class Metrics:
     async def text(self) -> bytes:
         """Return the metrics in Prometheus's text format."""
         async with self._scrape:
-            await asyncio.gather(self._ask_bus(), self._ask_database())
+            await asyncio.gather(self._ask_bus(), self._ask_database(), self._ask_jobs())
             self._account, _ = (
                 await account_of(self._wiring) if all(self._up.values()) else (None, "")
             )
@@ -75,6 +76,9 @@ class Metrics:
         except ThorError:
             self._up["database"] = False
 
+    async def _ask_jobs(self) -> None:
+        self._jobs = await jobs_of(self._wiring)
+
     def collect(self) -> Iterator[Metric]:
         """Yield what was asked for last; called by the registry."""
         up = GaugeMetricFamily("thor_up", "Whether a part answers.", labels=["part"])
@@ -90,6 +94,7 @@ class Metrics:
         yield CounterMetricFamily(
             "thor_sse_events_sent", "Events given to streams.", self._wiring.screen.events_sent
         )
+        yield from self._of_jobs()
         yield from self._of_bus()
         yield from self._of_account()
         ages = GaugeMetricFamily(
@@ -97,6 +102,22 @@ class Metrics:
         )
         for quote in self._quotes:
             ages.add_metric([quote.symbol, quote.source], quote.age_ms / 1000)
+        yield ages
+
+    def _of_jobs(self) -> Iterator[Metric]:
+        up = GaugeMetricFamily(
+            "thor_job_up",
+            "Whether a job runs, waits for nothing and its loop comes round.",
+            labels=["job"],
+        )
+        ages = GaugeMetricFamily(
+            "thor_job_age_seconds", "Time since a job's process last reported.", labels=["job"]
+        )
+        for name, job in self._jobs.items():
+            up.add_metric([name], float(job.state == "running"))
+            if job.age_ms is not None:
+                ages.add_metric([name], job.age_ms / 1000)
+        yield up
         yield ages
 
     def _of_bus(self) -> Iterator[Metric]:

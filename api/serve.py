@@ -15,9 +15,11 @@ from api.hosts import checked_host
 from api.transport import SinkProtocol
 from thor.config import Settings
 from thor.errors import Unavailable
+from thor.runtime import Stop
 
 # Streams end by themselves when asked; this is the belt.
 _GRACE_S = 1
+_TURN_S = 1.0
 
 
 class Server(uvicorn.Server):
@@ -69,12 +71,30 @@ def server(settings: Settings, database_url: str, redis_url: str) -> Server:
     )
 
 
-def serve(settings: Settings, database_url: str, redis_url: str, log: Any) -> None:
-    """Serve until SIGINT or SIGTERM; open streams end within two seconds of it."""
+def serve(
+    settings: Settings, database_url: str, redis_url: str, log: Any, stop: Stop | None = None
+) -> None:
+    """Serve until SIGINT or SIGTERM; open streams end within two seconds of it.
+
+    `stop` is asked once a second by the loop that serves, so that it can tell when it hangs.
+    """
     with bound(settings) as listener:
         host, port = listener.getsockname()[:2]
         log.info("serving", url=f"http://{host}:{port}")
         running = server(settings, database_url, redis_url)
         factory = running.config.get_loop_factory()
         with asyncio.Runner(loop_factory=factory) as runner:
-            runner.run(running.serve(sockets=[listener]))
+            runner.run(_serve(running, listener, stop or Stop()))
+
+
+async def _serve(running: Server, listener: socket.socket, stop: Stop) -> None:
+    turning = asyncio.create_task(_turn(stop))
+    try:
+        await running.serve(sockets=[listener])
+    finally:
+        turning.cancel()
+
+
+async def _turn(stop: Stop) -> None:
+    while not stop:
+        await asyncio.sleep(_TURN_S)

@@ -13,10 +13,10 @@ from thor.services.home import Home
 from thor.services.running import endpoints
 
 
-def main(settings: Settings, _stop: Stop, log: Any) -> None:
+def main(settings: Settings, stop: Stop, log: Any) -> None:
     """Run the API of this home; the server hears the signals itself."""
     urls = endpoints(Home(settings.home), settings)
-    serve(settings, urls.database_url, urls.redis_url, log)
+    serve(settings, urls.database_url, urls.redis_url, log, stop)
 
 
 if __name__ == "__main__":

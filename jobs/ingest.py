@@ -19,9 +19,13 @@ def main(settings: Settings, stop: Stop, log: Any) -> None:
     """Run one ingestor; its name, which a restart keeps, is the first argument."""
     urls = endpoints(Home(settings.home), settings)
     bus = Bus(urls.redis_url, settings.bus_ticks_max, settings.bus_keep_s)
-    consumer = sys.argv[1] if len(sys.argv) > 1 else "ingest-1"
-    Intake(settings, bus, urls.database_url, consumer).run(stop, log.info)
+    Intake(settings, bus, urls.database_url, consumer()).run(stop, log.info)
+
+
+def consumer() -> str:
+    """Return the consumer's name in the group, which is the process's too."""
+    return sys.argv[1] if len(sys.argv) > 1 else "ingest-1"
 
 
 if __name__ == "__main__":
-    run(main, "ingest")
+    run(main, consumer())

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -27,6 +28,8 @@ from thor.market.bus import wire
 from thor.market.bus.client import Bus
 from thor.market.bus.messages import COUNTER, GROUP, STREAM, Entry
 from thor.market.bus.messages import entry as read_entry
+from thor.ops import heartbeat
+from thor.ops.heartbeat import Beat, Heartbeat
 from thor.runtime import Stop
 
 # Monday, 1 July 2024, in regular hours.
@@ -134,11 +137,24 @@ def take_in(
 
 @contextlib.contextmanager
 def taking_in(
-    redis_url: str, database_url: str, consumer: str = "ingest-1", **given: Any
+    redis_url: str,
+    database_url: str,
+    consumer: str = "ingest-1",
+    heartbeat_file: Path | None = None,
+    **given: Any,
 ) -> Iterator[list[tuple[str, dict[str, Any]]]]:
-    """Run an ingestor in a thread meanwhile; gives what it says, raises what it raised."""
-    stop = Stop()
+    """Run an ingestor in a thread meanwhile; gives what it says, raises what it raised.
+
+    With a file for it, the ingestor has a heartbeat, there and on the bus.
+    """
     bus = Bus(redis_url)
+    stop, beating = Stop(), ExitStack()
+    if heartbeat_file is not None:
+
+        def report(beat: Beat) -> None:
+            bus.report(beat.job, heartbeat.fields(beat))
+
+        stop = beating.enter_context(Heartbeat(consumer, heartbeat_file, 60.0, report))
     said: list[tuple[str, dict[str, Any]]] = []
     raised: list[BaseException] = []
 
@@ -156,6 +172,7 @@ def taking_in(
     finally:
         stop.set()
         thread.join()
+        beating.close()
         bus.close()
     if raised:
         raise raised[0]

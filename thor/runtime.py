@@ -1,18 +1,14 @@
-"""The stop event of a process, its heartbeat, and the retry of what depends on a server."""
+"""The stop event of a process, and the retry of what depends on a server."""
 
 import threading
 from collections.abc import Callable
-from contextlib import suppress
-from pathlib import Path
 from typing import TypeVar
 
-from thor import clock
 from thor.errors import Unavailable
 
 T = TypeVar("T")
 FIRST_S = 0.1
 LONGEST_S = 5.0
-_BEAT_EVERY_S = 5.0
 
 
 class Stopped(Exception):
@@ -20,53 +16,29 @@ class Stopped(Exception):
 
 
 class Stop:
-    """A wish to stop, set once by a signal and seen by every wait."""
+    """The stop event of a process: set once by a signal, seen by every wait."""
 
     def __init__(self) -> None:
-        """Begin unwished."""
+        """Begin unset."""
         self._event = threading.Event()
 
     def set(self) -> None:
-        """Wish that the process stop."""
+        """Ask the process to stop."""
         self._event.set()
 
     def __bool__(self) -> bool:
-        """Tell whether the wish was made."""
+        """Return whether the process is to stop."""
         return self._event.is_set()
 
     def wait(self, seconds: float) -> bool:
-        """Wait so long, or until the wish is made; returns whether it was."""
+        """Wait so long, or until the process is to stop; return whether it is."""
         return self._event.wait(max(seconds, 0.0))
 
+    def report_wait(self, reason: str, attempt: int) -> None:
+        """Report that the process waits for a server, why, and the attempt's number."""
 
-class Pulse(Stop):
-    """A wish to stop that also tells, by a file's age, when it was last asked for."""
-
-    def __init__(self, file: Path) -> None:
-        """Name the file; it is written when a loop first asks."""
-        super().__init__()
-        self._file = file
-        self._due_s = 0.0
-
-    def __bool__(self) -> bool:
-        """Tell whether the wish was made."""
-        self._beat()
-        return super().__bool__()
-
-    def wait(self, seconds: float) -> bool:
-        """Wait so long, or until the wish is made; returns whether it was."""
-        self._beat()
-        return super().wait(seconds)
-
-    def _beat(self) -> None:
-        now_s = clock.monotonic_s()
-        if now_s < self._due_s:
-            return
-        self._due_s = now_s + _BEAT_EVERY_S
-        # A job goes on where its mark cannot be left: a full disk is told elsewhere.
-        with suppress(OSError):
-            self._file.parent.mkdir(exist_ok=True)
-            self._file.touch()
+    def report_running(self) -> None:
+        """Report that the server is back."""
 
 
 def persist(
@@ -80,10 +52,15 @@ def persist(
     attempt = 0
     while True:
         try:
-            return do()
+            done = do()
         except Unavailable as error:
             attempt += 1
+            stop.report_wait(str(error), attempt)
             say(str(error), attempt)
             if stop.wait(delay_s):
                 raise Stopped from error
             delay_s = min(delay_s * 2, LONGEST_S)
+        else:
+            if attempt:
+                stop.report_running()
+            return done

@@ -13,13 +13,16 @@ from ticks_made import TS, inject, many, take_in, tick, wait_for
 from thor import clock
 from thor.market.bus.client import Bus
 from thor.market.bus.messages import COUNTER
+from thor.ops import heartbeat
+from thor.ops.heartbeat import Beat
 
 LINE = re.compile(r"^(?P<name>\w+)(?:\{(?P<labels>.*)\})? (?P<value>\S+)$", re.MULTILINE)
 
 
 def report(redis_url: str, job: str, **fields: Any) -> None:
-    bus = Bus(redis_url)
-    bus.report(job, {"state": "running", "reason": "", "attempt": 0, "at": clock.now(), **fields})
+    bus, now = Bus(redis_url), clock.now()
+    given = {"state": "running", "at": now, "turned_at": now, "turn_within_s": 60.0, **fields}
+    bus.report(job, heartbeat.fields(Beat(job=job, **given)))
     bus.close()
 
 
@@ -46,6 +49,7 @@ def test_all_is_well_where_all_parts_answer_and_an_ingestor_reports(
     bus.publish_clock("SIM", TS + timedelta(seconds=1))
     bus.close()
     take_in(redis_url, database_url)
+    report(redis_url, "ingest-1")
     health = api.get("/health")
     assert health["status"] == "ok"
     assert health["reasons"] == []
@@ -90,7 +94,7 @@ def test_without_an_ingestor_it_is_degraded_and_says_so(api: Api) -> None:
     answer = api.http.get("/health")
     assert answer.status_code == 200
     assert answer.json()["status"] == "degraded"
-    assert answer.json()["reasons"] == ["jobs: none has reported; is an ingestor running?"]
+    assert answer.json()["reasons"] == ["jobs: no ingestor has reported; is one running?"]
 
 
 def test_a_job_that_waits_is_named_with_its_reason(api: Api, redis_url: str) -> None:
@@ -108,11 +112,13 @@ def test_a_job_that_fell_silent_is_named(
     api: Api, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(clock, "now", lambda: TS)
-    report(redis_url, "ingest-1", at=TS - timedelta(seconds=11))
-    report(redis_url, "ingest-2", at=TS - timedelta(seconds=10))
+    report(redis_url, "ingest-1", at=TS - timedelta(seconds=21))
+    report(redis_url, "ingest-2", at=TS - timedelta(seconds=20))
     health = api.get("/health")
-    assert health["reasons"] == ["ingest-1: has said nothing for 11 s"]
-    assert [job["age_ms"] for job in health["jobs"].values()] == [11_000, 10_000]
+    assert health["reasons"] == [
+        "ingest-1: its process has not reported for 21 s: it is frozen or was killed"
+    ]
+    assert [job["age_ms"] for job in health["jobs"].values()] == [21_000, 20_000]
 
 
 def test_a_database_that_is_away_is_named_and_the_bus_still_reported(redis_url: str) -> None:

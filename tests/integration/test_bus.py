@@ -870,14 +870,16 @@ def test_a_wrong_kind_of_key_is_for_a_person_to_look_at(bus: Bus, client: "redis
         bus.open_group()
 
 
-def test_a_job_says_how_it_is_and_is_forgotten_when_it_stops_saying_so(
+def test_a_job_s_report_is_kept_until_the_next_run_or_for_a_week(
     bus: Bus, client: "redis.Redis"
 ) -> None:
     bus.report("ingest-1", {"state": "waiting", "attempt": 3})
     found: Any = client.hgetall("thor:job:ingest-1")
     assert found == {b"state": b"waiting", b"attempt": b"3"}
     left_s: Any = client.ttl("thor:job:ingest-1")
-    assert 0 < left_s <= 30
+    assert 6 * 86_400 < left_s <= 7 * 86_400
+    bus.forget_reports()
+    assert client.keys("thor:job:*") == []
 
 
 def test_the_server_tells_its_version_and_that_it_evicts_nothing(bus: Bus) -> None:

@@ -68,6 +68,10 @@ def test_a_server_killed_under_load_loses_nothing_and_doubles_nothing(
     judged(crash.kill_server(house, server, rounds, told), rounds)
 
 
+def urls_of(house: Any) -> tuple[str, str]:
+    return house.urls.redis_url, house.urls.database_url
+
+
 def report(house: Any) -> dict[str, str]:
     """Return what the ingestor last said of itself on the bus."""
     with redis.Redis.from_url(house.urls.redis_url, decode_responses=True) as client:
@@ -75,11 +79,11 @@ def report(house: Any) -> dict[str, str]:
         return dict(found)
 
 
-def test_an_ingestor_waits_for_postgresql_says_so_and_goes_on(house: Any) -> None:
+def test_an_ingestor_waits_for_postgresql_says_so_and_goes_on(house: Any, tmp_path: Path) -> None:
     before = house.received()
     with (
         house.load() as load,
-        taking_in(house.urls.redis_url, house.urls.database_url, "waiter") as said,
+        taking_in(*urls_of(house), "waiter", tmp_path / "waiter.heartbeat") as said,
     ):
         house.wait_for(lambda: house.received() > before, "work")
         assert report(house)["state"] == "running"
@@ -97,11 +101,11 @@ def test_an_ingestor_waits_for_postgresql_says_so_and_goes_on(house: Any) -> Non
     finish(house, load)
 
 
-def test_an_ingestor_waits_for_the_bus_says_so_and_goes_on(house: Any) -> None:
+def test_an_ingestor_waits_for_the_bus_says_so_and_goes_on(house: Any, tmp_path: Path) -> None:
     before = house.received()
     with (
         house.load() as load,
-        taking_in(house.urls.redis_url, house.urls.database_url, "waiter") as said,
+        taking_in(*urls_of(house), "waiter", tmp_path / "waiter.heartbeat") as said,
     ):
         house.wait_for(lambda: house.received() > before, "work")
         with house.away("valkey"):

@@ -14,6 +14,7 @@ import timescale
 import yaml
 from source_tree import ROOT, modules
 
+from jobs import JOBS, job_of
 from thor.config import Settings
 
 FILE = ROOT / "docker-compose.yml"
@@ -22,9 +23,9 @@ SERVERS = {"database", "bus"}
 # It ends when its work is done; all others run on.
 ONCE = {"migrate"}
 # Modules of jobs/ that are no process of their own.
-NO_JOB = {"jobs/__init__.py", "jobs/run.py"}
+NO_JOB = {"jobs/__init__.py", "jobs/run.py", "jobs/healthcheck.py"}
 # They end when they are done: run at their hour, by a scheduler or by hand.
-SCHEDULED = {"jobs/export_trade_date.py", "jobs/drop_old_ticks.py"}
+SCHEDULED = {f"jobs/{job.name}.py" for job in JOBS if job.runs == "scheduled"}
 # Settings that make no sense in a container, or whose value the file fixes.
 FIXED = {
     "THOR_HOME", "THOR_PG_BIN", "THOR_INGESTORS", "THOR_BUS_FSYNC", "THOR_API_HOST",
@@ -116,15 +117,20 @@ def test_what_runs_on_has_a_healthcheck_and_starts_again(name: str) -> None:
     assert service["restart"] in ("unless-stopped", "on-failure:3")
 
 
-def test_a_job_s_healthcheck_looks_at_the_mark_that_the_job_leaves() -> None:
+def test_the_registry_names_every_job_and_no_other() -> None:
+    files = {module.path for module in modules("jobs")} - NO_JOB
+    assert {f"jobs/{job.name}.py" for job in JOBS} == files
+
+
+def test_a_job_s_healthcheck_asks_for_the_heartbeat_of_its_process() -> None:
     for name, service in SERVICES.items():
         command = service.get("command", [])
         if command[:2] != ["python", "-m"] or name == "api":
             continue
-        text = (ROOT / f"{command[2].replace('.', '/')}.py").read_text()
-        called = re.search(r'run\(main, "(\w+)"\)', text)
-        assert called is not None, name
-        assert f"$$THOR_HOME/run/{called[1]}.pulse" in service["healthcheck"]["test"][1]
+        process = command[3] if len(command) > 3 else name
+        asked = ["CMD", "python", "-m", "jobs.healthcheck", process]
+        assert service["healthcheck"]["test"] == asked
+        assert job_of(process).module == command[2]
 
 
 @every_service

@@ -89,6 +89,8 @@ def _settings(settings: Settings) -> Iterator[Finding]:
 
 
 def _home(settings: Settings) -> Iterator[Finding]:
+    from thor import clock
+    from thor.ops import checks
     from thor.services.home import Home
     from thor.services.privileges import check_reach
     from thor.services.status import read_status
@@ -101,11 +103,14 @@ def _home(settings: Settings) -> Iterator[Finding]:
     status = read_status(home)
     running = "running" if status.is_alive else "not running"
     yield _finding("home", f"{settings.home}, Thor is {running}")
+    faults = checks.faults_of_home(home, status, clock.now())
     for process in status.processes.values():
-        bad = status.is_alive and process.state in ("failed", "waiting")
+        fault = faults.get(process.name)
+        bad = status.is_alive and (process.state in ("failed", "waiting") or fault is not None)
+        state = f"failing: {fault}" if fault else process.state
         yield _finding(
             process.name,
-            f"{process.state}, {process.restarts} restarts",
+            f"{state}, {process.restarts} restarts",
             "wrong" if bad else "good",
             f"read {process.log}" if bad else "",
         )

@@ -98,16 +98,17 @@ def _player(settings: Settings, house: Any, tapes: list[Path] | None, stop: Any)
 
 
 def _jobs(settings: Settings, house: Any) -> list[Any]:
+    from jobs import running_with
+    from thor.market.bus.client import Bus
+    from thor.services.nature import USUAL
     from thor.services.supervised import JobSpec
 
+    # Jobs that this run does not have would be missed.
+    Bus(house.endpoints.redis_url).forget_reports()
     port = house.home.choose_port("api", settings.api_port)
     env = {**settings.environment(), "THOR_HOME": str(house.home.path), "THOR_API_PORT": str(port)}
     python = sys.executable
-    names = [f"ingest-{number}" for number in range(1, settings.ingestors + 1)]
-    jobs = [JobSpec(name, (python, "-m", "jobs.ingest", name), env) for name in names]
-    jobs.append(JobSpec("api", (python, "-m", "jobs.api"), env))
-    for name in ("bars", "gaps"):
-        jobs.append(JobSpec(name, (python, "-m", f"jobs.{name}"), env))
-    if settings.nature == "simulated":
-        jobs.append(JobSpec("simulate", (python, "-m", "jobs.simulate"), env))
-    return jobs
+    return [
+        JobSpec(name, (python, *arguments), env)
+        for name, arguments in running_with(settings.nature or USUAL, settings)
+    ]

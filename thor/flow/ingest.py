@@ -4,12 +4,9 @@ Stages: 25 bus → 30 ticks. Acknowledges only what is committed, so a crash
 anywhere delivers again, and the account and the ticks' identity absorb it.
 """
 
-import contextlib
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
-
-import msgspec
 
 from thor import clock, database
 from thor.config import Settings
@@ -30,7 +27,6 @@ _IDLE_MS = 1000
 _LOOK_EVERY_S = 0.01
 _AT_ONCE_S = 0.002
 _TRIM_EVERY_S = 1.0
-_REPORT_EVERY_S = 1.0
 _FOLD_EVERY_S = 60.0
 _FOLD_OLDER = timedelta(minutes=10)
 
@@ -46,7 +42,7 @@ class Intake:
         self._consumer = consumer
         self._skew_max = timedelta(seconds=settings.skew_max_s)
         self._total = Account()
-        self._due = {"trim": 0.0, "report": 0.0, "fold": 0.0, "claim": 0.0}
+        self._due = {"trim": 0.0, "fold": 0.0, "claim": 0.0}
         self._ticks_an_entry = float(wire.ENTRY_TICKS_MAX)
         self._looked_s = clock.monotonic_s()
         self._listing: Listing
@@ -61,12 +57,14 @@ class Intake:
                 with database.connect(self._url, self._consumer) as self._connection:
                     self._open()
                     say("taking in", consumer=self._consumer)
+                    if attempt:
+                        stop.report_running()
                     delay_s, attempt = FIRST_S, 0
                     self._take_in(stop)
             except Unavailable as error:
                 attempt += 1
                 say("waiting", reason=str(error), attempt=attempt)
-                self._report_quietly("waiting", str(error), attempt)
+                stop.report_wait(str(error), attempt)
                 stop.wait(delay_s)
                 delay_s = min(delay_s * 2, LONGEST_S)
 
@@ -142,8 +140,6 @@ class Intake:
             self._bus.trim()
         if self._is_due("fold", _FOLD_EVERY_S):
             self._ledger.fold(clock.now() - _FOLD_OLDER, self._bus.state().base)
-        if self._is_due("report", _REPORT_EVERY_S):
-            self._report("running")
 
     def _is_due(self, task: str, every_s: float) -> bool:
         now_s = clock.monotonic_s()
@@ -151,16 +147,3 @@ class Intake:
             return False
         self._due[task] = now_s + every_s
         return True
-
-    def _report(self, state: str, reason: str = "", attempt: int = 0) -> None:
-        fields = msgspec.structs.asdict(self._total)
-        at = clock.now().isoformat()
-        self._bus.report(
-            self._consumer,
-            {"state": state, "reason": reason, "attempt": attempt, "at": at, **fields},
-        )
-
-    def _report_quietly(self, state: str, reason: str, attempt: int) -> None:
-        # Where the bus itself is away nobody can be told through it.
-        with contextlib.suppress(Unavailable):
-            self._report(state, reason, attempt)

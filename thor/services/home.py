@@ -95,6 +95,10 @@ class Home:
         """Return where the process of that name logs."""
         return self.logs / f"{name}.log"
 
+    def heartbeat(self, job: str) -> Path:
+        """Return where a job of that name leaves its sign of life."""
+        return self.run / f"{job}.heartbeat"
+
     @contextmanager
     def hold(self) -> Iterator["Home"]:
         """Make the folder where needed and hold its lock; a killed holder lets go of it.

@@ -35,7 +35,8 @@ from thor.market.bus.messages import (
 
 _SCRIPTS = Path(__file__).parent / "scripts"
 _JOB = "thor:job:"
-_JOB_TTL_S = 30
+# A job that stops says so; this forgets one that was taken out of the system.
+_JOB_TTL_S = 7 * 86_400
 # No retries of its own: a publish whose answer was lost is the caller's to repeat.
 _TIMEOUTS: dict[str, Any] = {"socket_timeout": 5, "socket_connect_timeout": 5}
 _DOWN = (redis.ConnectionError, redis.TimeoutError, redis.exceptions.BusyLoadingError, OSError)
@@ -213,12 +214,18 @@ class Bus:
         return str(info.get("valkey_version") or info["redis_version"]), memory["maxmemory_policy"]
 
     def report(self, job: str, fields: Mapping[str, Any]) -> None:
-        """Say how a job is; forgotten after 30 s unless said again."""
+        """Keep how a job is, for those who ask; forgotten a week after the last report."""
         with translated():
             pipe = self._redis.pipeline(transaction=True)
             pipe.hset(_JOB + job, mapping={k: str(v) for k, v in fields.items()})
             pipe.expire(_JOB + job, _JOB_TTL_S)
             pipe.execute()
+
+    def forget_reports(self) -> None:
+        """Drop what jobs reported in an earlier run, before the jobs of this one start."""
+        with translated():
+            for key in self._redis.scan_iter(match=_JOB + "*", count=100):
+                self._redis.delete(key)
 
 
 class Listener:
@@ -269,7 +276,7 @@ class Listener:
             return messages.state(await pipe.execute(raise_on_error=False))
 
     async def reports(self) -> dict[str, dict[str, str]]:
-        """Return what each job last said of itself, by job."""
+        """Return the fields that each job last reported, by job."""
         with translated():
             keys = [key async for key in self._redis.scan_iter(match=_JOB + "*", count=100)]
             pipe = self._redis.pipeline(transaction=False)

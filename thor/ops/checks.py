@@ -1,0 +1,64 @@
+"""Tell which jobs are not well, and why: the one place that every report asks.
+
+Stage 95, ops. `/health`, `/metrics`, `thor status`, `thor doctor` and the health checks of
+docker compose read beats from the bus or from the home, and find the same faults in them.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from thor.ops import heartbeat
+from thor.ops.heartbeat import EVERY_S, Beat
+from thor.services.home import Home
+from thor.services.status import HouseStatus
+
+# A beat is due every five seconds; a busy machine may be late with three of them.
+SILENT_S = 4 * EVERY_S
+
+
+def job_fault(beat: Beat, now: datetime) -> str | None:
+    """Return what is wrong with a job at an instant, None where nothing is.
+
+    A job that was stopped on purpose is well.
+    """
+    if beat.state == "stopped":
+        return None
+    if beat.state == "failed":
+        return f"failed: {beat.reason}"
+    silent_s = (now - beat.at).total_seconds()
+    if silent_s > SILENT_S:
+        return f"its process has not reported for {silent_s:.0f} s: it is frozen or was killed"
+    if beat.state == "waiting":
+        return f"waiting, {beat.reason}"
+    turning_s = (now - beat.turned_at).total_seconds()
+    if turning_s > beat.turn_within_s:
+        return f"its loop has not come round for {turning_s:.0f} s"
+    return None
+
+
+def job_faults(beats: Iterable[Beat], now: datetime) -> dict[str, str]:
+    """Return the faults of all jobs that are not well, by job."""
+    found = {beat.job: job_fault(beat, now) for beat in beats}
+    return {job: fault for job, fault in sorted(found.items()) if fault is not None}
+
+
+def beats_of_bus(reports: Mapping[str, dict[str, str]]) -> list[Beat]:
+    """Return the beats that the bus holds; what cannot be read as one is left out."""
+    found = [heartbeat.of_fields(job, fields) for job, fields in reports.items()]
+    return [beat for beat in found if beat is not None]
+
+
+def faults_of_home(home: Home, status: HouseStatus, now: datetime) -> dict[str, str]:
+    """Return the faults of the jobs that a home's supervisor runs now, by job."""
+    running = [
+        process.name
+        for process in status.processes.values()
+        if process.kind == "job" and process.state == "running"
+    ]
+    beats = [beat_of_home(home, name) for name in running]
+    return job_faults([beat for beat in beats if beat is not None], now)
+
+
+def beat_of_home(home: Home, job: str) -> Beat | None:
+    """Return a job's last beat in a home, None where it never beat there."""
+    return heartbeat.read(home.heartbeat(job))
