@@ -21,16 +21,21 @@ def main(settings: Settings, stop: Stop, log: Any) -> None:
     """Look every half second; a server that is away, or busy with a refresh, is waited for."""
     url = database_url(Home(settings.home), settings)
     while not stop.wait(_EVERY_S):
-        done = persist(
-            partial(_catch_up, url), stop, lambda why, n: log.info("waiting", reason=why, attempt=n)
+        pieces = persist(
+            partial(_catch_up, url, stop),
+            stop,
+            lambda why, n: log.info("waiting", reason=why, attempt=n),
         )
-        if done:
-            log.debug("refreshed", ranges=done)
+        if pieces:
+            log.debug("refreshed", pieces=pieces)
 
 
-def _catch_up(url: str) -> int:
+def _catch_up(url: str, stop: Stop) -> int:
+    pieces = 0
     with database.connect(url, "bars") as connection:
-        return refresh.catch_up(connection)
+        while not stop and refresh.refresh_next(connection):
+            pieces += 1
+    return pieces
 
 
 if __name__ == "__main__":

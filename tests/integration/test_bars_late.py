@@ -17,6 +17,7 @@ from bars_written import (
     Stream,
     caught_up,
     in_columns,
+    job,
     meanwhile,
     run_policies,
     stored_in,
@@ -383,6 +384,100 @@ def test_the_job_makes_right_what_comes_late_and_waits_for_who_is_at_it(
     assert stream.wrong(connection) == []
 
 
+class Scheduler:
+    """TimescaleDB's scheduler, for the policy of the seconds: runs it and keeps its record."""
+
+    def __init__(self, url: str) -> None:
+        self.failed: list[str] = []
+        self.runs = 0
+        self._link = psycopg.connect(url, autocommit=True)
+        self._job = job(self._link, "_bars_1s", "refresh")
+        self._link.execute(
+            b"insert into _timescaledb_internal.bgw_job_stat"
+            b" values (%s, now(), now(), now(), now(), true, 1, '0', '0', 1, 0, 0, 0, 0, 0)",
+            (self._job,),
+        )
+
+    def run(self) -> None:
+        """Run it once, and wait a little for the next time."""
+        self._note("last_start = clock_timestamp(), last_finish = '-infinity'")
+        self._note("next_start = '-infinity'")
+        try:
+            self._link.execute(f"call run_job({self._job})".encode())
+        except psycopg.Error as error:
+            self.failed.append(str(error))
+        self._note("last_finish = clock_timestamp(), last_successful_finish = clock_timestamp()")
+        self._note("next_start = clock_timestamp() + interval '0.2 seconds'")
+        self.runs += 1
+        threading.Event().wait(0.2)
+
+    def _note(self, what: str) -> None:
+        self._link.execute(
+            f"update _timescaledb_internal.bgw_job_stat set {what}"
+            f" where job_id = {self._job}".encode()
+        )
+
+    def close(self) -> None:
+        """Run no more."""
+        self._link.close()
+
+
+@pytest.mark.edition("timescale")
+def test_the_keeper_leaves_the_seconds_that_their_policy_reaches_to_it(
+    database_url: str, connection: Link
+) -> None:
+    stream = Stream()
+    base = some(datetime.now(UTC) - 50 * MINUTE, 2400, SECOND)
+    write(database_url, [[stream.entry(base)]])
+    caught_up(connection)
+    run_policies(connection)
+    scheduler = Scheduler(database_url)
+    with meanwhile(scheduler.run):
+        for n in range(8):
+            write(database_url, [[stream.entry(late(base[n::37], HOUR))]])
+            caught_up(connection)
+            # Right when the keeper is done, though it has refreshed no second itself.
+            assert stream.wrong(connection) == []
+    scheduler.close()
+    assert scheduler.failed == []
+    assert scheduler.runs >= 8
+
+
+@pytest.mark.edition("timescale")
+def test_a_late_live_tick_does_not_wait_behind_2000_stale_dates(
+    database_url: str, connection: Link
+) -> None:
+    stream = Stream()
+    connection.execute(
+        b"insert into bars_to_refresh (ts_from, ts_to) select d, d + interval '8 hours'"
+        b" from generate_series(timestamptz '2016-01-01', '2023-06-01', '1 day') as d limit 2000"
+    )
+    base = some(datetime.now(UTC) - MINUTE, 20)
+    write(database_url, [[stream.entry(base)]])
+    assert value(connection, "select count(*) from bars_to_refresh") == 2001
+    assert refresh.refresh_next(connection)
+    assert stream.wrong(connection) == []
+    assert value(connection, "select max(ts_to) < '2024-01-01' from bars_to_refresh")
+    # The others are there still, from the oldest on, and a piece is a day at most.
+    assert refresh.refresh_next(connection)
+    assert value(connection, "select min(ts_from) from bars_to_refresh") == datetime(
+        2016, 1, 2, tzinfo=UTC
+    )
+
+
+def test_of_a_stale_range_of_years_what_is_made_right_is_not_made_again(connection: Link) -> None:
+    connection.execute(
+        b"insert into bars_to_refresh (ts_from, ts_to)"
+        b" values ('2016-01-01 12:00Z', '2016-01-04 06:00Z')"
+    )
+    left = "select ts_from from bars_to_refresh"
+    found = []
+    while refresh.refresh_next(connection):
+        found += [row["ts_from"] for row in rows(connection, left)]
+    assert found == [datetime(2016, 1, day, tzinfo=UTC) for day in (2, 3, 4)]
+    assert not is_stale(connection)
+
+
 @pytest.mark.edition("timescale")
 @pytest.mark.parametrize("width", refresh.WIDTHS)
 def test_a_keeper_that_dies_in_a_refresh_leaves_it_to_the_next(
@@ -434,9 +529,11 @@ def test_policies_conversions_and_the_keeper_never_stop_who_writes(
         with psycopg.connect(database_url, autocommit=True) as link:
             try:
                 if work == "keeper":
-                    caught_up(link)
+                    refresh.refresh_next(link)
                 else:
                     run_policies(link, work, views[work])
+            except Unavailable as error:
+                assert "concurrent refresh" in str(error), error
             except psycopg.Error as error:
                 # Where the keeper is at the same bars, or somebody writes into the chunk that
                 # is being converted, the policy gives way and comes again.

@@ -10,9 +10,31 @@ select
 from market.bars_to_refresh as s
 order by s.ts_from;
 
+-- What came live is made right first, before what is replayed or copied.
+-- name: next_stale_ranges
+select
+    s.range_id,
+    s.ts_from,
+    s.ts_to,
+    s.ts_to > %(live_from)s::timestamptz as is_live
+from market.bars_to_refresh as s
+order by is_live desc, s.ts_from
+limit 1000;
+
+-- Of a range that goes on after what was made right, the rest stays.
 -- name: forget_stale_ranges
+with shortened as (
+    update market.bars_to_refresh as s
+    set ts_from = %(until)s::timestamptz
+    where
+        s.range_id = any(%(range_ids)s::bigint[])
+        and s.ts_to > %(until)s::timestamptz
+)
+
 delete from market.bars_to_refresh as s
-where s.range_id = any(%(range_ids)s::bigint[]);
+where
+    s.range_id = any(%(range_ids)s::bigint[])
+    and s.ts_to <= %(until)s::timestamptz;
 
 -- As hold_ranges, past the end of a transaction: a refresh has several.
 -- name: hold_ranges_on

@@ -30,7 +30,8 @@ def renew(target: Connection[Any]) -> None:
     for ts_from, ts_to in refresh.joined((row["ts_from"], row["ts_to"]) for row in stale):
         _patiently(partial(refresh.renew, target, ts_from, ts_to), target)
     if stale:
-        values = {"range_ids": [row["range_id"] for row in stale]}
+        until = max(row["ts_to"] for row in stale)
+        values = {"range_ids": [row["range_id"] for row in stale], "until": until}
         database.rows(target, "forget_stale_ranges", values)
 
 

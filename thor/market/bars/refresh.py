@@ -6,6 +6,7 @@ refreshing the continuous aggregates bottom-up, on the plain one hour by hour. B
 of dropped ticks are never touched.
 """
 
+import itertools
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -23,38 +24,60 @@ WIDTHS = {
     "1h": timedelta(hours=1),
 }
 HOUR = timedelta(hours=1)
+# How far back the policies look: what is older, none of them makes right.
+_REACH = {
+    "1s": timedelta(hours=1),
+    "1m": timedelta(hours=3),
+    "5m": timedelta(hours=12),
+    "1h": timedelta(days=3),
+}
+# Ticks that are so young come live, and go before what is replayed.
+_RECENT = timedelta(minutes=30)
 # A refresh that went further than the policies do would hide what is read live.
 LIVE = timedelta(seconds=10)
 _DAY = timedelta(days=1)
 # Writers of an hour wait while it is rebuilt: by the day only where none writes.
 _BY_THE_HOUR = timedelta(days=2)
-# What a refresh says when another is at the same bars, and how long a rebuild waits for it.
+# What a refresh says when another is at the same bars, and how long it is waited for.
 _TAKEN = "55P03"
-_TURN_S = 60.0
-_AGAIN_S = 0.2
+_TURN_S = 2.0
+_REBUILD_TURN_S = 60.0
+# How long a policy is waited for, how often it is looked at, and how exactly its reach is
+# known: its run began a little before it is seen, and the next one begins a little later.
+_POLICY_S = 10.0
+_LOOK_S = 0.1
+_SLACK = timedelta(minutes=1)
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 Span = tuple[datetime, datetime]
 
 
 def catch_up(connection: Connection[Any]) -> int:
-    """Bring the bars of all stale ranges up to date; returns how many ranges those were.
+    """Bring all stale bars up to date; returns in how many pieces, as `refresh_next` makes them."""
+    pieces = 0
+    while refresh_next(connection):
+        pieces += 1
+    return pieces
 
-    Takes a connection in autocommit. A range stays recorded until all its widths are
-    right, so that whatever interrupts this, it is done again. Raises `Unavailable`
+
+def refresh_next(connection: Connection[Any]) -> bool:
+    """Bring a piece of the stale bars up to date, a day at most; returns whether there was one.
+
+    The newest ticks come first, so that a late live one does not wait behind a replay of
+    years. Takes a connection in autocommit. A range stays recorded until all its widths
+    are right, so that whatever interrupts this, it is done again. Raises `Unavailable`
     where the server is away or another refresh is at the same bars: try again.
     """
-    rows = database.rows(connection, "stale_ranges")
-    spans = [(row["ts_from"], row["ts_to"]) for row in rows] or _unstored(connection)
-    for ts_from, ts_to in joined(spans):
-        for first, last in _slices(ts_from, ts_to, _DAY):
-            with _held(connection, first, last) as parts:
-                for part in parts:
-                    renew(connection, *part)
-    if rows:
-        values = {"range_ids": [row["range_id"] for row in rows]}
-        database.rows(connection, "forget_stale_ranges", values)
-    return len(spans)
+    stale = _next_stale(connection)
+    if stale is None:
+        return _store_next(connection)
+    span, range_ids = stale
+    with _held(connection, *span) as parts:
+        for part in parts:
+            renew(connection, *part)
+    values = {"range_ids": range_ids, "until": span[1]}
+    database.rows(connection, "forget_stale_ranges", values)
+    return True
 
 
 def renew(connection: Connection[Any], ts_from: datetime, ts_to: datetime) -> None:
@@ -65,12 +88,7 @@ def renew(connection: Connection[Any], ts_from: datetime, ts_to: datetime) -> No
     """
     if edition(connection) == "plain":
         return _rebuild_plain(connection, _floor(ts_from, HOUR), _ceil(ts_to, HOUR))
-    found = database.row(connection, "server_clock") or {}
-    for width, length in WIDTHS.items():
-        end = min(_ceil(ts_to, length), _floor(found["now"] - LIVE, length))
-        start = _floor(ts_from, length)
-        if start < end:
-            _refresh(connection, width, (start, end))
+    _renew_from(connection, "1s", ts_from, ts_to)
 
 
 def rebuild(
@@ -94,7 +112,7 @@ def rebuild(
     if not drop_empty:
         for part in parts:
             _refuse_empty(connection, *part)
-    now = (database.row(connection, "server_clock") or {})["now"]
+    now = server_now(connection)
     slices = [
         piece
         for first, last in parts
@@ -124,6 +142,12 @@ def edition(connection: Connection[Any]) -> str:
     return str(found["edition"])
 
 
+def server_now(connection: Connection[Any]) -> datetime:
+    """Return the moment by the database's own clock, which the policies go by."""
+    now: datetime = database.rows(connection, "server_clock")[0]["now"]
+    return now
+
+
 def joined(spans: Iterable[Span]) -> list[Span]:
     """Return the spans, neighbours within an hour joined, in order."""
     found: list[Span] = []
@@ -148,12 +172,120 @@ def without(span: Span, dropped: Iterable[Span]) -> list[Span]:
     return left
 
 
-def _unstored(connection: Connection[Any]) -> list[Span]:
-    # Where the policies did not run, what they did not store is kept from being hidden.
+def _renew_from(
+    connection: Connection[Any], finest: str, ts_from: datetime, ts_to: datetime
+) -> None:
+    now = server_now(connection)
+    widths = list(WIDTHS)
+    for width in widths[widths.index(finest) :]:
+        length = WIDTHS[width]
+        end = min(_ceil(ts_to, length), _floor(now - LIVE, length))
+        if part := _hiding_none(connection, width, (_floor(ts_from, length), end), now):
+            _refresh_beside_policy(connection, width, part, now)
+
+
+def _next_stale(connection: Connection[Any]) -> tuple[Span, list[int]] | None:
+    """Return the next piece of the stale ranges, and the numbers of those it is of."""
+    now = server_now(connection)
+    rows = database.rows(connection, "next_stale_ranges", {"live_from": now - _RECENT})
+    rows = [row for row in rows if row["is_live"] == rows[0]["is_live"]]
+    if not rows:
+        return None
+    first, last = joined((row["ts_from"], row["ts_to"]) for row in rows)[0]
+    piece = next(_slices(first, last, _DAY))
+    return piece, [row["range_id"] for row in rows if row["ts_from"] < piece[1]]
+
+
+def _store_next(connection: Connection[Any]) -> bool:
+    """Store a piece that neither policy nor ticks will; returns whether there was one.
+
+    Where the policies did not run for longer than they reach back, their next run steps
+    over what is older: above the watermark it would be hidden, below it it is.
+    """
     if edition(connection) == "plain":
-        return []
-    rows = database.rows(connection, "unstored_days")
-    return [(row["ts_from"], row["ts_to"]) for row in rows]
+        return False
+    now = server_now(connection)
+    values = {
+        "bars": [f"_bars_{width}" for width in WIDTHS],
+        "due": [now - reach / 2 for reach in _REACH.values()],
+        "until": [_floor(now - reach / 4, WIDTHS[width]) for width, reach in _REACH.items()],
+    }
+    row = database.row(connection, "next_unstored_range", values)
+    if row is None:
+        return False
+    width = row["bars"].removeprefix("_bars_")
+    with _held(connection, row["ts_from"], row["ts_to"]) as parts:
+        for part in parts:
+            # What is stored anew changes the bars above it, too.
+            _renew_from(connection, width, *part)
+    return True
+
+
+def _hiding_none(connection: Connection[Any], width: str, span: Span, now: datetime) -> Span | None:
+    """Return what of a span is to be refreshed so that no bar of the width is hidden.
+
+    A refresh moves the watermark to its own end, and what lies below the watermark is not
+    read live: it must begin no later than the watermark, or never go beyond it.
+    """
+    start, end = span
+    if start >= end:
+        return None
+    values = {"bars": f"_bars_{width}"}
+    watermark: datetime | None = database.rows(connection, "watermark", values)[0]["watermark"]
+    if watermark is not None and end <= watermark:
+        return span
+    is_kept_up = watermark is not None and watermark >= now - _REACH[width] / 2
+    if is_kept_up or start >= now - _RECENT:
+        # Read live until the policy stores it.
+        return (start, watermark) if watermark is not None and start < watermark else None
+    if watermark is None or watermark < start:
+        _refresh_in_turn(connection, width, (watermark, start), _TURN_S)
+    return span
+
+
+def _refresh_beside_policy(
+    connection: Connection[Any], width: str, span: Span, now: datetime
+) -> None:
+    """Refresh a span without getting into the way of the policy of its width.
+
+    Whichever of two refreshes of the same bars comes second fails. The seconds that their
+    policy reaches are left to it, since it comes every other second; of the wider ones,
+    its next run is waited for where it is near.
+    """
+    length, reach = WIDTHS[width], now - _REACH[width]
+    outside, inside = _floor(reach - _SLACK, length), _ceil(reach + _SLACK, length)
+    for part in _cut(span, outside, inside):
+        if part[1] > outside:
+            if width == "1s" and part[0] >= inside and _policy_came(connection, width, now):
+                continue
+            _let_policy_go_first(connection, width)
+        _refresh_in_turn(connection, width, part, _TURN_S)
+
+
+def _policy_came(connection: Connection[Any], width: str, since: datetime) -> bool:
+    """Wait for a whole run of the policy that began after a moment; False where none comes."""
+    until_s = clock.monotonic_s() + _POLICY_S
+    while clock.monotonic_s() < until_s:
+        policy = _policy(connection, width)
+        if policy is None or not policy["is_alive"]:
+            return False
+        if policy["started_at"] >= since and policy["is_finished"]:
+            return True
+        clock.sleep_s(_LOOK_S)
+    return False
+
+
+def _let_policy_go_first(connection: Connection[Any], width: str) -> None:
+    until_s = clock.monotonic_s() + _POLICY_S
+    while clock.monotonic_s() < until_s:
+        policy = _policy(connection, width)
+        if policy is None or not policy["is_alive"] or not policy["is_near"]:
+            return
+        clock.sleep_s(_LOOK_S)
+
+
+def _policy(connection: Connection[Any], width: str) -> dict[str, Any] | None:
+    return database.row(connection, "refresh_policy", {"bars": f"_bars_{width}"})
 
 
 @contextmanager
@@ -176,11 +308,12 @@ def _kept(connection: Connection[Any], ts_from: datetime, ts_to: datetime) -> li
 def _renew_all(connection: Connection[Any], ts_from: datetime, ts_to: datetime) -> None:
     if edition(connection) == "plain":
         return _rebuild_plain(connection, ts_from, ts_to)
-    found = database.row(connection, "server_clock") or {}
+    now = server_now(connection)
     for width, length in WIDTHS.items():
-        end = min(ts_to, _floor(found["now"] - LIVE, length))
-        if ts_from < end:
-            _refresh_in_turn(connection, width, (ts_from, end))
+        end = min(ts_to, _floor(now - LIVE, length))
+        if part := _hiding_none(connection, width, (ts_from, end), now):
+            # Also what no invalidation was logged for.
+            _refresh_in_turn(connection, width, part, _REBUILD_TURN_S, force=True)
 
 
 def _rebuild_plain(connection: Connection[Any], ts_from: datetime, ts_to: datetime) -> None:
@@ -190,21 +323,33 @@ def _rebuild_plain(connection: Connection[Any], ts_from: datetime, ts_to: dateti
         database.rows(connection, "rebuild_bars", values)
 
 
-def _refresh_in_turn(connection: Connection[Any], width: str, span: Span) -> None:
-    until_s = clock.monotonic_s() + _TURN_S
+def _refresh_in_turn(
+    connection: Connection[Any],
+    width: str,
+    span: tuple[datetime | None, datetime],
+    turn_s: float,
+    *,
+    force: bool = False,
+) -> None:
+    until_s = clock.monotonic_s() + turn_s
     while True:
         try:
-            # Also what no invalidation was logged for.
-            return _refresh(connection, width, span, force=True)
+            return _refresh(connection, width, span, force=force)
         except Unavailable as error:
             # A policy that is at the same bars is over soon, and comes again soon.
             is_taken = getattr(error.__cause__, "sqlstate", None) == _TAKEN
             if not is_taken or clock.monotonic_s() > until_s:
                 raise
-            clock.sleep_s(_AGAIN_S)
+            clock.sleep_s(_LOOK_S)
 
 
-def _refresh(connection: Connection[Any], width: str, span: Span, *, force: bool = False) -> None:
+def _refresh(
+    connection: Connection[Any],
+    width: str,
+    span: tuple[datetime | None, datetime],
+    *,
+    force: bool = False,
+) -> None:
     bars = f"market._bars_{width}"
     values = {"bars": bars, "ts_from": span[0], "ts_to": span[1], "force": force}
     try:
@@ -223,6 +368,11 @@ def _refuse_empty(connection: Connection[Any], ts_from: datetime, ts_to: datetim
             f"{found['symbol']} at {found['bar_start'].isoformat()}: a rebuild would delete "
             "them. Replay their ticks first, narrow --from and --to, or say --drop-empty"
         )
+
+
+def _cut(span: Span, *at: datetime) -> list[Span]:
+    ends = [span[0], *(ts for ts in at if span[0] < ts < span[1]), span[1]]
+    return list(itertools.pairwise(ends))
 
 
 def _slices(ts_from: datetime, ts_to: datetime, length: timedelta) -> Iterator[Span]:
