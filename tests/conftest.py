@@ -47,24 +47,37 @@ def data() -> Path:
     return DATA
 
 
+EDITIONS = ("plain", "timescale")
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let one edition be chosen."""
-    parser.addoption("--edition", choices=["plain", "timescale"], help="test on this one only")
+    """Let the editions be chosen."""
+    parser.addoption(
+        "--edition",
+        choices=[*EDITIONS, "all"],
+        help="test on this edition only, or everything on all that are there; otherwise the "
+        "subject decides: plain, and timescale too where a module is marked with it",
+    )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run what touches a database once on each edition."""
+    """Run what touches a database on the editions that its subject concerns.
+
+    A test's own mark stands above its module's. What no mark names is the same on every
+    edition and runs on plain, or on the editions that were asked for.
+    """
     if "edition" not in metafunc.fixturenames:
         return
-    chosen = metafunc.config.getoption("--edition")
-    editions = [chosen] if chosen else ["plain", "timescale"]
-    for mark in metafunc.definition.iter_markers("edition"):
-        editions = [one for one in editions if one in mark.args]
+    asked = metafunc.config.getoption("--edition")
+    mark = metafunc.definition.get_closest_marker("edition")
+    subject = mark.args if mark else EDITIONS if asked else ("plain",)
+    wanted = EDITIONS if asked in (None, "all") else (asked,)
+    editions: list[Any] = [one for one in EDITIONS if one in subject and one in wanted]
     if "timescale" in editions and not timescale.found().is_there:
         reason = pytest.mark.skip(reason=timescale.found().reason)
         there = [one for one in editions if one != "timescale"]
-        # Told once a test that runs nowhere else; the last line of the run tells it for all.
-        editions = there or [pytest.param("timescale", marks=reason)]  # type: ignore[list-item]
+        # Reported once for a test that runs nowhere else; the run's last line has it for all.
+        editions = there or [pytest.param("timescale", marks=reason)]
     metafunc.parametrize("edition", editions, scope="session", indirect=True)
 
 

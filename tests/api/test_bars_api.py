@@ -17,6 +17,8 @@ from thor.market.bus.client import Bus
 from thor.reference import instruments
 from thor.runtime import Stop
 
+pytestmark = pytest.mark.edition("plain", "timescale")
+
 Link = psycopg.Connection[Any]
 # Monday, 1 July 2024, 09:30 in Chicago.
 MINUTE = TS.replace(second=0, microsecond=0)

@@ -13,6 +13,8 @@ from lake_database import MONDAY, TUESDAY, WIDTHS, fill, out
 from thor import lake
 from thor.lake.store import Store
 
+pytestmark = pytest.mark.edition("plain", "timescale")
+
 Link = psycopg.Connection[Any]
 Door = duckdb.DuckDBPyConnection
 

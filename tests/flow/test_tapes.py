@@ -25,6 +25,8 @@ from thor.reference import instruments
 from thor.runtime import Stop
 from thor.services.running import Endpoints
 
+pytestmark = pytest.mark.edition("plain", "timescale")
+
 Link = psycopg.Connection[Any]
 
 BAC = Instrument(

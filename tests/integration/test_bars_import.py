@@ -31,6 +31,8 @@ from thor.market.collect.files.bar_tape import open_bars
 from thor.reference import instruments
 from thor.runtime import Stop
 
+pytestmark = pytest.mark.edition("plain", "timescale")
+
 Link = psycopg.Connection[Any]
 
 # Rows as the folder's own README counts them.

@@ -36,6 +36,8 @@ from thor.market.ticks.batch import Account
 from thor.market.ticks.writer import Ledger
 from thor.runtime import Stop
 
+pytestmark = pytest.mark.edition("plain", "timescale")
+
 Link = psycopg.Connection[Any]
 
 SECOND, MINUTE, HOUR, DAY = (

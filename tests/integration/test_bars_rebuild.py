@@ -20,6 +20,8 @@ from thor.domain.tick import Tick
 from thor.errors import Refused, Rejected
 from thor.market.bars import refresh
 
+pytestmark = pytest.mark.edition("plain", "timescale")
+
 Link = psycopg.Connection[Any]
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)

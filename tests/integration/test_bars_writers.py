@@ -24,6 +24,8 @@ from thor.market.ticks.batch import EntryTicks
 from thor.market.ticks.writer import Ledger
 from thor.runtime import Stop, persist
 
+pytestmark = pytest.mark.edition("plain", "timescale")
+
 Link = psycopg.Connection[Any]
 HOUR = timedelta(hours=1)
 

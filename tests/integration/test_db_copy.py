@@ -27,6 +27,8 @@ from thor.market.bars import refresh
 from thor.market.bus.client import Bus
 from thor.services.running import Endpoints
 
+pytestmark = pytest.mark.edition("plain", "timescale")
+
 Link = psycopg.Connection[Any]
 Make = Callable[[Edition | None], str]
 

@@ -19,6 +19,8 @@ import timescale
 from thor.database import schema
 from thor.database.edition import Edition
 
+pytestmark = pytest.mark.edition("plain", "timescale")
+
 FAILED = """
 insert into _timescaledb_internal.bgw_job_stat (
     job_id, last_start, last_finish, next_start, last_successful_finish, last_run_success,

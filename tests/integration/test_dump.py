@@ -31,6 +31,8 @@ from thor.errors import NotFound, Refused, Rejected, Unavailable
 from thor.market.bars import refresh
 from thor.market.bus.client import Bus
 
+pytestmark = pytest.mark.edition("plain", "timescale")
+
 Link = psycopg.Connection[Any]
 WIDTHS = ("1s", "1m", "5m", "1h", "1d")
 # Every relation of Thor's; state and views alike have to come back.

@@ -49,6 +49,8 @@ from thor.market.ticks.writer import Ledger
 from thor.reference.instruments import add_instrument, listing
 from thor.runtime import Stop, persist
 
+pytestmark = pytest.mark.edition("plain", "timescale")
+
 Link = psycopg.Connection[Any]
 
 

@@ -37,6 +37,8 @@ from thor.lake.export.trade_date import Ask
 from thor.lake.export.verify import verify
 from thor.lake.store import Store
 
+pytestmark = pytest.mark.edition("plain", "timescale")
+
 DIFFERENT = 7
 # In the second hour of Monday's trade date.
 LATE = datetime(2024, 6, 30, 23, 15, tzinfo=UTC)

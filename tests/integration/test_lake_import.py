@@ -18,6 +18,8 @@ from thor.lake.export.verify import verify
 from thor.lake.store import Store
 from thor.services.running import Endpoints
 
+pytestmark = pytest.mark.edition("plain", "timescale")
+
 # Changed by a person: the lake's word goes, versions and all.
 REFERENCE = """
 update reference.instruments set margin = 14000 where symbol = 'ES';

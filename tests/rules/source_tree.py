@@ -5,7 +5,7 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -87,8 +87,9 @@ class Module:
                 yield Prose(token.start[0], token.string.lstrip("# "))
 
 
+@cache
 def modules(*packages: str) -> list[Module]:
-    """Every Python module of the packages, all three unless some are named."""
+    """Every Python module of the packages, all three unless some are named, each parsed once."""
     return [
         Module(file.relative_to(ROOT).as_posix())
         for package in packages or PACKAGES

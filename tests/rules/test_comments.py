@@ -1,7 +1,10 @@
 """The database is its own catalogue: everything in it says what it is."""
 
 import psycopg
+import pytest
 from schema_catalogue import OURS
+
+pytestmark = pytest.mark.edition("plain", "timescale")
 
 # A partition's columns are those of its table.
 UNSAID_COLUMNS = f"""

@@ -8,6 +8,8 @@ import pytest
 
 from thor.database.schema import SQL
 
+pytestmark = pytest.mark.edition("plain", "timescale")
+
 FOLDER = SQL / "50_features"
 HEADER = ("Stage", "Makes", "Kind", "Grain", "Known at", "Reads", "Nulls", "Why")
 KEYS = ("symbol", "bar_start", "known_at")

@@ -13,6 +13,8 @@ from source_tree import MIGRATIONS, ROOT, without_sql_prose
 from thor.database import schema
 from thor.database.edition import Edition
 
+pytestmark = pytest.mark.edition("plain", "timescale")
+
 EDITIONS = ("plain", "timescale")
 REVISIONS = sorted(MIGRATIONS.glob("*.py"))
 every_revision = pytest.mark.parametrize("path", REVISIONS, ids=lambda path: path.stem)

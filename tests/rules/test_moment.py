@@ -3,7 +3,10 @@
 import re
 
 import psycopg
+import pytest
 from schema_catalogue import OURS
+
+pytestmark = pytest.mark.edition("plain", "timescale")
 
 # A trigger writes down when a row changed: that is a fact, not a view of one.
 EXCEPTIONS = {"reference.keep_version()"}

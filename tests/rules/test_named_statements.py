@@ -14,6 +14,8 @@ from source_tree import ROOT, Module, modules, without_sql_prose
 from thor import database
 from thor.database.edition import Edition
 
+pytestmark = pytest.mark.edition("plain", "timescale")
+
 FOLDER = ROOT / "db" / "sql" / "99_queries"
 # An empty table in COPY BINARY: signature, flags, no header extension, end.
 EMPTY_COPY = b"PGCOPY\n\xff\r\n\0" + bytes(8) + b"\xff\xff"
@@ -113,8 +115,6 @@ STATEMENTS = statements()
 USES = [use for module in modules() for use in uses(module)]
 BY_NAME = {statement.name: statement for statement in STATEMENTS}
 
-every_statement = pytest.mark.parametrize("statement", STATEMENTS, ids=lambda s: s.name)
-
 
 def test_no_two_statements_have_one_name() -> None:
     names = [statement.name for statement in STATEMENTS]
@@ -131,20 +131,18 @@ def test_thor_reads_every_named_statement() -> None:
     assert set(database.statements()) == set(BY_NAME)
 
 
-@every_statement
-def test_a_statement_is_one_statement(statement: Statement) -> None:
-    assert ";" not in _bare(statement.text), (
-        f"{statement.file}: give what follows `;` in {statement.name} a name of its own"
-    )
+def test_a_statement_is_one_statement() -> None:
+    wrong = [f"{s.file}: {s.name}" for s in STATEMENTS if ";" in _bare(s.text)]
+    assert wrong == [], "give what follows `;` a name of its own"
 
 
-@every_statement
-def test_a_percent_sign_is_doubled_even_in_a_comment(statement: Statement) -> None:
-    single = re.search(r"%(?!\(\w+\)s)", statement.text.replace("%%", ""))
-    assert single is None, (
-        f"{statement.file}, {statement.name}, or the comment after it: write %% for a percent "
-        "sign, the driver reads a single one as a parameter"
-    )
+def test_a_percent_sign_is_doubled_even_in_a_comment() -> None:
+    wrong = [
+        f"{s.file}: {s.name}, or the comment after it"
+        for s in STATEMENTS
+        if re.search(r"%(?!\(\w+\)s)", s.text.replace("%%", ""))
+    ]
+    assert wrong == [], "write %% for a percent sign, the driver reads one as a parameter"
 
 
 def _prepare(connection: psycopg.Connection[Any], statement: Statement) -> None:
@@ -220,29 +218,30 @@ def test_a_call_of_a_procedure_that_is_not_there_would_be_seen(
         _check(connection, statement)
 
 
-@every_statement
-def test_a_statement_is_used(statement: Statement) -> None:
-    assert any(statement.name in use.names for use in USES), (
-        f"nothing runs {statement.name} of {statement.file}: take it out, "
-        "or name it in a call of thor.database"
-    )
+def test_every_statement_is_used() -> None:
+    used = frozenset().union(*(use.names for use in USES))
+    unused = [f"{s.file}: {s.name}" for s in STATEMENTS if s.name not in used]
+    assert unused == [], "take it out, or name it in a call of thor.database"
 
 
-@pytest.mark.parametrize("use", USES, ids=lambda use: use.place)
-def test_a_call_names_statements_that_exist(use: Use) -> None:
-    if use.place.startswith("thor/database/connection.py"):
-        return
-    assert use.names, f"{use.place}: name the statement in the call, so that it can be found"
-    unknown = use.names - set(BY_NAME)
-    assert unknown == set(), f"{use.place} names {unknown}: write them in db/sql/99_queries"
+def test_a_call_names_statements_that_exist() -> None:
+    wrong = [
+        f"{use.place} names {sorted(use.names - set(BY_NAME)) or 'none'}"
+        for use in USES
+        if not use.place.startswith("thor/database/connection.py")
+        and (not use.names or use.names - set(BY_NAME))
+    ]
+    assert wrong == [], "name the statement in the call; write it in db/sql/99_queries"
 
 
-@pytest.mark.parametrize(
-    "use", [use for use in USES if use.values is not None], ids=lambda use: use.place
-)
-def test_a_call_gives_the_values_that_its_statement_takes(use: Use) -> None:
-    for name in use.names & set(BY_NAME):
-        assert use.values == frozenset(BY_NAME[name].parameters), f"{use.place}, {name}"
+def test_a_call_gives_the_values_that_its_statement_takes() -> None:
+    wrong = [
+        f"{use.place}, {name}: gives {sorted(use.values)}, takes {BY_NAME[name].parameters}"
+        for use in USES
+        for name in use.names & set(BY_NAME)
+        if use.values is not None and use.values != frozenset(BY_NAME[name].parameters)
+    ]
+    assert wrong == []
 
 
 def test_a_statement_is_for_every_edition_or_for_one() -> None:

@@ -12,6 +12,8 @@ from thor.database import schema
 from thor.database.edition import Edition
 from thor.database.schema import SqlFile
 
+pytestmark = pytest.mark.edition("plain", "timescale")
+
 KEYS = ["Stage", "Makes", "Kind", "Grain", "Known at", "Reads", "Nulls", "Why"]
 FILES: dict[Edition, list[SqlFile]] = {
     "plain": schema.files("plain"),

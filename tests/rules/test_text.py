@@ -4,9 +4,8 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from source_tree import ROOT, Module, Prose, modules, sql_files, without_sql_prose
+from source_tree import ROOT, Prose, modules, sql_files, without_sql_prose
 
-PYTHON_COLUMNS_MAX = 100
 SQL_COLUMNS_MAX = 80
 
 UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK|NotImplemented(Error)?|[Pp]laceholder|[Ss]tub)\b")
@@ -23,81 +22,67 @@ AMERICAN = re.compile(
     re.IGNORECASE,
 )
 
-PYTHON = modules()
 MIGRATIONS = [
     file.relative_to(ROOT).as_posix() for file in sorted((ROOT / "db/migrations").rglob("*.sql"))
 ]
-SQL_TEXTS = sql_files() + MIGRATIONS
+
+
+def sql_texts() -> Iterator[tuple[str, str]]:
+    """Yield each SQL file's path below the root and its text."""
+    for path in sql_files() + MIGRATIONS:
+        yield path, (ROOT / path).read_text()
 
 
 def american(prose: Iterator[Prose]) -> list[str]:
     """Return the American spellings; what stands in backticks is somebody's name."""
     return [
-        f"line {line}: {found[0]}"
+        f"{line}: {found[0]}"
         for line, text in prose
         for found in AMERICAN.finditer(re.sub(r"`[^`]*`", "", text))
     ]
 
 
-def _too_long(text: str, columns_max: int) -> list[str]:
-    return [
-        f"line {number} has {len(line)} columns"
-        for number, line in enumerate(text.splitlines(), 1)
-        if len(line) > columns_max
+def _lines(text: str) -> Iterator[Prose]:
+    return (Prose(number, line) for number, line in enumerate(text.splitlines(), 1))
+
+
+def test_nothing_is_unfinished() -> None:
+    texts = [*((module.path, module.text) for module in modules()), *sql_texts()]
+    found = [f"{path}: {word[0]}" for path, text in texts for word in UNFINISHED.finditer(text)]
+    assert found == [], "finish it, or open an issue and take the word out"
+
+
+def test_a_line_of_sql_has_at_most_80_columns_and_ends_with_ink() -> None:
+    wrong = [
+        f"{path}:{number} has {len(line)} columns or ends with a blank"
+        for path, text in sql_texts()
+        for number, line in _lines(text)
+        if len(line) > SQL_COLUMNS_MAX or line != line.rstrip()
     ]
+    assert wrong == [], "a header may go on in a second line"
 
 
-def _trailing(text: str) -> list[str]:
-    return [f"line {n}" for n, line in enumerate(text.splitlines(), 1) if line != line.rstrip()]
+def test_sql_is_written_in_lower_case() -> None:
+    found = [
+        f"{path}: {word}"
+        for path, text in sql_texts()
+        for word in re.findall(r"\b[A-Z]\w*", without_sql_prose(text))
+    ]
+    assert found == []
 
 
-@pytest.mark.parametrize("module", PYTHON, ids=str)
-def test_no_module_is_unfinished(module: Module) -> None:
-    found = [word[0] for word in UNFINISHED.finditer(module.text)]
-    assert found == [], f"{module.path}: finish it, or open an issue and take the word out"
-
-
-@pytest.mark.parametrize("path", SQL_TEXTS)
-def test_no_sql_file_is_unfinished(path: str) -> None:
-    found = [word[0] for word in UNFINISHED.finditer((ROOT / path).read_text())]
-    assert found == [], f"{path}: finish it, or open an issue and take the word out"
-
-
-@pytest.mark.parametrize("module", PYTHON, ids=str)
-def test_a_line_of_python_has_at_most_100_columns(module: Module) -> None:
-    assert _too_long(module.text, PYTHON_COLUMNS_MAX) == [], module.path
-
-
-@pytest.mark.parametrize("path", SQL_TEXTS)
-def test_a_line_of_sql_has_at_most_80_columns_and_ends_with_ink(path: str) -> None:
-    text = (ROOT / path).read_text()
-    assert _too_long(text, SQL_COLUMNS_MAX) == [], f"{path}: a header may go on in a second line"
-    assert _trailing(text) == [], path
-
-
-@pytest.mark.parametrize("path", SQL_TEXTS)
-def test_sql_is_written_in_lower_case(path: str) -> None:
-    bare = without_sql_prose((ROOT / path).read_text())
-    assert re.findall(r"\b[A-Z]\w*", bare) == [], path
-
-
-@pytest.mark.parametrize("module", PYTHON, ids=str)
-def test_prose_in_python_is_spelt_as_in_britain(module: Module) -> None:
-    assert american(module.prose()) == [], module.path
-
-
-@pytest.mark.parametrize("path", SQL_TEXTS)
-def test_prose_in_sql_is_spelt_as_in_britain(path: str) -> None:
-    lines = (ROOT / path).read_text().splitlines()
-    assert american(Prose(number, line) for number, line in enumerate(lines, 1)) == [], path
+def test_prose_is_spelt_as_in_britain() -> None:
+    found = [f"{m.path}:{wrong}" for m in modules() for wrong in american(m.prose())]
+    found += [f"{path}:{wrong}" for path, text in sql_texts() for wrong in american(_lines(text))]
+    assert found == []
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("Serialize the color.", ["line 1: Serialize", "line 1: color"]),
+        ("Serialize the color.", ["1: Serialize", "1: color"]),
         ("The colour of `color`, serialised; a prize of a size.", []),
-        ("Behavior at the center", ["line 1: Behavior", "line 1: center"]),
+        ("Behavior at the center", ["1: Behavior", "1: center"]),
     ],
 )
 def test_american_spelling_would_be_seen(text: str, words: list[str]) -> None:

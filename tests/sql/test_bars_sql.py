@@ -10,6 +10,8 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
+pytestmark = pytest.mark.edition("plain", "timescale")
+
 Link = psycopg.Connection[Any]
 Row = dict[str, Any]
 

@@ -20,6 +20,8 @@ from thor.errors import Refused
 from thor.services.install import PostgresInstall
 from thor.services.running import running
 
+pytestmark = pytest.mark.edition("plain", "timescale")
+
 EDITION = "select edition from ops.edition"
 SCHEMAS = "select nspname from pg_namespace order by 1"
 HAS_EXTENSION = "select exists (select from pg_extension where extname = 'timescaledb')"

@@ -21,6 +21,8 @@ from thor.database import schema
 from thor.database.edition import Edition
 from thor.errors import Refused
 
+pytestmark = pytest.mark.edition("plain", "timescale")
+
 WIDTHS = ("1s", "1m", "5m", "1h", "1d")
 EDITION = "select edition from ops.edition"
 HAS_EXTENSION = "select exists (select from pg_extension where extname = 'timescaledb')"

@@ -13,6 +13,8 @@ from thor.database import schema
 from thor.database.edition import Edition
 from thor.errors import Refused, Unavailable
 
+pytestmark = pytest.mark.edition("plain", "timescale")
+
 EVERYTHING = """
 select n.nspname || ' ' || coalesce(c.relname, ''), c.oid::bigint, c.relfilenode::bigint
 from pg_namespace as n

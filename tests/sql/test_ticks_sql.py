@@ -14,6 +14,8 @@ from psycopg.errors import (
     UniqueViolation,
 )
 
+pytestmark = pytest.mark.edition("plain", "timescale")
+
 Connection = psycopg.Connection[Any]
 
 TS = datetime(2024, 1, 3, 15, 0, tzinfo=UTC)
