@@ -16,6 +16,7 @@ from api.errors import HANDLERS
 from api.hosts import HostGuard, checked_host
 from api.metrics import Metrics, Observed
 from api.routes.bars import bars
+from api.routes.board import board
 from api.routes.features import features, features_of
 from api.routes.instruments import instruments
 from api.routes.ops import health, metrics
@@ -50,7 +51,7 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Litesta
 
     app = Litestar(
         route_handlers=[
-            *(instruments, quotes, stream, quote, ticks, bars),
+            *(instruments, board, quotes, stream, quote, ticks, bars),
             *(features, features_of, health, metrics),
         ],
         dependencies={

@@ -19,8 +19,10 @@ async def quotes_of(wiring: Wiring, names: list[str] | None) -> list[Quote]:
         symbols = await wiring.reference.symbols_of(names)
         catalogue = await wiring.reference.current()
     found = await wiring.listener.latest(symbols)
+    sources = {fields["source"] for fields in found.values() if "source" in fields}
+    heard = await wiring.listener.heard(sources)
     now = clock.now()
-    quotes = (quote_of(symbol, fields, catalogue, now) for symbol, fields in found.items())
+    quotes = (quote_of(symbol, fields, catalogue, now, heard) for symbol, fields in found.items())
     return [quote for quote in quotes if quote is not None]
 
 

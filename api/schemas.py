@@ -5,12 +5,22 @@ Prices and money are exact decimals in JSON strings; times are UTC, ISO
 """
 
 from datetime import date
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 from thor.domain.instrument import Instrument
-from thor.stream.quote import Instant, Price, shown_price
+from thor.reference.cache import BasisKind
+from thor.stream.quote import Instant, Price, State, shown_price
+
+Money = Annotated[
+    str,
+    msgspec.Meta(description="Exact decimal, in the currency.", examples=["12.5", "13000.00"]),
+]
+Percent = Annotated[
+    str, msgspec.Meta(description="Decimal, in percent.", examples=["0.68478102", "-1.5"])
+]
+Number = Annotated[str, msgspec.Meta(description="Decimal.", examples=["1", "2.5"])]
 
 
 class InstrumentRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +47,77 @@ class InstrumentRow(msgspec.Struct, frozen=True, kw_only=True):
     aliases: tuple[str, ...]
     symbols: tuple[str, ...]
     version: int
+
+
+class BoardRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of `market.quote_metrics(as_of)`: a root, or a month that has a quote.
+
+    Null where an input is missing or a percentage has no base. `basis` is the previous
+    close that changes are counted from, under the name `prev_close` too; percentages are
+    of it, those of 52 weeks of the extreme itself. `below_high_52w_diff` is positive where
+    last lies below the high. `closes` are those of the minutes of the last hour that had a
+    trade, oldest first.
+    """
+
+    symbol: str
+    name: str
+    root: str
+    kind: Literal["root", "month"]
+    sort_order: int
+    exchange: str
+    asset_class: str
+    currency: str
+    display_precision: int
+    tick_size: Price
+    tick_value: Money
+    multiplier: Money
+    margin: Money | None
+    trade_date: date
+    contract: str | None
+    source: str | None
+    last: Price | None
+    bid: Price | None
+    ask: Price | None
+    last_size: int | None
+    bid_size: int | None
+    ask_size: int | None
+    volume: int | None
+    ts: Instant | None
+    received_at: Instant | None
+    heard_at: Instant | None
+    age_ms: int | None
+    heard_age_ms: int | None
+    state: State | None
+    basis: Price | None
+    basis_kind: BasisKind | None
+    basis_source: str | None
+    basis_date: date | None
+    net_change: Price | None
+    net_change_percent: Percent | None
+    open: Price | None
+    high: Price | None
+    low: Price | None
+    prev_close: Price | None
+    open_prev_diff: Price | None
+    open_prev_percent: Percent | None
+    high_prev_diff: Price | None
+    high_prev_percent: Percent | None
+    low_prev_diff: Price | None
+    low_prev_percent: Percent | None
+    range_diff: Price | None
+    range_percent: Percent | None
+    spread: Price | None
+    spread_ticks: Number | None
+    vwap: Price | None
+    high_52w: Price | None
+    high_52w_on: date | None
+    low_52w: Price | None
+    low_52w_on: date | None
+    above_low_52w_diff: Price | None
+    above_low_52w_percent: Percent | None
+    below_high_52w_diff: Price | None
+    below_high_52w_percent: Percent | None
+    closes: tuple[Price, ...]
 
 
 class TickRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -153,6 +153,12 @@ class Settings(BaseSettings):
     skew_max_s: float = Field(
         default=5.0, ge=0, description="Seconds that ts may be ahead of received_at."
     )
+    stale_s: float = Field(
+        default=5.0, gt=0, description="Seconds without hearing of a symbol until it is STALE."
+    )
+    dead_s: float = Field(
+        default=30.0, gt=0, description="Seconds without hearing of a symbol until it is DEAD."
+    )
     sim_seed: int = Field(default=7, description="Seed of the simulated market.")
     sim_ticks_per_s: float = Field(
         default=50.0, gt=0, description="Ticks a second of the simulated market, all symbols."

@@ -7,10 +7,12 @@ from typing import Annotated, Literal
 
 from litestar import get
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import HeaderParameter, QueryParameter
 
 from api import params
 from api.errors import BAD_INPUT, ProblemOperation
+from api.events import StreamEvent
 from api.routes.quotes import Symbols
 from api.state import Wiring
 from api.streaming import EVENT_STREAM, EventStream
@@ -31,6 +33,12 @@ Events = Annotated[
     str | None,
     QueryParameter(description="`tick`, `quote`, `bar`; all if left out; for mode ticks."),
 ]
+EVENTS = ResponseSpec(
+    data_container=StreamEvent,
+    media_type=EVENT_STREAM,
+    generate_examples=False,
+    description="Events, each with its kind, its id where it has one, and its data as JSON.",
+)
 Bars = Annotated[
     str | None,
     QueryParameter(
@@ -42,7 +50,7 @@ Bars = Annotated[
 
 @get(
     "/api/quotes/stream",
-    responses=BAD_INPUT,
+    responses={**BAD_INPUT, 200: EVENTS},
     operation_class=ProblemOperation,
     media_type=EVENT_STREAM,
     tags=["quotes"],
@@ -56,11 +64,12 @@ async def stream(
     events: Events = None,
     bars: Bars = None,
 ) -> EventStream:
-    """Stream hello, tick, quote, bar, ping, gap and error events until either side ends it.
+    """Stream hello, tick, quote, bar, ping, heard, gap and error events until either side ends it.
 
     `tick` is what one record said; `quote` the merged latest after it. After
     hello, and after a resume has caught up, the latest quote of each symbol is
-    sent. `gap` says that events after `from` up to `to` may be missing.
+    sent. `gap` says that events after `from` up to `to` may be missing. `heard` says
+    once a second which symbols a source has looked at, also where nothing changed.
 
     `bar` is a bar as /api/bars has it, with its `width`, once its source's clock
     has passed `known_at` and the ledger has all its ticks; a tick that comes later

@@ -8,6 +8,7 @@ from served import Api
 
 ROUTES = {
     "/api/bars/{symbol}": {"200", "404", "422", "500", "503"},
+    "/api/board": {"200", "404", "422", "500", "503"},
     "/api/features": {"200", "500", "503"},
     "/api/features/{symbol}": {"200", "404", "422", "500", "503"},
     "/api/instruments": {"200", "500", "503"},

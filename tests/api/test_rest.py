@@ -95,9 +95,15 @@ def test_a_quote_is_the_merged_latest_with_its_age_and_who_said_it(
         "source": "SIM",
         "source_kind": "simulator",
         "source_priority": 90,
+        "heard_at": TS_TEXT,
         "age_ms": 5000,
+        "heard_age_ms": 5000,
+        "state": "STALE",
         "stale_after_ms": 5000,
         "is_stale": False,
+        "basis": None,
+        "basis_kind": None,
+        "basis_source": None,
         "nature": "simulated",
     }
 

@@ -37,6 +37,7 @@ def up() -> None:
     with database.connect(url, "cli") as connection:
         kept = instruments.renew_sessions(connection, clock.now().date())
         contracts.compute(connection)
+        instruments.set_quote_limits(connection, settings.stale_s, settings.dead_s)
     console.print("the database is up to date" + (f", {kept} sessions computed" if kept else ""))
 
 

@@ -81,6 +81,7 @@ def _migrate(settings: Settings, url: str) -> None:
     with database.connect(url, "up") as connection:
         kept = instruments.renew_sessions(connection, clock.now().date())
         contracts.compute(connection)
+        instruments.set_quote_limits(connection, settings.stale_s, settings.dead_s)
     if kept:
         notes.print(f"  {kept} trading sessions computed")
 

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import Mapping
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any, Literal
 
 import msgspec
@@ -23,8 +24,10 @@ _ASK_AGAIN_S = 1.0
 _ASKED_MAX = 1_000
 # As the seats of sources have it where a source names no staleness of its own.
 _STALE_MS = 5_000
+_MS = timedelta(milliseconds=1)
 
 Kind = Literal["feed", "simulator", "tape"]
+BasisKind = Literal["prev_close", "settlement", "daily_bar"]
 
 
 class Speaker(msgspec.Struct, frozen=True):
@@ -35,14 +38,29 @@ class Speaker(msgspec.Struct, frozen=True):
     stale_after_ms: int
 
 
+class Basis(msgspec.Struct, frozen=True):
+    """A previous close, in points, what it is and the source that said it, as market.basis."""
+
+    price: Decimal | None
+    kind: BasisKind | None
+    source: str | None
+
+
 class Catalogue(msgspec.Struct, frozen=True):
-    """What may be traded, who may speak of it, and what the database was made for."""
+    """What may be traded, who may speak of it, and what the database was made for.
+
+    With it the previous closes by symbol, and the ages in ms at which a quote is no longer
+    fresh and at which it is dead.
+    """
 
     listing: Listing
     speakers: Mapping[str, Speaker]
     preferred: Mapping[tuple[str, str], int]
     edition: str
     nature: Nature
+    basis: Mapping[str, Basis] = {}
+    stale_ms: int = 5_000
+    dead_ms: int = 30_000
 
     def speaker(self, root: str, source: str) -> Speaker:
         """Return who speaks of a root; an unknown source has no kind and no priority."""
@@ -133,6 +151,8 @@ class Reference:
         series = await database.fetch(self._pool, "series")
         sources = await database.fetch(self._pool, "sources")
         preferences = await database.fetch(self._pool, "source_preferences")
+        (limits,) = await database.fetch(self._pool, "quote_limits")
+        basis = await database.fetch(self._pool, "basis", {"as_of": clock.now()})
         listing = Listing(
             {
                 row["symbol"]: msgspec.convert(
@@ -149,6 +169,12 @@ class Reference:
             {(row["symbol"], row["source"]): row["priority"] for row in preferences},
             edition[0]["edition"],
             edition[0]["nature"],
+            {
+                row["symbol"]: Basis(row["basis"], row["basis_kind"], row["basis_source"])
+                for row in basis
+            },
+            limits["stale_after"] // _MS,
+            limits["dead_after"] // _MS,
         )
 
 

@@ -4,7 +4,7 @@ Reads and writes `reference.*`; gives the pure types of `thor.domain`.
 """
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -15,7 +15,7 @@ from thor.domain import calendar
 from thor.domain.hours import HOURS, Override
 from thor.domain.instrument import Instrument, Listing, checked, parse_month_code
 from thor.domain.sessions import Session
-from thor.errors import NotFound, Refused
+from thor.errors import NotFound, Refused, Rejected
 
 SESSIONS_FIRST = date(2010, 1, 1)
 SESSIONS_YEARS_AHEAD = 3
@@ -92,6 +92,20 @@ def nature(connection: Connection[Any]) -> str:
     if found is None:
         raise NotFound("The database has no edition: run `thor db up` first")
     return str(found["nature"])
+
+
+def set_quote_limits(connection: Connection[Any], stale_s: float, dead_s: float) -> None:
+    """Write from which ages in seconds on quotes are STALE and DEAD; unchanged ones stay.
+
+    Raises `Rejected` where a quote would be dead before it is stale.
+    """
+    if dead_s < stale_s:
+        raise Rejected(f"THOR_DEAD_S: {dead_s:g} is below THOR_STALE_S, {stale_s:g}")
+    values = {
+        "stale_after": timedelta(seconds=stale_s),
+        "dead_after": timedelta(seconds=dead_s),
+    }
+    database.rows(connection, "set_quote_limits", values)
 
 
 def sessions(connection: Connection[Any], ts_from: datetime, ts_to: datetime) -> list[Session]:

@@ -6,6 +6,7 @@ closed; without an index it stands after them all.
 """
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -96,6 +97,11 @@ def ping(now: datetime, position: EntryKey | None) -> bytes:
     """Return a heartbeat; its id says that all before that entry's end has been sent."""
     event_id = None if position is None else entry_text(position)
     return event("ping", {"ts": wire.instant(now), "position": event_id}, event_id)
+
+
+def heard(source: str, ts: datetime, symbols: Sequence[str]) -> bytes:
+    """Return the news that a source has looked at symbols, with or without ticks."""
+    return event("heard", {"source": source, "ts": wire.instant(ts), "symbols": symbols})
 
 
 def gap(after: TickKey, until: EntryKey) -> bytes:

@@ -29,6 +29,7 @@ from thor.stream.events import (
     entry_text,
     fault,
     gap,
+    heard,
     ping,
     quote_frame,
     tick_frames,
@@ -154,6 +155,8 @@ class Screen:
                 batch = self.audience.batch(self.position)
             if entry.first is not None:
                 ordinal = entry.first + entry.n
+            if entry.seen:
+                self._hear(entry)
             closing = entry.clock and self.closings.begin(entry, self.audience.widths)
             if closing:
                 self._publish(batch, ordinal)
@@ -167,6 +170,12 @@ class Screen:
                 batch = self.audience.batch(self.position)
         self._publish(batch, ordinal)
         await self._rest(begun_s, len(entries))
+
+    def _hear(self, entry: Entry) -> None:
+        assert entry.source is not None
+        assert entry.clock is not None
+        self.board.hear(entry.source, entry.seen, entry.clock)
+        self.audience.tell(f"heard {entry.source}", heard(entry.source, entry.clock, entry.seen))
 
     async def _rest(self, begun_s: float, entries: int) -> None:
         # What comes meanwhile is read in one go: a read costs more than a tick.

@@ -26,8 +26,13 @@ class Board:
         self._joined: dict[tuple[int, frozenset[str] | None], tuple[bytes, int]] = {}
         self.version = 0
 
-    def seed(self, hashes: Mapping[str, Mapping[str, str]], catalogue: Catalogue) -> None:
-        """Begin anew from the bus's latest hashes."""
+    def seed(
+        self,
+        hashes: Mapping[str, Mapping[str, str]],
+        catalogue: Catalogue,
+        heard: Mapping[tuple[str, str], datetime] | None = None,
+    ) -> None:
+        """Begin anew from the bus's latest hashes, and when sources last looked."""
         self._latest = {}
         for symbol, fields in hashes.items():
             instrument = catalogue.listing.instrument(symbol)
@@ -36,6 +41,15 @@ class Board:
                 if latest.read(dict(fields)):
                     self._latest[symbol] = latest
         self._touched = set(self._latest)
+        for (source, symbol), ts in (heard or {}).items():
+            self.hear(source, [symbol], ts)
+
+    def hear(self, source: str, symbols: Iterable[str], ts: datetime) -> None:
+        """Note which symbols a source has looked at, with or without a tick."""
+        for symbol in symbols:
+            latest = self._latest.get(symbol)
+            if latest is not None:
+                latest.hear(source, ts)
 
     def apply(self, tick: Tick, catalogue: Catalogue) -> Latest | None:
         """Merge a tick; returns the symbol's latest, or None where it is newer than the tick."""

@@ -4,7 +4,8 @@ Stages: 25 bus → API. Pure: takes ticks or the bus's latest hash, and gives
 `Quote`, which is the same value whichever of the two it was made from.
 """
 
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Annotated, Literal
@@ -15,7 +16,7 @@ from thor.domain.instrument import Instrument
 from thor.domain.nature import Nature
 from thor.domain.tick import Tick
 from thor.market.bus import wire
-from thor.reference.cache import Catalogue
+from thor.reference.cache import Basis, BasisKind, Catalogue
 
 Price = Annotated[
     str, msgspec.Meta(description="Exact decimal, in points.", examples=["6873.50", "-0.25"])
@@ -27,7 +28,15 @@ Instant = Annotated[
     ),
 ]
 
+State = Annotated[
+    Literal["FRESH", "STALE", "DEAD"],
+    msgspec.Meta(
+        description="FRESH where it was heard less than 5 s ago, DEAD where more than 30 s ago, "
+        "STALE between; the limits are THOR_STALE_S and THOR_DEAD_S."
+    ),
+]
 _PRICES = ("last", "bid", "ask")
+_NO_BASIS = Basis(None, None, None)
 _COUNTS = ("last_size", "bid_size", "ask_size", "volume")
 
 
@@ -35,8 +44,11 @@ class Quote(msgspec.Struct, kw_only=True):
     """The newest of each field that a symbol's records gave; null is not said yet.
 
     `ts` is the newest record's market time, `received_at` when its source had
-    it. `age_ms` is now minus `received_at`; `is_stale` says that it is more
-    than `stale_after_ms`, so whoever keeps a quote can go on ageing it.
+    it, `heard_at` when it last looked at the symbol, with or without a record.
+    `age_ms` is now minus `received_at`, `heard_age_ms` now minus `heard_at`; `state`
+    follows from the latter. `is_stale` says that `age_ms` is more than
+    `stale_after_ms`, after which another source may take over. `basis` is the
+    previous close that changes are counted from, and whose it is.
     """
 
     symbol: str
@@ -54,9 +66,15 @@ class Quote(msgspec.Struct, kw_only=True):
     source: str
     source_kind: Literal["feed", "simulator", "tape"] | None
     source_priority: int | None
+    heard_at: Instant
     age_ms: int
+    heard_age_ms: int
+    state: State
     stale_after_ms: int
     is_stale: bool
+    basis: Price | None
+    basis_kind: BasisKind | None
+    basis_source: str | None
     nature: Nature
 
 
@@ -74,14 +92,14 @@ def shown_price(price: Decimal, decimals: int) -> str:
 class Latest:
     """The merged latest of one symbol, by the rule of the bus: never back in `ts`."""
 
-    __slots__ = ("_decimals", "_instrument", "quote", "received_at", "ts")
+    __slots__ = ("_decimals", "_instrument", "heard_at", "quote", "received_at", "ts")
 
     def __init__(self, symbol: str, instrument: Instrument) -> None:
         """Begin with nothing said."""
         self._instrument = instrument
         self._decimals = instrument.display_precision
         self.ts = datetime.min.replace(tzinfo=UTC)
-        self.received_at = self.ts
+        self.received_at = self.heard_at = self.ts
         self.quote = Quote(
             symbol=symbol,
             contract=None,
@@ -98,9 +116,15 @@ class Latest:
             source="",
             source_kind=None,
             source_priority=None,
+            heard_at="",
             age_ms=0,
+            heard_age_ms=0,
+            state="DEAD",
             stale_after_ms=0,
             is_stale=True,
+            basis=None,
+            basis_kind=None,
+            basis_source=None,
             nature="simulated",
         )
 
@@ -128,8 +152,16 @@ class Latest:
             quote.volume = tick.volume
         if tick.contract is not None:
             quote.contract = tick.contract
+        if quote.source != tick.source:
+            # Another source has taken over: what the one before looked at says nothing of it.
+            self.heard_at = tick.received_at
         quote.source, quote.seq = tick.source, tick.seq
         self.ts, self.received_at = tick.ts, tick.received_at
+
+    def hear(self, source: str, ts: datetime) -> None:
+        """Note that a source has looked at the symbol, where it is the quote's own."""
+        if source == self.quote.source and ts > self.heard_at:
+            self.heard_at = ts
 
     def read(self, fields: dict[str, str]) -> bool:
         """Take the bus's latest hash; returns whether it was one."""
@@ -146,7 +178,8 @@ class Latest:
             quote.source, quote.seq = fields["source"], int(fields["seq"])
         except (KeyError, ValueError):
             return False
-        self.ts, self.received_at = ts, received_at
+        self.ts = ts
+        self.received_at = self.heard_at = received_at
         return True
 
     def shown(self, catalogue: Catalogue, now: datetime) -> Quote:
@@ -156,8 +189,20 @@ class Latest:
         quote.ts = wire.instant(self.ts)
         quote.received_at = wire.instant(self.received_at)
         quote.source_kind, quote.source_priority = speaker.kind, speaker.priority
-        age = now - self.received_at
-        quote.age_ms = (age.days * 86_400 + age.seconds) * 1000 + age.microseconds // 1000
+        quote.age_ms = quote.heard_age_ms = _ms(now - self.received_at)
+        quote.heard_at = quote.received_at
+        if self.heard_at > self.received_at:
+            quote.heard_age_ms = _ms(now - self.heard_at)
+            quote.heard_at = wire.instant(self.heard_at)
+        # What comes from the future is no fresher than what is old.
+        age_ms = abs(quote.heard_age_ms)
+        if age_ms < catalogue.stale_ms:
+            quote.state = "FRESH"
+        else:
+            quote.state = "STALE" if age_ms <= catalogue.dead_ms else "DEAD"
+        basis = catalogue.basis.get(quote.symbol, _NO_BASIS)
+        quote.basis = None if basis.price is None else shown_price(basis.price, self._decimals)
+        quote.basis_kind, quote.basis_source = basis.kind, basis.source
         quote.stale_after_ms = speaker.stale_after_ms
         quote.is_stale = quote.age_ms > speaker.stale_after_ms
         quote.nature = catalogue.nature
@@ -174,12 +219,28 @@ class Latest:
         return None if self._instrument.price_fault(price) else shown_price(price, self._decimals)
 
 
+def _ms(age: timedelta) -> int:
+    return (age.days * 86_400 + age.seconds) * 1000 + age.microseconds // 1000
+
+
 def quote_of(
-    symbol: str, fields: dict[str, str], catalogue: Catalogue, now: datetime
+    symbol: str,
+    fields: dict[str, str],
+    catalogue: Catalogue,
+    now: datetime,
+    heard: Mapping[tuple[str, str], datetime] | None = None,
 ) -> Quote | None:
-    """Return the quote that a latest hash holds, or None where it is none."""
+    """Return the quote that a latest hash holds, or None where it is none.
+
+    `heard` is when each source last looked at each symbol, by (source, symbol).
+    """
     instrument = catalogue.listing.instrument(symbol)
     if instrument is None:
         return None
     latest = Latest(symbol, instrument)
-    return latest.shown(catalogue, now) if latest.read(fields) else None
+    if not latest.read(fields):
+        return None
+    source = latest.quote.source
+    if heard and (ts := heard.get((source, symbol))):
+        latest.hear(source, ts)
+    return latest.shown(catalogue, now)

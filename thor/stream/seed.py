@@ -16,7 +16,9 @@ async def seed(board: Board, listener: Listener, reference: Reference) -> None:
     """Begin a board anew from the latest hashes."""
     listing = reference.catalogue.listing
     symbols = list(dict.fromkeys([*listing.instruments, *listing.series]))
-    board.seed(await listener.latest(symbols), reference.catalogue)
+    hashes = await listener.latest(symbols)
+    heard = await listener.heard({one["source"] for one in hashes.values() if "source" in one})
+    board.seed(hashes, reference.catalogue, heard)
 
 
 async def lead(
@@ -37,6 +39,8 @@ async def lead(
         for entry in found:
             for _, tick in await entries.good(entry):
                 board.apply(tick, reference.catalogue)
+            if entry.clock is not None and entry.source is not None:
+                board.hear(entry.source, entry.seen, entry.clock)
             if entry.first is not None:
                 ordinal = entry.first + entry.n
         position = entry_key(found[-1].entry_id) if found else last

@@ -79,6 +79,45 @@ on conflict (symbol, trade_date) do update set
 select jsonb_agg(v)::text as found
 from market.last_values_of(%(symbol)s::text, %(trade_date)s::date) as v;
 
+-- name: quote_limits
+select
+    l.stale_after,
+    l.dead_after
+from reference.quote_limits as l;
+
+-- name: set_quote_limits
+update reference.quote_limits
+set
+    stale_after = %(stale_after)s::interval,
+    dead_after = %(dead_after)s::interval
+where (stale_after, dead_after)
+    is distinct from (%(stale_after)s::interval, %(dead_after)s::interval);
+
+-- name: basis
+select
+    b.symbol,
+    b.basis,
+    b.basis_kind,
+    b.basis_source
+from market.basis(%(as_of)s::timestamptz) as b;
+
+-- name: board
+select m.*
+from market.quote_metrics(%(as_of)s::timestamptz) as m;
+
+-- The closes of the minutes that a moment's last hour traded in.
+-- name: last_hours
+select
+    b.symbol,
+    array_agg(b.close order by b.bar_start) as closes
+from market.bars_1m as b
+where
+    b.symbol = any(%(symbols)s::text[])
+    and b.bar_start >= %(as_of)s::timestamptz - interval '1 hour'
+    and b.bar_start < %(as_of)s::timestamptz
+    and b.close is not null
+group by b.symbol;
+
 -- A pause begins a new stretch of looking.
 -- name: merge_heard
 insert into market.heard as h (symbol, source, heard_from, heard_at)

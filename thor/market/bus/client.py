@@ -4,7 +4,7 @@ Stage 25, bus. Takes ticks and clocks; gives the latest hash, the unified stream
 and its consumer group. What is not acknowledged is never trimmed.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -267,6 +267,21 @@ class Listener:
             pipe = self._redis.pipeline(transaction=False)
             messages.ask_latest(pipe, symbols)
             return messages.hashes(symbols, await pipe.execute())
+
+    async def heard(self, sources: Collection[str]) -> dict[tuple[str, str], datetime]:
+        """Return when each source last looked at each symbol, by (source, symbol)."""
+        with translated():
+            pipe = self._redis.pipeline(transaction=False)
+            names = sorted(sources)
+            for source in names:
+                pipe.hgetall(HEARD + source)
+            found = messages.hashes(names, await pipe.execute()) if names else {}
+        return {
+            (source, symbol): ts
+            for source, fields in found.items()
+            for symbol, text in fields.items()
+            if (ts := wire.read_instant(text)) is not None
+        }
 
     async def state(self) -> BusState:
         """Return the bus in numbers, read in one step."""

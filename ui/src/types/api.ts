@@ -27,6 +27,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/board": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Board
+         * @description List the rows of the futures board; in SQL `select * from market.quote_metrics(now())`.
+         */
+        get: operations["ApiBoardBoard"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/features": {
         parameters: {
             query?: never;
@@ -138,11 +158,12 @@ export interface paths {
         };
         /**
          * Stream
-         * @description Stream hello, tick, quote, bar, ping, gap and error events until either side ends it.
+         * @description Stream hello, tick, quote, bar, ping, heard, gap and error events until either side ends it.
          *
          *     `tick` is what one record said; `quote` the merged latest after it. After
          *     hello, and after a resume has caught up, the latest quote of each symbol is
-         *     sent. `gap` says that events after `from` up to `to` may be missing.
+         *     sent. `gap` says that events after `from` up to `to` may be missing. `heard` says
+         *     once a second which symbols a source has looked at, also where nothing changed.
          *
          *     `bar` is a bar as /api/bars has it, with its `width`, once its source's clock
          *     has passed `known_at` and the ledger has all its ticks; a tick that comes later
@@ -234,6 +255,13 @@ export interface components {
             received: number;
             rejected: number;
         };
+        /** BarEvent */
+        BarEvent: {
+            data: components["schemas"]["ClosedBar"];
+            /** @constant */
+            event: "bar";
+            id: string;
+        };
         /** BarRow */
         BarRow: {
             /** @enum {null|string} */
@@ -321,6 +349,242 @@ export interface components {
              */
             vwap: string | null;
         };
+        /** BoardRow */
+        BoardRow: {
+            /**
+             * @description Exact decimal, in points.
+             * @example 6873.50
+             * @example -0.25
+             */
+            above_low_52w_diff: string | null;
+            /**
+             * @description Decimal, in percent.
+             * @example 0.68478102
+             * @example -1.5
+             */
+            above_low_52w_percent: string | null;
+            age_ms: number | null;
+            /**
+             * @description Exact decimal, in points.
+             * @example 6873.50
+             * @example -0.25
+             */
+            ask: string | null;
+            ask_size: number | null;
+            asset_class: string;
+            /**
+             * @description Exact decimal, in points.
+             * @example 6873.50
+             * @example -0.25
+             */
+            basis: string | null;
+            basis_date: string | null;
+            /** @enum {null|string} */
+            basis_kind: "prev_close" | "settlement" | "daily_bar" | null;
+            basis_source: string | null;
+            /**
+             * @description Exact decimal, in points.
+             * @example 6873.50
+             * @example -0.25
+             */
+            below_high_52w_diff: string | null;
+            /**
+             * @description Decimal, in percent.
+             * @example 0.68478102
+             * @example -1.5
+             */
+            below_high_52w_percent: string | null;
+            /**
+             * @description Exact decimal, in points.
+             * @example 6873.50
+             * @example -0.25
+             */
+            bid: string | null;
+            bid_size: number | null;
+            closes: string[];
+            contract: string | null;
+            currency: string;
+            display_precision: number;
+            exchange: string;
+            heard_age_ms: number | null;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            heard_at: string | null;
+            /**
+             * @description Exact decimal, in points.
+             * @example 6873.50
+             * @example -0.25
+             */
+            high: string | null;
+            /**
+             * @description Exact decimal, in points.
+             * @example 6873.50
+             * @example -0.25
+             */
+            high_52w: string | null;
+            high_52w_on: string | null;
+            /**
+             * @description Exact decimal, in points.
+             * @example 6873.50
+             * @example -0.25
+             */
+            high_prev_diff: string | null;
+            /**
+             * @description Decimal, in percent.
+             * @example 0.68478102
+             * @example -1.5
+             */
+            high_prev_percent: string | null;
+            /** @enum {string} */
+            kind: "root" | "month";
+            /**
+             * @description Exact decimal, in points.
+             * @example 6873.50
+             * @example -0.25
+             */
+            last: string | null;
+            last_size: number | null;
+            /**
+             * @description Exact decimal, in points.
+             * @example 6873.50
+             * @example -0.25
+             */
+            low: string | null;
+            /**
+             * @description Exact decimal, in points.
+             * @example 6873.50
+             * @example -0.25
+             */
+            low_52w: string | null;
+            low_52w_on: string | null;
+            /**
+             * @description Exact decimal, in points.
+             * @example 6873.50
+             * @example -0.25
+             */
+            low_prev_diff: string | null;
+            /**
+             * @description Decimal, in percent.
+             * @example 0.68478102
+             * @example -1.5
+             */
+            low_prev_percent: string | null;
+            /**
+             * @description Exact decimal, in the currency.
+             * @example 12.5
+             * @example 13000.00
+             */
+            margin: string | null;
+            /**
+             * @description Exact decimal, in the currency.
+             * @example 12.5
+             * @example 13000.00
+             */
+            multiplier: string;
+            name: string;
+            /**
+             * @description Exact decimal, in points.
+             * @example 6873.50
+             * @example -0.25
+             */
+            net_change: string | null;
+            /**
+             * @description Decimal, in percent.
+             * @example 0.68478102
+             * @example -1.5
+             */
+            net_change_percent: string | null;
+            /**
+             * @description Exact decimal, in points.
+             * @example 6873.50
+             * @example -0.25
+             */
+            open: string | null;
+            /**
+             * @description Exact decimal, in points.
+             * @example 6873.50
+             * @example -0.25
+             */
+            open_prev_diff: string | null;
+            /**
+             * @description Decimal, in percent.
+             * @example 0.68478102
+             * @example -1.5
+             */
+            open_prev_percent: string | null;
+            /**
+             * @description Exact decimal, in points.
+             * @example 6873.50
+             * @example -0.25
+             */
+            prev_close: string | null;
+            /**
+             * @description Exact decimal, in points.
+             * @example 6873.50
+             * @example -0.25
+             */
+            range_diff: string | null;
+            /**
+             * @description Decimal, in percent.
+             * @example 0.68478102
+             * @example -1.5
+             */
+            range_percent: string | null;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            received_at: string | null;
+            root: string;
+            sort_order: number;
+            source: string | null;
+            /**
+             * @description Exact decimal, in points.
+             * @example 6873.50
+             * @example -0.25
+             */
+            spread: string | null;
+            /**
+             * @description Decimal.
+             * @example 1
+             * @example 2.5
+             */
+            spread_ticks: string | null;
+            /**
+             * @description FRESH where it was heard less than 5 s ago, DEAD where more than 30 s ago, STALE between; the limits are THOR_STALE_S and THOR_DEAD_S.
+             * @enum {null|string}
+             */
+            state: "FRESH" | "STALE" | "DEAD" | null;
+            symbol: string;
+            /**
+             * @description Exact decimal, in points.
+             * @example 6873.50
+             * @example -0.25
+             */
+            tick_size: string;
+            /**
+             * @description Exact decimal, in the currency.
+             * @example 12.5
+             * @example 13000.00
+             */
+            tick_value: string;
+            /** Format: date */
+            trade_date: string;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            ts: string | null;
+            volume: number | null;
+            /**
+             * @description Exact decimal, in points.
+             * @example 6873.50
+             * @example -0.25
+             */
+            vwap: string | null;
+        };
         /** BusHealth */
         BusHealth: {
             held_ticks?: number | null;
@@ -331,6 +595,96 @@ export interface components {
             /** @enum {string} */
             state: "up" | "down";
         };
+        /** ClosedBar */
+        ClosedBar: {
+            /** @enum {null|string} */
+            adjustment: "raw" | "difference" | "ratio" | null;
+            /**
+             * @description Exact decimal, in points.
+             * @example 6873.50
+             * @example -0.25
+             */
+            ask_close: string | null;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            bar_end: string;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            bar_start: string;
+            /**
+             * @description Exact decimal, in points.
+             * @example 6873.50
+             * @example -0.25
+             */
+            bid_close: string | null;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            changed_at: string;
+            /**
+             * @description Exact decimal, in points.
+             * @example 6873.50
+             * @example -0.25
+             */
+            close: string | null;
+            contract: string | null;
+            /**
+             * @description Exact decimal, in points.
+             * @example 6873.50
+             * @example -0.25
+             */
+            high: string | null;
+            is_complete: boolean;
+            is_imported: boolean;
+            is_open: boolean;
+            is_sampled: boolean;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            known_at: string;
+            late_ticks: number;
+            /**
+             * @description Exact decimal, in points.
+             * @example 6873.50
+             * @example -0.25
+             */
+            low: string | null;
+            /**
+             * @description Exact decimal, in points.
+             * @example 6873.50
+             * @example -0.25
+             */
+            open: string | null;
+            rule: string | null;
+            /**
+             * @description Exact decimal, in points.
+             * @example 6873.50
+             * @example -0.25
+             */
+            spread_mean: string | null;
+            symbol: string;
+            ticks: number;
+            /** Format: date */
+            trade_date: string;
+            trades: number | null;
+            volume: number | null;
+            volume_buy: number | null;
+            volume_sell: number | null;
+            /**
+             * @description Exact decimal, in points.
+             * @example 6873.50
+             * @example -0.25
+             */
+            vwap: string | null;
+            /** @enum {string} */
+            width: "1s" | "1m" | "5m" | "1h" | "1d";
+        };
         /** DatabaseHealth */
         DatabaseHealth: {
             edition?: string | null;
@@ -339,6 +693,23 @@ export interface components {
             reason?: string | null;
             /** @enum {string} */
             state: "up" | "down";
+        };
+        /** ErrorEvent */
+        ErrorEvent: {
+            data: components["schemas"]["Fault"];
+            /** @constant */
+            event: "error";
+        };
+        /** Fault */
+        Fault: {
+            detail: string;
+            status: number;
+            title: string;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            ts: string;
         };
         /** FeatureRow */
         FeatureRow: {
@@ -368,6 +739,18 @@ export interface components {
             known_at: string;
             symbol: string;
         };
+        /** Gap */
+        Gap: {
+            from: string;
+            to: string;
+        };
+        /** GapEvent */
+        GapEvent: {
+            data: components["schemas"]["Gap"];
+            /** @constant */
+            event: "gap";
+            id: string;
+        };
         /** Health */
         Health: {
             /** @description null while a server is away */
@@ -386,6 +769,47 @@ export interface components {
              * @example 2026-11-20T14:30:00.000000Z
              */
             ts: string;
+        };
+        /** Heard */
+        Heard: {
+            source: string;
+            symbols: string[];
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            ts: string;
+        };
+        /** HeardEvent */
+        HeardEvent: {
+            data: components["schemas"]["Heard"];
+            /** @constant */
+            event: "heard";
+        };
+        /** Hello */
+        Hello: {
+            bars: ("1s" | "1m" | "5m" | "1h" | "1d")[];
+            conflate_ms: number;
+            from: string | null;
+            /** @enum {string} */
+            mode: "ticks" | "conflated";
+            /** @enum {null|string} */
+            nature: "simulated" | "recorded" | "live" | null;
+            ping_s: number;
+            position: string | null;
+            symbols: string[] | null;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            ts: string;
+        };
+        /** HelloEvent */
+        HelloEvent: {
+            data: components["schemas"]["Hello"];
+            /** @constant */
+            event: "hello";
+            id: string | null;
         };
         /** InstrumentRow */
         InstrumentRow: {
@@ -424,6 +848,22 @@ export interface components {
             reason: string;
             state: string;
         };
+        /** Ping */
+        Ping: {
+            position: string | null;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            ts: string;
+        };
+        /** PingEvent */
+        PingEvent: {
+            data: components["schemas"]["Ping"];
+            /** @constant */
+            event: "ping";
+            id: string | null;
+        };
         /** Problem */
         Problem: {
             detail: string;
@@ -447,9 +887,24 @@ export interface components {
              * @example 6873.50
              * @example -0.25
              */
+            basis: string | null;
+            /** @enum {null|string} */
+            basis_kind: "prev_close" | "settlement" | "daily_bar" | null;
+            basis_source: string | null;
+            /**
+             * @description Exact decimal, in points.
+             * @example 6873.50
+             * @example -0.25
+             */
             bid: string | null;
             bid_size: number | null;
             contract: string | null;
+            heard_age_ms: number;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            heard_at: string;
             is_stale: boolean;
             /**
              * @description Exact decimal, in points.
@@ -471,6 +926,11 @@ export interface components {
             source_kind: "feed" | "simulator" | "tape" | null;
             source_priority: number | null;
             stale_after_ms: number;
+            /**
+             * @description FRESH where it was heard less than 5 s ago, DEAD where more than 30 s ago, STALE between; the limits are THOR_STALE_S and THOR_DEAD_S.
+             * @enum {string}
+             */
+            state: "FRESH" | "STALE" | "DEAD";
             symbol: string;
             /**
              * @description UTC, ISO 8601 with microseconds.
@@ -479,6 +939,13 @@ export interface components {
             ts: string;
             volume: number | null;
         };
+        /** QuoteEvent */
+        QuoteEvent: {
+            data: components["schemas"]["Quote"];
+            /** @constant */
+            event: "quote";
+            id: string;
+        };
         /** StreamHealth */
         StreamHealth: {
             /** @default 0 */
@@ -486,6 +953,59 @@ export interface components {
             reason?: string | null;
             /** @enum {string} */
             state: "idle" | "running" | "waiting" | "down";
+        };
+        /** StreamTick */
+        StreamTick: {
+            /**
+             * @description Exact decimal, in points.
+             * @example 6873.50
+             * @example -0.25
+             */
+            ask?: string | null;
+            ask_size?: number | null;
+            /**
+             * @description Exact decimal, in points.
+             * @example 6873.50
+             * @example -0.25
+             */
+            bid?: string | null;
+            bid_size?: number | null;
+            contract?: string | null;
+            /** @default false */
+            is_sampled: boolean;
+            /** @default false */
+            is_trade: boolean;
+            /**
+             * @description Exact decimal, in points.
+             * @example 6873.50
+             * @example -0.25
+             */
+            last?: string | null;
+            last_size?: number | null;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            received_at: string;
+            seq: number;
+            /** @enum {null|string} */
+            side?: "B" | "S" | null;
+            source: string;
+            symbol: string;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            ts: string;
+            volume?: number | null;
+            volume_delta?: number | null;
+        };
+        /** TickEvent */
+        TickEvent: {
+            data: components["schemas"]["StreamTick"];
+            /** @constant */
+            event: "tick";
+            id: string;
         };
         /** TickRow */
         TickRow: {
@@ -546,17 +1066,33 @@ export interface components {
     pathItems: never;
 }
 export type Account = components['schemas']['Account'];
+export type BarEvent = components['schemas']['BarEvent'];
 export type BarRow = components['schemas']['BarRow'];
+export type BoardRow = components['schemas']['BoardRow'];
 export type BusHealth = components['schemas']['BusHealth'];
+export type ClosedBar = components['schemas']['ClosedBar'];
 export type DatabaseHealth = components['schemas']['DatabaseHealth'];
+export type ErrorEvent = components['schemas']['ErrorEvent'];
+export type Fault = components['schemas']['Fault'];
 export type FeatureRow = components['schemas']['FeatureRow'];
 export type FeaturesRow = components['schemas']['FeaturesRow'];
+export type Gap = components['schemas']['Gap'];
+export type GapEvent = components['schemas']['GapEvent'];
 export type Health = components['schemas']['Health'];
+export type Heard = components['schemas']['Heard'];
+export type HeardEvent = components['schemas']['HeardEvent'];
+export type Hello = components['schemas']['Hello'];
+export type HelloEvent = components['schemas']['HelloEvent'];
 export type InstrumentRow = components['schemas']['InstrumentRow'];
 export type JobHealth = components['schemas']['JobHealth'];
+export type Ping = components['schemas']['Ping'];
+export type PingEvent = components['schemas']['PingEvent'];
 export type Problem = components['schemas']['Problem'];
 export type Quote = components['schemas']['Quote'];
+export type QuoteEvent = components['schemas']['QuoteEvent'];
 export type StreamHealth = components['schemas']['StreamHealth'];
+export type StreamTick = components['schemas']['StreamTick'];
+export type TickEvent = components['schemas']['TickEvent'];
 export type TickRow = components['schemas']['TickRow'];
 export type $defs = Record<string, never>;
 export interface operations {
@@ -591,6 +1127,65 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["BarRow"][];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiBoardBoard: {
+        parameters: {
+            query?: {
+                /** @description The moment to answer for, ISO 8601 with its zone; now if left out. */
+                as_of?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BoardRow"][];
                 };
             };
             /** @description There is no such thing. */
@@ -916,13 +1511,13 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Request fulfilled, document follows */
+            /** @description Events, each with its kind, its id where it has one, and its data as JSON. */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": unknown;
+                    "text/event-stream": components["schemas"]["HelloEvent"] | components["schemas"]["TickEvent"] | components["schemas"]["QuoteEvent"] | components["schemas"]["BarEvent"] | components["schemas"]["PingEvent"] | components["schemas"]["HeardEvent"] | components["schemas"]["GapEvent"] | components["schemas"]["ErrorEvent"];
                 };
             };
             /** @description There is no such thing. */

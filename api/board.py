@@ -1,0 +1,47 @@
+"""Answer what the futures board shows, as the database has it.
+
+Reads market.quote_metrics and the closes of the last hour.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from api.schemas import BoardRow
+from api.state import Wiring
+from thor import clock, database
+from thor.market.bus import wire
+from thor.stream.quote import shown_price
+
+# Not prices of the instrument: shown with the decimals they need.
+_PLAIN = ("tick_size", "tick_value", "multiplier", "spread_ticks")
+_CENTS = 2
+
+
+async def board_of(wiring: Wiring, as_of: datetime | None) -> list[BoardRow]:
+    """Return the board as of a moment, now where none is given, in the order of lists."""
+    moment = as_of or clock.now()
+    rows = await database.fetch(wiring.pool, "board", {"as_of": moment})
+    asked = {"as_of": moment, "symbols": [row["symbol"] for row in rows]}
+    found = await database.fetch(wiring.pool, "last_hours", asked)
+    closes = {row["symbol"]: row["closes"] for row in found}
+    return [_row(row, closes.get(row["symbol"], [])) for row in rows]
+
+
+def _row(row: dict[str, Any], closes: list[Decimal]) -> BoardRow:
+    decimals = row["display_precision"]
+    values = {name: _shown(name, value, decimals) for name, value in row.items()}
+    values["closes"] = tuple(shown_price(close, decimals) for close in closes)
+    return msgspec.convert(values, BoardRow)
+
+
+def _shown(name: str, value: Any, decimals: int) -> Any:
+    if isinstance(value, datetime):
+        return wire.instant(value)
+    if not isinstance(value, Decimal):
+        return value
+    if name == "margin":
+        return shown_price(value, _CENTS)
+    return shown_price(value, 0 if name in _PLAIN or name.endswith("_percent") else decimals)

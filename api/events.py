@@ -1,0 +1,157 @@
+"""The forms of the events of /api/quotes/stream, as the OpenAPI document has them.
+
+What is sent is framed in `thor/stream/events.py`; a test holds the two together.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+from api.schemas import BarRow
+from thor.domain.nature import Nature
+from thor.stream.quote import Instant, Price, Quote
+
+Width = Literal["1s", "1m", "5m", "1h", "1d"]
+
+
+class StreamTick(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One record of a feed as it was said; what is left out it did not say.
+
+    Identity is (ts, symbol, seq, source); `received_at` is the source's own clock.
+    """
+
+    symbol: str
+    ts: Instant
+    seq: int
+    source: str
+    received_at: Instant
+    contract: str | None = None
+    last: Price | None = None
+    bid: Price | None = None
+    ask: Price | None = None
+    last_size: int | None = None
+    bid_size: int | None = None
+    ask_size: int | None = None
+    side: Literal["B", "S"] | None = None
+    volume: int | None = None
+    volume_delta: int | None = None
+    is_trade: bool = False
+    is_sampled: bool = False
+
+
+class ClosedBar(BarRow, frozen=True, kw_only=True):
+    """A bar that its source's clock has closed.
+
+    `is_complete` false says that ticks of it were not in the database yet.
+    """
+
+    width: Width
+    is_complete: bool
+
+
+class Hello(msgspec.Struct, kw_only=True):
+    """What a stream begins with: what was asked for, and where it stands.
+
+    `position` is the id of the newest entry, null before the first; `from` the id
+    after which a resumed stream goes on.
+    """
+
+    ts: Instant
+    nature: Nature | None
+    symbols: list[str] | None
+    bars: list[Width]
+    mode: Literal["ticks", "conflated"]
+    position: str | None
+    from_: str | None = msgspec.field(name="from")
+    conflate_ms: int
+    ping_s: float
+
+
+class Ping(msgspec.Struct, kw_only=True):
+    """A heartbeat: all before the end of the entry `position` has been sent."""
+
+    ts: Instant
+    position: str | None
+
+
+class Heard(msgspec.Struct, kw_only=True):
+    """A source has looked at symbols, with or without a tick: their quotes are fresh."""
+
+    source: str
+    ts: Instant
+    symbols: list[str]
+
+
+class Gap(msgspec.Struct, kw_only=True):
+    """Events after one id, up to and with another, may be missing."""
+
+    from_: str = msgspec.field(name="from")
+    to: str
+
+
+class Fault(msgspec.Struct, kw_only=True):
+    """The bus is away: what is shown may be old until quotes come again."""
+
+    status: int
+    title: str
+    detail: str
+    ts: Instant
+
+
+class HelloEvent(msgspec.Struct, kw_only=True, tag_field="event", tag="hello"):
+    """The first event of a stream."""
+
+    id: str | None
+    data: Hello
+
+
+class TickEvent(msgspec.Struct, kw_only=True, tag_field="event", tag="tick"):
+    """One record of a feed."""
+
+    id: str
+    data: StreamTick
+
+
+class QuoteEvent(msgspec.Struct, kw_only=True, tag_field="event", tag="quote"):
+    """The merged latest of a symbol."""
+
+    id: str
+    data: Quote
+
+
+class BarEvent(msgspec.Struct, kw_only=True, tag_field="event", tag="bar"):
+    """A bar that has closed."""
+
+    id: str
+    data: ClosedBar
+
+
+class PingEvent(msgspec.Struct, kw_only=True, tag_field="event", tag="ping"):
+    """A heartbeat."""
+
+    id: str | None
+    data: Ping
+
+
+class HeardEvent(msgspec.Struct, kw_only=True, tag_field="event", tag="heard"):
+    """A sign of life of a source; has no id."""
+
+    data: Heard
+
+
+class GapEvent(msgspec.Struct, kw_only=True, tag_field="event", tag="gap"):
+    """News that something may be missing."""
+
+    id: str
+    data: Gap
+
+
+class ErrorEvent(msgspec.Struct, kw_only=True, tag_field="event", tag="error"):
+    """News that the bus is away; has no id."""
+
+    data: Fault
+
+
+StreamEvent: Any = (
+    HelloEvent | TickEvent | QuoteEvent | BarEvent | PingEvent | HeardEvent | GapEvent | ErrorEvent
+)
