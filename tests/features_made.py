@@ -122,12 +122,14 @@ def put_market(link: Link, bars: int) -> None:
             put_bars(link, made_sessions(5, "ZB", width))
     for symbol, price in (("ES", 4500), ("NQ", 4600)):
         put_ticks(link, made_ticks(5, symbol, price))
-    link.execute("insert into reference.series (symbol, root, kind) values ('ESM4', 'ES', 'month')")
+    link.execute(
+        "insert into reference.series (symbol, root, kind) values ('ESM24', 'ES', 'month')"
+    )
     link.execute(
         "insert into reference.rolls (root, rule, rolled_at, to_contract)"
-        " values ('ES', 'made', '2024-03-08 23:00Z', 'ESM4')"
+        " values ('ES', 'made', '2024-03-08 23:00Z', 'ESM24')"
     )
-    put_bars(link, (("ESM4", *row[1:]) for row in made_bars(5, "ES", "1m", 300)))
+    put_bars(link, (("ESM24", *row[1:]) for row in made_bars(5, "ES", "1m", 300)))
 
 
 def put_bars(link: Link, rows: Iterable[tuple[Any, ...]]) -> None:

@@ -35,7 +35,7 @@ insert into market.ticks (
 select
     m.ts, s.symbol, k.seq + extract(hour from h.hour)::int * 1000,
     case when k.seq % 5 = 0 then 'EXCEL' else 'SIM' end,
-    case when k.seq % 2 = 0 then 'ESU4' end,
+    case when k.seq % 2 = 0 then 'ESU24' end,
     case when k.seq % 4 > 0 then s.price + k.seq * 0.25 end,
     s.price - 0.25, case when k.seq % 3 > 0 then s.price + 0.25 end, k.seq, 3, null,
     (array['B', 'S', null])[1 + k.seq % 3],

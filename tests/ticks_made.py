@@ -52,7 +52,7 @@ DX = Instrument(
 )  # fmt: skip
 LISTING = Listing(
     {"ES": ES, "CL": CL, "DX": DX},
-    {"ES": "ES", "CL": "CL", "DX": "DX", "ESU4": "ES"},
+    {"ES": "ES", "CL": "CL", "DX": "DX", "ESU24": "ES"},
     frozenset({"SIM", "EXCEL"}),
 )
 

@@ -293,10 +293,10 @@ def test_a_late_tick_changes_a_closed_bar_and_says_so(
 def test_a_month_has_bars_of_its_own(
     api: Api, redis_url: str, database_url: str, connection: Link
 ) -> None:
-    instruments.add_months(connection, [("ESU4", "ES")])
-    publish(redis_url, trades((0, "5000"), symbol="ESU4"))
+    instruments.add_months(connection, [("ESU24", "ES")])
+    publish(redis_url, trades((0, "5000"), symbol="ESU24"))
     take_in(redis_url, database_url)
-    assert [bar["symbol"] for bar in api.get("/api/bars/ESU4")] == ["ESU4"]
+    assert [bar["symbol"] for bar in api.get("/api/bars/ESU24")] == ["ESU24"]
     assert api.get("/api/bars/ES") == []
 
 
@@ -331,15 +331,15 @@ def test_what_there_is_no_bar_of_is_refused_by_field_and_fix(
 @pytest.fixture
 def rolled(redis_url: str, database_url: str, connection: Link) -> datetime:
     """Two months of ES, 100 points and a fiftieth apart, and the instant of the roll."""
-    instruments.add_months(connection, [("ESM4", "ES"), ("ESU4", "ES")])
+    instruments.add_months(connection, [("ESM24", "ES"), ("ESU24", "ES")])
     roll = datetime(2024, 6, 13, 22, tzinfo=UTC)
     ticks = [
         tick(seq=n, symbol=symbol, ts=roll + timedelta(seconds=seconds), last=Decimal(price))
         for n, (symbol, seconds, price) in enumerate(
             [
-                ("ESM4", -120, "4999"), ("ESU4", -90, "5098"), ("ESM4", -60, "5000"),
-                ("ESU4", -50, "5100"), ("ESU4", 0, "5101.5"), ("ESM4", 20, "5001"),
-                ("ESU4", 60, "5102"),
+                ("ESM24", -120, "4999"), ("ESU24", -90, "5098"), ("ESM24", -60, "5000"),
+                ("ESU24", -50, "5100"), ("ESU24", 0, "5101.5"), ("ESM24", 20, "5001"),
+                ("ESU24", 60, "5102"),
             ]
         )
     ]  # fmt: skip
@@ -347,8 +347,8 @@ def rolled(redis_url: str, database_url: str, connection: Link) -> datetime:
     take_in(redis_url, database_url)
     connection.execute(
         "insert into reference.rolls (root, rule, rolled_at, from_contract, to_contract, gap,"
-        " ratio) values ('ES', 'volume', '2024-03-14 22:00Z', null, 'ESM4', null, null),"
-        " ('ES', 'volume', %s, 'ESM4', 'ESU4', 100, 1.02)",
+        " ratio) values ('ES', 'volume', '2024-03-14 22:00Z', null, 'ESM24', null, null),"
+        " ('ES', 'volume', %s, 'ESM24', 'ESU24', 100, 1.02)",
         (roll,),
     )
     return roll
@@ -368,10 +368,10 @@ def test_a_continuous_series_is_of_front_months_and_brought_to_one_level(
 ) -> None:
     found = api.get("/api/bars/ES", adjusted=adjusted)
     assert [bar["close"] for bar in found] == closes
-    assert [bar["contract"] for bar in found] == ["ESM4", "ESM4", "ESU4", "ESU4"]
+    assert [bar["contract"] for bar in found] == ["ESM24", "ESM24", "ESU24", "ESU24"]
     assert {bar["symbol"] for bar in found} == {"ES"}
     assert {(bar["rule"], bar["adjustment"]) for bar in found} == {("volume", adjusted)}
-    assert set(found[0]) == set(api.get("/api/bars/ESM4")[0])
+    assert set(found[0]) == set(api.get("/api/bars/ESM24")[0])
 
 
 def test_a_page_of_a_continuous_series_reaches_over_a_roll_as_far_as_asked(
@@ -386,15 +386,15 @@ def test_a_page_of_a_continuous_series_reaches_over_a_roll_as_far_as_asked(
     assert asked(to="2024-06-14", limit=1) == every[1:2]
     assert asked(**{"from": "2024-06-14"}) == every[2:]
     assert asked(**{"from": "2024-06-15"}) == []
-    # ESM4's last hour and ESU4's first.
+    # ESM24's last hour and ESU24's first.
     assert asked(width="1h") == ["5000.00", "5102.00"]
     assert asked(width="5m") == ["5000.00", "5102.00"]
     assert asked(width="1d") == ["5000.00", "5102.00"]
 
 
 def test_a_continuous_series_that_there_is_none_of_is_refused(api: Api, rolled: datetime) -> None:
-    month = api.problem("/api/bars/ESM4", 422, adjusted="raw")
-    assert month["detail"].startswith("adjusted: ESM4 is a month; ")
+    month = api.problem("/api/bars/ESM24", 422, adjusted="raw")
+    assert month["detail"].startswith("adjusted: ESM24 is a month; ")
     assert month["detail"].endswith("ask for ES")
     none = api.problem("/api/bars/ES", 404, adjusted="raw", rule="expiry-5")
     assert none["detail"].startswith("rule: ES has no rolls by expiry-5")

@@ -31,7 +31,7 @@ def ticks(draw: st.DrawFn) -> Tick:
         "ask": draw(prices),
         "bid_size": draw(st.none() | st.integers(0, 3)),
         "volume": draw(st.none() | st.integers(0, 3)),
-        "contract": draw(st.none() | st.sampled_from(["ESU4", "ESZ4"])),
+        "contract": draw(st.none() | st.sampled_from(["ESU24", "ESZ24"])),
         "last_size": None,
         "is_trade": False,
     }

@@ -61,10 +61,10 @@ def test_instruments_come_in_the_order_of_lists_with_exact_money(asked_api: Api)
 
 
 def test_an_instrument_names_its_month_codes(database_url: str, redis_url: str) -> None:
-    add_months(database_url, ("ESU4", "ES"))
+    add_months(database_url, ("ESU24", "ES"))
     with serving(database_url, redis_url) as api:
         (found,) = [row for row in api.get("/api/instruments") if row["symbol"] == "ES"]
-    assert sorted(found["symbols"]) == ["ES", "ESU4"]
+    assert sorted(found["symbols"]) == ["ES", "ESU24"]
 
 
 def test_a_quote_is_the_merged_latest_with_its_age_and_who_said_it(
@@ -178,10 +178,10 @@ def test_what_is_not_listed_is_never_quoted_whatever_the_bus_holds(
 def test_an_instrument_that_was_just_listed_is_found(
     api: Api, redis_url: str, database_url: str
 ) -> None:
-    publish(redis_url, [tick(symbol="ESU4")])
+    publish(redis_url, [tick(symbol="ESU24")])
     assert api.get("/api/quotes") == []
-    add_months(database_url, ("ESU4", "ES"))
-    assert api.get("/api/quotes/ESU4")["last"] == "5000.25"
+    add_months(database_url, ("ESU24", "ES"))
+    assert api.get("/api/quotes/ESU24")["last"] == "5000.25"
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_ticks_are_the_rows_of_the_ledger_at_the_instruments_precision(
         redis_url,
         [
             tick(
-                symbol="ZB", contract="ZBU4", last=Decimal("118.015625"), bid=Decimal("118"),
+                symbol="ZB", contract="ZBU24", last=Decimal("118.015625"), bid=Decimal("118"),
                 ask=Decimal("118.03125"), bid_size=0, ask_size=7, side="S", volume=12,
                 volume_delta=0, is_sampled=True, received_at=TS + timedelta(microseconds=1),
             )
@@ -238,7 +238,7 @@ def test_ticks_are_the_rows_of_the_ledger_at_the_instruments_precision(
             "symbol": "ZB",
             "seq": 1,
             "source": "SIM",
-            "contract": "ZBU4",
+            "contract": "ZBU24",
             "last": "118.015625",
             "bid": "118.000000",
             "ask": "118.031250",

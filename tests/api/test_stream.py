@@ -110,7 +110,7 @@ def test_a_new_client_is_shown_the_latest_quotes_before_any_tick(
 def test_a_quote_of_the_stream_equals_the_quote_that_is_asked_for(api: Api, redis_url: str) -> None:
     with streaming(api, events="quote") as stream:
         stream.next("hello")
-        publish(redis_url, many(5, contract="ESU4", volume=8, bid=Decimal("4999.75")))
+        publish(redis_url, many(5, contract="ESU24", volume=8, bid=Decimal("4999.75")))
         *_, last = stream.take(5)
     asked = api.get("/api/quotes/ES")
     ages = {"age_ms": 0, "heard_age_ms": 0}
@@ -362,12 +362,12 @@ def test_ticks_of_what_was_just_listed_are_shown(
 ) -> None:
     with streaming(api, events="tick") as stream:
         stream.next("hello")
-        instruments.add_months(connection, [("ESU4", "ES")])
+        instruments.add_months(connection, [("ESU24", "ES")])
         connection.execute(
             "insert into reference.sources (source, kind, description) "
             "values ('TAPE:00c0ffee', 'tape', 'a tape')"
         )
-        publish(redis_url, [tick(symbol="ESU4", source="TAPE:00c0ffee")])
+        publish(redis_url, [tick(symbol="ESU24", source="TAPE:00c0ffee")])
         assert stream.next().data["source"] == "TAPE:00c0ffee"
 
 
@@ -500,7 +500,7 @@ def test_a_tick_of_the_stream_equals_its_row(
 ) -> None:
     sent = many(
         50, bid=Decimal("4999.75"), ask=Decimal("5002.5"), bid_size=0, ask_size=3, side="B",
-        contract="ESU4", volume=10**12, volume_delta=1,
+        contract="ESU24", volume=10**12, volume_delta=1,
     )  # fmt: skip
     with streaming(api, events="tick") as stream, taking_in(redis_url, database_url):
         stream.next("hello")

@@ -232,12 +232,12 @@ def test_a_gap_reaches_readers_of_every_symbol_who_come_before_it() -> None:
 
 
 def test_a_tick_is_framed_in_the_wire_form_on_one_line() -> None:
-    whole_second = tick(ts=TS.replace(microsecond=0), received_at=TS, contract="ESU4")
+    whole_second = tick(ts=TS.replace(microsecond=0), received_at=TS, contract="ESU24")
     (frame,) = tick_frames("17-3", [(5, whole_second)])
     assert frame == (
         b"event: tick\nid: 17-3.5\n"
         b'data: {"symbol":"ES","ts":"2024-07-01T14:30:00.000000Z","seq":1,"source":"SIM",'
-        b'"received_at":"2024-07-01T14:30:00.123456Z","contract":"ESU4","last":"5000.25",'
+        b'"received_at":"2024-07-01T14:30:00.123456Z","contract":"ESU24","last":"5000.25",'
         b'"last_size":1,"is_trade":true}\n\n'
     )
 
@@ -257,7 +257,7 @@ def test_an_instant_with_its_zone_is_read_as_that_instant(moment: Any) -> None:
 def test_the_instrument_of_a_month_code_gives_its_decimals() -> None:
     fields = {"ts": "2024-07-01T14:30:00Z", "received_at": "2024-07-01T14:30:00Z", "seq": "1",
               "source": "SIM", "last": "5000.5"}  # fmt: skip
-    quote = quote_of("ESU4", fields, CATALOGUE, TS)
+    quote = quote_of("ESU24", fields, CATALOGUE, TS)
     assert quote is not None
-    assert (quote.symbol, quote.last) == ("ESU4", "5000.50")
+    assert (quote.symbol, quote.last) == ("ESU24", "5000.50")
     assert ES.display_precision == 2

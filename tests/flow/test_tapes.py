@@ -102,8 +102,20 @@ def test_every_record_of_every_file_is_a_row_and_none_is_refused(market: Market)
 
 def test_each_row_stands_under_its_series_with_its_month(market: Market) -> None:
     found = rows(market.link, "select distinct symbol, contract from market.ticks")
-    gold = {"GCZ3", "GCG4", "GCV3", "GCX3", "GCM4", "GCZ4", "GCJ4", "GCV4", "GCQ4", "GCZ5", "GCM5"}
-    months = {"ESH4", "ESU4", "ESM8", "ESH2", "ESZ3"} | gold
+    gold = {
+        "GCZ13",
+        "GCG14",
+        "GCV13",
+        "GCX13",
+        "GCM14",
+        "GCZ14",
+        "GCJ14",
+        "GCV14",
+        "GCQ14",
+        "GCZ15",
+        "GCM15",
+    }
+    months = {"ESH24", "ESU24", "ESM18", "ESH22", "ESZ13"} | gold
     assert {(row["symbol"], row["contract"]) for row in found} == {
         ("BAC", None), *((month, month) for month in months),
     }  # fmt: skip
@@ -233,7 +245,7 @@ def test_rows_are_the_files_rows_one_by_one(market: Market, name: str) -> None:
 
 
 def test_the_quote_shown_is_the_files_last_word(market: Market) -> None:
-    for symbol in ("ESH4", "ESU4", "BAC", "GCZ3"):
+    for symbol in ("ESH24", "ESU24", "BAC", "GCZ13"):
         merged = rows(
             market.link,
             "select (array_agg(last order by ts desc, seq desc)"
@@ -269,21 +281,21 @@ def test_a_recording_of_the_same_minutes_is_refused_and_told_beside_it_when_aske
     with pytest.raises(Refused) as refused:
         admit(market.link, path, as_root=None, overlap=False)
     parquet = market.sources["es_esu4_20240701_mbp1"]
-    assert f"{path.name}: ESU4 has ticks of {parquet}" in str(refused.value)
+    assert f"{path.name}: ESU24 has ticks of {parquet}" in str(refused.value)
     source, is_new, published = market.play(path, overlap=True)
     assert (is_new, published) == (True, 2_288)
     # Both tell of the same minutes: their prints are the same, one by one, and of the quotes
     # all but one, which each of them has for itself.
     prints = (
         "select ts, last, last_size, side from market.ticks"
-        " where symbol = 'ESU4' and is_trade and source = %s order by seq"
+        " where symbol = 'ESU24' and is_trade and source = %s order by seq"
     )
     recorded, made = (rows(market.link, prints, name) for name in (source, parquet))
     assert recorded == made
     assert len(made) == 120
     quotes = (
         "select ts, bid, ask, bid_size, ask_size from market.ticks"
-        " where symbol = 'ESU4' and not is_trade and source = %s"
+        " where symbol = 'ESU24' and not is_trade and source = %s"
     )
     both = f"select count(*) from ({quotes} intersect all {quotes}) as q"
     assert value(market.link, both, source, parquet) == 2_167
@@ -333,6 +345,6 @@ def test_a_single_month_may_be_filed_under_its_root(
     bus.close()
     assert account(connection) == (4_052, 2_026, 2_026, 0)
     found = rows(connection, "select distinct symbol, contract from market.ticks")
-    assert found == [{"symbol": "ES", "contract": "ESH2"}]
+    assert found == [{"symbol": "ES", "contract": "ESH22"}]
     with pytest.raises(Rejected, match="GC"):
         admit(connection, market.file("gc_20131007_08"), as_root="GC", overlap=False)

@@ -192,7 +192,7 @@ def test_a_negative_price_is_loaded_where_it_is_legal(
     redis_url: str, database_url: str, connection: Link, bus: Bus
 ) -> None:
     # 20 April 2020: the May contract settled there.
-    crude = tick(symbol="CL", contract="CLK0", last=Decimal("-37.63"))
+    crude = tick(symbol="CL", contract="CLK20", last=Decimal("-37.63"))
     bus.publish([crude, tick(seq=2, last=Decimal("-37.75"))])
     take_in(redis_url, database_url)
     assert [(one.symbol, one.last) for one in stored(connection)] == [("CL", Decimal("-37.63"))]

@@ -110,11 +110,21 @@ def stored(link: Link, symbols: list[str], width: str) -> pa.Table:
     return table.sort_by([("symbol", "ascending"), ("ts", "ascending")])
 
 
+def keyed(contract: str | None, root: str, ts: datetime) -> str:
+    """Return a row's series: here every contract ends within ten years of its bars."""
+    if contract is None:
+        return root
+    year = ts.year + (int(contract[-1]) - ts.year) % 10
+    return f"{contract[:-1]}{year % 100:02}"
+
+
 def told(path: Path) -> pa.Table:
     """Return what a file of bars says, in the same columns."""
     table = pa_parquet.read_table(path)
     columns: dict[str, Any] = {
-        "symbol": pa.compute.coalesce(table["contract"], table["symbol"]),
+        "symbol": pa.array(
+            map(keyed, *(table[n].to_pylist() for n in ("contract", "symbol", "ts")))
+        ),
         "ts": pa.compute.divide(table["ts"].cast(pa.int64()), 1_000_000),
     }
     for field in ("open", "high", "low", "close"):
@@ -151,7 +161,7 @@ def test_every_real_file_is_imported_value_for_value(connection: Link, data: Pat
         symbols = said["symbol"].unique().to_pylist()
         assert stored(connection, symbols, width).equals(said)
     assert value(connection, "select count(*) from market.bars_imported") == sum(FILES.values()) - 1
-    found = selected(connection, "select * from market.bar_files where 'ESH5' = any (symbols)")
+    found = selected(connection, "select * from market.bar_files where 'ESH15' = any (symbols)")
     (es,) = found
     assert (es["file_name"], es["format"], es["records"]) == (
         "es_5m_2015_2023.parquet", "parquet", 627_831,
@@ -241,8 +251,8 @@ def test_a_month_lists_itself_and_is_shown_by_the_public_view(
     connection: Link, tmp_path: Path
 ) -> None:
     take(connection, bars_file(tmp_path / "a.parquet", [row()]))
-    assert value(connection, "select root from series where symbol = 'ESU4'") == "ES"
-    (bar,) = selected(connection, "select * from bars_5m where symbol = 'ESU4'")
+    assert value(connection, "select root from series where symbol = 'ESU24'") == "ES"
+    (bar,) = selected(connection, "select * from bars_5m where symbol = 'ESU24'")
     prices = ("open", "high", "low", "close")
     assert [bar[field] for field in prices] == [
         Decimal(text) for text in ("5528.75", "5530.25", "5527", "5529.5")
@@ -288,7 +298,7 @@ def test_a_databento_file_of_each_width_is_imported(
     query = f"select symbol, bar_start, close, volume, trades, is_imported from bars_{width}"
     assert selected(connection, query) == [
         {
-            "symbol": "ESU4", "bar_start": start, "close": Decimal("5529.5"), "volume": 120,
+            "symbol": "ESU24", "bar_start": start, "close": Decimal("5529.5"), "volume": 120,
             "trades": None, "is_imported": True,
         }
     ]  # fmt: skip
@@ -306,11 +316,11 @@ def test_a_file_that_overlaps_another_is_refused_by_both_names_and_the_first_bar
     theirs = bars_file(tmp_path / "theirs.csv", rows(10, ts=START + timedelta(minutes=35)))
     assert refused(connection, Refused, theirs) == (
         f"theirs.csv: 3 of its bars overlap those of ours.parquet ({ours.file}), the first is "
-        "ESU4 5m at 2024-07-01T14:05:00+00:00; --replace puts this file's in their place"
+        "ESU24 5m at 2024-07-01T14:05:00+00:00; --replace puts this file's in their place"
     )
     # Another symbol, another width, or the bars on either side overlap nothing.
     free = [
-        row(ts=START, contract="ESZ4"),
+        row(ts=START, contract="ESZ24"),
         row(ts=START, interval="1m"),
         row(ts=START - timedelta(minutes=5)),
         row(ts=START + timedelta(minutes=50)),
@@ -343,7 +353,7 @@ def test_a_file_that_replaces_takes_the_place_of_others_and_may_be_replaced(
 def test_rows_of_one_file_that_overlap_refuse_it(connection: Link, tmp_path: Path) -> None:
     told_twice = [*rows(3), row(), row(ts=START + timedelta(minutes=10), volume=1)]
     path = bars_file(tmp_path / "a.parquet", told_twice)
-    same = "of ESU4 5m overlaps row"
+    same = "of ESU24 5m overlaps row"
     assert refused(connection, Rejected, path).splitlines() == [
         "a.parquet: 2 of 5 bars refused, none imported",
         f"  row 4: bar_start: 2024-07-01T13:30:00+00:00 {same} 1, which has the same",
@@ -396,7 +406,7 @@ def test_a_single_month_may_be_filed_under_its_root_and_moved_there_later(
     path = bars_file(tmp_path / "a.parquet", rows(3))
     take(connection, path)
     assert refused(connection, Refused, path, as_root="ES") == (
-        "a.parquet: was imported as ESU4, not as ES; --replace files it anew"
+        "a.parquet: was imported as ESU24, not as ES; --replace files it anew"
     )
     moved = take(connection, path, as_root="ES", replace=True)
     assert (moved.bars, moved.written, moved.is_new) == (3, 3, False)
@@ -414,8 +424,8 @@ def test_a_symbol_that_is_not_listed_refuses_the_file_by_name(
         "`thor instruments add ZC --tick-size … --multiplier …`"
     )
     result = take(connection, path, skip_refused=True)
-    assert result.told == ("row 2: symbol: ZCU4 is not listed; `thor instruments add` lists one",)
-    assert value(connection, "select array_agg(symbol) from bars_imported") == ["ESU4"]
+    assert result.told == ("row 2: symbol: ZCU24 is not listed; `thor instruments add` lists one",)
+    assert value(connection, "select array_agg(symbol) from bars_imported") == ["ESU24"]
 
 
 # --- bad rows ------------------------------------------------------------------------------
@@ -445,7 +455,7 @@ def test_a_symbol_that_is_not_listed_refuses_the_file_by_name(
 def test_a_bad_row_refuses_its_file_and_leaves_the_database_as_it_was(
     connection: Link, tmp_path: Path, given: dict[str, Any], said: str
 ) -> None:
-    take(connection, bars_file(tmp_path / "before.parquet", rows(3, contract="ESZ4")))
+    take(connection, bars_file(tmp_path / "before.parquet", rows(3, contract="ESZ24")))
     told = [*rows(5), row(**{"ts": START + timedelta(minutes=50), **given})]
     path = bars_file(tmp_path / "bad.parquet", told)
     assert refused(connection, Rejected, path).splitlines() == [
@@ -627,11 +637,11 @@ def test_the_command_imports_files_and_tells_what_became_of_them(thor: Thor) -> 
     code, out, err = thor.run("import", "a.csv")
     assert code == 0, err
     assert "a.csv: 7 bars written as BARS:" in out
-    assert "7 of its 7 stand, symbols ESU4" in out
+    assert "7 of its 7 stand, symbols ESU24" in out
     code, out, _ = thor.run("import", "a.csv", "--json")
     (again,) = json.loads(out)
     assert (code, again["written"], again["bars"], again["is_new"]) == (0, 0, 7, False)
-    bars_file(thor.folder / "b.csv", [row(high=1.0, contract="ESZ4"), *rows(2, volume=3)])
+    bars_file(thor.folder / "b.csv", [row(high=1.0, contract="ESZ24"), *rows(2, volume=3)])
     code, out, err = thor.run("import", "b.csv")
     assert (code, out) == (2, "")
     assert "thor: b.csv: 1 of 3 bars refused, none imported\n  row 1: high: 1.0 is below" in err

@@ -213,13 +213,13 @@ def test_a_day_from_2023_replayed_into_a_live_database_shows_all_its_bars(
     take_in(redis_url, database_url)
     caught_up(connection)
     ticks = bars_oracle.of_file(path, 4)
-    assert bars_oracle.differences(connection, ticks, ["ESH4"]) == []
+    assert bars_oracle.differences(connection, ticks, ["ESH24"]) == []
     live_bars = bars_oracle.of_ticks(live.ticks)
     assert bars_oracle.differences(connection, live_bars, ["ES", "NQ"]) == []
     # The policies that come by later do not undo it.
     if edition == "timescale":
         run_policies(connection)
-        assert bars_oracle.differences(connection, ticks, ["ESH4"]) == []
+        assert bars_oracle.differences(connection, ticks, ["ESH24"]) == []
     assert not is_stale(connection)
 
 

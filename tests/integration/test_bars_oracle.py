@@ -145,11 +145,11 @@ def test_gold_of_two_days_is_the_vendors_but_for_the_volume_of_last_records(
     assert different == {
         (month, datetime.fromisoformat(f"2013-10-{minute}:00Z")): size
         for month, minute, size in (
-            ("GCG4", "08 18:19", 1), ("GCJ4", "08 17:33", 6), ("GCM4", "07 17:50", 1),
-            ("GCM4", "08 17:33", 6), ("GCM5", "08 17:25", 5), ("GCQ4", "07 15:46", 8),
-            ("GCV3", "07 21:14", 1), ("GCV3", "08 18:46", 1), ("GCX3", "08 20:51", 1),
-            ("GCZ3", "07 23:59", 2), ("GCZ3", "08 23:59", 1), ("GCZ4", "08 17:28", 10),
-            ("GCZ5", "07 19:12", 10),
+            ("GCG14", "08 18:19", 1), ("GCJ14", "08 17:33", 6), ("GCM14", "07 17:50", 1),
+            ("GCM14", "08 17:33", 6), ("GCM15", "08 17:25", 5), ("GCQ14", "07 15:46", 8),
+            ("GCV13", "07 21:14", 1), ("GCV13", "08 18:46", 1), ("GCX13", "08 20:51", 1),
+            ("GCZ13", "07 23:59", 2), ("GCZ13", "08 23:59", 1), ("GCZ14", "08 17:28", 10),
+            ("GCZ15", "07 19:12", 10),
         )
     }  # fmt: skip
     for (month, minute), size in different.items():
@@ -168,7 +168,7 @@ def test_gold_of_two_days_is_the_vendors_but_for_the_volume_of_last_records(
 
 def test_a_morning_of_the_e_mini_is_the_vendors_but_for_three_opens(market: Market) -> None:
     vendors = market.vendors("es_5m_2015_2023", "contract = 'ESM8'")
-    ours = market.computed(["ESM8"], "5m")
+    ours = market.computed(["ESM18"], "5m")
     assert len(ours) == 42
     assert ours.keys() <= vendors.keys()
     for price in PRICES[1:]:
@@ -192,9 +192,9 @@ def test_a_morning_of_the_e_mini_is_the_vendors_but_for_three_opens(market: Mark
         "select distinct on (b.bar_start) b.bar_start, t.last from ticks as t"
         " join bars_5m as b on b.symbol = t.symbol and t.ts < b.bar_end"
         " and t.ts >= b.bar_start + interval '10 ms'"
-        " where t.symbol = 'ESM8' and t.is_trade order by b.bar_start, t.ts, t.seq",
+        " where t.symbol = 'ESM18' and t.is_trade order by b.bar_start, t.ts, t.seq",
     )
-    assert {("ESM8", row["bar_start"]): row["last"] for row in later} == {
+    assert {("ESM18", row["bar_start"]): row["last"] for row in later} == {
         key: vendors[key]["open"] for key in ours
     }
     # These ticks tell no sizes, and not every trade of those that the vendor counted.
@@ -203,13 +203,13 @@ def test_a_morning_of_the_e_mini_is_the_vendors_but_for_three_opens(market: Mark
 
 def test_a_minute_of_the_e_mini_is_the_beginning_of_the_vendors_bar(market: Market) -> None:
     vendors = market.vendors("es_5m_2015_2023", "contract = 'ESH2'")
-    ((key, bar),) = market.computed(["ESH2"], "5m").items()
+    ((key, bar),) = market.computed(["ESH22"], "5m").items()
     # 07:30 in Chicago: the ticks are those of its first 61 seconds.
-    assert key == ("ESH2", datetime(2022, 1, 24, 13, 30, tzinfo=UTC))
+    assert key == ("ESH22", datetime(2022, 1, 24, 13, 30, tzinfo=UTC))
     assert [bar[name] for name in ("open", "high")] == [Decimal("4347.75")] * 2
     assert [vendors[key][name] for name in ("open", "high")] == [Decimal("4347.75")] * 2
     # What came in the other four minutes made it longer, and is not ours to have.
     assert vendors[key]["low"] < bar["low"]
     assert vendors[key]["volume"] > bar["volume"]
-    last = value(market.link, "select max(ts) from ticks where symbol = 'ESH2'")
+    last = value(market.link, "select max(ts) from ticks where symbol = 'ESH22'")
     assert last < datetime(2022, 1, 24, 13, 31, 2, tzinfo=UTC)

@@ -78,7 +78,7 @@ def test_a_publish_is_one_entry_a_count_and_the_latest_hash(
     bus: Bus, client: "redis.Redis"
 ) -> None:
     sent = [
-        tick(seq=1, bid=Decimal("5000.00"), ask=Decimal("5000.25"), contract="ESU4"),
+        tick(seq=1, bid=Decimal("5000.00"), ask=Decimal("5000.25"), contract="ESU24"),
         tick(seq=2, ts=TS + timedelta(seconds=1), last=Decimal("5000.50"), last_size=7),
     ]
     done = bus.publish(sent)
@@ -90,7 +90,7 @@ def test_a_publish_is_one_entry_a_count_and_the_latest_hash(
     assert on_stream(client) == sent
     assert latest(bus) == {
         "last": "5000.50", "bid": "5000.00", "ask": "5000.25", "last_size": "7",
-        "contract": "ESU4", "ts": "2024-07-01T14:30:01.123456Z",
+        "contract": "ESU24", "ts": "2024-07-01T14:30:01.123456Z",
         "received_at": "2024-07-01T14:30:01.123456Z", "source": "SIM", "seq": "2",
     }  # fmt: skip
     state = bus.state()
@@ -225,7 +225,7 @@ told = st.builds(
     ),
     st.integers(0, 20), st.sampled_from([False, False, False, True]),
     seq=st.integers(0, 99), last=prices, bid=prices, ask=prices, last_size=st.none() | st.just(0),
-    volume=st.none() | st.integers(0, 9), contract=st.sampled_from([None, "ESU4", "ESZ4"]),
+    volume=st.none() | st.integers(0, 9), contract=st.sampled_from([None, "ESU24", "ESZ24"]),
     source=st.sampled_from(["SIM", "EXCEL"]),
 )  # fmt: skip
 

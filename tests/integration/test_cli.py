@@ -152,7 +152,7 @@ def test_a_tape_is_replayed_into_the_ledger_and_again_adds_nothing(
     thor: Thor, database_url: str, redis_url: str, connection: Link
 ) -> None:
     first = tape_file(thor.folder / "first.csv", records(1500))
-    crude = records(3, symbol="CL", contract="CLQ4", last=83.5)
+    crude = records(3, symbol="CL", contract="CLQ24", last=83.5)
     other = tape_file(thor.folder / "other.parquet", crude)
     with taking_in(redis_url, database_url):
         code, out, err = thor.run("replay", str(first), str(other), "--speed", "max")
@@ -161,13 +161,13 @@ def test_a_tape_is_replayed_into_the_ledger_and_again_adds_nothing(
         filed = thor.good("replay", str(first), "--as", "ES", "--overlap")
     source = value(connection, "select source from reference.tapes where file_name = 'first.csv'")
     told = f"first.csv: 1500 ticks published as {source}"
-    assert f"{told}; the ledger holds 1500 of them, 0 in quarantine, symbols ESU4" in flat(out)
+    assert f"{told}; the ledger holds 1500 of them, 0 in quarantine, symbols ESU24" in flat(out)
     assert "other.parquet: 3 ticks published as TAPE:" in out
     assert f"{told} (replayed before); the ledger holds 1500 of them" in flat(again)
     assert "symbols ES" in filed
     assert account(connection) == (4503, 3003, 1500, 0)
     codes = rows(connection, "select distinct symbol from market.ticks order by symbol")
-    assert [row["symbol"] for row in codes] == ["CLQ4", "ES", "ESU4"]
+    assert [row["symbol"] for row in codes] == ["CLQ24", "ES", "ESU24"]
 
 
 def flat(text: str) -> str:

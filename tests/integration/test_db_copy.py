@@ -44,15 +44,16 @@ update reference.instruments set margin = 14000 where symbol = 'ES';
 update reference.instruments set margin = 15000 where symbol = 'ES';
 delete from reference.sources where source = 'SCHWAB';
 insert into reference.series (symbol, root, kind) values
-    ('ESM4', 'ES', 'month'), ('ESU4', 'ES', 'month');
+    ('ESM24', 'ES', 'month'), ('ESU24', 'ES', 'month');
 insert into reference.contracts (root, month, first_notice, last_trade, expiry, rule)
 values ('ES', '2024-06-01', null, '2024-06-21', '2024-06-21 13:30+00', 'third friday');
 insert into reference.rolls (
     root, rule, rolled_at, from_contract, to_contract, gap, ratio, evidence
 )
 values
-    ('ES', 'volume', '2024-03-15 21:00+00', null, 'ESM4', null, null, '{}'),
-    ('ES', 'volume', '2024-06-18 21:00+00', 'ESM4', 'ESU4', 61.25, 1.0112, '{"volume": [1, 2.50]}');
+    ('ES', 'volume', '2024-03-15 21:00+00', null, 'ESM24', null, null, '{}'),
+    ('ES', 'volume', '2024-06-18 21:00+00', 'ESM24', 'ESU24', 61.25, 1.0112,
+     '{"volume": [1, 2.50]}');
 insert into reference.sources (source, kind, description) values ('TAPE:0123abcd', 'tape', 'é "x"');
 insert into reference.source_preferences (symbol, source, priority) values ('ES', 'EXCEL', 5);
 insert into reference.tapes (
@@ -99,7 +100,7 @@ insert into market.ticks (
 )
 select
     m.ts, s.symbol, k.seq, case when k.seq %% 5 = 0 then 'EXCEL' else 'SIM' end,
-    case when k.seq %% 2 = 0 then 'ESU4' end,
+    case when k.seq %% 2 = 0 then 'ESU24' end,
     case when k.seq %% 4 > 0 then s.price + k.seq * 0.25 end,
     s.price - 0.25, case when k.seq %% 3 > 0 then s.price + 0.25 end, k.seq, 3, null,
     (array['B', 'S', null])[1 + k.seq %% 3],
@@ -724,7 +725,7 @@ def test_a_live_database_is_copied_into_a_live_one(make: Make) -> None:
             r"reference\.versions of database .* holds 1 rows",
         ),
         (
-            "insert into reference.series (symbol, root, kind) values ('ESZ9', 'ES', 'month')",
+            "insert into reference.series (symbol, root, kind) values ('ESZ29', 'ES', 'month')",
             r"reference\.series of database .* holds 1 rows",
         ),
         (

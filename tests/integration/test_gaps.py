@@ -266,10 +266,10 @@ def test_each_symbol_keeps_the_hours_of_its_own_calendar(ledger: Connection) -> 
 
 
 def test_a_month_code_keeps_the_hours_of_its_root(ledger: Connection) -> None:
-    ledger.execute("insert into reference.series values ('ESZ5', 'ES', 'month')")
-    tell(ledger, "ESZ5", "SCHWAB", "23:00:30", "23:02:00")
+    ledger.execute("insert into reference.series values ('ESZ25', 'ES', 'month')")
+    tell(ledger, "ESZ25", "SCHWAB", "23:00:30", "23:02:00")
     gaps.scan(ledger, at("23:02:10"))
-    assert written(ledger) == [("ESZ5", "SCHWAB", "23:00:30", "23:02:00", SOURCE)]
+    assert written(ledger) == [("ESZ25", "SCHWAB", "23:00:30", "23:02:00", SOURCE)]
 
 
 def test_scanning_twice_changes_nothing(ledger: Connection) -> None:

@@ -99,7 +99,7 @@ def test_a_tick_comes_out_of_the_ledger_as_it_went_onto_the_bus(
 ) -> None:
     whole = Tick(
         symbol="ES", ts=TS, seq=1, source="SIM", received_at=TS + timedelta(microseconds=7),
-        contract="ESU4", last=Decimal("5000.25"), bid=Decimal("5000.00"), ask=Decimal("5000.5"),
+        contract="ESU24", last=Decimal("5000.25"), bid=Decimal("5000.00"), ask=Decimal("5000.5"),
         last_size=0, bid_size=2**31 - 1, ask_size=3, side="S", volume=2**63 - 1, volume_delta=5,
         is_trade=True, is_sampled=True,
     )  # fmt: skip
@@ -393,7 +393,7 @@ def test_two_that_share_only_some_entries_write_each_of_them_once(
         {"last": Decimal("5000.50")},
         {"last_size": 2},
         {"side": "B"},
-        {"contract": "ESU4"},
+        {"contract": "ESU24"},
         {"bid": Decimal(5000)},
         {"volume": 1},
         {"is_trade": False},

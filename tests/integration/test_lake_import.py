@@ -23,7 +23,7 @@ pytestmark = pytest.mark.edition("plain", "timescale")
 # Changed by a person: the lake's word goes, versions and all.
 REFERENCE = """
 update reference.instruments set margin = 14000 where symbol = 'ES';
-insert into reference.series (symbol, root, kind) values ('ESU4', 'ES', 'month');
+insert into reference.series (symbol, root, kind) values ('ESU24', 'ES', 'month');
 insert into reference.sources (source, kind, description) values ('TAPE:0123abcd', 'tape', 'é "x"');
 insert into reference.tapes (
     source, sha256, file_name, format, vendor, records, symbols, first_ts, last_ts

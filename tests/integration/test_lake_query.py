@@ -84,7 +84,7 @@ def test_the_lake_shows_what_the_database_shows(ledger: Link, door: Door, relati
 
 def test_bars_made_of_ticks_and_imported_ones_are_both_there(door: Door) -> None:
     found = door.sql(
-        "select is_imported, count(*) > 100 from bars_1m where symbol = 'ESZ3' or symbol = 'GCZ3' "
+        "select is_imported, count(*) > 100 from bars_1m where symbol in ('ESZ13', 'GCZ13') "
         "group by all order by all"
     ).fetchall()
     assert found == [(False, True), (True, True)]
@@ -109,7 +109,7 @@ def test_features_are_those_of_the_database(ledger: Link, door: Door) -> None:
         into_duckdb(ledger, door, f"select * from feat.{family}_1m", "memory.main.theirs")
         assert differences(door, "theirs", f"feat.{family}_1m") == []
     matrix = door.sql("select * from matrix_1m").columns
-    assert matrix == door.sql("select * from feat.matrix('1m', ['ESZ3'], null, null)").columns
+    assert matrix == door.sql("select * from feat.matrix('1m', ['ESZ13'], null, null)").columns
     bars_traded = value(door, "select count(close) from bars_1m")
     assert value(door, "select count(*) from matrix_1m") == bars_traded > 4_000
 
@@ -126,8 +126,8 @@ def test_the_catalogue_is_the_databases(ledger: Link, door: Door) -> None:
 def test_a_date_and_a_symbol_open_their_files_only(url: str) -> None:
     with lake.connect(url) as door:
         for query in (
-            "select sum(volume) from bars_1m where trade_date = '2013-10-08' and symbol = 'ESZ3'",
-            "select max(ts) from ticks where trade_date = '2013-10-08' and symbol = 'ESZ3'",
+            "select sum(volume) from bars_1m where trade_date = '2013-10-08' and symbol = 'ESZ13'",
+            "select max(ts) from ticks where trade_date = '2013-10-08' and symbol = 'ESZ13'",
         ):
             plan = door.sql(f"explain analyze {query}").fetchall()[0][1]
             assert "Scanning Files: 1/" in plan
@@ -244,18 +244,18 @@ def test_a_lake_on_s3_shows_the_same(ledger: Link, url: str, bucket: str) -> Non
     with lake.connect(bucket) as far, lake.connect(url) as near:
         for query in (
             "select count(*), sum(last), max(ts) from ticks where trade_date = '2024-07-02'",
-            "select symbol, sum(close), min(bar_start) from bars_1m where symbol = 'ESZ3' "
+            "select symbol, sum(close), min(bar_start) from bars_1m where symbol = 'ESZ13' "
             "and trade_date > '2013-10-09' and close > 1650.25 group by all",
             "select round(avg(ema_20), 6), count(*) from trend_1m",
         ):
             rows = [one.sql(query).to_arrow_table().to_pylist() for one in (far, near)]
             assert rows[0] == rows[1]
     with lake.connect(bucket, bars="ticks", last="2022-02-01") as far:
-        seconds = "select count(*) from {}bars_1s where symbol = 'ESH2'"
+        seconds = "select count(*) from {}bars_1s where symbol = 'ESH22'"
         (theirs,) = ledger.execute(seconds.format("market.").encode()).fetchall()
         assert far.sql(seconds.format("")).fetchall() == [theirs]
-        assert far.sql("select count(*) from bars_1h where symbol = 'ESZ3'").fetchall() == (
-            ledger.execute("select count(*) from market.bars_1h where symbol = 'ESZ3'").fetchall()
+        assert far.sql("select count(*) from bars_1h where symbol = 'ESZ13'").fetchall() == (
+            ledger.execute("select count(*) from market.bars_1h where symbol = 'ESZ13'").fetchall()
         )
     with pytest.raises(NotFound, match="there is none at s3://"):
         lake.connect(bucket.replace("/lake?", "/other?"))

@@ -63,5 +63,5 @@ def test_a_notebook_runs_on_a_lake(
     assert held.split("\n")[1].split()[1:3] == ["ES", "3000"]
     assert all(name in minutes for name in ("close", "vwap_session", "rsi_14", "known_at"))
     # The recording's first and last price, and how many trades it has.
-    assert ends.split("\n")[1].split()[1:] == ["ESH2", "2022-01-24", *ENDS, "2026"]
+    assert ends.split("\n")[1].split()[1:] == ["ESH22", "2022-01-24", *ENDS, "2026"]
     assert len([output for output in shown if "image/png" in output.get("data", {})]) == 1

@@ -107,20 +107,20 @@ def test_an_instrument_that_cannot_be_is_not_listed(
 
 
 def test_an_instrument_cannot_take_the_name_of_anothers_month(connection: Link) -> None:
-    instruments.add_months(connection, [("ESU4", "ES")])
-    with pytest.raises(Refused, match="ESU4"):
-        instruments.add_instrument(connection, msgspec.structs.replace(BAC, symbol="ESU4"))
+    instruments.add_months(connection, [("ESU24", "ES")])
+    with pytest.raises(Refused, match="ESU24"):
+        instruments.add_instrument(connection, msgspec.structs.replace(BAC, symbol="ESU24"))
     listing = instruments.listing(connection)
-    assert listing.instrument("ESU4") is listing.instrument("ES")
+    assert listing.instrument("ESU24") is listing.instrument("ES")
 
 
 def test_months_are_listed_under_their_root_once(connection: Link) -> None:
-    instruments.add_months(connection, [("ESU4", "ES"), ("ESZ4", "ES")])
-    instruments.add_months(connection, [("ESU4", "ES")])
+    instruments.add_months(connection, [("ESU24", "ES"), ("ESZ24", "ES")])
+    instruments.add_months(connection, [("ESU24", "ES")])
     listing = instruments.listing(connection)
-    assert listing.instrument("ESZ4") == listing.instruments["ES"]
+    assert listing.instrument("ESZ24") == listing.instruments["ES"]
     assert len(listing.series) == 13
-    with pytest.raises(Refused, match="'ESX' is no month code of ES, as ESH7 is"):
+    with pytest.raises(Refused, match="'ESX' is no month of ES, as ESH27 is"):
         instruments.add_months(connection, [("ESX", "ES")])
 
 
@@ -132,10 +132,10 @@ def test_each_source_has_its_seat_at_each_symbol(connection: Link) -> None:
 
 
 def test_a_preference_is_of_one_symbol_and_of_its_months(connection: Link) -> None:
-    instruments.add_months(connection, [("ESU4", "ES")])
+    instruments.add_months(connection, [("ESU24", "ES")])
     connection.execute("insert into reference.source_preferences values ('ES', 'EXCEL', 5)")
     seats = instruments.seats(connection, "EXCEL")
-    assert [seats[name][0] for name in ("ES", "ESU4", "NQ")] == [5, 5, 20]
+    assert [seats[name][0] for name in ("ES", "ESU24", "NQ")] == [5, 5, 20]
     assert instruments.seats(connection, "SCHWAB")["ES"][0] == 10
 
 

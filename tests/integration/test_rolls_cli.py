@@ -17,7 +17,7 @@ from thor.errors import NotFound, Rejected
 from thor.reference import instruments
 
 Link = psycopg.Connection[Any]
-DAYS = {"ESH4": ["2024-03-07", "2024-03-08"], "ESM4": ["2024-03-08", "2024-03-11"]}
+DAYS = {"ESH24": ["2024-03-07", "2024-03-08"], "ESM24": ["2024-03-08", "2024-03-11"]}
 
 
 @pytest.fixture
@@ -71,13 +71,13 @@ def test_contracts_are_computed_listed_and_corrected_by_hand(house: Link) -> Non
     assert listed("contracts", "list", "ES") == []
     months = listed("contracts", "list", "ES", "--all")
     assert [(row["symbol"], row["last_trade"]) for row in months] == [
-        ("ESH4", "2024-03-15"), ("ESM4", "2024-06-21"), ("ESU4", "2024-09-20"),
+        ("ESH24", "2024-03-15"), ("ESM24", "2024-06-21"), ("ESU24", "2024-09-20"),
     ]  # fmt: skip
     assert listed("contracts", "list", "CL", "--all") == []
     said = good(
-        "contracts", "add", "ESM4", "--last-trade", "2024-06-20", "--expiry", "2024-06-20T13:30Z"
+        "contracts", "add", "ESM24", "--last-trade", "2024-06-20", "--expiry", "2024-06-20T13:30Z"
     )
-    assert "ESM4 of June 2024 trades until 2024-06-20 13:30 UTC" in said
+    assert "ESM24 of June 2024 trades until 2024-06-20 13:30 UTC" in said
     june = listed("contracts", "list", "ES", "--all")[1]
     assert (june["last_trade"], june["rule"], june["version"]) == ("2024-06-20", "by hand", 2)
     assert "third Friday" in good("contracts", "list", "--all")
@@ -87,7 +87,7 @@ def test_rolls_are_found_and_listed(house: Link) -> None:
     good("contracts", "compute", "ES")
     found = listed("rolls", "find", "ES")
     assert [(row["from_contract"], row["to_contract"], row["gap"]) for row in found] == [
-        (None, "ESH4", None), ("ESH4", "ESM4", "1"),
+        (None, "ESH24", None), ("ESH24", "ESM24", "1"),
     ]  # fmt: skip
     # Two business days before 15 March is the 13th, after the last bar.
     by_expiry = listed("rolls", "find", "ES", "--rule", "expiry", "--days", "2")
@@ -106,7 +106,7 @@ def test_a_gap_that_is_not_known_is_told_with_what_would_join_the_months(house: 
     # March ends on Friday the 15th, June begins on Monday the 18th.
     house.execute("delete from bars_imported where bar_start = '2024-03-08 15:00Z'")
     house.execute(
-        "update bars_imported set bar_start = case symbol when 'ESH4' then '2024-03-15 13:00Z' "
+        "update bars_imported set bar_start = case symbol when 'ESH24' then '2024-03-15 13:00Z' "
         "else '2024-03-18 13:00Z' end::timestamptz"
     )
     good("contracts", "compute", "ES")
@@ -119,9 +119,9 @@ def test_a_gap_that_is_not_known_is_told_with_what_would_join_the_months(house: 
 @pytest.mark.parametrize(
     ("words", "error", "told"),
     [
-        (("contracts", "compute", "BAC"), NotFound, "thor contracts add BACH7 --last-trade"),
+        (("contracts", "compute", "BAC"), NotFound, "thor contracts add BACH27 --last-trade"),
         (("contracts", "compute", "--from", "soon"), Rejected, "--from: 'soon' is no day"),
-        (("contracts", "add", "ESM4", "--last-trade", "x"), Rejected, "--last-trade: 'x'"),
+        (("contracts", "add", "ESM24", "--last-trade", "x"), Rejected, "--last-trade: 'x'"),
         (("rolls", "find", "ES"), NotFound, "run `thor contracts compute ES`"),
         (("rolls", "find", "ES", "--days", "3"), Rejected, "--days: 3 says nothing to the volume"),
         (("rolls", "find", "ES", "--rule", "expiry", "--days", "-1"), Rejected, "days: -1"),

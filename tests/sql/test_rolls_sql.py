@@ -2,7 +2,7 @@
 
 Three months of ES around two rolls, a bar an hour, each volume and close stated here:
 
-    trade date   ESH4            ESM4            ESU4
+    trade date   ESH24            ESM24            ESU24
     Thu 7 March  100 at 5100.00   40 at 5150.00
     Fri 8 March   90 at 5120.25   95 at 5172.50
     Mon 11       20 at 5130.00  170 at 5180.75
@@ -36,6 +36,7 @@ from ticks_made import rows, tick, value
 
 from thor import database
 from thor.domain.calendar import compute
+from thor.domain.series import SeriesNames
 from thor.errors import NotFound, Rejected
 from thor.flow.find_rolls import find_rolls
 from thor.market.bars import rolls
@@ -48,12 +49,12 @@ Link = psycopg.Connection[Any]
 AS_OF = datetime(2026, 1, 1, tzinfo=UTC)
 MARCH, JUNE = datetime(2024, 3, 10, 22, tzinfo=UTC), datetime(2024, 6, 16, 22, tzinfo=UTC)
 TRADED = {
-    "2024-03-07": {"ESH4": (100, "5100.00"), "ESM4": (40, "5150.00")},
-    "2024-03-08": {"ESH4": (90, "5120.25"), "ESM4": (95, "5172.50")},
-    "2024-03-11": {"ESH4": (20, "5130.00"), "ESM4": (170, "5180.75")},
-    "2024-06-13": {"ESM4": (300, "5480.00"), "ESU4": (10, "5541.25")},
-    "2024-06-14": {"ESM4": (100, "5490.00"), "ESU4": (120, "5551.50")},
-    "2024-06-17": {"ESM4": (50, "5500.00"), "ESU4": (400, "5560.25")},
+    "2024-03-07": {"ESH24": (100, "5100.00"), "ESM24": (40, "5150.00")},
+    "2024-03-08": {"ESH24": (90, "5120.25"), "ESM24": (95, "5172.50")},
+    "2024-03-11": {"ESH24": (20, "5130.00"), "ESM24": (170, "5180.75")},
+    "2024-06-13": {"ESM24": (300, "5480.00"), "ESU24": (10, "5541.25")},
+    "2024-06-14": {"ESM24": (100, "5490.00"), "ESU24": (120, "5551.50")},
+    "2024-06-17": {"ESM24": (50, "5500.00"), "ESU24": (400, "5560.25")},
 }
 COLUMNS = ("symbol", "width", "bar_start", "open", "high", "low", "close", "volume", "file")
 
@@ -107,7 +108,7 @@ def bare(connection: Link) -> Link:
     """Sessions and contracts of 2024, and three listed months without a bar."""
     keep_sessions(connection, "CME_EQUITY", date(2024, 1, 1), date(2025, 6, 30))
     contracts.compute(connection, "ES")
-    list_months(connection, "ESH4", "ESM4", "ESU4")
+    list_months(connection, "ESH24", "ESM24", "ESU24")
     return connection
 
 
@@ -145,19 +146,19 @@ def test_rolls_are_found_with_their_gap_and_the_bar_it_was_read_from(market: Lin
     find_rolls(market, "ES", AS_OF)
     assert stored(market) == [
         (
-            None, "ESH4", datetime(2024, 3, 6, 23, tzinfo=UTC), date(2024, 3, 7),
+            None, "ESH24", datetime(2024, 3, 6, 23, tzinfo=UTC), date(2024, 3, 7),
             None, "the first bars",
         ),
-        ("ESH4", "ESM4", MARCH, date(2024, 3, 11), Decimal("52.25"), "volume"),
-        ("ESM4", "ESU4", JUNE, date(2024, 6, 17), Decimal("61.50"), "volume"),
+        ("ESH24", "ESM24", MARCH, date(2024, 3, 11), Decimal("52.25"), "volume"),
+        ("ESM24", "ESU24", JUNE, date(2024, 6, 17), Decimal("61.50"), "volume"),
     ]  # fmt: skip
-    evidence = value(market, "select evidence from rolls where to_contract = 'ESM4'")
+    evidence = value(market, "select evidence from rolls where to_contract = 'ESM24'")
     assert evidence == {
         "why": "volume", "on": "2024-03-08", "from_volume": 90, "to_volume": 95,
         "width": "1m", "bar_start": "2024-03-08T18:00:00+00:00",
         "from_close": "5120.25", "to_close": "5172.5",
     }  # fmt: skip
-    ratio = value(market, "select ratio from rolls where to_contract = 'ESM4'")
+    ratio = value(market, "select ratio from rolls where to_contract = 'ESM24'")
     assert abs(Fraction(ratio) - Fraction("5172.50") / Fraction("5120.25")) < Fraction(1, 10**15)
 
 
@@ -165,11 +166,11 @@ def test_the_gap_is_of_the_last_bar_that_both_traded_before_the_roll(market: Lin
     import_bars(
         market,
         [
-            bar("ESH4", "2024-03-08", 19, "5555.00", 0),
-            bar("ESM4", "2024-03-08", 20, "5777.00", 0),
+            bar("ESH24", "2024-03-08", 19, "5555.00", 0),
+            bar("ESM24", "2024-03-08", 20, "5777.00", 0),
             # Common to both, but the roll's own day.
-            bar("ESH4", "2024-03-11", 1, "5888.00", 0),
-            bar("ESM4", "2024-03-11", 1, "5999.00", 0),
+            bar("ESH24", "2024-03-11", 1, "5888.00", 0),
+            bar("ESM24", "2024-03-11", 1, "5999.00", 0),
         ],
     )
     find_rolls(market, "ES", AS_OF)
@@ -177,13 +178,13 @@ def test_the_gap_is_of_the_last_bar_that_both_traded_before_the_roll(market: Lin
 
 
 def test_a_bar_without_a_trade_tells_no_gap(bare: Link) -> None:
-    quotes = {"symbol": "ESH4", "last": None, "last_size": None, "is_trade": False}
+    quotes = {"symbol": "ESH24", "last": None, "last_size": None, "is_trade": False}
     at = datetime(2024, 3, 8, 20, tzinfo=UTC)
     import_bars(bare, made())
-    import_bars(bare, [bar("ESM4", "2024-03-08", 20, "5777.00", 0)])
+    import_bars(bare, [bar("ESM24", "2024-03-08", 20, "5777.00", 0)])
     quoted = tick(ts=at, bid=Decimal("5000"), ask=Decimal("5000.25"), **quotes)
     Ledger(bare, "test").write([EntryTicks("1-1", 0, 1, [quoted], [])])
-    assert value(bare, "select close is null from bars_1m where symbol = 'ESH4' and ticks > 0")
+    assert value(bare, "select close is null from bars_1m where symbol = 'ESH24' and ticks > 0")
     find_rolls(bare, "ES", AS_OF)
     assert stored(bare)[1][4] == Decimal("52.25")
 
@@ -193,12 +194,12 @@ def test_difference_adds_the_gaps_of_all_later_rolls(market: Link) -> None:
     closes = [(contract, close) for _, contract, close in continuous(market, "difference")]
     # Before both rolls 52.25 + 61.50 = 113.75, between them 61.50, after them nothing.
     assert closes == [
-        *[("ESH4", Decimal("5213.75"))] * 3,
-        *[("ESH4", Decimal("5234.00"))] * 3,
-        *[("ESM4", Decimal("5242.25"))] * 3,
-        *[("ESM4", Decimal("5541.50"))] * 3,
-        *[("ESM4", Decimal("5551.50"))] * 3,
-        *[("ESU4", Decimal("5560.25"))] * 3,
+        *[("ESH24", Decimal("5213.75"))] * 3,
+        *[("ESH24", Decimal("5234.00"))] * 3,
+        *[("ESM24", Decimal("5242.25"))] * 3,
+        *[("ESM24", Decimal("5541.50"))] * 3,
+        *[("ESM24", Decimal("5551.50"))] * 3,
+        *[("ESU24", Decimal("5560.25"))] * 3,
     ]
 
 
@@ -223,9 +224,9 @@ def test_ratio_multiplies_by_the_ratios_of_all_later_rolls(market: Link) -> None
 def test_the_raw_series_has_no_hole_and_no_double_bar_at_a_roll(market: Link) -> None:
     find_rolls(market, "ES", AS_OF)
     front = {
-        **dict.fromkeys(["2024-03-07", "2024-03-08"], "ESH4"),
-        **dict.fromkeys(["2024-03-11", "2024-06-13", "2024-06-14"], "ESM4"),
-        "2024-06-17": "ESU4",
+        **dict.fromkeys(["2024-03-07", "2024-03-08"], "ESH24"),
+        **dict.fromkeys(["2024-03-11", "2024-06-13", "2024-06-14"], "ESM24"),
+        "2024-06-17": "ESU24",
     }
     expected = [
         (datetime.fromisoformat(day).replace(hour=hour, tzinfo=UTC), series, Decimal(close), traded)
@@ -252,7 +253,7 @@ def test_quotes_and_vwap_are_adjusted_and_a_spread_only_by_the_ratio(bare: Link)
     import_bars(bare, made())
     ticks = [
         tick(
-            ts=datetime(2024, 3, 7, 14, 0, n, tzinfo=UTC), seq=n, symbol="ESH4",
+            ts=datetime(2024, 3, 7, 14, 0, n, tzinfo=UTC), seq=n, symbol="ESH24",
             last=Decimal(last), last_size=n, bid=Decimal("5099.75"), ask=Decimal("5100.25"),
             volume_delta=n,
         )
@@ -292,9 +293,9 @@ def test_every_width_changes_the_contract_with_the_same_trade_date(bare: Link, w
     assert [row[4] for row in stored(bare)] == [None, Decimal("52.25"), Decimal("61.50")]
     fronts = {row[2]: row[1] for row in continuous(bare, "difference", "trade_date", width)}
     assert {day.isoformat(): front for day, front in fronts.items()} == {
-        **dict.fromkeys(["2024-03-07", "2024-03-08"], "ESH4"),
-        **dict.fromkeys(["2024-03-11", "2024-06-13", "2024-06-14"], "ESM4"),
-        "2024-06-17": "ESU4",
+        **dict.fromkeys(["2024-03-07", "2024-03-08"], "ESH24"),
+        **dict.fromkeys(["2024-03-11", "2024-06-13", "2024-06-14"], "ESM24"),
+        "2024-06-17": "ESU24",
     }
     bars = len(TRADED) * (1 if width == "1d" else 2)
     assert len(continuous(bare, "raw", width=width)) == bars
@@ -303,26 +304,26 @@ def test_every_width_changes_the_contract_with_the_same_trade_date(bare: Link, w
 def test_a_days_volume_is_of_its_ticks_and_of_the_bars_beside_them(bare: Link) -> None:
     """Ticks of one minute hide a vendor's bar of that minute, hour and day, and no other."""
     told = [("1h", 14, 300), ("1h", 15, 350), ("1m", 14, 250), ("1m", 15, 90)]
-    friday = [bar("ESH4", "2024-03-08", hour, "5100", n, width) for width, hour, n in told]
-    import_bars(bare, [*friday, bar("ESH4", "2024-03-07", 23, "5100", 700, "1d")])
-    values = {"series": ["ESH4"], "before": date(2024, 3, 9)}
+    friday = [bar("ESH24", "2024-03-08", hour, "5100", n, width) for width, hour, n in told]
+    import_bars(bare, [*friday, bar("ESH24", "2024-03-07", 23, "5100", 700, "1d")])
+    values = {"series": ["ESH24"], "before": date(2024, 3, 9)}
 
     def volumes() -> list[int | None]:
         return [row["volume"] for row in database.rows(bare, "volumes_of_months", values)]
 
     assert volumes() == [700]
     at = datetime(2024, 3, 8, 14, tzinfo=UTC)
-    one = tick(ts=at, symbol="ESH4", last=Decimal(5100), volume_delta=7)
+    one = tick(ts=at, symbol="ESH24", last=Decimal(5100), volume_delta=7)
     Ledger(bare, "test").write([EntryTicks("1-1", 0, 1, [one], [])])
     # 7, and the hour of 350 from 15:00; by minutes it would be 7 and 90.
     assert volumes() == [357]
 
 
 def test_a_volume_that_nobody_told_is_not_known(bare: Link) -> None:
-    import_bars(bare, [bar("ESH4", "2024-03-08", 14, "5100", None)])
-    values = {"series": ["ESH4", "ESM4"], "before": date(2024, 3, 9)}
+    import_bars(bare, [bar("ESH24", "2024-03-08", 14, "5100", None)])
+    values = {"series": ["ESH24", "ESM24"], "before": date(2024, 3, 9)}
     assert database.rows(bare, "volumes_of_months", values) == [
-        {"symbol": "ESH4", "trade_date": date(2024, 3, 8), "volume": None}
+        {"symbol": "ESH24", "trade_date": date(2024, 3, 8), "volume": None}
     ]
 
 
@@ -339,7 +340,7 @@ def test_a_roll_found_otherwise_takes_the_place_of_the_old_one_whose_version_is_
 ) -> None:
     find_rolls(market, "ES", AS_OF)
     # More of Friday's trades come in: March was ahead until Monday, so June follows on Tuesday.
-    import_bars(market, [bar("ESH4", "2024-03-08", 19, "5121.00", 500)])
+    import_bars(market, [bar("ESH24", "2024-03-08", 19, "5121.00", 500)])
     find_rolls(market, "ES", AS_OF)
     tuesday = datetime(2024, 3, 11, 22, tzinfo=UTC)
     # On Monday at 18:00 June stood at 5180.75, March at 5130.
@@ -349,7 +350,7 @@ def test_a_roll_found_otherwise_takes_the_place_of_the_old_one_whose_version_is_
     kept = rows(
         market,
         "select key, version, content ->> 'gap' as gap from reference.versions "
-        "where relation = 'rolls' and content ->> 'to_contract' = 'ESM4'",
+        "where relation = 'rolls' and content ->> 'to_contract' = 'ESM24'",
     )
     assert [(row["version"], row["gap"]) for row in kept] == [(1, "52.25000000")]
     assert kept[0]["key"].startswith("ES/volume/2024-03-10T22:00:00")
@@ -359,10 +360,10 @@ def test_a_corrected_price_changes_the_gap_under_a_new_version(market: Link) -> 
     find_rolls(market, "ES", AS_OF)
     market.execute(
         "update bars_imported set open = 5172, high = 5172, low = 5172, close = 5172 "
-        "where symbol = 'ESM4' and bar_start = '2024-03-08 18:00Z'"
+        "where symbol = 'ESM24' and bar_start = '2024-03-08 18:00Z'"
     )
     find_rolls(market, "ES", AS_OF)
-    now = rows(market, "select gap, version from rolls where to_contract = 'ESM4'")
+    now = rows(market, "select gap, version from rolls where to_contract = 'ESM24'")
     assert now == [{"gap": Decimal("51.75"), "version": 2}]
     assert versions(market) == 1
 
@@ -384,7 +385,7 @@ def test_a_day_that_is_not_over_is_not_looked_at(market: Link) -> None:
     find_rolls(market, "ES", datetime(2024, 3, 8, 21, 59, tzinfo=UTC))
     assert len(stored(market)) == 1
     find_rolls(market, "ES", datetime(2024, 3, 8, 23, 0, tzinfo=UTC))
-    assert [row[1] for row in stored(market)] == ["ESH4", "ESM4"]
+    assert [row[1] for row in stored(market)] == ["ESH24", "ESM24"]
 
 
 def test_front_months_follow_one_another_without_an_end(market: Link) -> None:
@@ -396,18 +397,18 @@ def test_front_months_follow_one_another_without_an_end(market: Link) -> None:
     # 5551.5 / 5490 = 1.011202; times 5172.5 / 5120.25 = 1.021521.
     assert found == [
         (
-            "ESH4", datetime(2024, 3, 6, 23, tzinfo=UTC), MARCH,
+            "ESH24", datetime(2024, 3, 6, 23, tzinfo=UTC), MARCH,
             Decimal("113.75"), Decimal("1.021521"),
         ),
-        ("ESM4", MARCH, JUNE, Decimal("61.50"), Decimal("1.011202")),
-        ("ESU4", JUNE, None, Decimal(0), Decimal(1)),
+        ("ESM24", MARCH, JUNE, Decimal("61.50"), Decimal("1.011202")),
+        ("ESU24", JUNE, None, Decimal(0), Decimal(1)),
     ]  # fmt: skip
 
 
 def apart() -> Iterator[Any]:
     """Three months one after the other, never two on one day, as some vendors have them."""
-    told = [("ESH4", "2024-03-15", "5175.00"), ("ESM4", "2024-03-18", "5232.25")]
-    told += [("ESM4", "2024-06-21", "5480.00"), ("ESU4", "2024-06-24", "5530.00")]
+    told = [("ESH24", "2024-03-15", "5175.00"), ("ESM24", "2024-03-18", "5232.25")]
+    told += [("ESM24", "2024-06-21", "5480.00"), ("ESU24", "2024-06-24", "5530.00")]
     for series, day, close in told:
         yield bar(series, day, 13, close, 10, "5m")
 
@@ -433,7 +434,7 @@ def test_splicing_reads_the_gap_from_the_last_and_the_first_price(bare: Link) ->
     assert [row[4] for row in stored(bare)] == [None, Decimal("57.25"), Decimal("50")]
     closes = [row[2] for row in continuous(bare, "difference", width="5m")]
     assert closes == [Decimal("5282.25"), Decimal("5282.25"), Decimal("5530"), Decimal("5530")]
-    evidence = value(bare, "select evidence from rolls where to_contract = 'ESM4'")
+    evidence = value(bare, "select evidence from rolls where to_contract = 'ESM24'")
     assert (evidence["bar_start"], evidence["to_bar_start"]) == (
         "2024-03-15T13:00:00+00:00", "2024-03-18T13:00:00+00:00",
     )  # fmt: skip
@@ -443,14 +444,14 @@ def test_a_price_that_is_not_above_zero_has_a_gap_and_no_ratio(connection: Link)
     # Crude of May 2020 fell below zero the day before it ended.
     keep_sessions(connection, "CME_ENERGY", date(2020, 1, 1), date(2021, 1, 1))
     contracts.compute(connection, "CL")
-    list_months(connection, "CLK0", "CLM0")
+    list_months(connection, "CLK20", "CLM20")
     import_bars(
         connection,
         [
-            bar("CLK0", "2020-04-17", 18, "20.00", 9),
-            bar("CLM0", "2020-04-17", 18, "25.00", 1),
-            bar("CLK0", "2020-04-20", 18, "-37.63", 5),
-            bar("CLM0", "2020-04-20", 18, "20.43", 9),
+            bar("CLK20", "2020-04-17", 18, "20.00", 9),
+            bar("CLM20", "2020-04-17", 18, "25.00", 1),
+            bar("CLK20", "2020-04-20", 18, "-37.63", 5),
+            bar("CLM20", "2020-04-20", 18, "20.43", 9),
         ],
     )
     find_rolls(connection, "CL", AS_OF)
@@ -463,9 +464,12 @@ def test_a_price_that_is_not_above_zero_has_a_gap_and_no_ratio(connection: Link)
     assert value(connection, lowest, "ratio") is None
 
 
-def test_a_code_of_two_decades_is_two_contracts(bare: Link) -> None:
+def test_a_series_that_was_left_under_one_digit_is_two_contracts_of_two_decades(
+    bare: Link,
+) -> None:
     keep_sessions(bare, "CME_EQUITY", date(2013, 9, 1), date(2014, 6, 30))
     contracts.compute(bare, "ES")
+    bare.execute("insert into reference.series values ('ESH4', 'ES', 'month')")
     import_bars(bare, [bar("ESH4", "2014-03-20", 15, "1860.00", 5)])
     import_bars(bare, [bar("ESH4", "2024-03-07", 15, "5100.00", 5)])
     find_rolls(bare, "ES", AS_OF)
@@ -486,9 +490,9 @@ def test_what_is_missing_is_named_with_the_command_that_brings_it(connection: Li
     contracts.compute(connection, "ES")
     with pytest.raises(NotFound, match="bars: there are none of ES's months"):
         find_rolls(connection, "ES", AS_OF)
-    list_months(connection, "ESZ9")
-    import_bars(connection, [bar("ESZ9", "2024-03-07", 15, "5100.00", 5)])
-    with pytest.raises(NotFound, match="none of ES is what ESZ9 was on 2024-03-07"):
+    list_months(connection, "ESZ19")
+    import_bars(connection, [bar("ESZ19", "2024-03-07", 15, "5100.00", 5)])
+    with pytest.raises(NotFound, match="none of ES is what ESZ19 was on 2024-03-07"):
         find_rolls(connection, "ES", AS_OF)
     with pytest.raises(NotFound, match="root: 'BAC' is not listed"):
         find_rolls(connection, "BAC", AS_OF)
@@ -498,13 +502,13 @@ def test_what_is_missing_is_named_with_the_command_that_brings_it(connection: Li
 
 def test_contracts_are_computed_once_and_what_a_person_stated_stays(bare: Link) -> None:
     before = rows(bare, "select * from contracts order by month")
-    assert [row["symbol"] for row in before] == ["ESH4", "ESM4", "ESU4", "ESZ4", "ESH5"]
+    assert [row["symbol"] for row in before] == ["ESH24", "ESM24", "ESU24", "ESZ24", "ESH25"]
     contracts.compute(bare, "ES")
     assert rows(bare, "select * from contracts where root = 'ES' order by month") == before
-    stated = contracts.add(bare, "ESM4", date(2024, 6, 20))
+    stated = contracts.add(bare, "ESM24", date(2024, 6, 20))
     assert stated.expiry == datetime(2024, 6, 20, 21, tzinfo=UTC)
     contracts.compute(bare, "ES")
-    (june,) = rows(bare, "select * from contracts where symbol = 'ESM4' and root = 'ES'")
+    (june,) = rows(bare, "select * from contracts where symbol = 'ESM24' and root = 'ES'")
     assert (june["last_trade"], june["rule"], june["is_by_hand"], june["version"]) == (
         date(2024, 6, 20), "by hand", True, 2,
     )  # fmt: skip
@@ -515,11 +519,11 @@ def test_contracts_are_computed_once_and_what_a_person_stated_stays(bare: Link) 
 @pytest.mark.parametrize(
     ("symbol", "last_trade", "more", "complaint"),
     [
-        ("ESM4", "2024-12-20", {}, "last_trade: 2024-12-20 is more than three months from June"),
-        ("ESM4", "2024-06-22", {}, "last_trade: ESM4 cannot end on 2024-06-22, there is no sess"),
+        ("ESM24", "2024-12-20", {}, "last_trade: 2024-12-20 is more than three months from June"),
+        ("ESM24", "2024-06-22", {}, "last_trade: ESM24 cannot end on 2024-06-22, there is no sess"),
         ("ES", "2024-06-21", {}, "symbol: 'ES' is no month code"),
-        ("ESM4", "2024-06-21", {"first_notice": date(2023, 6, 1)}, "first_notice: 2023-06-01"),
-        ("ESM4", "2024-06-21", {"expiry": MARCH}, "expiry: 2024-03-10T22:00:00"),
+        ("ESM24", "2024-06-21", {"first_notice": date(2023, 6, 1)}, "first_notice: 2023-06-01"),
+        ("ESM24", "2024-06-21", {"expiry": MARCH}, "expiry: 2024-03-10T22:00:00"),
     ],
 )
 def test_dates_that_make_no_sense_are_refused_and_nothing_is_kept(
@@ -532,7 +536,7 @@ def test_dates_that_make_no_sense_are_refused_and_nothing_is_kept(
 
 def test_a_root_that_is_not_listed_has_no_contracts(bare: Link) -> None:
     with pytest.raises(NotFound, match="root: '6E' is not listed"):
-        contracts.add(bare, "6EH4", date(2024, 3, 18))
+        contracts.add(bare, "6EH24", date(2024, 3, 18))
     with pytest.raises(NotFound, match="root: '6E' has no rule"):
         contracts.compute(bare, "6E")
 
@@ -556,12 +560,12 @@ def test_a_symbol_and_a_range_of_time_read_the_bars_of_that_range_only(bare: Lin
         bare,
         (
             (series, "1m", at.isoformat(), 5100, 5100, 5100, 5100, 1)
-            for series in ("ESM4", "ESU4")
+            for series in ("ESM24", "ESU24")
             for at in minutes
         ),
     )
     ticks = [
-        tick(ts=at, seq=n, symbol="ESH4", last=Decimal(5100), volume_delta=1)
+        tick(ts=at, seq=n, symbol="ESH24", last=Decimal(5100), volume_delta=1)
         for n, at in enumerate(minutes)
     ]
     Ledger(bare, "test").write([EntryTicks("1-1", 0, len(ticks), ticks, [])])
@@ -605,7 +609,7 @@ def test_the_newest_bars_of_a_series_are_those_of_the_view_oldest_first(market: 
 
 
 def test_the_newest_bars_are_of_the_width_that_is_asked_for(market: Link) -> None:
-    import_bars(market, [bar("ESU4", "2024-06-17", 18, "5560.25", 400, "1h")])
+    import_bars(market, [bar("ESU24", "2024-06-17", 18, "5560.25", 400, "1h")])
     find_rolls(market, "ES", AS_OF)
     counts = {
         width: len(
@@ -631,19 +635,19 @@ def test_real_months_of_es_that_trade_at_once_roll_where_both_trade(
     load(connection, table, "1m")
     (_, roll) = find_rolls(connection, "ES", AS_OF, days_before=51)
     rolled_at = datetime(2013, 10, 8, 22, tzinfo=UTC)
-    assert (roll.from_contract, roll.to_contract, roll.rolled_at) == ("ESZ3", "ESH4", rolled_at)
+    assert (roll.from_contract, roll.to_contract, roll.rolled_at) == ("ESZ13", "ESH14", rolled_at)
 
-    closes: dict[str, dict[datetime, Decimal]] = {"ESZ3": {}, "ESH4": {}}
+    closes: dict[str, dict[datetime, Decimal]] = {"ESZ13": {}, "ESH14": {}}
     for row in table.to_pylist():
-        if row["contract"] in closes:
-            closes[row["contract"]][row["ts"]] = Decimal(str(row["close"]))
-    common = max(at for at in closes["ESZ3"].keys() & closes["ESH4"].keys() if at < rolled_at)
-    gap = closes["ESH4"][common] - closes["ESZ3"][common]
+        if (key := keyed(row["contract"], row["ts"])) in closes:
+            closes[key][row["ts"]] = Decimal(str(row["close"]))
+    common = max(at for at in closes["ESZ13"].keys() & closes["ESH14"].keys() if at < rolled_at)
+    gap = closes["ESH14"][common] - closes["ESZ13"][common]
     assert roll.gap == gap
     assert gap < 0, "dividends are paid before March"
     expected = sorted(
-        [(at, close + gap) for at, close in closes["ESZ3"].items() if at < rolled_at]
-        + [(at, close) for at, close in closes["ESH4"].items() if at >= rolled_at]
+        [(at, close + gap) for at, close in closes["ESZ13"].items() if at < rolled_at]
+        + [(at, close) for at, close in closes["ESH14"].items() if at >= rolled_at]
     )
     found = connection.execute(
         "select bar_start, close from continuous_1m where symbol = 'ES' and rule = 'expiry-51' "
@@ -664,7 +668,7 @@ def test_two_years_of_real_contracts_one_after_the_other_make_one_series(
     load(connection, table, "5m")
     found = find_rolls(connection, "ES", AS_OF)
     assert [roll.to_contract for roll in found] == [
-        "ESM8", "ESU8", "ESZ8", "ESH9", "ESM9", "ESU9", "ESZ9",
+        "ESM18", "ESU18", "ESZ18", "ESH19", "ESM19", "ESU19", "ESZ19",
     ]  # fmt: skip
     assert {roll.evidence["why"] for roll in found[1:]} == {"expiry"}
     told = connection.execute(
@@ -672,14 +676,23 @@ def test_two_years_of_real_contracts_one_after_the_other_make_one_series(
         "and rule = 'volume' and adjustment = 'raw' order by bar_start"
     ).fetchall()
     columns = (table[name].to_pylist() for name in ("ts", "contract", "volume"))
-    assert told == sorted(zip(*columns, strict=True))
+    assert told == sorted(
+        (ts, keyed(contract, ts), volume) for ts, contract, volume in zip(*columns, strict=True)
+    )
+
+
+def keyed(contract: str, ts: datetime) -> str:
+    """Return the key of a vendor's contract in a record of this instant."""
+    return SeriesNames().series(contract, ts.date()).key
 
 
 def load(connection: Link, table: pa.Table, width: str) -> None:
     """Copy bars of the neutral schema into the ledger, prices on the grid of a quarter."""
-    list_months(connection, *pc.unique(table["contract"]).to_pylist())
+    pairs = zip(table["contract"].to_pylist(), table["ts"].to_pylist(), strict=True)
+    keys = pa.array([keyed(*pair) for pair in pairs])
+    list_months(connection, *pc.unique(keys).to_pylist())
     count = len(table)
-    columns = {"symbol": table["contract"], "width": pa.repeat(width, count)}
+    columns = {"symbol": keys, "width": pa.repeat(width, count)}
     columns["bar_start"] = pc.strftime(table["ts"], "%Y-%m-%d %H:%M:%SZ")
     for name in ("open", "high", "low", "close", "volume"):
         columns[name] = table[name]
@@ -692,5 +705,5 @@ def load(connection: Link, table: pa.Table, width: str) -> None:
 
 def test_evidence_reads_as_json_in_psql(market: Link) -> None:
     find_rolls(market, "ES", AS_OF)
-    text = value(market, "select evidence::text from rolls where to_contract = 'ESU4'")
+    text = value(market, "select evidence::text from rolls where to_contract = 'ESU24'")
     assert json.loads(text)["to_volume"] == 120

@@ -19,7 +19,7 @@ START = datetime(2024, 7, 1, 13, 30, tzinfo=UTC)
 
 def bar(**given: Any) -> ImportedBar:
     whole: dict[str, Any] = {
-        "symbol": "ESU4", "width": "5m", "bar_start": START, "open": Decimal("5528.75"),
+        "symbol": "ESU24", "width": "5m", "bar_start": START, "open": Decimal("5528.75"),
         "high": Decimal("5530.25"), "low": Decimal(5527), "close": Decimal("5529.5"),
         "volume": 120,
     }  # fmt: skip
@@ -63,7 +63,7 @@ def test_a_bar_within_the_rules_is_loaded(given: dict[str, Any]) -> None:
         ({"width": "3m"}, "width: '3m' is none of 1s, 1m, 5m, 1h, 1d"),
         ({"width": ""}, "width: '' is none of 1s, 1m, 5m, 1h, 1d"),
         ({"symbol": "ZC"}, "symbol: ZC is not listed; `thor instruments add` lists one"),
-        ({"symbol": "ESZ4"}, "symbol: ESZ4 is not listed; `thor instruments add` lists one"),
+        ({"symbol": "ESZ24"}, "symbol: ESZ24 is not listed; `thor instruments add` lists one"),
         (
             {"bar_start": START + timedelta(minutes=1)},
             "bar_start: 2024-07-01T13:31:00+00:00 is on no boundary of 5m; "

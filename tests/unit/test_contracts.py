@@ -1,6 +1,5 @@
 """Dates of contract months, worked out by hand from the exchanges' rules and against ES bars."""
 
-from collections.abc import Callable
 from datetime import UTC, date, datetime
 from functools import cache
 from itertools import pairwise
@@ -8,19 +7,15 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from thor.domain.business_days import BusinessDays
 from thor.domain.calendar import compute
 from thor.domain.contracts import (
-    MONTH_LETTERS,
     RULES,
     Contract,
     called,
     contract,
     contracts,
-    month_of,
     of_series,
     rule_of,
 )
@@ -168,13 +163,13 @@ def test_the_last_bar_of_each_of_36_real_contracts_ends_when_the_contract_does()
 @pytest.mark.parametrize(
     ("root", "codes"),
     [
-        ("ES", ["ESH4", "ESM4", "ESU4", "ESZ4"]),
-        ("ZB", ["ZBH4", "ZBM4", "ZBU4", "ZBZ4"]),
-        ("DX", ["DXH4", "DXM4", "DXU4", "DXZ4"]),
-        ("VX", [f"VX{letter}4" for letter in "FGHJKMNQUVXZ"]),
-        ("CL", [f"CL{letter}4" for letter in "FGHJKMNQUVXZ"]),
+        ("ES", ["ESH24", "ESM24", "ESU24", "ESZ24"]),
+        ("ZB", ["ZBH24", "ZBM24", "ZBU24", "ZBZ24"]),
+        ("DX", ["DXH24", "DXM24", "DXU24", "DXZ24"]),
+        ("VX", [f"VX{letter}24" for letter in "FGHJKMNQUVXZ"]),
+        ("CL", [f"CL{letter}24" for letter in "FGHJKMNQUVXZ"]),
         # Gold trades in every month, thinly outside its cycle.
-        ("GC", [f"GC{letter}4" for letter in "FGHJKMNQUVXZ"]),
+        ("GC", [f"GC{letter}24" for letter in "FGHJKMNQUVXZ"]),
     ],
 )
 def test_the_months_of_a_year_are_those_the_exchange_lists(root: str, codes: list[str]) -> None:
@@ -214,56 +209,19 @@ def test_months_whose_days_are_not_known_yet_are_left_out() -> None:
     short = BusinessDays(compute("CFE", date(2024, 1, 1), date(2024, 6, 28)))
     # June needs a Friday of July; January's third Friday of February is known.
     months = contracts("VX", date(2023, 1, 1), date(2030, 1, 1), short)
-    assert [one.symbol for one in months] == ["VXG4", "VXH4", "VXJ4", "VXK4"]
+    assert [one.symbol for one in months] == ["VXG24", "VXH24", "VXJ24", "VXK24"]
     with pytest.raises(NotFound, match="2024-07-19 is outside what is known, 2024-01-02 to"):
         contract("VX", date(2024, 6, 1), short)
 
 
 def test_a_root_without_a_rule_is_told_how_to_add_its_months() -> None:
-    with pytest.raises(NotFound, match="thor contracts add 6EH7 --last-trade"):
+    with pytest.raises(NotFound, match="thor contracts add 6EH27 --last-trade"):
         rule_of("6E")
 
 
 def test_a_reversed_span_is_refused() -> None:
     with pytest.raises(Rejected, match="from: 2024-05-01 is after to, 2024-01-01"):
         contracts("ES", date(2024, 5, 1), date(2024, 1, 1), days("CME_EQUITY"))
-
-
-@pytest.mark.parametrize(
-    ("code", "near", "root", "month"),
-    [
-        ("ESH4", "2024-03-15", "ES", "2024-03-01"),
-        ("ESH4", "2014-03-21", "ES", "2014-03-01"),
-        ("ESZ9", "2020-01-02", "ES", "2019-12-01"),
-        ("CLF0", "2019-12-19", "CL", "2020-01-01"),
-        ("ESH14", "2024-03-15", "ES", "2014-03-01"),
-        ("6EH24", "2024-03-18", "6E", "2024-03-01"),
-        ("ESH04", "2024-03-15", "ES", "2004-03-01"),
-    ],
-)
-def test_a_code_means_the_nearest_year_that_its_digits_allow(
-    code: str, near: str, root: str, month: str
-) -> None:
-    assert month_of(code, date.fromisoformat(near)) == (root, date.fromisoformat(month))
-
-
-@given(
-    st.dates(date(1990, 1, 1), date(2090, 1, 1)),
-    st.sampled_from(MONTH_LETTERS),
-    st.integers(-4, 4),
-    st.sampled_from([lambda year: f"{year % 10}", lambda year: f"{year % 100:02}"]),
-)
-def test_a_code_of_a_near_year_names_its_month_again(
-    near: date, letter: str, years: int, digits: Callable[[int], str]
-) -> None:
-    year = near.year + years
-    month = date(year, MONTH_LETTERS.index(letter) + 1, 1)
-    assert month_of(f"CL{letter}{digits(year)}", near) == ("CL", month)
-
-
-def test_what_is_no_month_code_is_refused() -> None:
-    with pytest.raises(Rejected, match="symbol: 'ES' is no month code"):
-        month_of("ES", date(2024, 1, 1))
 
 
 def test_a_series_is_of_the_first_month_of_its_name_that_has_not_ended() -> None:

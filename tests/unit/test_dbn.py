@@ -62,10 +62,10 @@ def test_every_record_of_the_real_file_is_one_tick() -> None:
     assert sum(tick.is_trade for tick in ticks) == 120
     assert [tick.seq for tick in ticks] == list(range(2_288))
     assert {(t.symbol, t.contract, t.source, t.refused) for t in ticks} == {
-        ("ESU4", "ESU4", tape.source, None)
+        ("ESU24", "ESU24", tape.source, None)
     }
     (span,) = tape.spans.values()
-    assert (span.symbol, span.root, span.records) == ("ESU4", "ES", 2_288)
+    assert (span.symbol, span.root, span.records) == ("ESU24", "ES", 2_288)
     assert span.first_ts == datetime(2024, 7, 1, 23, 58, 1, 218218, UTC)
     assert span.last_ts == datetime(2024, 7, 2, 0, 1, 59, 824330, UTC)
 
@@ -84,7 +84,8 @@ def test_the_ticks_agree_with_the_vendor_s_own_text_of_the_file() -> None:
     said = list(csv.DictReader(io.StringIO(text.getvalue().decode())))
     for tick, record in zip(ticks_of(open_tape(ESU4_DBN)), said, strict=True):
         is_trade = record["action"] == "T"
-        assert (tick.symbol, tick.is_trade) == (record["symbol"], is_trade)
+        assert (tick.symbol, tick.is_trade) == ("ESU24", is_trade)
+        assert record["symbol"] == "ESU4"
         assert tick.ts == datetime.fromisoformat(record["ts_event"])
         assert tick.received_at == datetime.fromisoformat(record["ts_recv"])
         assert (tick.bid, tick.ask) == (
@@ -167,8 +168,8 @@ def test_a_trade_is_read_exactly(tmp_path: Path, name: str) -> None:
     assert tape.schema == "trades"
     assert ticks_of(tape) == [
         Tick(
-            symbol="ESU4",
-            contract="ESU4",
+            symbol="ESU24",
+            contract="ESU24",
             ts=TS,
             seq=0,
             source=tape.source,
@@ -286,7 +287,7 @@ def test_a_time_that_is_undefined_refuses_its_record(tmp_path: Path) -> None:
     assert [tick.refused for tick in ticks] == [refused, None, refused, None]
     assert {tick.ts for tick in ticks} == {TS}
     assert ticks[3].received_at == TS
-    assert (tape.records, tape.spans["ESU4"].records) == (4, 2)
+    assert (tape.records, tape.spans["ESU24"].records) == (4, 2)
 
 
 # --- which series --------------------------------------------------------------------------
@@ -308,10 +309,10 @@ def test_a_number_is_named_by_the_day_it_was_received(tmp_path: Path) -> None:
     )
     tape = open_tape(write_dbn(tmp_path / "a.dbn", metadata("trades", mappings) + records))
     ticks = ticks_of(tape)
-    assert [tick.symbol for tick in ticks] == ["ESU4", "NQU4", "ESZ4", "", "NQU4"]
+    assert [tick.symbol for tick in ticks] == ["ESU24", "NQU24", "ESZ24", "", "NQU24"]
     assert ticks[3].refused == "symbol: instrument_id 118 has no name on 2024-07-03"
     assert {s: (span.root, span.records) for s, span in tape.spans.items()} == {
-        "ESU4": ("ES", 1), "ESZ4": ("ES", 1), "NQU4": ("NQ", 2),
+        "ESU24": ("ES", 1), "ESZ24": ("ES", 1), "NQU24": ("NQ", 2),
     }  # fmt: skip
     assert tape.records == 5
 
@@ -319,11 +320,11 @@ def test_a_number_is_named_by_the_day_it_was_received(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "symbol", "contract"),
     [
-        ("6EU4", "6EU4", "6EU4"),
+        ("6EU24", "6EU24", "6EU24"),
         ("ES.c.0", "ES", None),
         ("ES.v.0", "ES", None),
         ("ES.c.1", "ES.c.1", None),
-        ("ESU4-ESZ4", "ESU4-ESZ4", None),
+        ("ESU24-ESZ24", "ESU24-ESZ24", None),
         ("AAPL", "AAPL", None),
     ],
 )
@@ -346,20 +347,20 @@ def test_a_file_that_maps_numbers_to_names_is_read_the_other_way_round(
         stype_out=databento_dbn.SType.RAW_SYMBOL,
     )
     (tick,) = read(tmp_path / "a.dbn", head + trade())
-    assert (tick.symbol, tick.contract) == ("ESU4", "ESU4")
+    assert (tick.symbol, tick.contract) == ("ESU24", "ESU24")
 
 
 def test_a_single_month_is_filed_under_its_root_and_several_are_not(
     tmp_path: Path,
 ) -> None:
     (tick,) = read(tmp_path / "a.dbn", metadata("trades") + trade(), as_root="ES")
-    assert (tick.symbol, tick.contract) == ("ES", "ESU4")
+    assert (tick.symbol, tick.contract) == ("ES", "ESU24")
     days = (date(2024, 7, 1), date(2024, 7, 2))
     mappings = [
         Mapped("ESU4", [Interval(*days, "118")]),
         Mapped("ESZ4", [Interval(*days, "7")]),
     ]
-    with pytest.raises(Rejected, match=r"2 months \(ESU4, ESZ4\)"):
+    with pytest.raises(Rejected, match=r"2 months \(ESU24, ESZ24\)"):
         read(
             tmp_path / "a.dbn",
             metadata("trades", mappings) + trade() + trade(instrument_id=7),

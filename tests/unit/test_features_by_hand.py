@@ -42,7 +42,7 @@ def lake() -> Lake:
         " regular_close_at timestamptz, is_early_close boolean);"
         "create table market.ticks (ts timestamptz, symbol text, seq bigint, source text,"
         " bid_size integer, ask_size integer);"
-        "insert into reference.series values ('ES', 'ES'), ('ZBM4', 'ZB');"
+        "insert into reference.series values ('ES', 'ES'), ('ZBM24', 'ZB');"
         "insert into reference.instruments values ('ES', 'X', 0.25), ('ZB', 'X', 0.03125)"
     )
     for width in ("1s", "1m", "5m", "1h"):
@@ -160,9 +160,9 @@ def test_a_price_that_stands_still_correlates_with_nothing(lake: Lake) -> None:
 
 def test_spreads_are_in_ticks_of_the_instrument_behind_the_series(lake: Lake) -> None:
     quotes = {"bid_close": 100.0, "ask_close": 100.0625, "spread_mean": 0.046875}
-    put(lake, "ZBM4", [{"bar_start": START, "close": 100.0, **quotes}])
+    put(lake, "ZBM24", [{"bar_start": START, "close": 100.0, **quotes}])
     put(lake, "ES", [{"bar_start": START, "close": 100.0, **quotes}])
-    month = asked(lake, "microstructure", "ZBM4", START)
+    month = asked(lake, "microstructure", "ZBM24", START)
     assert (month["spread_last_ticks"], month["spread_mean_ticks"]) == (2.0, 1.5)
     root = asked(lake, "microstructure", "ES", START)
     assert (root["spread_last_ticks"], root["spread_mean_ticks"]) == (0.25, 0.1875)

@@ -16,7 +16,7 @@ from thor.lake.export.blocks import HEAD, NULL_4, NULL_8, Strange, Words
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 DAY = date(2024, 7, 1)
-WORDS = Words("ES", DAY, ("SIM", "TAPE:0123abcd"), ("ESU4", "ESZ4"))
+WORDS = Words("ES", DAY, ("SIM", "TAPE:0123abcd"), ("ESU24", "ESZ24"))
 WIDE = "qq qqq iii qq qq i".replace(" ", "")
 
 instants = st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC))

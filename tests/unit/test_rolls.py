@@ -54,9 +54,9 @@ def told(rolls: list[Roll]) -> list[tuple[str | None, str, str, str]]:
 
 
 CROSSED = [
-    *traded("2024-03-07", ESH4=100, ESM4=40),
-    *traded("2024-03-08", ESH4=90, ESM4=95),
-    *traded("2024-03-11", ESH4=20, ESM4=170),
+    *traded("2024-03-07", ESH24=100, ESM24=40),
+    *traded("2024-03-08", ESH24=90, ESM24=95),
+    *traded("2024-03-11", ESH24=20, ESM24=170),
 ]
 
 
@@ -65,8 +65,8 @@ def test_the_session_after_the_volumes_crossed_is_the_next_months() -> None:
     # since that morning UTC-5; Wednesday evening before the first bars still UTC-6.
     rolls = by_volume("ES", CROSSED, days("ES"))
     assert told(rolls) == [
-        (None, "ESH4", "03-06 23:00", "the first bars"),
-        ("ESH4", "ESM4", "03-10 22:00", "volume"),
+        (None, "ESH24", "03-06 23:00", "the first bars"),
+        ("ESH24", "ESM24", "03-10 22:00", "volume"),
     ]
     assert rolls[1].evidence == {
         "why": "volume", "on": "2024-03-08", "from_volume": 90, "to_volume": 95,
@@ -75,7 +75,7 @@ def test_the_session_after_the_volumes_crossed_is_the_next_months() -> None:
 
 
 def test_it_never_rolls_back() -> None:
-    again = traded("2024-03-12", ESH4=500, ESM4=1)
+    again = traded("2024-03-12", ESH24=500, ESM24=1)
     assert by_volume("ES", CROSSED + again, days("ES")) == by_volume("ES", CROSSED, days("ES"))
 
 
@@ -83,92 +83,92 @@ def test_it_never_rolls_back() -> None:
     ("front", "later"), [(90, 90), (90, None), (None, 90), (None, None), (90, 0), (0, 0)]
 )
 def test_equal_or_unknown_volumes_are_no_crossing(front: int | None, later: int | None) -> None:
-    rows = traded("2024-03-07", ESH4=100) + traded("2024-03-08", ESH4=front, ESM4=later)
+    rows = traded("2024-03-07", ESH24=100) + traded("2024-03-08", ESH24=front, ESM24=later)
     assert len(by_volume("ES", rows, days("ES"))) == 1
 
 
 def test_a_front_month_without_a_bar_is_not_taken_for_one_that_traded_nothing() -> None:
-    rows = traded("2024-03-07", ESH4=100) + traded("2024-03-08", ESM4=3)
+    rows = traded("2024-03-07", ESH24=100) + traded("2024-03-08", ESM24=3)
     assert len(by_volume("ES", rows, days("ES"))) == 1
 
 
 def test_a_front_month_that_told_zero_is_left() -> None:
-    rows = traded("2024-03-07", ESH4=100) + traded("2024-03-08", ESH4=0, ESM4=3)
+    rows = traded("2024-03-07", ESH24=100) + traded("2024-03-08", ESH24=0, ESM24=3)
     assert told(by_volume("ES", rows, days("ES")))[1:] == [
-        ("ESH4", "ESM4", "03-10 22:00", "volume")
+        ("ESH24", "ESM24", "03-10 22:00", "volume")
     ]
 
 
 def test_the_series_begins_with_the_month_that_traded_most_on_the_first_day() -> None:
-    rows = traded("2024-03-13", ESH4=5, ESM4=80, ESU4=7)
+    rows = traded("2024-03-13", ESH24=5, ESM24=80, ESU24=7)
     assert told(by_volume("ES", rows, days("ES"))) == [
-        (None, "ESM4", "03-12 22:00", "the first bars")
+        (None, "ESM24", "03-12 22:00", "the first bars")
     ]
-    even = traded("2024-03-13", ESM4=5, ESH4=5)
-    assert by_volume("ES", even, days("ES"))[0].to_contract == "ESH4"
+    even = traded("2024-03-13", ESM24=5, ESH24=5)
+    assert by_volume("ES", even, days("ES"))[0].to_contract == "ESH24"
 
 
 def test_a_month_in_between_that_hardly_trades_is_passed_over() -> None:
     # Gold leaves August for December: October never trades more.
-    rows = traded("2024-07-24", GCQ4=100, GCV4=4, GCZ4=60)
-    rows += traded("2024-07-25", GCQ4=50, GCV4=6, GCZ4=80)
+    rows = traded("2024-07-24", GCQ24=100, GCV24=4, GCZ24=60)
+    rows += traded("2024-07-25", GCQ24=50, GCV24=6, GCZ24=80)
     assert told(by_volume("GC", rows, days("GC")))[1:] == [
-        ("GCQ4", "GCZ4", "07-25 22:00", "volume")
+        ("GCQ24", "GCZ24", "07-25 22:00", "volume")
     ]
 
 
 def test_months_that_never_overlap_follow_one_another_without_a_hole() -> None:
     # The last trade of March is on Friday the 15th; June's bars begin with Monday's session.
-    rows = traded("2024-03-14", ESH4=9) + traded("2024-03-15", ESH4=8)
-    rows += traded("2024-03-18", ESM4=1) + traded("2024-03-19", ESM4=2)
+    rows = traded("2024-03-14", ESH24=9) + traded("2024-03-15", ESH24=8)
+    rows += traded("2024-03-18", ESM24=1) + traded("2024-03-19", ESM24=2)
     assert told(by_volume("ES", rows, days("ES")))[1:] == [
-        ("ESH4", "ESM4", "03-17 22:00", "expiry")
+        ("ESH24", "ESM24", "03-17 22:00", "expiry")
     ]
 
 
 def test_a_month_that_ended_while_nothing_was_recorded_gives_way_at_its_end() -> None:
-    rows = traded("2024-03-08", ESH4=9) + traded("2024-07-01", ESU4=5, ESZ4=2)
+    rows = traded("2024-03-08", ESH24=9) + traded("2024-07-01", ESU24=5, ESZ24=2)
     assert told(by_volume("ES", rows, days("ES")))[1:] == [
-        ("ESH4", "ESU4", "03-17 22:00", "expiry")
+        ("ESH24", "ESU24", "03-17 22:00", "expiry")
     ]
 
 
 def test_two_changes_may_lie_on_two_sessions_running() -> None:
     # June is the front month after March's end on the 15th, and is overtaken the day it begins.
-    rows = traded("2024-03-15", ESH4=9)
-    rows += traded("2024-03-18", ESM4=7, ESU4=5) + traded("2024-03-19", ESM4=4, ESU4=5)
+    rows = traded("2024-03-15", ESH24=9)
+    rows += traded("2024-03-18", ESM24=7, ESU24=5) + traded("2024-03-19", ESM24=4, ESU24=5)
     assert told(by_volume("ES", rows, days("ES")))[1:] == [
-        ("ESH4", "ESM4", "03-17 22:00", "expiry"),
-        ("ESM4", "ESU4", "03-19 22:00", "volume"),
+        ("ESH24", "ESM24", "03-17 22:00", "expiry"),
+        ("ESM24", "ESU24", "03-19 22:00", "volume"),
     ]
 
 
 def test_nobody_holds_a_delivered_month_on_its_first_notice_day() -> None:
     # Gold of April: first notice on Thursday 28 March, whose session opens on the 27th.
-    rows = traded("2024-03-26", GCJ4=100, GCM4=60) + traded("2024-03-27", GCJ4=100, GCM4=70)
+    rows = traded("2024-03-26", GCJ24=100, GCM24=60) + traded("2024-03-27", GCJ24=100, GCM24=70)
     assert told(by_volume("GC", rows, days("GC")))[1:] == [
-        ("GCJ4", "GCM4", "03-27 22:00", "first notice")
+        ("GCJ24", "GCM24", "03-27 22:00", "first notice")
     ]
-    alone = traded("2024-03-26", GCJ4=100) + traded("2024-03-27", GCJ4=100)
-    alone += traded("2024-04-01", GCJ4=10)
+    alone = traded("2024-03-26", GCJ24=100) + traded("2024-03-27", GCJ24=100)
+    alone += traded("2024-04-01", GCJ24=10)
     assert len(by_volume("GC", alone, days("GC"))) == 1
 
 
 def test_the_session_of_a_holiday_is_a_session() -> None:
     # Friday 24 May 2024; Memorial Day's session opens on Sunday.
-    rows = traded("2024-05-23", ESM4=9) + traded("2024-05-24", ESM4=1, ESU4=2)
+    rows = traded("2024-05-23", ESM24=9) + traded("2024-05-24", ESM24=1, ESU24=2)
     assert told(by_volume("ES", rows, days("ES")))[1:] == [
-        ("ESM4", "ESU4", "05-26 22:00", "volume")
+        ("ESM24", "ESU24", "05-26 22:00", "volume")
     ]
 
 
 def test_a_change_before_the_first_known_session_is_told() -> None:
-    rows = traded("2023-11-01", ESH4=9, ESM4=1) + traded("2023-11-02", ESH4=1, ESM4=9)
+    rows = traded("2023-11-01", ESH24=9, ESM24=1) + traded("2023-11-02", ESH24=1, ESM24=9)
     with pytest.raises(NotFound, match="2023-11-02 is outside what is known, 2023-12-01 to"):
         by_volume("ES", rows, days("ES"))
 
 
-QUARTERS = ("ESH4", "ESM4", "ESU4", "ESZ4")
+QUARTERS = ("ESH24", "ESM24", "ESU24", "ESZ24")
 SESSIONS = [
     day
     for day in (date(2024, 1, 2) + timedelta(days=n) for n in range(330))
@@ -233,9 +233,9 @@ def test_the_expiry_rule_counts_business_days_before_the_last_trade(
     rolls = by_expiry("ES", YEAR, days("ES"), before)
     why = f"{before} business days before"
     assert told(rolls)[:3] == [
-        (None, "ESH4", "01-01 23:00", "the first bars"),
-        ("ESH4", "ESM4", march, why),
-        ("ESM4", "ESU4", june, why),
+        (None, "ESH24", "01-01 23:00", "the first bars"),
+        ("ESH24", "ESM24", march, why),
+        ("ESM24", "ESU24", june, why),
     ]
     assert {roll.rule for roll in rolls} == {f"expiry-{before}"}
     assert rolls[1].evidence["leave_by"] == "2024-03-15"
@@ -244,20 +244,20 @@ def test_the_expiry_rule_counts_business_days_before_the_last_trade(
 def test_the_expiry_rule_leaves_before_first_notice_and_keeps_to_the_active_months() -> None:
     # Gold of April: notice on 28 March; 27, 26, 25 are the three business days before.
     # May gives no price to the front month, August's turn has not come.
-    rows = traded("2024-03-01", GCJ4=9, GCK4=9, GCM4=9) + traded("2024-04-05", GCK4=9, GCM4=9)
-    rows += traded("2024-04-05", GCQ4=9)
+    rows = traded("2024-03-01", GCJ24=9, GCK24=9, GCM24=9) + traded("2024-04-05", GCK24=9, GCM24=9)
+    rows += traded("2024-04-05", GCQ24=9)
     assert told(by_expiry("GC", rows, days("GC"), 3)) == [
-        (None, "GCJ4", "02-29 23:00", "the first bars"),
-        ("GCJ4", "GCM4", "03-24 22:00", "3 business days before"),
+        (None, "GCJ24", "02-29 23:00", "the first bars"),
+        ("GCJ24", "GCM24", "03-24 22:00", "3 business days before"),
     ]
 
 
 def test_the_expiry_rule_passes_over_months_without_bars_or_left_already() -> None:
     # On 11 March 2024 March is within its five days already.
-    rows = traded("2024-03-11", ESH4=9, ESM4=9) + traded("2024-12-02", ESZ4=9)
+    rows = traded("2024-03-11", ESH24=9, ESM24=9) + traded("2024-12-02", ESZ24=9)
     assert told(by_expiry("ES", rows, days("ES"), 5)) == [
-        (None, "ESM4", "03-10 22:00", "the first bars"),
-        ("ESM4", "ESZ4", "06-12 22:00", "5 business days before"),
+        (None, "ESM24", "03-10 22:00", "the first bars"),
+        ("ESM24", "ESZ24", "06-12 22:00", "5 business days before"),
     ]
 
 
@@ -269,7 +269,7 @@ def test_the_expiry_rule_tells_no_roll_that_lies_ahead_of_the_bars() -> None:
 
 
 def test_where_only_other_months_trade_the_expiry_rule_has_no_front() -> None:
-    assert by_expiry("GC", traded("2024-03-01", GCK4=9), days("GC"), 3) == []
+    assert by_expiry("GC", traded("2024-03-01", GCK24=9), days("GC"), 3) == []
 
 
 def test_days_below_zero_are_refused() -> None:

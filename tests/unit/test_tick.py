@@ -23,8 +23,8 @@ def refusal(**given: Any) -> Refusal:
     "given",
     [
         {},
-        {"symbol": "ESU4"},
-        {"contract": "ESU4"},
+        {"symbol": "ESU24"},
+        {"contract": "ESU24"},
         {"last": Decimal("5000.250000000000")},
         {"last": Decimal("0")},
         {"last": Decimal("-0.00")},
@@ -60,7 +60,7 @@ def test_a_tick_within_the_rules_is_loaded(given: dict[str, Any]) -> None:
         ({"symbol": "es"}, "symbol", "es", "es is not listed"),
         ({"symbol": "BAC"}, "symbol", "BAC", "`thor instruments add` lists one"),
         ({"symbol": "ES'--"}, "symbol", "ES'--", "ES'-- is not listed"),
-        ({"symbol": "ESZ9"}, "symbol", "ESZ9", "ESZ9 is not listed"),
+        ({"symbol": "ESZ29"}, "symbol", "ESZ29", "ESZ29 is not listed"),
         ({"source": "NOBODY"}, "source", "NOBODY", "NOBODY is not in reference.sources"),
         ({"source": ""}, "source", "", "is not in reference.sources"),
         ({"seq": -1}, "seq", "-1", "-1 is outside 0 … 2^63-1"),
@@ -111,7 +111,7 @@ def test_a_tick_within_the_rules_is_loaded(given: dict[str, Any]) -> None:
         ({"volume_delta": 2**63}, "volume_delta", str(2**63), "is outside 0 … 2^63-1"),
         ({"contract": "ES\x00U4"}, "contract", r"'ES\x00U4'", "is no contract's code"),
         ({"contract": ""}, "contract", "''", "is no contract's code"),
-        ({"contract": "ESU4\n"}, "contract", r"'ESU4\n'", "is no contract's code"),
+        ({"contract": "ESU24\n"}, "contract", r"'ESU24\n'", "is no contract's code"),
         ({"last": None}, "last", "", "is missing on a trade"),
         (
             {"last": None, "is_trade": False, "bid_size": 3},
@@ -215,7 +215,7 @@ any_zone = (
 any_time = st.datetimes(timezones=any_zone)
 any_tick = st.builds(
     Tick,
-    symbol=st.sampled_from(["ES", "CL", "DX", "ESU4"]) | any_text,
+    symbol=st.sampled_from(["ES", "CL", "DX", "ESU24"]) | any_text,
     ts=any_time | st.just(TS),
     seq=st.integers() | st.just(1),
     source=st.just("SIM") | any_text,
@@ -247,7 +247,7 @@ def test_no_tick_whatever_its_values_raises_when_it_is_checked(one: Tick) -> Non
     found = check(one, LISTING)
     if found is None:
         # What is let through fits the ledger's columns.
-        assert one.symbol in {"ES", "CL", "DX", "ESU4"}
+        assert one.symbol in {"ES", "CL", "DX", "ESU24"}
         assert one.source == "SIM"
         assert 0 <= one.seq < 2**63
         assert one.ts.year >= 1979

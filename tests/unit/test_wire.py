@@ -64,11 +64,11 @@ def test_what_is_decoded_is_what_was_encoded(sent: list[Tick]) -> None:
 
 def test_an_entry_reads_in_a_terminal() -> None:
     one = tick(
-        ts=datetime(2024, 7, 1, 14, 30, tzinfo=UTC), received_at=TS, contract="ESU4", side="B"
+        ts=datetime(2024, 7, 1, 14, 30, tzinfo=UTC), received_at=TS, contract="ESU24", side="B"
     )
     assert wire.encode([one]) == (
         b'[{"symbol":"ES","ts":"2024-07-01T14:30:00.000000Z","seq":1,"source":"SIM",'
-        b'"received_at":"2024-07-01T14:30:00.123456Z","contract":"ESU4","last":"5000.25",'
+        b'"received_at":"2024-07-01T14:30:00.123456Z","contract":"ESU24","last":"5000.25",'
         b'"last_size":1,"side":"B","is_trade":true}]'
     )
 
@@ -311,6 +311,6 @@ def test_any_tick_gone_wrong_is_read_or_explained(items: list[Any]) -> None:
 def test_a_real_entry_with_bytes_changed_anywhere_is_read_or_explained(
     at: int, gone: int, put: bytes, n: int
 ) -> None:
-    payload = wire.encode(many(3, contract="ESU4", bid=Decimal(5000), side="S"))
+    payload = wire.encode(many(3, contract="ESU24", bid=Decimal(5000), side="S"))
     place = at % (len(payload) + 1)
     explained(payload[:place] + put + payload[place + gone :], n)

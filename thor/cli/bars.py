@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from thor.cli.common import AsJson, console, instant, ledger, progress_bar, show
-from thor.errors import NotFound, Rejected
+from thor.errors import Rejected
 
 # What `thor bars compare` ends with where bars differ: no error, but no 0 either.
 DIFFERENT = 7
@@ -40,11 +40,12 @@ def import_(
 
     from thor.flow.import_bars import import_bars
     from thor.market.collect.files.bar_tape import open_bars
+    from thor.reference import instruments
 
     done = []
     with ledger() as connection, progress_bar() as bar:
         for path in files:
-            tape = open_bars(path, as_root=as_root)
+            tape = open_bars(path, as_root=as_root, roots=instruments.instruments(connection))
             task = bar.add_task(path.name, total=tape.records)
 
             def progress(read: int, task: Any = task) -> None:
@@ -114,8 +115,8 @@ def _check(connection: Any, values: dict[str, Any]) -> None:
             f"--from: {values['ts_from'].isoformat()} is not before "
             f"--to {values['ts_to'].isoformat()}"
         )
-    if symbol is not None and instruments.listing(connection).instrument(symbol) is None:
-        raise NotFound(f"--symbol: {symbol!r} is not listed; `thor instruments list` shows roots")
+    if symbol is not None:
+        values["symbol"] = instruments.symbol_of(connection, symbol, "--symbol")
 
 
 def _tell(name: str, result: Any, symbols: list[str], schema: str) -> None:

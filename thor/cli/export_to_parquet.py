@@ -46,7 +46,7 @@ def export_to_parquet(
         # The reference data are of no date.
         days=() if kinds == ("reference",) and names_none else _days(url, of_date, first, last),
         what=kinds,
-        symbols=tuple(dict.fromkeys(_words(symbols))) if symbols is not None else None,
+        symbols=_symbols(url, symbols),
         allow_open=is_open,
     )
     done: list[Any] = []
@@ -91,6 +91,18 @@ def _with_data(url: str, first: date, last: date) -> list[date]:
     with database.connect(url, "cli") as connection:
         span = {"first": first, "last": last}
         return [row["trade_date"] for row in database.rows(connection, "lake_dates", span)]
+
+
+def _symbols(url: str, text: str | None) -> tuple[str, ...] | None:
+    from thor import database
+    from thor.reference import instruments
+
+    if text is None:
+        return None
+    with database.connect(url, "cli") as connection:
+        listing = instruments.listing(connection)
+    # The export refuses by name what is not listed.
+    return tuple(dict.fromkeys(listing.symbol_of(word) or word for word in _words(text)))
 
 
 def _kinds(text: str) -> Any:

@@ -66,7 +66,10 @@ def gaps(
 
     from thor.cli.common import day
     from thor.market.ticks.gaps import listed
+    from thor.reference import instruments
 
     with ledger() as connection:
+        if symbol is not None:
+            symbol = instruments.symbol_of(connection, symbol, "--symbol")
         found = listed(connection, symbol, day(trade_date, "--trade-date"))
     show([msgspec.structs.asdict(gap) for gap in found], "gaps", as_json=as_json)

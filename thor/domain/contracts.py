@@ -12,11 +12,10 @@ import msgspec
 
 from thor.domain.business_days import BusinessDays, month_after
 from thor.domain.hours import NEW_YORK
-from thor.domain.instrument import parse_month_code
+from thor.domain.series import MONTH_LETTERS, key_of
 from thor.domain.sessions import CHICAGO
 from thor.errors import NotFound, Rejected
 
-MONTH_LETTERS = "FGHJKMNQUVXZ"
 _FRIDAY = 4
 _WEDNESDAY = 2
 
@@ -39,8 +38,8 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def symbol(self) -> str:
-        """Its month code with one digit of the year, ESH4 say: ten years on it comes again."""
-        return f"{self.root}{MONTH_LETTERS[self.month.month - 1]}{self.month.year % 10}"
+        """The key of its series, ESH24 say."""
+        return key_of(self.root, self.month)
 
     @property
     def leave_by(self) -> date:
@@ -144,7 +143,7 @@ def rule_of(root: str) -> Rule:
     if root not in RULES:
         raise NotFound(
             f"root: {root!r} has no rule for its contract months, as {', '.join(RULES)} have; "
-            f"add each by hand: `thor contracts add {root}H7 --last-trade 2027-03-19`"
+            f"add each by hand: `thor contracts add {root}H27 --last-trade 2027-03-19`"
         )
     return RULES[root]
 
@@ -189,26 +188,13 @@ def contracts(root: str, first: date, last: date, days: BusinessDays) -> list[Co
     return found
 
 
-def month_of(code: str, near: date) -> tuple[str, date]:
-    """Return root and delivery month of a code, in the year nearest to a day that it can mean.
-
-    Raises `Rejected` where it is no month code.
-    """
-    parts = parse_month_code(code)
-    if parts is None:
-        raise Rejected(f"symbol: {code!r} is no month code, as ESH7 is")
-    root, letter, digits = parts
-    century = 100 if code[-2].isdigit() else 10
-    year = min(
-        (near.year - near.year % century + digits + turn for turn in (-century, 0, century)),
-        key=lambda year: abs(year - near.year),
-    )
-    return root, date(year, MONTH_LETTERS.index(letter) + 1, 1)
-
-
 def called(series: str, months: Iterable[Contract]) -> list[Contract]:
-    """Return the months that a series may name, in order: `ESH4` is of 2014 and of 2024."""
-    return [one for one in months if series in (one.symbol, _long(one))]
+    """Return the months that a series may name, in order.
+
+    One, unless the series stands under a code of one digit from before every month had a key
+    of its own: `ESH4` is of 2014 and of 2024.
+    """
+    return [one for one in months if series in (one.symbol, one.symbol[:-2] + one.symbol[-1])]
 
 
 def of_series(months: Iterable[Contract], day: date) -> Contract | None:
@@ -217,10 +203,6 @@ def of_series(months: Iterable[Contract], day: date) -> Contract | None:
     The first that has not ended by then, or None.
     """
     return next((one for one in months if one.last_trade >= day), None)
-
-
-def _long(one: Contract) -> str:
-    return f"{one.symbol[:-1]}{one.month.year % 100:02}"
 
 
 def _letter(month: date) -> str:

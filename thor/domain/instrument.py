@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
+from thor.domain.series import bare, parse_month_code
 from thor.errors import Rejected
 
 _SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9._$]{0,15}")
@@ -16,7 +17,6 @@ _PRICE_DIGITS = 10
 _MARGIN_DIGITS = 16
 _DECIMALS_MAX = 8
 _FINEST = Decimal("0.00000001")
-_MONTH_CODE = re.compile(r"(?P<root>[A-Z0-9]{1,4})(?P<month>[FGHJKMNQUVXZ])(?P<year>[0-9]{1,2})")
 
 
 class Instrument(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,22 +97,35 @@ class Listing:
         return source in self.sources
 
     def symbol_of(self, name: str) -> str | None:
-        """Return the listed symbol that a feed's name stands for, or None.
+        """Return the listed symbol that a feed's or a person's name stands for, or None.
 
-        Takes roots, month codes, aliases (`$DXY`) and a leading slash (`/ES`).
+        Takes roots, aliases (`$DXY`), months in every spelling (`ESH24`, `ESH2024`, and
+        `ESH4` where one such month is listed), a leading slash and an exchange
+        (`/ES:XCME`). Raises `Rejected` where one digit of a year leaves several months.
         """
-        bare = name.strip().upper().removeprefix("/").split(":")[0]
-        if bare in self._by_symbol:
-            return bare
-        return self._aliases.get(bare)
+        known = bare(name).upper()
+        if known in self._by_symbol:
+            return known
+        if known in self._aliases:
+            return self._aliases[known]
+        return self._month(known)
 
-
-def parse_month_code(code: str) -> tuple[str, str, int] | None:
-    """Split `ESH4` into root, month letter and the year's digits, or return None."""
-    match = _MONTH_CODE.fullmatch(code)
-    if match is None:
-        return None
-    return match["root"], match["month"], int(match["year"])
+    def _month(self, name: str) -> str | None:
+        code = parse_month_code(name)
+        if code is None or code.root not in self.instruments:
+            return None
+        digits = code.year[-2:]
+        found = [
+            symbol
+            for symbol, root in self.series.items()
+            if root == code.root
+            and symbol.startswith(f"{code.root}{code.letter}")
+            and symbol.endswith(digits)
+            and len(symbol) == len(code.root) + 3
+        ]
+        if len(found) > 1:
+            raise Rejected(f"symbol: {name} is {' and '.join(sorted(found))}: write its year")
+        return found[0] if found else None
 
 
 def checked(instrument: Instrument) -> Instrument:

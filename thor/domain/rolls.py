@@ -12,7 +12,8 @@ from typing import Any
 import msgspec
 
 from thor.domain.business_days import BusinessDays
-from thor.domain.contracts import MONTH_LETTERS, RULES, Contract
+from thor.domain.contracts import RULES, Contract
+from thor.domain.series import MONTH_LETTERS
 from thor.domain.sessions import CHICAGO
 from thor.errors import Rejected
 

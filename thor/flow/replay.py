@@ -35,8 +35,8 @@ def admit(
     Raises `Rejected` for a file that is no tape, `NotFound` for a symbol that is
     not listed, `Refused` where stored ticks of another source overlap it.
     """
-    tape = open_tape(path, as_root=as_root)
     listing = instruments.listing(connection)
+    tape = open_tape(path, as_root=as_root, roots=listing.instruments)
     for span in tape.spans.values():
         if span.root not in listing.instruments:
             raise NotFound(

@@ -13,6 +13,7 @@ from thor.database import Connection
 from thor.domain import contracts
 from thor.domain.business_days import BusinessDays
 from thor.domain.contracts import Contract
+from thor.domain.series import month_of
 from thor.domain.sessions import Session
 from thor.errors import NotFound, Rejected
 from thor.reference import instruments
@@ -84,7 +85,7 @@ def add(
     ends with the session of that day. Raises `Rejected` where symbol or dates make no
     sense, `NotFound` where the root is not listed.
     """
-    root, month = contracts.month_of(symbol, last_trade)
+    root, month = month_of(symbol, last_trade)
     with database.transaction(connection):
         closes = business_days(connection, root).close_at(last_trade)
         if closes is None and expiry is None:

@@ -13,7 +13,8 @@ from thor import database
 from thor.database import Connection
 from thor.domain import calendar
 from thor.domain.hours import HOURS, Override
-from thor.domain.instrument import Instrument, Listing, checked, parse_month_code
+from thor.domain.instrument import Instrument, Listing, checked
+from thor.domain.series import parse_month_code
 from thor.domain.sessions import Session
 from thor.errors import NotFound, Refused, Rejected
 
@@ -39,6 +40,17 @@ def listing(connection: Connection[Any]) -> Listing:
         )
 
 
+def symbol_of(connection: Connection[Any], name: str, field: str = "symbol") -> str:
+    """Return the listed symbol that a person's name stands for, as `Listing.symbol_of` does.
+
+    Raises `NotFound` naming the field where it is not listed.
+    """
+    found = listing(connection).symbol_of(name)
+    if found is None:
+        raise NotFound(f"{field}: {name!r} is not listed; `thor instruments list` shows roots")
+    return found
+
+
 def add_instrument(connection: Connection[Any], instrument: Instrument) -> None:
     """List an instrument and its root series, or change what is listed under that root."""
     checked(instrument)
@@ -46,18 +58,23 @@ def add_instrument(connection: Connection[Any], instrument: Instrument) -> None:
         raise NotFound(f"calendar: {instrument.calendar!r} is none of {', '.join(HOURS)}")
     values = msgspec.structs.asdict(instrument)
     with database.transaction(connection):
-        if month := database.row(connection, "month_of", {"symbol": instrument.symbol}):
-            raise Refused(f"symbol: {month['symbol']} is a month of {month['root']} already")
+        code = parse_month_code(instrument.symbol)
+        if code is not None and code.root in instruments(connection):
+            raise Refused(
+                f"symbol: {instrument.symbol} is a month of {code.root}, which is listed; a tape "
+                "or `thor bars import` that names the month lists it by itself"
+            )
         database.rows(connection, "add_instrument", {**values, "aliases": list(values["aliases"])})
         root = {"symbol": instrument.symbol, "root": instrument.symbol, "kind": "root"}
         database.rows(connection, "add_series", root)
 
 
 def add_months(connection: Connection[Any], codes: Iterable[tuple[str, str]]) -> None:
-    """List month codes under their roots, given as (code, root); known ones stay."""
+    """List the keys of months under their roots, given as (ESH27, ES); known ones stay."""
     for code, root in codes:
-        if parse_month_code(code) is None:
-            raise Refused(f"symbol: {code!r} is no month code of {root}, as {root}H7 is")
+        month = parse_month_code(code)
+        if month is None or month.root != root or len(month.year) != 2:
+            raise Refused(f"symbol: {code!r} is no month of {root}, as {root}H27 is")
         values = {"symbol": code, "root": root, "kind": "month"}
         database.rows(connection, "add_series", values)
 

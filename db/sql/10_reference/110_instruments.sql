@@ -82,9 +82,9 @@ comment on column reference.instruments.changed_at is
     'When this version was written.';
 
 comment on table reference.series is
-    'Every symbol a tick may carry: a root, or a month code of a root.';
+    'Every symbol a tick may carry: a root, or a month of a root.';
 comment on column reference.series.symbol is
-    'The root (ES) for a feed that follows the front month, or ESH4.';
+    'The root (ES) for a feed that follows the front month, or ESH24.';
 comment on column reference.series.root is 'The instrument behind it.';
 comment on column reference.series.kind is
     'root or month.';

@@ -14,7 +14,7 @@ create table reference.contracts (
     symbol text not null generated always as (
         root
         || substr('FGHJKMNQUVXZ', extract(month from month)::integer, 1)
-        || (extract(year from month)::integer % 10)::text
+        || lpad((extract(year from month)::integer % 100)::text, 2, '0')
     ) stored,
     first_notice date,
     last_trade date not null,
@@ -36,7 +36,7 @@ comment on column reference.contracts.root is 'The instrument, ES say.';
 comment on column reference.contracts.month is
     'First day of the delivery month.';
 comment on column reference.contracts.symbol is
-    'Its code with one digit of the year, ESH4; the series of its ticks.';
+    'The key of its series: root, month letter and two digits of the year.';
 comment on column reference.contracts.first_notice is
     'First day on which a holder may be told to take delivery; null where '
     'that cannot be before the last trade.';

@@ -46,7 +46,7 @@ comment on column market.ticks.ts is
     'Market time: when the exchange says it happened.';
 comment on column market.ticks.symbol is
     'The series: the root (ES) from a feed that follows the front month, '
-    'the month code (ESH4) from one that names it.';
+    'the month with its year (ESH24) from one that names it.';
 comment on column market.ticks.seq is
     'Number given once at the edge, increasing within a source; breaks ties.';
 comment on column market.ticks.source is

@@ -79,7 +79,7 @@ where
 comment on view market.bars_1s is
     'Bars of one second, of ticks and, where there are none, imported.';
 comment on column market.bars_1s.symbol is
-    'The series: a root (ES) or a month (ESH4).';
+    'The series: a root (ES) or a month (ESH24).';
 comment on column market.bars_1s.bar_start is
     'First instant of the bar.';
 comment on column market.bars_1s.bar_end is

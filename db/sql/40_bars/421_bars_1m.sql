@@ -79,7 +79,7 @@ where
 comment on view market.bars_1m is
     'Bars of one minute, of ticks and, where there are none, imported.';
 comment on column market.bars_1m.symbol is
-    'The series: a root (ES) or a month (ESH4).';
+    'The series: a root (ES) or a month (ESH24).';
 comment on column market.bars_1m.bar_start is
     'First instant of the bar.';
 comment on column market.bars_1m.bar_end is

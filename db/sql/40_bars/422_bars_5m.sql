@@ -79,7 +79,7 @@ where
 comment on view market.bars_5m is
     'Bars of five minutes, of ticks and, where there are none, imported.';
 comment on column market.bars_5m.symbol is
-    'The series: a root (ES) or a month (ESH4).';
+    'The series: a root (ES) or a month (ESH24).';
 comment on column market.bars_5m.bar_start is
     'First instant of the bar.';
 comment on column market.bars_5m.bar_end is

@@ -82,7 +82,7 @@ where
 comment on view market.bars_1d is
     'Bars of one exchange day, of ticks and, where there are none, imported.';
 comment on column market.bars_1d.symbol is
-    'The series: a root (ES) or a month (ESH4).';
+    'The series: a root (ES) or a month (ESH24).';
 comment on column market.bars_1d.bar_start is
     '17:00 America/Chicago of the day before: the first instant of the day.';
 comment on column market.bars_1d.bar_end is

@@ -70,13 +70,6 @@ on conflict (symbol) do update
         sort_order = excluded.sort_order,
         aliases = excluded.aliases;
 
--- name: month_of
-select
-    s.symbol,
-    s.root
-from reference.series as s
-where s.symbol = %(symbol)s::text and s.kind = 'month';
-
 -- name: add_series
 insert into reference.series (symbol, root, kind)
 values (%(symbol)s::text, %(root)s::text, %(kind)s::text)

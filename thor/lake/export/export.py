@@ -57,5 +57,5 @@ def _check_symbols(connection: Connection[Any], symbols: Iterable[str] | None) -
     if unknown:
         raise Rejected(
             f"--symbols: {', '.join(unknown)} is not listed; `thor instruments list` shows roots, "
-            "and a month (ESH4) is listed by its tape"
+            "and a month (ESH24) is listed by its tape"
         )

@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from thor.domain.bar import ImportedBar, stamped
+from thor.domain.series import SeriesNames
 from thor.market.collect.files import parsing
 from thor.market.collect.files.columnar import Layout, filed, record_batches, series
 from thor.market.collect.files.parsing import Faults
@@ -33,19 +34,21 @@ _DOUBLE_DIGITS = 15
 _NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def bars(path: Path, form: str, as_root: str | None) -> Iterator[list[ImportedBar]]:
+def bars(
+    path: Path, form: str, as_root: str | None, names: SeriesNames
+) -> Iterator[list[ImportedBar]]:
     """Yield the rows as bars in the file's order, some thousands at a time.
 
-    `as_root` replaces the symbol of every row that has one.
+    `as_root` replaces the symbol of every row that has one; `names` tells the series.
     """
     for batch in record_batches(path, form, LAYOUT):
-        symbols, contracts, faults = series(batch)
+        times, unusable = parsing.read_times(batch.column("ts"), "ts", "is missing")
+        roots, contracts, faults = series(batch, times, names)
         widths, more = parsing.read_column(
             batch.column("interval"), "interval", parsing.name, "is missing"
         )
         parsing.add(faults, more)
-        times, more = parsing.read_times(batch.column("ts"), "ts", "is missing")
-        parsing.add(faults, more)
+        parsing.add(faults, unusable)
         starts = _starts(widths, times, faults)
         values = _values(batch, faults)
         refused: list[Any] = [None] * batch.num_rows
@@ -71,7 +74,7 @@ def bars(path: Path, form: str, as_root: str | None) -> Iterator[list[ImportedBa
                 symbol, width, bar_start, opening, high, low, close,
                 volume, volume_buy, volume_sell, trades, open_interest, reason,
             ) in zip(
-                filed(symbols, contracts, as_root), widths, starts, *values, refused, strict=True
+                filed(roots, contracts, as_root), widths, starts, *values, refused, strict=True
             )
         ]  # fmt: skip
 

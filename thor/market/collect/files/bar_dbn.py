@@ -13,20 +13,20 @@ from pathlib import Path
 from typing import Any
 
 from thor.domain.bar import ImportedBar, stamped
+from thor.domain.series import Series, SeriesNames
 from thor.market.collect.files import dbn
-from thor.market.collect.files.symbology import Series
 
 SCHEMAS = ("ohlcv-1s", "ohlcv-1m", "ohlcv-1h", "ohlcv-1d")
 # Stands where a refused record has no usable time.
 _NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def bars(path: Path, as_root: str | None) -> Iterator[list[ImportedBar]]:
+def bars(path: Path, as_root: str | None, names: SeriesNames) -> Iterator[list[ImportedBar]]:
     """Yield the records as bars in the file's order, some thousands at a time.
 
     `as_root` replaces the symbol of every record that has one.
     """
-    with dbn.opened(path, SCHEMAS) as file:
+    with dbn.opened(path, SCHEMAS, names) as file:
         width = file.schema.removeprefix("ohlcv-")
         for records in file.records:
             yield [_bar(record, width, file.series(record), as_root) for record in records]

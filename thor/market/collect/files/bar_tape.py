@@ -3,12 +3,13 @@
 Stage 20, collect. A path → file id and series, then `ImportedBar`; nothing is held in whole.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import msgspec
 
 from thor.domain.bar import ImportedBar
+from thor.domain.series import SeriesNames
 from thor.errors import Rejected
 from thor.market.collect.files import bar_columns, bar_dbn, columnar, dbn
 from thor.market.collect.files.fingerprint import Content, look
@@ -32,6 +33,7 @@ class BarTape(msgspec.Struct, frozen=True, kw_only=True):
     spans: dict[str, Span]
     as_root: str | None
     content: Content
+    names: SeriesNames
 
     @property
     def format(self) -> str:
@@ -47,23 +49,24 @@ class BarTape(msgspec.Struct, frozen=True, kw_only=True):
         """
         self.content.check_unchanged()
         if self.content.format == "dbn":
-            yield from bar_dbn.bars(self.path, self.as_root)
+            yield from bar_dbn.bars(self.path, self.as_root, self.names)
         else:
-            yield from bar_columns.bars(self.path, self.content.format, self.as_root)
+            yield from bar_columns.bars(self.path, self.content.format, self.as_root, self.names)
         self.content.check_unchanged()
 
 
-def open_bars(path: Path, *, as_root: str | None = None) -> BarTape:
+def open_bars(path: Path, *, as_root: str | None = None, roots: Collection[str] = ()) -> BarTape:
     """Survey a Parquet, CSV or Databento file of bars.
 
-    `as_root` files a single-month file under its root. Raises `NotFound` where there is no
+    `as_root` files a single-month file under its root; of `roots`, those that are listed, none
+    is taken for a month. Raises `NotFound` where there is no
     file, `Rejected` where it is empty, cut short, damaged or not of a form that is taken.
     """
-    content = look(path)
+    content, names = look(path), SeriesNames(roots)
     if content.format == "dbn":
-        found = dbn.survey(path, bar_dbn.SCHEMAS)
+        found = dbn.survey(path, bar_dbn.SCHEMAS, names)
     else:
-        found = columnar.survey(path, content.format, bar_columns.LAYOUT)
+        found = columnar.survey(path, content.format, bar_columns.LAYOUT, names)
     if not found.records:
         raise Rejected(f"{path}: holds no records")
     return BarTape(
@@ -75,4 +78,5 @@ def open_bars(path: Path, *, as_root: str | None = None) -> BarTape:
         spans=found.spans if as_root is None else under_root(found.spans, as_root),
         as_root=as_root,
         content=content,
+        names=names,
     )

@@ -9,7 +9,8 @@ cannot be seen. CSV is UTF-8 (with or without BOM), commas, an empty cell is nul
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
 from pathlib import Path
 
 import msgspec
@@ -17,7 +18,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pa_parquet
 
-from thor.domain.instrument import parse_month_code
+from thor.domain.series import Series, SeriesNames
 from thor.errors import Rejected
 from thor.market.collect.files import parsing
 from thor.market.collect.files.parsing import Faults, plain_type, shown
@@ -26,6 +27,13 @@ from thor.market.collect.files.survey import Survey
 _ROWS = 16_384
 _HEADER_MAX = 65_536
 _VENDOR_MAX = 200
+# Of a row without a usable time, which is refused.
+_ANY_DAY = date(1970, 1, 1)
+
+_YEARS_APART = 50
+
+# A row's symbol and contract, as written.
+_Pair = tuple[str | None, str | None]
 
 
 class Layout(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,21 +57,21 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
         return self.known + self.unlisted
 
 
-def survey(path: Path, form: str, layout: Layout) -> Survey:
+def survey(path: Path, form: str, layout: Layout, names: SeriesNames) -> Survey:
     """Return what the file holds, reading every column of every row once.
 
-    `form` is parquet or csv. Raises `Rejected` where the file is no such tape, is cut
-    short or damaged, or lacks a column.
+    `form` is parquet or csv; `names` tells its series. Raises `Rejected` where the file is no
+    such tape, is cut short or damaged, or lacks a column.
     """
     found = Survey(schema="neutral")
     for batch in record_batches(path, form, layout):
         if found.vendor is None and "source" in batch.schema.names:
             given = batch.column("source")[0].as_py()
             found.vendor = None if given is None else str(given)[:_VENDOR_MAX]
-        symbols, contracts, faults = series(batch)
         times, unusable = parsing.read_times(batch.column("ts"), "ts", "is missing")
+        roots, contracts, faults = series(batch, times, names)
         faults.update(unusable)
-        rows = zip(symbols, contracts, times, strict=True)
+        rows = zip(roots, contracts, times, strict=True)
         if faults:
             found.note(row for i, row in enumerate(rows) if i not in faults)
         else:
@@ -72,10 +80,14 @@ def survey(path: Path, form: str, layout: Layout) -> Survey:
     return found
 
 
-def series(batch: pa.RecordBatch) -> tuple[list[str], list[str | None], Faults]:
-    """Return each row's symbol, contract and what is wrong with either.
+def series(
+    batch: pa.RecordBatch, times: Sequence[datetime | None], names: SeriesNames
+) -> tuple[list[str], list[str | None], Faults]:
+    """Return each row's root, the key of its month where it names one, and what is wrong.
 
-    A missing symbol is an empty one: the row has to travel to be refused.
+    `times` are the rows' own, which decide the year of a code with one digit; the month may
+    stand in `symbol` or in `contract`. A missing symbol is an empty root: the row has to travel
+    to be refused.
     """
     symbols, faults = parsing.read_column(
         batch.column("symbol"), "symbol", parsing.name, "is missing"
@@ -83,34 +95,61 @@ def series(batch: pa.RecordBatch) -> tuple[list[str], list[str | None], Faults]:
     faults.update({row: "symbol: is missing" for row, s in enumerate(symbols) if s == ""})
     contracts, more = parsing.optional(batch, "contract", parsing.by_cell(parsing.name))
     parsing.add(faults, more)
-    wrong = {
-        (symbol, contract)
-        for symbol, contract in set(zip(symbols, contracts, strict=True))
-        if symbol and contract and not _is_month_of(contract, symbol)
-    }
+    pairs: list[_Pair] = list(zip(symbols, contracts, strict=True))
+    known = [ts for ts in times if ts is not None]
+    first, last = (min(known).date(), max(known).date()) if known else (_ANY_DAY, _ANY_DAY)
+    found: dict[_Pair, Series] = {}
+    wrong: dict[_Pair, str] = {}
+    for pair in set(pairs):
+        try:
+            found[pair] = _named(names, pair, first)
+            # A name means what it meant, or something later: so it is one in between too, unless
+            # two digits of a year came round meanwhile.
+            if last != first and (
+                last.year - first.year > _YEARS_APART or _named(names, pair, last) != found[pair]
+            ):
+                return _row_by_row(pairs, times, names, faults)
+        except ValueError as fault:
+            wrong[pair] = f"contract: {fault}"
+            found[pair] = Series(pair[0] or "", None)
     if wrong:
-        for row, pair in enumerate(zip(symbols, contracts, strict=True)):
+        for row, pair in enumerate(pairs):
             if pair in wrong:
-                faults.setdefault(row, f"contract: {pair[1]!r} is no month of {pair[0]!r}")
-    if faults:
-        symbols = [symbol or "" for symbol in symbols]
-    return symbols, [contract or None for contract in contracts], faults
+                faults.setdefault(row, wrong[pair])
+    return [found[pair].root for pair in pairs], [found[pair].contract for pair in pairs], faults
 
 
-def filed(symbols: list[str], contracts: list[str | None], as_root: str | None) -> list[str]:
+def _row_by_row(
+    pairs: list[_Pair], times: Sequence[datetime | None], names: SeriesNames, faults: Faults
+) -> tuple[list[str], list[str | None], Faults]:
+    roots: list[str] = []
+    contracts: list[str | None] = []
+    for row, (pair, ts) in enumerate(zip(pairs, times, strict=True)):
+        try:
+            series = _named(names, pair, _ANY_DAY if ts is None else ts.date())
+        except ValueError as fault:
+            faults.setdefault(row, f"contract: {fault}")
+            series = Series(pair[0] or "", None)
+        roots.append(series.root)
+        contracts.append(series.contract)
+    return roots, contracts, faults
+
+
+def _named(names: SeriesNames, pair: _Pair, day: date) -> Series:
+    symbol, contract = pair
+    if not symbol:
+        return Series("", contract or None)
+    return names.month(symbol, contract, day) if contract else names.series(symbol, day)
+
+
+def filed(roots: list[str], contracts: list[str | None], as_root: str | None) -> list[str]:
     """Return the symbol that each row is filed under: the root asked for, else its month."""
     if as_root is not None:
-        return [as_root if symbol else "" for symbol in symbols]
+        return [as_root if root else "" for root in roots]
     return [
-        contract if contract and symbol else symbol
-        for symbol, contract in zip(symbols, contracts, strict=True)
+        contract if contract and root else root
+        for root, contract in zip(roots, contracts, strict=True)
     ]
-
-
-def _is_month_of(contract: str, symbol: str) -> bool:
-    # A contract that is no month code is nobody's to judge here: the listing knows.
-    month = parse_month_code(contract)
-    return month is None or symbol in (month[0], contract)
 
 
 def record_batches(path: Path, form: str, layout: Layout) -> Iterator[pa.RecordBatch]:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from thor.domain.series import SeriesNames
 from thor.domain.tick import Tick
 from thor.market.collect.files import parsing
 from thor.market.collect.files.columnar import Layout, filed, record_batches, series
@@ -33,30 +34,35 @@ LAYOUT = Layout(
 
 
 def ticks(
-    path: Path, form: str, source: str, as_root: str | None, first_ts: datetime
+    path: Path,
+    form: str,
+    source: str,
+    as_root: str | None,
+    first_ts: datetime,
+    names: SeriesNames,
 ) -> Iterator[list[Tick]]:
     """Yield the rows as ticks in the file's order, some thousands at a time.
 
     `first_ts` stands in for an unusable `ts` before the first usable one; `as_root`
-    replaces the symbol of every row that has one.
+    replaces the symbol of every row that has one; `names` tells the series.
     """
     seq = 0
     highest: int | None = None
     ts_before = first_ts
     for batch in record_batches(path, form, LAYOUT):
-        symbols, contracts, faults = series(batch)
-        times, more = parsing.read_times(batch.column("ts"), "ts", "is missing")
-        if more:
-            parsing.add(faults, more)
+        times, unusable = parsing.read_times(batch.column("ts"), "ts", "is missing")
+        if unusable:
             times = _carried(times, ts_before)
         ts_before = times[-1]
+        roots, contracts, faults = series(batch, times, names)
+        parsing.add(faults, unusable)
         received, more = parsing.optional(batch, "received_at", parsing.read_times)
         parsing.add(faults, more)
         trades, values = _values(batch, faults)
         seqs, more = parsing.optional(batch, "seq", _counts)
         parsing.add(faults, more)
         highest = parsing.mark_backward(seqs, faults, highest)
-        symbols = filed(symbols, contracts, as_root)
+        symbols = filed(roots, contracts, as_root)
         refused: list[Any] = [None] * batch.num_rows
         for row, reason in faults.items():
             refused[row] = reason

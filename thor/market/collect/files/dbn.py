@@ -21,9 +21,10 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from thor.domain.series import Series, SeriesNames
 from thor.errors import Rejected
 from thor.market.collect.files.survey import Survey
-from thor.market.collect.files.symbology import Series, Symbology, day_of
+from thor.market.collect.files.symbology import Symbology, day_of
 
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _RECORDS = 8_192
@@ -63,12 +64,12 @@ class Opened(msgspec.Struct, frozen=True):
         return self.names.series(record.instrument_id, _day_number(record))
 
 
-def survey(path: Path, schemas: Sequence[str]) -> Survey:
+def survey(path: Path, schemas: Sequence[str], names: SeriesNames) -> Survey:
     """Return what the file holds, decoding every record once.
 
     Raises `Rejected` where the schema is none of these, or the file is cut short or damaged.
     """
-    with opened(path, schemas) as file:
+    with opened(path, schemas, names) as file:
         found = Survey(schema=file.schema, vendor=f"Databento {file.dataset}")
         for records in file.records:
             found.records += len(records)
@@ -81,7 +82,7 @@ def survey(path: Path, schemas: Sequence[str]) -> Survey:
 
 
 @contextmanager
-def opened(path: Path, schemas: Sequence[str]) -> Iterator[Opened]:
+def opened(path: Path, schemas: Sequence[str], names: SeriesNames) -> Iterator[Opened]:
     """Open a file for reading through its records, some thousands at a time.
 
     Raises `Rejected` where the schema is none of these, and while reading where the file is
@@ -93,7 +94,7 @@ def opened(path: Path, schemas: Sequence[str]) -> Iterator[Opened]:
         yield Opened(
             str(metadata.schema),
             metadata.dataset,
-            Symbology(metadata.mappings, str(metadata.stype_out)),
+            Symbology(metadata.mappings, str(metadata.stype_out), names),
             _records(path, stream, decoder, metadata),
         )
 

@@ -13,14 +13,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from thor.domain.series import Series, SeriesNames
 from thor.domain.tick import Tick
 from thor.market.collect.files import dbn
-from thor.market.collect.files.symbology import Series
 
 SCHEMAS = ("mbp-1", "tbbo", "trades")
 
 
-def ticks(path: Path, source: str, as_root: str | None, first_ts: datetime) -> Iterator[list[Tick]]:
+def ticks(
+    path: Path, source: str, as_root: str | None, first_ts: datetime, names: SeriesNames
+) -> Iterator[list[Tick]]:
     """Yield the records as ticks in the file's order, some thousands at a time.
 
     `first_ts` stands in for an undefined `ts_event` before the first defined one; `as_root`
@@ -28,7 +30,7 @@ def ticks(path: Path, source: str, as_root: str | None, first_ts: datetime) -> I
     """
     ts = first_ts
     seq = 0
-    with dbn.opened(path, SCHEMAS) as file:
+    with dbn.opened(path, SCHEMAS, names) as file:
         has_book = file.schema != "trades"
         for records in file.records:
             made = []

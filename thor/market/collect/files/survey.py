@@ -8,7 +8,6 @@ from datetime import datetime
 
 import msgspec
 
-from thor.domain.instrument import parse_month_code
 from thor.errors import Rejected
 
 
@@ -40,18 +39,17 @@ class Survey(msgspec.Struct, kw_only=True):
     spans: dict[str, Span] = {}
 
     def note(self, rows: Iterable[tuple[str, str | None, datetime]]) -> None:
-        """Add records, each given as symbol, contract and `ts`, to their spans."""
+        """Add records, each given as root, month and `ts`, to their spans."""
         found: dict[tuple[str, str | None], list[datetime]] = {}
-        for symbol, contract, ts in rows:
-            found.setdefault((symbol, contract), []).append(ts)
+        for root, contract, ts in rows:
+            found.setdefault((root, contract), []).append(ts)
             if self.first_ts is None:
                 self.first_ts = ts
-        for (symbol, contract), times in found.items():
-            month = parse_month_code(contract) if contract else None
+        for (root, contract), times in found.items():
             span = Span(
-                symbol=contract or symbol,
+                symbol=contract or root,
                 contract=contract,
-                root=month[0] if month else symbol,
+                root=root,
                 first_ts=min(times),
                 last_ts=max(times),
                 records=len(times),

@@ -8,14 +8,11 @@ from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
 
-from thor.domain.instrument import parse_month_code
+from thor.domain.series import Series, SeriesNames
 
 _EPOCH = date(1970, 1, 1)
 # `ES.c.0`, `ES.v.0`, `ES.n.0`: the vendor's own continuous front month.
 _FRONT = re.compile(r"(?P<root>[A-Z0-9]{1,4})\.[a-z]\.0")
-
-# The root, and the month where the file names one.
-Series = tuple[str, str | None]
 
 
 class Symbology:
@@ -25,8 +22,14 @@ class Symbology:
     any other name stands as it is: whether it is listed is not judged here.
     """
 
-    def __init__(self, mappings: Mapping[str, Sequence[Mapping[str, Any]]], stype_out: str) -> None:
+    def __init__(
+        self,
+        mappings: Mapping[str, Sequence[Mapping[str, Any]]],
+        stype_out: str,
+        names: SeriesNames,
+    ) -> None:
         """Take the mappings as the file has them; `stype_out` tells which side is the number."""
+        self._names = names
         self._named: dict[int, list[tuple[date, date, str]]] = {}
         for key, intervals in mappings.items():
             for interval in intervals:
@@ -48,11 +51,8 @@ class Symbology:
         for start, end, name in self._named.get(instrument_id, ()):
             # The end of an interval is the first day that is no longer in it.
             if start <= day < end:
-                month = parse_month_code(name)
-                if month is not None:
-                    return month[0], name
                 front = _FRONT.fullmatch(name)
-                return (front["root"] if front else name), None
+                return Series(front["root"], None) if front else self._names.series(name, day)
         return None
 
 

@@ -3,12 +3,13 @@
 Stage 20, collect. A path → source id, series and spans, then ticks; nothing is held in whole.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from pathlib import Path
 
 import msgspec
 
+from thor.domain.series import SeriesNames
 from thor.domain.tick import Tick
 from thor.errors import Rejected
 from thor.market.collect.files import columnar, columns, dbn, dbn_ticks
@@ -35,6 +36,7 @@ class Tape(msgspec.Struct, frozen=True, kw_only=True):
     as_root: str | None
     first_ts: datetime
     content: Content
+    names: SeriesNames
 
     def batches(self, rows_max: int = 1000) -> Iterator[list[Tick]]:
         """Yield the ticks in the file's order, at most `rows_max` in a list.
@@ -43,9 +45,13 @@ class Tape(msgspec.Struct, frozen=True, kw_only=True):
         value. Raises `Rejected` where the file changed after it was opened.
         """
         if self.format == "dbn":
-            pieces = dbn_ticks.ticks(self.path, self.source, self.as_root, self.first_ts)
+            pieces = dbn_ticks.ticks(
+                self.path, self.source, self.as_root, self.first_ts, self.names
+            )
         else:
-            pieces = columns.ticks(self.path, self.format, self.source, self.as_root, self.first_ts)
+            pieces = columns.ticks(
+                self.path, self.format, self.source, self.as_root, self.first_ts, self.names
+            )
         self.content.check_unchanged()
         for piece in pieces:
             for start in range(0, len(piece), rows_max):
@@ -53,17 +59,18 @@ class Tape(msgspec.Struct, frozen=True, kw_only=True):
         self.content.check_unchanged()
 
 
-def open_tape(path: Path, *, as_root: str | None = None) -> Tape:
+def open_tape(path: Path, *, as_root: str | None = None, roots: Collection[str] = ()) -> Tape:
     """Survey a Parquet, CSV or Databento file, told by its content and not by its name.
 
-    `as_root` files a single-month tape under its root. Raises `NotFound` where there is no
+    `as_root` files a single-month tape under its root; of `roots`, those that are listed, none
+    is taken for a month. Raises `NotFound` where there is no
     file, `Rejected` where it is empty, cut short, damaged or not of a form that is taken.
     """
-    content = look(path)
+    content, names = look(path), SeriesNames(roots)
     if content.format == "dbn":
-        found = dbn.survey(path, dbn_ticks.SCHEMAS)
+        found = dbn.survey(path, dbn_ticks.SCHEMAS, names)
     else:
-        found = columnar.survey(path, content.format, columns.LAYOUT)
+        found = columnar.survey(path, content.format, columns.LAYOUT, names)
     if not found.records:
         raise Rejected(f"{path}: holds no records")
     if found.first_ts is None:
@@ -80,4 +87,5 @@ def open_tape(path: Path, *, as_root: str | None = None) -> Tape:
         as_root=as_root,
         first_ts=found.first_ts,
         content=content,
+        names=names,
     )
