@@ -39,6 +39,7 @@ _OF_BOTH = {
     "market.extremes_52w(text, date)",
     "market.last_close(text, date)",
     "market.quotes_at(timestamptz)",
+    "studies.check_weights()",
 }
 OPAQUE: dict[Edition, set[str]] = {
     "plain": _OF_BOTH

@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 DB = Path(__file__).resolve().parents[2] / "db"
-SEARCH_PATH = ("reference", "market", "feat", "ops", "public")
+SEARCH_PATH = ("reference", "market", "studies", "feat", "ops", "public")
 _NAME = re.compile(r"^-- name: (?P<name>[a-z_0-9]+)\s*$", re.MULTILINE)
 _CONNECT_TIMEOUT_S = 5
 _BLOCK_BYTES = 1 << 16

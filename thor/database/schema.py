@@ -149,7 +149,7 @@ def _refuse_strangers(driver: Connection[Any]) -> None:
     strangers = driver.execute(
         "select format('%I.%I', n.nspname, c.relname) from pg_class as c "
         "join pg_namespace as n on n.oid = c.relnamespace "
-        "where n.nspname in ('reference', 'market', 'feat', 'ops') "
+        "where n.nspname in ('reference', 'market', 'studies', 'feat', 'ops') "
         "and c.relkind in ('r', 'v', 'm', 'p') order by 1 limit 5"
     ).fetchall()
     if strangers:
