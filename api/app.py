@@ -23,7 +23,7 @@ from api.routes.ops import health, metrics
 from api.routes.quotes import quote, quotes
 from api.routes.stream import stream
 from api.routes.ticks import ticks
-from api.state import Wiring
+from api.state import SharedState
 from thor.config import Settings
 
 _DESCRIPTION = """Quotes, ticks, bars and features of Thor.
@@ -41,12 +41,12 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Litesta
     Raises `Refused` where the settings would have it answer other machines.
     """
     checked_host(settings)
-    wiring = Wiring(settings, database_url, redis_url)
-    measures = Metrics(wiring)
+    shared = SharedState(settings, database_url, redis_url)
+    measures = Metrics(shared)
 
     def name_nature(response: Response[Any]) -> Response[Any]:
-        if wiring.reference.known is not None:
-            response.headers["Thor-Nature"] = wiring.reference.known.nature
+        if shared.reference.known is not None:
+            response.headers["Thor-Nature"] = shared.reference.known.nature
         return response
 
     app = Litestar(
@@ -55,11 +55,11 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Litesta
             *(features, features_of, health, metrics),
         ],
         dependencies={
-            "wiring": Provide(lambda: wiring, sync_to_thread=False),
+            "shared": Provide(lambda: shared, sync_to_thread=False),
             "measures": Provide(lambda: measures, sync_to_thread=False),
         },
         exception_handlers=HANDLERS,
-        lifespan=[wiring.opened],
+        lifespan=[shared.opened],
         after_request=name_nature,
         logging_config=None,
         openapi_config=OpenAPIConfig(
@@ -71,6 +71,6 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Litesta
             use_handler_docstrings=True,
         ),
     )
-    app.state.wiring = wiring
+    app.state.shared = shared
     app.asgi_handler = HostGuard(Observed(app.asgi_handler, measures.requests))
     return app

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from api.state import Wiring
+from api.state import SharedState
 from thor import clock, database
 from thor.errors import NotFound, Rejected
 
@@ -16,14 +16,14 @@ from thor.errors import NotFound, Rejected
 _HEARD_WITHIN = timedelta(seconds=10)
 
 
-async def bars_page(wiring: Wiring, name: str, asked: Mapping[str, Any], limit: int) -> bytes:
+async def bars_page(shared: SharedState, name: str, asked: Mapping[str, Any], limit: int) -> bytes:
     """Return the newest bars of a span as a JSON array, oldest first.
 
     `asked` is what `params.bars` read. Raises `Rejected` where a month is asked for as
     a continuous series, `NotFound` where its rule has no rolls.
     """
-    (symbol,) = await wiring.reference.symbols_of([name])
-    listing = (await wiring.reference.current()).listing
+    (symbol,) = await shared.reference.symbols_of([name])
+    listing = (await shared.reference.current()).listing
     instrument = listing.instrument(symbol)
     if instrument is None:
         raise NotFound(f"symbol: {symbol} is no longer listed")
@@ -39,10 +39,10 @@ async def bars_page(wiring: Wiring, name: str, asked: Mapping[str, Any], limit: 
         "symbol": symbol,
         "limit": limit,
         "decimals": instrument.display_precision,
-        **await as_of(wiring, [symbol, *months] if is_adjusted else [symbol]),
+        **await as_of(shared, [symbol, *months] if is_adjusted else [symbol]),
     }
     (row,) = await database.fetch(
-        wiring.pool, "continuous_page" if is_adjusted else "bars_page", values
+        shared.pool, "continuous_page" if is_adjusted else "bars_page", values
     )
     if not row.get("is_known", True):
         raise NotFound(
@@ -53,9 +53,9 @@ async def bars_page(wiring: Wiring, name: str, asked: Mapping[str, Any], limit: 
     return page.encode()
 
 
-async def as_of(wiring: Wiring, symbols: list[str]) -> dict[str, datetime]:
+async def as_of(shared: SharedState, symbols: list[str]) -> dict[str, datetime]:
     """Return how far the market of some symbols has come, and since when sources were heard."""
     now = clock.now()
     heard = {"now": now, "heard_after": now - _HEARD_WITHIN, "symbols": symbols}
-    (row,) = await database.fetch(wiring.pool, "bars_as_of", heard)
+    (row,) = await database.fetch(shared.pool, "bars_as_of", heard)
     return {"as_of": row["as_of"], "heard_after": now - _HEARD_WITHIN}

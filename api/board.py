@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from api.schemas import BoardRow
-from api.state import Wiring
+from api.state import SharedState
 from thor import clock, database
 from thor.market.bus import wire
 from thor.stream.quote import shown_price
@@ -20,12 +20,12 @@ _PLAIN = ("tick_size", "tick_value", "multiplier", "spread_ticks")
 _CENTS = 2
 
 
-async def board_of(wiring: Wiring, as_of: datetime | None) -> list[BoardRow]:
+async def board_of(shared: SharedState, as_of: datetime | None) -> list[BoardRow]:
     """Return the board as of a moment, now where none is given, in the order of lists."""
     moment = as_of or clock.now()
-    rows = await database.fetch(wiring.pool, "board", {"as_of": moment})
+    rows = await database.fetch(shared.pool, "board", {"as_of": moment})
     asked = {"as_of": moment, "symbols": [row["symbol"] for row in rows]}
-    found = await database.fetch(wiring.pool, "last_hours", asked)
+    found = await database.fetch(shared.pool, "last_hours", asked)
     closes = {row["symbol"]: row["closes"] for row in found}
     return [_row(row, closes.get(row["symbol"], [])) for row in rows]
 

@@ -10,36 +10,38 @@ import msgspec
 
 from api.bars import as_of
 from api.schemas import FeatureRow
-from api.state import Wiring
+from api.state import SharedState
 from thor import database
 from thor.errors import NotFound
 
 
-async def catalogue(wiring: Wiring) -> list[FeatureRow]:
+async def catalogue(shared: SharedState) -> list[FeatureRow]:
     """Return every feature, by family and name."""
-    rows = await database.fetch(wiring.pool, "feature_catalogue", {})
+    rows = await database.fetch(shared.pool, "feature_catalogue", {})
     return [msgspec.convert(row, FeatureRow) for row in rows]
 
 
-async def features_page(wiring: Wiring, name: str, asked: Mapping[str, Any], limit: int) -> bytes:
+async def features_page(
+    shared: SharedState, name: str, asked: Mapping[str, Any], limit: int
+) -> bytes:
     """Return features of the newest bars of a span as a JSON array, oldest first.
 
     `asked` is what `params.features` read. Raises `NotFound` for a symbol or a feature that
     there is none of.
     """
-    (symbol,) = await wiring.reference.symbols_of([name])
-    known = {row.name: row for row in await catalogue(wiring)}
+    (symbol,) = await shared.reference.symbols_of([name])
+    known = {row.name: row for row in await catalogue(shared)}
     names = list(dict.fromkeys(asked["names"] or known))
-    for wished in names:
-        if wished not in known:
-            raise NotFound(f"names: {wished[:40]!r} is no feature; GET /api/features lists")
+    for requested in names:
+        if requested not in known:
+            raise NotFound(f"names: {requested[:40]!r} is no feature; GET /api/features lists")
     values = {
         **asked,
         "symbol": symbol,
         "names": names,
         "limit": limit,
-        "as_of": (await as_of(wiring, [symbol]))["as_of"],
+        "as_of": (await as_of(shared, [symbol]))["as_of"],
     }
-    (row,) = await database.fetch(wiring.pool, "features_page", values)
+    (row,) = await database.fetch(shared.pool, "features_page", values)
     page: str = row["page"]
     return page.encode()

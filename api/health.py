@@ -11,7 +11,7 @@ from typing import Annotated, Literal, TypeVar
 
 import msgspec
 
-from api.state import Wiring
+from api.state import SharedState
 from thor import clock, database, observe
 from thor.errors import ThorError, Unavailable
 from thor.market.bus import wire
@@ -104,16 +104,18 @@ async def bounded(probe: Awaitable[T], what: str) -> T:
         raise Unavailable(f"{what}: no answer within {PROBE_MAX_S:g} s") from error
 
 
-async def health_of(wiring: Wiring) -> Health:
+async def health_of(shared: SharedState) -> Health:
     """Look at all parts at once; no probe is waited for longer than 1.5 s."""
-    ledger, bus, jobs = await asyncio.gather(_database(wiring), _bus(wiring), jobs_of(wiring))
-    stream = _stream(wiring)
+    database_health, bus, jobs = await asyncio.gather(
+        _database(shared), _bus(shared), jobs_of(shared)
+    )
+    stream = _stream(shared)
     account = None
-    reasons = [f"database: {ledger.reason}"] if ledger.reason else []
+    reasons = [f"database: {database_health.reason}"] if database_health.reason else []
     reasons += [f"bus: {bus.reason}"] if bus.reason else []
     is_down = bool(reasons)
     if not is_down:
-        account, fault = await account_of(wiring)
+        account, fault = await account_of(shared)
         reasons += [] if fault is None else [f"accounting: {fault}"]
     if account is not None and not account.is_balanced:
         reasons.append("accounting: not balanced")
@@ -124,7 +126,7 @@ async def health_of(wiring: Wiring) -> Health:
         status="down" if is_down else status,
         reasons=reasons,
         ts=wire.instant(clock.now()),
-        database=ledger,
+        database=database_health,
         bus=bus,
         stream=stream,
         jobs=jobs,
@@ -132,14 +134,14 @@ async def health_of(wiring: Wiring) -> Health:
     )
 
 
-async def account_of(wiring: Wiring) -> tuple[Account | None, str | None]:
+async def account_of(shared: SharedState) -> tuple[Account | None, str | None]:
     """Return the account, or why there is none."""
     try:
-        before = await bounded(wiring.listener.state(), "Redis")
+        before = await bounded(shared.listener.state(), "Redis")
         span = {"base": before.base, "next": before.next}
-        (row,) = await bounded(database.fetch(wiring.pool, "accounting", span), "PostgreSQL")
+        (row,) = await bounded(database.fetch(shared.pool, "accounting", span), "PostgreSQL")
         # What was booked had been received before this second look.
-        after = await bounded(wiring.listener.state(), "Redis")
+        after = await bounded(shared.listener.state(), "Redis")
     except ThorError as error:
         return None, observe.redacted(str(error))
     if after.base != before.base:
@@ -159,10 +161,10 @@ def _balance(bus: BusState, inserted: int, duplicate: int, rejected: int) -> Acc
     )
 
 
-async def _database(wiring: Wiring) -> DatabaseHealth:
+async def _database(shared: SharedState) -> DatabaseHealth:
     start_s = clock.monotonic_s()
     try:
-        found = await bounded(database.fetch(wiring.pool, "edition"), "PostgreSQL")
+        found = await bounded(database.fetch(shared.pool, "edition"), "PostgreSQL")
     except ThorError as error:
         return DatabaseHealth(state="down", reason=observe.redacted(str(error)))
     edition = found[0] if found else {}
@@ -175,10 +177,10 @@ async def _database(wiring: Wiring) -> DatabaseHealth:
     )
 
 
-async def _bus(wiring: Wiring) -> BusHealth:
+async def _bus(shared: SharedState) -> BusHealth:
     start_s = clock.monotonic_s()
     try:
-        state = await bounded(wiring.listener.state(), "Redis")
+        state = await bounded(shared.listener.state(), "Redis")
     except ThorError as error:
         return BusHealth(state="down", reason=observe.redacted(str(error)))
     return BusHealth(
@@ -190,10 +192,10 @@ async def _bus(wiring: Wiring) -> BusHealth:
     )
 
 
-async def jobs_of(wiring: Wiring) -> dict[str, JobHealth]:
+async def jobs_of(shared: SharedState) -> dict[str, JobHealth]:
     """Return how each job is that reported in this run, by name; none while the bus is away."""
     try:
-        reports = await bounded(wiring.listener.reports(), "Redis")
+        reports = await bounded(shared.listener.reports(), "Redis")
     except ThorError:
         return {}
     now = clock.now()
@@ -220,13 +222,13 @@ def _job_faults(jobs: dict[str, JobHealth]) -> list[str]:
     return found
 
 
-def _stream(wiring: Wiring) -> StreamHealth:
-    screen = wiring.screen
-    clients = len(screen.audience)
-    if screen.is_ended:
-        return StreamHealth(state="down", reason=screen.fault or "is stopping", clients=clients)
-    if screen.fault is not None:
-        return StreamHealth(state="waiting", reason=screen.fault, clients=clients)
+def _stream(shared: SharedState) -> StreamHealth:
+    hub = shared.hub
+    clients = len(hub.subscribers)
+    if hub.is_ended:
+        return StreamHealth(state="down", reason=hub.fault or "is stopping", clients=clients)
+    if hub.fault is not None:
+        return StreamHealth(state="waiting", reason=hub.fault, clients=clients)
     return StreamHealth(state="running" if clients else "idle", clients=clients)
 
 

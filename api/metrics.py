@@ -13,7 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from api.health import Account, JobHealth, account_of, bounded, jobs_of
 from api.quotes import quotes_of
-from api.state import Wiring
+from api.state import SharedState
 from thor import clock, database
 from thor.errors import ThorError
 from thor.market.bus.messages import BusState
@@ -29,9 +29,9 @@ _PARTS = ("database", "bus", "stream")
 class Metrics:
     """The registry of one application, filled anew at each scrape."""
 
-    def __init__(self, wiring: Wiring) -> None:
+    def __init__(self, shared: SharedState) -> None:
         """Take what is to be measured."""
-        self._wiring = wiring
+        self._shared = shared
         self._scrape = asyncio.Lock()
         self._bus: BusState | None = None
         self._account: Account | None = None
@@ -53,31 +53,31 @@ class Metrics:
         async with self._scrape:
             await asyncio.gather(self._ask_bus(), self._ask_database(), self._ask_jobs())
             self._account, _ = (
-                await account_of(self._wiring) if all(self._up.values()) else (None, "")
+                await account_of(self._shared) if all(self._up.values()) else (None, "")
             )
-            screen = self._wiring.screen
-            self._up["stream"] = screen.fault is None and not screen.is_ended
+            hub = self._shared.hub
+            self._up["stream"] = hub.fault is None and not hub.is_ended
             return generate_latest(self.registry)
 
     async def _ask_bus(self) -> None:
         self._bus, self._up["bus"] = None, False
         try:
-            self._bus = await bounded(self._wiring.listener.state(), "Redis")
+            self._bus = await bounded(self._shared.listener.state(), "Redis")
             self._up["bus"] = True
             # Whose ages are told depends on the listing too.
-            self._quotes = await bounded(quotes_of(self._wiring, None), "Redis")
+            self._quotes = await bounded(quotes_of(self._shared, None), "Redis")
         except ThorError:
             self._quotes = []
 
     async def _ask_database(self) -> None:
         try:
-            await bounded(database.fetch(self._wiring.pool, "edition"), "PostgreSQL")
+            await bounded(database.fetch(self._shared.pool, "edition"), "PostgreSQL")
             self._up["database"] = True
         except ThorError:
             self._up["database"] = False
 
     async def _ask_jobs(self) -> None:
-        self._jobs = await jobs_of(self._wiring)
+        self._jobs = await jobs_of(self._shared)
 
     def collect(self) -> Iterator[Metric]:
         """Yield what was asked for last; called by the registry."""
@@ -85,14 +85,14 @@ class Metrics:
         for part in _PARTS:
             up.add_metric([part], float(self._up.get(part, False)))
         yield up
-        audience = self._wiring.screen.audience
+        subscribers = self._shared.hub.subscribers
         clients = GaugeMetricFamily("thor_sse_clients", "Streams open now.", labels=["mode"])
-        conflated = len(audience.conflated())
-        clients.add_metric(["ticks"], len(audience) - conflated)
+        conflated = len(subscribers.conflated())
+        clients.add_metric(["ticks"], len(subscribers) - conflated)
         clients.add_metric(["conflated"], conflated)
         yield clients
         yield CounterMetricFamily(
-            "thor_sse_events_sent", "Events given to streams.", self._wiring.screen.events_sent
+            "thor_sse_events_sent", "Events given to streams.", self._shared.hub.events_sent
         )
         yield from self._of_jobs()
         yield from self._of_bus()

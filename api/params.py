@@ -10,7 +10,7 @@ from typing import Any
 
 from thor.domain.bar import WIDTHS, day_start
 from thor.errors import Rejected
-from thor.stream.buffer import Wish
+from thor.stream.buffer import EventFilter
 from thor.stream.events import TickKey, tick_key
 
 _KINDS = ("tick", "quote", "bar")
@@ -74,7 +74,7 @@ def span(
     return {"ts_from": first, "ts_to": end}
 
 
-def place(text: str | None, header: str | None) -> TickKey | None:
+def cursor(text: str | None, header: str | None) -> TickKey | None:
     """Read where a stream goes on: the browser's header comes before the query."""
     if header:
         return tick_key("Last-Event-ID", header)
@@ -88,7 +88,9 @@ def width(field: str, text: str, widths: Collection[str] = WIDTHS) -> str:
     return text
 
 
-def wish(symbols: list[str] | None, events: str | None, mode: str, bars: str | None = None) -> Wish:
+def event_filter(
+    symbols: list[str] | None, events: str | None, mode: str, bars: str | None = None
+) -> EventFilter:
     """Return what a stream is to hold; raises `Rejected` for an unknown kind of event.
 
     A conflated stream holds quotes, and bars of the widths chosen, whatever else is wished.
@@ -103,7 +105,7 @@ def wish(symbols: list[str] | None, events: str | None, mode: str, bars: str | N
     chosen = None if symbols is None else frozenset(symbols)
     if mode == "conflated":
         kinds = ["quote"]
-    return Wish(chosen, "tick" in kinds, "quote" in kinds, widths)
+    return EventFilter(chosen, "tick" in kinds, "quote" in kinds, widths)
 
 
 def bars(

@@ -3,31 +3,31 @@
 Reads the bus and reference data.
 """
 
-from api.state import Wiring
+from api.state import SharedState
 from thor import clock
 from thor.errors import NotFound
 from thor.stream.quote import Quote, quote_of
 
 
-async def quotes_of(wiring: Wiring, names: list[str] | None) -> list[Quote]:
+async def quotes_of(shared: SharedState, names: list[str] | None) -> list[Quote]:
     """Return the quotes of names, or of all listed symbols; who has none yet is left out."""
-    catalogue = await wiring.reference.current()
+    catalogue = await shared.reference.current()
     if names is None:
         listing = catalogue.listing
         symbols = list(dict.fromkeys([*listing.instruments, *sorted(listing.series)]))
     else:
-        symbols = await wiring.reference.symbols_of(names)
-        catalogue = await wiring.reference.current()
-    found = await wiring.listener.latest(symbols)
+        symbols = await shared.reference.symbols_of(names)
+        catalogue = await shared.reference.current()
+    found = await shared.listener.latest(symbols)
     sources = {fields["source"] for fields in found.values() if "source" in fields}
-    heard = await wiring.listener.heard(sources)
+    heard = await shared.listener.heard(sources)
     now = clock.now()
     quotes = (quote_of(symbol, fields, catalogue, now, heard) for symbol, fields in found.items())
     return [quote for quote in quotes if quote is not None]
 
 
-async def quote_named(wiring: Wiring, name: str) -> Quote:
+async def quote_named(shared: SharedState, name: str) -> Quote:
     """Return one symbol's quote; raises `NotFound` where nobody has spoken of it yet."""
-    for quote in await quotes_of(wiring, [name]):
+    for quote in await quotes_of(shared, [name]):
         return quote
     raise NotFound(f"symbol: {name} is listed, but nobody has quoted it yet")

@@ -12,7 +12,7 @@ import uvicorn
 
 from api.app import create_app
 from api.hosts import checked_host
-from api.transport import SinkProtocol
+from api.transport import TransportProtocol
 from thor.config import Settings
 from thor.errors import Unavailable
 from thor.runtime import Stop
@@ -27,7 +27,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the streams, cut off who does not read, then shut down."""
-        self.config.app.state.wiring.screen.end()  # type: ignore[union-attr]
+        self.config.app.state.shared.hub.end()  # type: ignore[union-attr]
         for connection in list(self.server_state.connections):
             flow = getattr(connection, "flow", None)
             if flow is not None and flow.write_paused:
@@ -59,7 +59,7 @@ def server(settings: Settings, database_url: str, redis_url: str) -> Server:
     return Server(
         uvicorn.Config(
             app,
-            http=SinkProtocol,
+            http=TransportProtocol,
             log_config=None,
             access_log=False,
             server_header=False,

@@ -16,10 +16,10 @@ from thor import database, observe
 from thor.config import Settings
 from thor.market.bus.client import Listener
 from thor.reference.cache import Reference
-from thor.stream.hub import Screen
+from thor.stream.hub import StreamHub
 
 
-class Wiring:
+class SharedState:
     """The parts of one application."""
 
     def __init__(self, settings: Settings, database_url: str, redis_url: str) -> None:
@@ -28,7 +28,7 @@ class Wiring:
         self.pool = database.pool(database_url, "api")
         self.listener = Listener(redis_url)
         self.reference = Reference(self.pool)
-        self.screen = Screen(
+        self.hub = StreamHub(
             self.pool,
             self.listener,
             self.reference,
@@ -41,8 +41,8 @@ class Wiring:
     async def opened(self, _: Litestar) -> AsyncIterator[None]:
         """Run the reader and its timers as long as the application runs."""
         await self.pool.open(wait=False)
-        screen = self.screen
-        parts = (self.reference.keep, screen.run, screen.beat, screen.conflate, screen.close_bars)
+        hub = self.hub
+        parts = (self.reference.keep, hub.run, hub.beat, hub.conflate, hub.close_bars)
         tasks = [asyncio.create_task(part(), name=part.__qualname__) for part in parts]
         for task in tasks:
             task.add_done_callback(self._ended)
@@ -53,7 +53,7 @@ class Wiring:
         try:
             yield
         finally:
-            self.screen.end()
+            self.hub.end()
             gc.unfreeze()
             for task in tasks:
                 task.cancel()
@@ -65,5 +65,5 @@ class Wiring:
         if not task.cancelled() and (error := task.exception()) is not None:
             # Streams that stand still would look live: end them, and say so in health.
             observe.logger("api").error("broken", part=task.get_name(), exc_info=error)
-            self.screen.fault = f"{task.get_name()} broke down: {type(error).__name__}"
-            self.screen.end()
+            self.hub.fault = f"{task.get_name()} broke down: {type(error).__name__}"
+            self.hub.end()

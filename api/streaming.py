@@ -12,9 +12,8 @@ from litestar import Response
 from litestar.types import Receive, Scope, Send
 
 from api.transport import EXTENSION
-from thor.stream.hub import Screen
-from thor.stream.subscribers import Viewer
-from thor.stream.viewer import watch
+from thor.stream.hub import StreamHub
+from thor.stream.subscribers import Subscriber
 
 EVENT_STREAM = "text/event-stream"
 _HEADERS = [
@@ -28,11 +27,11 @@ _HEADERS = [
 class EventStream(Response[bytes]):
     """A response that lasts as long as its client and the screen."""
 
-    def __init__(self, screen: Screen, viewer: Viewer) -> None:
+    def __init__(self, hub: StreamHub, subscriber: Subscriber) -> None:
         """Take the screen and who is to watch it."""
         super().__init__(b"", media_type=EVENT_STREAM)
-        self._screen = screen
-        self._viewer = viewer
+        self._hub = hub
+        self._subscriber = subscriber
 
     def to_asgi_response(self, *_: Any, **__: Any) -> Any:
         """Return what sends the stream."""
@@ -42,19 +41,19 @@ class EventStream(Response[bytes]):
         headers = [*_HEADERS, *((k.encode(), v.encode()) for k, v in self.headers.items())]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         extensions: Any = scope.get("extensions") or {}
-        self._viewer.sink = extensions.get(EXTENSION)
-        ear = asyncio.create_task(_listen(receive, self._viewer))
+        self._subscriber.transport = extensions.get(EXTENSION)
+        listening = asyncio.create_task(_listen(receive, self._subscriber))
         try:
-            async with contextlib.aclosing(watch(self._screen, self._viewer)) as chunks:
+            async with contextlib.aclosing(self._hub.subscribe(self._subscriber)) as chunks:
                 async for chunk in chunks:
                     await send({"type": "http.response.body", "body": chunk, "more_body": True})
         finally:
-            self._viewer.sink = None
-            ear.cancel()
+            self._subscriber.transport = None
+            listening.cancel()
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _listen(receive: Receive, viewer: Viewer) -> None:
+async def _listen(receive: Receive, subscriber: Subscriber) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
-    viewer.leave()
+    subscriber.leave()

@@ -12,7 +12,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 EXTENSION = "thor.sink"
 
 
-class Sink:
+class ChunkedTransport:
     """The body of one chunked response; what goes through here is framed as its chunks."""
 
     __slots__ = ("_protocol",)
@@ -30,7 +30,7 @@ class Sink:
         return True
 
 
-class SinkProtocol(H11Protocol):
+class TransportProtocol(H11Protocol):
     """The server's own protocol, which offers a sink to every request."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -47,6 +47,6 @@ class _Offer:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         # Only HTTP/1.1 bodies come in chunks.
         if scope.get("http_version") == "1.1":
-            offers: dict[str, Any] = {EXTENSION: Sink(self._protocol)}
+            offers: dict[str, Any] = {EXTENSION: ChunkedTransport(self._protocol)}
             scope["extensions"] = {**(scope.get("extensions") or {}), **offers}
         await self._app(scope, receive, send)

@@ -38,18 +38,18 @@ import psycopg
 from bars_market import WIDTHS
 from workbench import (
     COLUMNS,
-    Place,
+    Workbench,
     add_edition,
     arguments,
     editions,
     goal,
     machine,
     percentile,
-    place,
     simulator,
     table,
     thousands,
     told,
+    workbench,
 )
 
 from thor import database
@@ -129,7 +129,7 @@ def day_rows(database_url: str, sizes: Sizes) -> Iterator[Row]:
                 yield (ts, symbol, seq, *others, received_at, created_at)
 
 
-def load(at: Place, database_url: str, day_file: Path, sizes: Sizes) -> int:
+def load(at: Workbench, database_url: str, day_file: Path, sizes: Sizes) -> int:
     """Load the week; the first edition's day is kept for the others. Returns the ticks."""
     with database.connect(database_url, "bench") as connection, connection.cursor() as cursor:
         cursor.execute("set synchronize_seqscans = off")
@@ -363,7 +363,7 @@ BARS_STORED = (
 )
 
 
-def tape_bytes(at: Place, database_url: str) -> float:
+def tape_bytes(at: Workbench, database_url: str) -> float:
     """Load the day once more as a tape would, into columns; return its bytes a tick."""
     fixed = {
         **{"ts": "ts + interval '14 days'", "received_at": "ts + interval '14 days'"},
@@ -378,7 +378,7 @@ def tape_bytes(at: Place, database_url: str) -> float:
     return (sizes_of(at, database_url)["ticks"][0] - before) / loaded
 
 
-def sizes_of(at: Place, database_url: str) -> dict[str, tuple[int, int]]:
+def sizes_of(at: Workbench, database_url: str) -> dict[str, tuple[int, int]]:
     """Return bytes of the ticks and of all bars: everything, and the indexes of it."""
     if at.edition == "plain":
         ticks = "select pg_total_relation_size('market.ticks'), pg_indexes_size('market.ticks')"
@@ -421,7 +421,7 @@ class Week:
         self.tape_bytes = 0.0
 
 
-def measure(at: Place, folder: Path, sizes: Sizes) -> Week:
+def measure(at: Workbench, folder: Path, sizes: Sizes) -> Week:
     """Load the week into a fresh database and measure all but DuckDB."""
     with at.database() as url:
         week = Week(at.edition, load(at, url, folder / "day.copy", sizes))
@@ -523,7 +523,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="thor-bench-week-") as name:
         folder = Path(name)
         for edition in editions(args.edition):
-            with place(edition=edition) as at:
+            with workbench(edition=edition) as at:
                 machine(at.versions())
                 weeks.append(measure(at, folder, sizes))
                 report(weeks[-1])

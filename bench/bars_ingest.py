@@ -7,8 +7,8 @@ limit      COPY BINARY of the same ticks by the same Python and driver into the 
            without index, check, trigger or hypertable, a batch a transaction; the rows are built
            of the ticks in the timed path (`thor.market.ticks.batch.columns`), as the writer does
 prepared   the same, the rows built beforehand
-bars       `thor.market.ticks.writer.Ledger.write` as `thor db up` makes the database: plain with
-           the trigger that merges bars, Community with four continuous aggregates, their
+bars       `thor.market.ticks.writer.TickWriter.write` as `thor db up` makes the database: plain
+           with the trigger that merges bars, Community with four continuous aggregates, their
            policies running
 no bars    the same, the trigger disabled, the aggregates dropped: the difference is what bars
            cost
@@ -54,25 +54,25 @@ from workbench import (
     COLUMNS,
     MARKET_START,
     SETTLE_S,
-    Place,
+    Workbench,
     add_edition,
     arguments,
     editions,
     goal,
     machine,
     percentile,
-    place,
     settle,
     spawned,
     spread,
     table,
     thousands,
     told,
+    workbench,
 )
 
 from thor import database
 from thor.market.ticks.batch import COLUMN_TYPES, columns
-from thor.market.ticks.writer import Ledger
+from thor.market.ticks.writer import TickWriter
 
 WAYS = {
     "limit": "limit: COPY of the same ticks, no index",
@@ -144,7 +144,7 @@ def write_ticks(database_url: str, market: Market) -> Taken:
     batches = cut(made(database_url, market))
     judged = [entries(batch, number * BATCH_ROWS) for number, batch in enumerate(batches)]
     with database.connect(database_url, "bench") as connection:
-        ledger = Ledger(connection, "bench-1")
+        ledger = TickWriter(connection, "bench-1")
         ledger.write(judged[0])
         quieten()
         begin, begin_cpu = time.perf_counter(), time.process_time()
@@ -158,7 +158,7 @@ def soon() -> datetime:
     return datetime.now(UTC) + LEAD
 
 
-def drop_bars(at: Place, database_url: str) -> None:
+def drop_bars(at: Workbench, database_url: str) -> None:
     """Leave the ledger as it would be if there were no bars."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         if at.edition == "plain":
@@ -177,7 +177,7 @@ def counted(database_url: str, table_name: str, rows: int) -> None:
         assert found == (rows,), f"{table_name} holds {found}, {rows} were to come"
 
 
-def way_of(at: Place, way: str, market: Market) -> Taken:
+def way_of(at: Workbench, way: str, market: Market) -> Taken:
     """Measure one way once on a fresh database."""
     with at.database() as url:
         if way in ("limit", "prepared"):
@@ -198,7 +198,7 @@ def ratio(done: Sequence[dict[str, Taken]], way: str, other: str) -> float:
     return statistics.median(one[other].wall_s / one[way].wall_s for one in done)
 
 
-def one_writer(at: Place, sizes: Sizes) -> None:
+def one_writer(at: Workbench, sizes: Sizes) -> None:
     """Print the ways beside each other, and the goal."""
     done: list[dict[str, Taken]] = []
     names = list(WAYS)
@@ -236,7 +236,7 @@ def write_share(
     batches = cut(made(database_url, market))
     judged = [entries(batch, number * BATCH_ROWS) for number, batch in enumerate(batches)]
     with database.connect(database_url, "bench") as connection:
-        ledger = Ledger(connection, f"bench-{which}")
+        ledger = TickWriter(connection, f"bench-{which}")
         if which == 0:
             ledger.write(judged[0])
         quieten()
@@ -247,7 +247,7 @@ def write_share(
         answer.send((begin, time.monotonic()))
 
 
-def _side_by_side(at: Place, market: Market, writers: int) -> float:
+def _side_by_side(at: Workbench, market: Market, writers: int) -> float:
     with at.database() as url:
         ready = spawned.Barrier(writers)
         pipes = [spawned.Pipe(duplex=False) for _ in range(writers)]
@@ -268,7 +268,7 @@ def _side_by_side(at: Place, market: Market, writers: int) -> float:
         return float(max(ends) - min(begins))
 
 
-def two_writers(at: Place, sizes: Sizes) -> None:
+def two_writers(at: Workbench, sizes: Sizes) -> None:
     """Print what a second writer adds, and the goal."""
     done: list[dict[int, float]] = []
     for number in range(sizes.rounds):
@@ -289,7 +289,7 @@ def two_writers(at: Place, sizes: Sizes) -> None:
     print(flush=True)
 
 
-def replayed(at: Place, sizes: Sizes) -> None:
+def replayed(at: Workbench, sizes: Sizes) -> None:
     """Print how a sparse day of long ago is taken, until its bars are right."""
     market = Market(sizes.sparse_ticks + BATCH_ROWS, SPARSE_TICKS_PER_S, MARKET_START)
     done: list[dict[str, Taken]] = []
@@ -350,7 +350,7 @@ def write_live(database_url: str, edition: str, every_s: float, turns: int, answ
     chance = random.Random(7)
     done: list[Timed] = []
     with database.connect(database_url, "bench") as connection:
-        ledger = Ledger(connection, "bench-1")
+        ledger = TickWriter(connection, "bench-1")
         quieten()
         for number, batch in enumerate(batches):
             turn, into_turn_s = divmod(number * every_s + 1e-6, TURN_S)
@@ -366,7 +366,7 @@ def write_live(database_url: str, edition: str, every_s: float, turns: int, answ
     answer.send((done, first))
 
 
-def _live(at: Place, every_s: float, turns: int) -> tuple[list[Timed], float, int]:
+def _live(at: Workbench, every_s: float, turns: int) -> tuple[list[Timed], float, int]:
     with at.database() as url, keeper(at, url) as beside:
         own, theirs = spawned.Pipe(duplex=False)
         writer = spawned.Process(
@@ -386,7 +386,7 @@ def _live(at: Place, every_s: float, turns: int) -> tuple[list[Timed], float, in
         return done, waited_s, beside.waits.value
 
 
-def late_ticks(at: Place, sizes: Sizes) -> None:
+def late_ticks(at: Workbench, sizes: Sizes) -> None:
     """Print what a batch takes with late ticks and without, and the goals."""
     rows, goals = [], []
     for every_s, shown in LIVE_BATCHES.items():
@@ -420,7 +420,7 @@ def main() -> None:
     args = arguments(__doc__ or "", add_edition)
     full, quick = Sizes(200_000, 5, 50_000, 12), Sizes(50_000, 3, 15_000, 4)
     for edition in editions(args.edition):
-        with place(edition=edition) as at:
+        with workbench(edition=edition) as at:
             machine(at.versions())
             sizes = quick if args.quick else full
             for part in (one_writer, two_writers, replayed, late_ticks):

@@ -1,11 +1,11 @@
 """How fast bars are while the market runs at 5,000 ticks/s, with every policy and the keeper.
 
 Four processes on one database that holds a day of history, thin but for its last hour: a writer
-commits what is due every 50 ms through `thor.market.ticks.writer.Ledger`, ticks dated now, a clock
-entry every second; `jobs.bars` and the database's own policies look after the bars; one reader
-waits for ticks to appear in bars; another asks what a chart asks.
+commits what is due every 50 ms through `thor.market.ticks.writer.TickWriter`, ticks dated now, a
+clock entry every second; `jobs.bars` and the database's own policies look after the bars; one
+reader waits for ticks to appear in bars; another asks what a chart asks.
 
-commit     what `Ledger.write` takes, from call to return, the transaction's commit in it
+commit     what `TickWriter.write` takes, from call to return, the transaction's commit in it
 in bars    from that return until the newest tick's bar, of a second or a minute in turn, holds
            all that the writer has put there (`ticks`), as the reader sees it over its own
            connection: its own waiting and asking is in it
@@ -42,24 +42,24 @@ from bars_market import (
 )
 from workbench import (
     SETTLE_S,
-    Place,
+    Workbench,
     add_edition,
     arguments,
     editions,
     goal,
     machine,
     percentile,
-    place,
     settle,
     spawned,
     table,
     told,
+    workbench,
 )
 
 from thor import database
 from thor.market.collect.simulator.market import SOURCE
 from thor.market.ticks.batch import EntryTicks
-from thor.market.ticks.writer import Ledger
+from thor.market.ticks.writer import TickWriter
 
 BATCH_EVERY_S = 0.05
 WARM_S = 3.0
@@ -142,7 +142,7 @@ def write_live(
     behind_ms = 0.0
     clock_due = begin
     with database.connect(database_url, "bench") as connection:
-        ledger = Ledger(connection, "bench-1")
+        ledger = TickWriter(connection, "bench-1")
         quieten()
         for number, batch in enumerate(batches):
             if number * BATCH_EVERY_S >= WARM_S:
@@ -239,7 +239,7 @@ class Found(NamedTuple):
     waits: int
 
 
-def measure(at: Place, day_s: float, seconds: float) -> Found:
+def measure(at: Workbench, day_s: float, seconds: float) -> Found:
     """Run all of it on a fresh database."""
     with at.database() as url, keeper(at, url) as beside:
         told(f"{at.edition}: history")
@@ -320,7 +320,7 @@ def main() -> None:
     args = arguments(__doc__ or "", add_edition)
     day_s, seconds = (6 * 3600, 15) if args.quick else (86_400, 60)
     for edition in editions(args.edition):
-        with place(edition=edition) as at:
+        with workbench(edition=edition) as at:
             machine(at.versions())
             report(edition, measure(at, day_s, seconds))
 

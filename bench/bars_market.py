@@ -2,8 +2,8 @@
 
 Ticks are those of the simulated market, drawn out or pressed together until they come at an
 exact rate, and moved to when they are wanted: what the ledger does about a tick depends on how
-old it is by the database's clock. Batches go in through `thor.market.ticks.writer.Ledger`, as an
-ingestor's do; the bus is left out. Bars of ticks that came late are the business of `jobs.bars`,
+old it is by the database's clock. Batches go in through `thor.market.ticks.writer.TickWriter`, as
+an ingestor's do; the bus is left out. Bars of ticks that came late are the business of `jobs.bars`,
 which runs beside in a process of its own wherever such ticks are written.
 """
 
@@ -19,14 +19,14 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import psycopg
-from workbench import Place, spawned, ticks
+from workbench import Workbench, spawned, ticks
 
 from jobs import bars as bars_job
 from thor import database
 from thor.config import Settings
 from thor.domain.tick import Tick
 from thor.market.ticks.batch import EntryTicks
-from thor.market.ticks.writer import Ledger
+from thor.market.ticks.writer import TickWriter
 from thor.runtime import Stop, Stopped
 
 BATCH_ROWS = 5000
@@ -51,7 +51,7 @@ class Market(NamedTuple):
 
 def made(database_url: str, of: Market) -> list[Tick]:
     """Return the ticks of a market, in order of time; `received_at` is `ts`."""
-    found = ticks(database_url, of.ticks, of.ticks_per_s, of.seed)
+    found = ticks(database_url, of.ticks, of.ticks_per_s, of.load_snapshot)
     first = found[0].ts
     stretch = timedelta(seconds=(of.ticks - 1) / of.ticks_per_s) / (found[-1].ts - first)
     moved = []
@@ -91,16 +91,16 @@ def _firsts(count: int) -> range:
 def some_late(batch: Sequence[Tick], share: float, chance: random.Random) -> list[Tick]:
     """Return the batch with a share of its ticks a minute late: received now, older by `ts`."""
     found = list(batch)
-    for place in chance.sample(range(len(found)), round(len(found) * share)):
-        tick = found[place]
-        found[place] = msgspec.structs.replace(tick, ts=tick.ts - LATE_BY)
+    for index in chance.sample(range(len(found)), round(len(found) * share)):
+        tick = found[index]
+        found[index] = msgspec.structs.replace(tick, ts=tick.ts - LATE_BY)
     return found
 
 
 def write_all(database_url: str, market: Market, first: int = 0) -> int:
     """Write a market as fast as the ledger takes it; returns the ordinal after its last tick."""
     with database.connect(database_url, "bench") as connection:
-        ledger = Ledger(connection, "bench-1")
+        ledger = TickWriter(connection, "bench-1")
         for batch in cut(made(database_url, market)):
             ledger.write(entries(batch, first))
             first += len(batch)
@@ -127,7 +127,7 @@ class Keeper(NamedTuple):
 
 
 @contextmanager
-def keeper(at: Place, database_url: str) -> Iterator[Keeper]:
+def keeper(at: Workbench, database_url: str) -> Iterator[Keeper]:
     """Run `jobs.bars` on a database in a process of its own."""
     settings = at.settings.model_copy(update={"database_url": database_url})
     waits = spawned.Value("i", 0)

@@ -323,7 +323,7 @@ def crash_house() -> Iterator[CrashHouse]:
         home=folder / "home", database_url=None, redis_url=None, _env_file=None
     )
     home = Home(settings.home)
-    with home.hold():
+    with home.lock():
         urls, servers = start_servers(home, settings, lambda *_: None)
         house = CrashHouse(folder, urls, {server.name: server for server in servers})
         try:

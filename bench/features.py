@@ -25,16 +25,16 @@ import psycopg
 import pyarrow as pa
 import talib
 from workbench import (
-    Place,
+    Workbench,
     add_edition,
     arguments,
     editions,
     goal,
     machine,
     percentile,
-    place,
     table,
     told,
+    workbench,
 )
 
 from thor.database import schema
@@ -396,7 +396,7 @@ def options(parser: ArgumentParser) -> None:
     parser.add_argument("--ticks", type=int, default=None, help="ticks below the newest rows")
 
 
-def measure(at: Place, duck: duckdb.DuckDBPyConnection, folder: Path, sizes: Sizes) -> None:
+def measure(at: Workbench, duck: duckdb.DuckDBPyConnection, folder: Path, sizes: Sizes) -> None:
     """Measure one edition, and DuckDB and TA-Lib beside it."""
     with at.database() as url, psycopg.connect(url, autocommit=True) as link:
         print(f"{at.edition}: {into_postgresql(duck, link, folder):,} bars imported\n")
@@ -417,7 +417,7 @@ def measure(at: Place, duck: duckdb.DuckDBPyConnection, folder: Path, sizes: Siz
         print(f"DuckDB: {windows} windows and {framed} frames alone {seconds:.2f} s\n", flush=True)
 
 
-def measure_newest(at: Place, folder: Path, sizes: Sizes, drawn_out: int) -> None:
+def measure_newest(at: Workbench, folder: Path, sizes: Sizes, drawn_out: int) -> None:
     """Measure the newest rows over a week of ticks."""
     with at.database() as url:
         day = bars_history.Sizes(sizes.ticks // bars_history.DAYS, drawn_out)
@@ -442,7 +442,7 @@ def main() -> None:
         duck = duckdb.connect()
         make(duck, sizes.first)
         for edition in editions(args.edition):
-            with place(edition=edition) as at:
+            with workbench(edition=edition) as at:
                 machine(at.versions())
                 measure(at, duck, Path(name), sizes)
                 if sizes.ticks:

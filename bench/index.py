@@ -28,15 +28,15 @@ from typing import Any
 import psycopg
 from workbench import (
     COLUMNS,
-    Place,
+    Workbench,
     arguments,
     machine,
-    place,
     simulator,
     spread,
     table,
     thousands,
     told,
+    workbench,
 )
 
 from thor.market.ticks.batch import COLUMN_TYPES, columns
@@ -244,7 +244,7 @@ def report_sizes(connection: psycopg.Connection[Any], count: int) -> dict[str, f
     return bytes_a_row
 
 
-def measure(at: Place, count: int, times: int) -> None:
+def measure(at: Workbench, count: int, times: int) -> None:
     """Fill the tables, ask them, and print the verdict."""
     with at.database() as url, psycopg.connect(url, autocommit=True) as connection:
         told(f"making {count:,} rows")
@@ -313,7 +313,7 @@ def _judged(costs: dict[str, float]) -> list[str]:
 def main() -> None:
     """Measure and print."""
     args = arguments(__doc__ or "")
-    with place() as at:
+    with workbench() as at:
         machine(at.versions())
         measure(at, 500_000 if args.quick else 5_000_000, 7 if args.quick else 9)
 

@@ -3,7 +3,7 @@
 Compared, round robin, each in a process of its own on a fresh database and a stream that was
 filled before the clock starts:
 
-thor     `Intake` as the job runs it, with the settings' defaults: entries as collectors publish
+thor     `Ingestor` as the job runs it, with the settings' defaults: entries as collectors publish
          them, every check, deduplication, the account, acknowledged after commit; entries of a
          tape (1,000 ticks), of a burst (100) and of a quiet live feed (20).
 naive    what one writes first: an entry a tick with a field a column, XREADGROUP of 1,000,
@@ -37,11 +37,10 @@ import redis
 from workbench import (
     COLUMNS,
     MARKET_START,
-    Place,
+    Workbench,
     arguments,
     goal,
     machine,
-    place,
     simulator,
     spawned,
     spread,
@@ -49,12 +48,13 @@ from workbench import (
     thousands,
     ticks,
     told,
+    workbench,
 )
 
 from thor import database
 from thor.config import Settings
 from thor.domain.tick import Tick
-from thor.flow.ingest import Intake
+from thor.flow.ingest import Ingestor
 from thor.market.bus.client import Bus
 from thor.market.ticks.batch import COLUMN_TYPES, columns
 from thor.runtime import Stop, persist
@@ -104,7 +104,7 @@ def take_in(redis_url: str, database_url: str, settings: Settings, wanted: int) 
     def say(*_: object, **__: object) -> None:
         began.append((time.perf_counter(), time.process_time()))
 
-    Intake(settings, bus, database_url, "bench-1").run(stop, say)
+    Ingestor(settings, bus, database_url, "bench-1").run(stop, say)
     return bus.done_at - began[0][0], time.process_time() - began[0][1]
 
 
@@ -205,7 +205,7 @@ def judged(database_url: str, table_name: str, rows: int) -> None:
         assert found == (rows,), f"{table_name} holds {found}, {rows} were to come"
 
 
-def round_of(at: Place, wanted: int, order: list[str]) -> dict[str, Taken]:
+def round_of(at: Workbench, wanted: int, order: list[str]) -> dict[str, Taken]:
     """Measure every way once, and the replay after the tape."""
     done: dict[str, Taken] = {}
     for name in order:
@@ -230,7 +230,7 @@ def round_of(at: Place, wanted: int, order: list[str]) -> dict[str, Taken]:
     return done
 
 
-def one_process(at: Place, wanted: int, rounds: int) -> None:
+def one_process(at: Workbench, wanted: int, rounds: int) -> None:
     """Print the ways of one process beside each other, and the two goals."""
     ways = ["limit", *(f"thor {n}" for n in ENTRY_TICKS), "naive"]
     done: list[dict[str, Taken]] = []
@@ -286,10 +286,10 @@ def take_in_until(
 
     threading.Thread(target=watch, daemon=True).start()
     ready.wait()
-    Intake(settings, bus, database_url, consumer).run(stop)
+    Ingestor(settings, bus, database_url, consumer).run(stop)
 
 
-def side_by_side(at: Place, wanted: int, rounds: int) -> None:
+def side_by_side(at: Workbench, wanted: int, rounds: int) -> None:
     """Print what a second ingestor on the same group adds."""
     walls: dict[int, list[float]] = {1: [], 2: []}
     for number in range(rounds):
@@ -309,7 +309,7 @@ def side_by_side(at: Place, wanted: int, rounds: int) -> None:
     )
 
 
-def _side_by_side(at: Place, bus_url: str, url: str, ingestors: int, wanted: int) -> float:
+def _side_by_side(at: Workbench, bus_url: str, url: str, ingestors: int, wanted: int) -> float:
     ready, over = spawned.Barrier(ingestors + 1), spawned.Event()
     children = [
         spawned.Process(
@@ -350,7 +350,7 @@ def publish_market(redis_url: str, database_url: str, settings: Settings, wanted
             return
 
 
-def memory(at: Place, wanted: int) -> None:
+def memory(at: Workbench, wanted: int) -> None:
     """Print what an ingestor holds from its first tick to its last."""
     told(f"memory over {wanted:,} ticks")
     settings = at.settings.model_copy(update={"bus_ticks_max": 500_000})
@@ -410,7 +410,7 @@ def _sampled(database_url: str, pid: int, wanted: int) -> list[tuple[int, float]
 def main() -> None:
     """Measure and print."""
     args = arguments(__doc__ or "")
-    with place() as at:
+    with workbench() as at:
         machine(at.versions())
         one_process(at, 20_000 if args.quick else 200_000, 3 if args.quick else 5)
         side_by_side(at, 50_000 if args.quick else 500_000, 1 if args.quick else 3)

@@ -22,24 +22,24 @@ from typing import Any
 import msgspec
 from workbench import (
     SETTLE_S,
-    Place,
+    Workbench,
     arguments,
     goal,
     machine,
     percentile,
-    place,
     settle,
     spawned,
     table,
     ticks,
     told,
+    workbench,
 )
 
 from thor.config import Settings
-from thor.flow.ingest import Intake
+from thor.flow.ingest import Ingestor
 from thor.market.bus.client import Bus
 from thor.market.ticks import writer
-from thor.market.ticks.batch import Account, EntryTicks
+from thor.market.ticks.batch import EntryTicks, IngestCounts
 from thor.runtime import Stop
 from thor.services.valkey import AppendFsync
 
@@ -90,9 +90,9 @@ def take_in(
     writes: list[tuple[int, float]] = []
     left = [wanted]
     stop = Stop()
-    write: Callable[..., Account] = writer.Ledger.write
+    write: Callable[..., IngestCounts] = writer.TickWriter.write
 
-    def timed(self: writer.Ledger, entries: list[EntryTicks]) -> Account:
+    def timed(self: writer.TickWriter, entries: list[EntryTicks]) -> IngestCounts:
         begin = time.monotonic()
         account = write(self, entries)
         at = time.monotonic()
@@ -103,13 +103,13 @@ def take_in(
             stop.set()
         return account
 
-    writer.Ledger.write = timed  # type: ignore[method-assign]
+    writer.TickWriter.write = timed  # type: ignore[method-assign]
     bus = Bus(redis_url, settings.bus_ticks_max, settings.bus_keep_s)
-    Intake(settings, bus, database_url, "bench-1").run(stop)
+    Ingestor(settings, bus, database_url, "bench-1").run(stop)
     answer.send((committed, writes))
 
 
-def measure(at: Place, rate: tuple[float, float], seconds: float) -> list[float]:
+def measure(at: Workbench, rate: tuple[float, float], seconds: float) -> list[float]:
     """Run both processes; return P50, P95, P99, max in ms, then what explains them."""
     ticks_per_s, _ = rate
     with at.database() as url:
@@ -161,7 +161,7 @@ def main() -> None:
     ways: list[AppendFsync] = ["always", "everysec"]
     for number in range(rounds):
         for appendfsync in ways:
-            with place(appendfsync) as at:
+            with workbench(appendfsync) as at:
                 flush_ms = at.settings.ingest_flush_ms
                 if not cells:
                     machine(at.versions())

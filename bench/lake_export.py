@@ -29,18 +29,18 @@ import psycopg
 from workbench import (
     COLUMNS,
     REPO,
-    Place,
+    Workbench,
     add_edition,
     arguments,
     editions,
     goal,
     machine,
-    place,
     spread,
     table,
     thousands,
     ticks,
     told,
+    workbench,
 )
 
 from thor import database
@@ -131,7 +131,7 @@ def verified(url: str, store: Store, day: date) -> float:
     return time.perf_counter() - begun
 
 
-def measure(at: Place, *, is_quick: bool) -> None:
+def measure(at: Workbench, *, is_quick: bool) -> None:
     """Measure one edition and print."""
     rounds = 5 if is_quick else 3
     program = find_postgres(Home(at.settings.home), None, at.settings.pg_bin).program("psql")
@@ -166,7 +166,7 @@ def measure(at: Place, *, is_quick: bool) -> None:
     print(f"simulated: {simulated:.2f} bytes a tick\n")
 
 
-def bytes_of_tape(at: Place) -> float:
+def bytes_of_tape(at: Workbench) -> float:
     """Return the bytes a tick of the tape takes in the lake."""
     with at.database() as url, tempfile.TemporaryDirectory(prefix="thor-bench-") as folder:
         found = [tick for batch in open_tape(TAPE, as_root="ES").batches() for tick in batch]
@@ -181,7 +181,7 @@ def main() -> None:
     """Measure and print."""
     args = arguments(__doc__ or "", add_edition)
     for edition in editions(args.edition):
-        with place(edition=edition) as at:
+        with workbench(edition=edition) as at:
             print(f"{edition} edition", file=sys.stdout)
             machine(at.versions())
             measure(at, is_quick=args.quick)

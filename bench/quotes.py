@@ -22,17 +22,17 @@ from typing import Any
 import psycopg
 from workbench import (
     MARKET_START,
-    Place,
+    Workbench,
     add_edition,
     arguments,
     editions,
     goal,
     machine,
-    place,
     table,
     thousands,
     ticks,
     told,
+    workbench,
 )
 
 from thor import database
@@ -115,7 +115,7 @@ def timed(act: Callable[[], object]) -> float:
     return (time.perf_counter() - begun_s) * 1000
 
 
-def measure(found: Place, count: int) -> list[list[object]]:
+def measure(found: Workbench, count: int) -> list[list[object]]:
     """Return a row a way of asking: its median, its worst, and its ratio to max(ts)."""
     with found.database() as url:
         fill(url, count)
@@ -150,7 +150,7 @@ def measure(found: Place, count: int) -> list[list[object]]:
     return rows
 
 
-def keeping(found: Place) -> None:
+def keeping(found: Workbench) -> None:
     """Print what the merge of last values adds to the COPY of a batch."""
     rows: list[list[object]] = []
     for size in (20, 500, 5000):
@@ -192,7 +192,7 @@ def main() -> None:
     given = arguments(__doc__ or "", add)
     count = 1_000_000 if given.quick else given.ticks
     for edition in editions(given.edition):
-        with place(edition=edition) as found:
+        with workbench(edition=edition) as found:
             machine(found.versions())
             print(f"{edition}, {thousands(count)} ticks")
             measure(found, count)

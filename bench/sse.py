@@ -36,17 +36,17 @@ import redis.asyncio
 from workbench import (
     REPO,
     SETTLE_S,
-    Place,
+    Workbench,
     arguments,
     goal,
     machine,
     percentile,
-    place,
     settle,
     spawned,
     table,
     ticks,
     told,
+    workbench,
 )
 
 from thor.market.bus.client import Bus
@@ -257,7 +257,9 @@ def watch(
 
 
 @contextmanager
-def server(at: Place, name: str, database_url: str, redis_url: str) -> Iterator[tuple[int, int]]:
+def server(
+    at: Workbench, name: str, database_url: str, redis_url: str
+) -> Iterator[tuple[int, int]]:
     """Run the server to measure; gives its port and pid."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
@@ -295,7 +297,7 @@ def _answering(port: int) -> int:
     raise SystemExit(f"no server answers on port {port}")
 
 
-def measure(at: Place, name: str, ticks_per_s: int, seconds: float) -> Cell:
+def measure(at: Workbench, name: str, ticks_per_s: int, seconds: float) -> Cell:
     """Run a server, its clients and the publisher once."""
     told(f"{name}, {ticks_per_s:,} ticks/s")
     with at.database() as url:
@@ -359,7 +361,7 @@ def main() -> None:
     args = arguments(__doc__ or "")
     seconds, rounds = (4, 1) if args.quick else (8, 5)
     cells: dict[tuple[str, int], list[Cell]] = {}
-    with place() as at:
+    with workbench() as at:
         machine(at.versions())
         window_ms = at.settings.sse_conflate_ms
         keys = [(name, rate) for rate in RATES for name in ("bare", "thor", "conflated")]

@@ -37,7 +37,7 @@ from psycopg import sql
 from thor import database
 from thor.config import Settings
 from thor.database import schema
-from thor.database.edition import Edition, Wish
+from thor.database.edition import Edition, RequestedEdition
 from thor.domain.sessions import Sessions
 from thor.domain.tick import Tick
 from thor.market.collect.simulator.market import Simulator
@@ -67,7 +67,7 @@ _PG_BINS = ("/usr/local/pgsql/bin", *(f"/usr/lib/postgresql/{major}/bin" for maj
 spawned = get_context("spawn")
 
 
-class Place:
+class Workbench:
     """One PostgreSQL and one Valkey, both empty of what was measured before."""
 
     def __init__(
@@ -105,10 +105,10 @@ class Place:
         self.bus.flushall()
         return self.redis_url
 
-    def make_template(self, wish: Wish | None = None) -> None:
+    def make_template(self, requested: RequestedEdition | None = None) -> None:
         """Migrate the database that the others are copied from, with its sessions."""
         url = self._create(_TEMPLATE, "template0")
-        schema.up(url, wish=wish or self.edition)
+        schema.up(url, requested=requested or self.edition)
         with database.connect(url, "bench") as connection:
             instruments.renew_sessions(connection, MARKET_START.date())
             if self.edition == "timescale":
@@ -159,7 +159,9 @@ def add_edition(parser: argparse.ArgumentParser) -> None:
 
 
 @contextmanager
-def place(appendfsync: AppendFsync | None = None, edition: Edition = "plain") -> Iterator[Place]:
+def workbench(
+    appendfsync: AppendFsync | None = None, edition: Edition = "plain"
+) -> Iterator[Workbench]:
     """Start the servers in a temporary home, and stop and remove all of it at the end.
 
     The bus syncs its file as the settings' default says, unless told otherwise.
@@ -175,11 +177,11 @@ def place(appendfsync: AppendFsync | None = None, edition: Edition = "plain") ->
     )
     own = Home(settings.home)
     try:
-        with own.hold():
+        with own.lock():
             fsync = appendfsync or settings.bus_fsync
             urls, servers = start_servers(own, settings, lambda *_: None, fsync)
             try:
-                found = Place(urls.database_url, urls.redis_url, settings, edition)
+                found = Workbench(urls.database_url, urls.redis_url, settings, edition)
                 found.make_template()
                 yield found
             finally:

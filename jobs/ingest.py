@@ -8,7 +8,7 @@ from typing import Any
 
 from jobs.run import run
 from thor.config import Settings
-from thor.flow.ingest import Intake
+from thor.flow.ingest import Ingestor
 from thor.market.bus.client import Bus
 from thor.runtime import Stop
 from thor.services.home import Home
@@ -19,7 +19,7 @@ def main(settings: Settings, stop: Stop, log: Any) -> None:
     """Run one ingestor; its name, which a restart keeps, is the first argument."""
     urls = endpoints(Home(settings.home), settings)
     bus = Bus(urls.redis_url, settings.bus_ticks_max, settings.bus_keep_s)
-    Intake(settings, bus, urls.database_url, consumer()).run(stop, log.info)
+    Ingestor(settings, bus, urls.database_url, consumer()).run(stop, log.info)
 
 
 def consumer() -> str:

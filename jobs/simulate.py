@@ -19,10 +19,10 @@ def main(settings: Settings, stop: Stop, log: Any) -> None:
     urls = endpoints(Home(settings.home), settings)
     bus = Bus(urls.redis_url, settings.bus_ticks_max, settings.bus_keep_s)
 
-    def say(reason: str, attempt: int) -> None:
+    def on_wait(reason: str, attempt: int) -> None:
         log.info("waiting", reason=reason, attempt=attempt)
 
-    simulate(settings, bus, urls.database_url, stop, say)
+    simulate(settings, bus, urls.database_url, stop, on_wait)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from thor.domain.tick import Tick
 from thor.market.bars import refresh
 from thor.market.collect.files.tape import Tape
 from thor.market.ticks.batch import EntryTicks
-from thor.market.ticks.writer import Ledger
+from thor.market.ticks.writer import TickWriter
 from thor.runtime import Stop, persist
 
 Link = psycopg.Connection[Any]
@@ -47,7 +47,7 @@ def write(url: str, batches: Iterable[Batch], begin: threading.Barrier | None = 
     """Write batches through a ledger of their own; a deadlock or a queue for a lock raises."""
     with psycopg.connect(url, autocommit=True) as own:
         own.execute(_LOCK_TIMEOUT.encode())
-        ledger = Ledger(own, "ingest")
+        ledger = TickWriter(own, "ingest")
         if begin is not None:
             begin.wait(60)
         for batch in batches:
@@ -56,7 +56,7 @@ def write(url: str, batches: Iterable[Batch], begin: threading.Barrier | None = 
 
 def write_tape(link: Link, tape: Tape) -> None:
     """Write a tape as an ingestor does, in entries and batches of the sizes it makes."""
-    ledger = Ledger(link, "ingest-1")
+    ledger = TickWriter(link, "ingest-1")
     entries: list[EntryTicks] = []
     ordinal = ledger.newest_ordinal()
     for ticks in tape.batches(ENTRY_TICKS):

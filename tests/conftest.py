@@ -153,8 +153,8 @@ def _plain(folder: Path) -> Iterator[Endpoints]:
         _env_file=None,
     )
     home = Home(settings.home)
-    with home.hold():
-        urls, servers = start_servers(home, settings, tell=lambda *_, **__: None)
+    with home.lock():
+        urls, servers = start_servers(home, settings, report=lambda *_, **__: None)
         try:
             yield urls
         finally:
@@ -213,7 +213,7 @@ def template(endpoints: Endpoints, edition: Edition, templates: set[str]) -> str
     if edition not in templates:
         with psycopg.connect(endpoints.database_url, autocommit=True) as connection:
             connection.execute(_create(name))
-        schema.up(url, wish=edition)
+        schema.up(url, requested=edition)
         templates.add(edition)
     return url
 

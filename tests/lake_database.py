@@ -61,7 +61,7 @@ def fill(url: str, *days: date, an_hour: int = 20, symbols: Sequence[str] = ("ES
             cursor.execute(_TICKS.encode(), (day, an_hour, list(symbols)))
             if refresh.edition(connection) == "timescale":
                 span = database.row(connection, "trade_date_span", {"trade_date": day})
-                database.rows(connection, "say_stale", span)
+                database.rows(connection, "mark_stale", span)
                 bars.renew(connection)
 
 
@@ -80,7 +80,7 @@ def one_tick(url: str, ts: datetime, seq: int = 999_999) -> None:
             (ts, seq, ts),
         )
         if refresh.edition(connection) == "timescale":
-            database.rows(connection, "say_stale", {"ts_from": ts, "ts_to": ts + _AFTER})
+            database.rows(connection, "mark_stale", {"ts_from": ts, "ts_to": ts + _AFTER})
             refresh.catch_up(connection)
 
 
@@ -103,7 +103,7 @@ def made_databases(server_url: str, edition: Edition) -> Iterator[Callable[[], s
         with psycopg.connect(server_url, autocommit=True) as server:
             server.execute(f"create database {names[-1]} template template0".encode())
         url = urlunsplit(urlsplit(server_url)._replace(path=f"/{names[-1]}"))
-        schema.up(url, wish=edition)
+        schema.up(url, requested=edition)
         return url
 
     try:

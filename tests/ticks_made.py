@@ -23,7 +23,7 @@ from psycopg.rows import dict_row
 from thor.config import Settings
 from thor.domain.instrument import Instrument, Listing
 from thor.domain.tick import Tick
-from thor.flow.ingest import Intake
+from thor.flow.ingest import Ingestor
 from thor.market.bus import wire
 from thor.market.bus.client import Bus
 from thor.market.bus.messages import COUNTER, GROUP, STREAM, Entry
@@ -128,7 +128,7 @@ def take_in(
     bus = OnceBus(redis_url, stop)
     said: list[tuple[str, dict[str, Any]]] = []
     try:
-        intake = Intake(settings(**given), bus, database_url, consumer)
+        intake = Ingestor(settings(**given), bus, database_url, consumer)
         intake.run(stop, lambda what, **more: said.append((what, more)))
     finally:
         bus.close()
@@ -160,7 +160,7 @@ def taking_in(
 
     def run() -> None:
         try:
-            intake = Intake(settings(**given), bus, database_url, consumer)
+            intake = Ingestor(settings(**given), bus, database_url, consumer)
             intake.run(stop, lambda what, **more: said.append((what, more)))
         except BaseException as error:
             raised.append(error)

@@ -109,8 +109,8 @@ def running(folder: Path, license_: str = "timescale") -> Iterator[Endpoints]:
 def _started(settings: Settings, url: str | None) -> Iterator[Endpoints]:
     settings = settings.model_copy(update={"database_url": url})
     home = Home(settings.home)
-    with home.hold():
-        urls, servers = start_servers(home, settings, tell=lambda *_, **__: None)
+    with home.lock():
+        urls, servers = start_servers(home, settings, report=lambda *_, **__: None)
         try:
             yield urls
         finally:

@@ -42,11 +42,11 @@ class Stop:
 
 
 def persist(
-    do: Callable[[], T], stop: Stop, say: Callable[[str, int], None] = lambda *_: None
+    do: Callable[[], T], stop: Stop, on_wait: Callable[[str, int], None] = lambda *_: None
 ) -> T:
     """Call until it does not raise `Unavailable`, waiting 0.1 s doubling to 5 s between.
 
-    `say` hears the reason and the attempt's number. Raises `Stopped`.
+    `on_wait` hears the reason and the attempt's number. Raises `Stopped`.
     """
     delay_s = FIRST_S
     attempt = 0
@@ -56,7 +56,7 @@ def persist(
         except Unavailable as error:
             attempt += 1
             stop.report_wait(str(error), attempt)
-            say(str(error), attempt)
+            on_wait(str(error), attempt)
             if stop.wait(delay_s):
                 raise Stopped from error
             delay_s = min(delay_s * 2, LONGEST_S)

@@ -13,7 +13,7 @@ from api import params
 from api.bars import bars_page
 from api.errors import BAD_INPUT, ProblemOperation
 from api.schemas import BarRow
-from api.state import Wiring
+from api.state import SharedState
 
 Width = Annotated[str, QueryParameter(description="`1s`, `1m`, `5m`, `1h` or `1d`.")]
 From = Annotated[
@@ -43,7 +43,7 @@ Rule = Annotated[
 
 @get("/api/bars/{symbol:str}", responses=BAD_INPUT, operation_class=ProblemOperation, tags=["bars"])
 async def bars(
-    wiring: NamedDependency[Wiring],
+    shared: NamedDependency[SharedState],
     symbol: FromPath[str],
     width: Width = "1m",
     ts_from: From = None,
@@ -58,5 +58,5 @@ async def bars(
     that came late changes a bar that was closed: `changed_at` and `ticks` tell.
     """
     asked = params.bars(width, ts_from, ts_to, adjusted, rule)
-    page = await bars_page(wiring, symbol, asked, limit)
+    page = await bars_page(shared, symbol, asked, limit)
     return Response(page)  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ from api import params
 from api.board import board_of
 from api.errors import BAD_INPUT, ProblemOperation
 from api.schemas import BoardRow
-from api.state import Wiring
+from api.state import SharedState
 
 AsOf = Annotated[
     str | None,
@@ -24,6 +24,6 @@ AsOf = Annotated[
 
 
 @get("/api/board", responses=BAD_INPUT, operation_class=ProblemOperation, tags=["quotes"])
-async def board(wiring: NamedDependency[Wiring], as_of: AsOf = None) -> list[BoardRow]:
+async def board(shared: NamedDependency[SharedState], as_of: AsOf = None) -> list[BoardRow]:
     """List the rows of the futures board; in SQL `select * from market.quote_metrics(now())`."""
-    return await board_of(wiring, params.instant("as_of", as_of))
+    return await board_of(shared, params.instant("as_of", as_of))

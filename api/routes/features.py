@@ -14,7 +14,7 @@ from api.errors import AWAY, BAD_INPUT, ProblemOperation
 from api.features import catalogue, features_page
 from api.routes.bars import From, Limit, To
 from api.schemas import FeatureRow, FeaturesRow
-from api.state import Wiring
+from api.state import SharedState
 
 Width = Annotated[str, QueryParameter(description="`1m`, `5m` or `1h`.")]
 Names = Annotated[
@@ -24,9 +24,9 @@ Names = Annotated[
 
 
 @get("/api/features", responses=AWAY, operation_class=ProblemOperation, tags=["features"])
-async def features(wiring: NamedDependency[Wiring]) -> list[FeatureRow]:
+async def features(shared: NamedDependency[SharedState]) -> list[FeatureRow]:
     """List the features by family: what each is, its unit, and how far back it looks."""
-    return await catalogue(wiring)
+    return await catalogue(shared)
 
 
 @get(
@@ -36,7 +36,7 @@ async def features(wiring: NamedDependency[Wiring]) -> list[FeatureRow]:
     tags=["features"],
 )
 async def features_of(
-    wiring: NamedDependency[Wiring],
+    shared: NamedDependency[SharedState],
     symbol: FromPath[str],
     width: Width = "1m",
     ts_from: From = None,
@@ -49,5 +49,5 @@ async def features_of(
     A decision may use a row from `known_at` on. Few names cost less than all.
     """
     asked = params.features(width, ts_from, ts_to, names)
-    page = await features_page(wiring, symbol, asked, limit)
+    page = await features_page(shared, symbol, asked, limit)
     return Response(page)  # type: ignore[arg-type]

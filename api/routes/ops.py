@@ -10,7 +10,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from api.errors import ProblemOperation, declared
 from api.health import Health, health_of
 from api.metrics import CONTENT_TYPE, Metrics
-from api.state import Wiring
+from api.state import SharedState
 
 _DOWN = ResponseSpec(
     data_container=Health, description="The database or the bus is away.", generate_examples=False
@@ -20,9 +20,9 @@ _DOWN = ResponseSpec(
 @get(
     "/health", responses={**declared(), 503: _DOWN}, operation_class=ProblemOperation, tags=["ops"]
 )
-async def health(wiring: NamedDependency[Wiring]) -> Response[Health]:
+async def health(shared: NamedDependency[SharedState]) -> Response[Health]:
     """Tell how each part is: 200 where ok or degraded, 503 where down."""
-    found = await health_of(wiring)
+    found = await health_of(shared)
     return Response(found, status_code=503 if found.status == "down" else 200)
 
 

@@ -12,7 +12,7 @@ from litestar.params import FromPath, QueryParameter
 from api import params
 from api.errors import BAD_INPUT, ProblemOperation
 from api.quotes import quote_named, quotes_of
-from api.state import Wiring
+from api.state import SharedState
 from thor.stream.quote import Quote
 
 Symbols = Annotated[
@@ -24,9 +24,9 @@ Symbols = Annotated[
 
 
 @get("/api/quotes", responses=BAD_INPUT, operation_class=ProblemOperation, tags=["quotes"])
-async def quotes(wiring: NamedDependency[Wiring], symbols: Symbols = None) -> list[Quote]:
+async def quotes(shared: NamedDependency[SharedState], symbols: Symbols = None) -> list[Quote]:
     """List the quotes of the symbols asked for; one that was never quoted is left out."""
-    return await quotes_of(wiring, params.names("symbols", symbols))
+    return await quotes_of(shared, params.names("symbols", symbols))
 
 
 @get(
@@ -35,6 +35,6 @@ async def quotes(wiring: NamedDependency[Wiring], symbols: Symbols = None) -> li
     operation_class=ProblemOperation,
     tags=["quotes"],
 )
-async def quote(wiring: NamedDependency[Wiring], symbol: FromPath[str]) -> Quote:
+async def quote(shared: NamedDependency[SharedState], symbol: FromPath[str]) -> Quote:
     """Return the quote of one symbol."""
-    return await quote_named(wiring, symbol)
+    return await quote_named(shared, symbol)

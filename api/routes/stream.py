@@ -14,9 +14,9 @@ from api import params
 from api.errors import BAD_INPUT, ProblemOperation
 from api.events import StreamEvent
 from api.routes.quotes import Symbols
-from api.state import Wiring
+from api.state import SharedState
 from api.streaming import EVENT_STREAM, EventStream
-from thor.stream.subscribers import Viewer
+from thor.stream.subscribers import Subscriber
 
 From = Annotated[
     str | None,
@@ -56,7 +56,7 @@ Bars = Annotated[
     tags=["quotes"],
 )
 async def stream(
-    wiring: NamedDependency[Wiring],
+    shared: NamedDependency[SharedState],
     symbols: Symbols = None,
     begin: From = None,
     last_event_id: LastEventId = None,
@@ -79,7 +79,9 @@ async def stream(
     the bar were not in the ledger yet. A stream with events=bar holds nothing
     up and waits up to 30 s. With mode=conflated bars come as they are read.
     """
-    after, asked = params.place(begin, last_event_id), params.names("symbols", symbols)
-    found = None if asked is None else await wiring.reference.symbols_of(asked)
-    wish = params.wish(found, events, mode, bars)
-    return EventStream(wiring.screen, Viewer(wish, is_conflated=mode == "conflated", after=after))
+    after, asked = params.cursor(begin, last_event_id), params.names("symbols", symbols)
+    found = None if asked is None else await shared.reference.symbols_of(asked)
+    event_filter = params.event_filter(found, events, mode, bars)
+    return EventStream(
+        shared.hub, Subscriber(event_filter, is_conflated=mode == "conflated", after=after)
+    )

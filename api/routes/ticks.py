@@ -12,7 +12,7 @@ from litestar.params import FromPath, QueryParameter
 from api import params
 from api.errors import BAD_INPUT, ProblemOperation
 from api.schemas import TickRow
-from api.state import Wiring
+from api.state import SharedState
 from api.ticks import ticks_page
 
 From = Annotated[
@@ -30,12 +30,12 @@ Limit = Annotated[int, QueryParameter(ge=1, le=10_000, description="The newest s
     "/api/ticks/{symbol:str}", responses=BAD_INPUT, operation_class=ProblemOperation, tags=["ticks"]
 )
 async def ticks(
-    wiring: NamedDependency[Wiring],
+    shared: NamedDependency[SharedState],
     symbol: FromPath[str],
     ts_from: From = None,
     ts_to: To = None,
     limit: Limit = 500,
 ) -> Response[list[TickRow]]:
     """Return the newest ticks of a symbol with from <= ts < to, oldest first."""
-    page = await ticks_page(wiring, symbol, params.span(ts_from, ts_to), limit)
+    page = await ticks_page(shared, symbol, params.span(ts_from, ts_to), limit)
     return Response(page)  # type: ignore[arg-type]

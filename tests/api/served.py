@@ -31,9 +31,9 @@ class Api:
         self.http = httpx.Client(base_url=self.url, timeout=30)
 
     @property
-    def screen(self) -> Any:
+    def hub(self) -> Any:
         """The shared reader, which only looks are taken at."""
-        return self.server.config.app.state.wiring.screen  # type: ignore[union-attr]
+        return self.server.config.app.state.shared.hub  # type: ignore[union-attr]
 
     def get(self, path: str, **params: Any) -> Any:
         """Return the JSON of a 200."""

@@ -12,7 +12,7 @@ from ticks_made import LISTING, TS, rows, take_in, tick
 
 from thor import clock
 from thor.domain.tick import Tick
-from thor.flow.publish import Edge
+from thor.flow.publish import Publisher
 from thor.market.bus.client import Bus
 from thor.reference import instruments
 from thor.runtime import Stop
@@ -198,7 +198,7 @@ def test_a_date_is_the_exchanges_day_from_its_first_instant(
 def test_a_bar_is_open_until_its_sources_clock_has_passed_known_at(
     api: Api, redis_url: str, database_url: str, bus: Bus
 ) -> None:
-    edge = Edge(bus, LISTING, Stop())
+    edge = Publisher(bus, LISTING, Stop())
     for ticks in (trades((10, "5000")), trades((60.5, "5001")), trades((61.5, "5002"))):
         edge.publish(ticks)
         take_in(redis_url, database_url)
@@ -216,7 +216,7 @@ def test_bars_ahead_of_their_sources_clock_are_open_while_they_are_written(
     api: Api, redis_url: str, database_url: str, bus: Bus
 ) -> None:
     # What a source emits together has one clock, that of its beginning.
-    Edge(bus, LISTING, Stop()).publish(trades((10, "5000"), (70, "5001"), (130, "5002")))
+    Publisher(bus, LISTING, Stop()).publish(trades((10, "5000"), (70, "5001"), (130, "5002")))
     take_in(redis_url, database_url)
     assert [bar["is_open"] for bar in api.get("/api/bars/ES")] == [True, True, True]
 
@@ -224,7 +224,7 @@ def test_bars_ahead_of_their_sources_clock_are_open_while_they_are_written(
 def test_a_source_that_is_not_heard_any_more_keeps_no_bar_open(
     api: Api, redis_url: str, database_url: str, bus: Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Edge(bus, LISTING, Stop()).publish(trades((10, "5000")))
+    Publisher(bus, LISTING, Stop()).publish(trades((10, "5000")))
     take_in(redis_url, database_url)
     assert [bar["is_open"] for bar in api.get("/api/bars/ES")] == [True]
     later = clock.now() + timedelta(seconds=11)

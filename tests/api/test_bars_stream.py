@@ -14,7 +14,7 @@ from ticks_made import LISTING, TS, rows, take_in, taking_in, tick, wait_for
 
 from thor import database
 from thor.domain.tick import Tick
-from thor.flow.publish import Edge
+from thor.flow.publish import Publisher
 from thor.market.bars import refresh
 from thor.market.bus.client import Bus
 from thor.reference import instruments
@@ -33,10 +33,10 @@ def either(request: pytest.FixtureRequest, database_url: str, redis_url: str) ->
 
 
 @pytest.fixture
-def edge(redis_url: str) -> Iterator[Edge]:
+def edge(redis_url: str) -> Iterator[Publisher]:
     """The place where a collector meets the bus, which tells the time as it publishes."""
     bus = Bus(redis_url)
-    yield Edge(bus, LISTING, Stop())
+    yield Publisher(bus, LISTING, Stop())
     bus.close()
 
 
@@ -100,7 +100,7 @@ def until(stream: Stream, *lasts: str) -> list[Event]:
 
 
 def test_a_bar_is_sent_once_its_sources_clock_has_passed_known_at(
-    either: Api, edge: Edge, redis_url: str, database_url: str
+    either: Api, edge: Publisher, redis_url: str, database_url: str
 ) -> None:
     with (
         keeping(redis_url, database_url),
@@ -125,7 +125,7 @@ def test_a_bar_is_sent_once_its_sources_clock_has_passed_known_at(
 
 
 def test_only_the_widths_and_symbols_asked_for_are_sent(
-    either: Api, edge: Edge, redis_url: str, database_url: str
+    either: Api, edge: Publisher, redis_url: str, database_url: str
 ) -> None:
     with (
         keeping(redis_url, database_url),
@@ -154,7 +154,7 @@ def test_only_the_widths_and_symbols_asked_for_are_sent(
 
 
 def test_what_comes_after_a_clock_waits_for_its_bars_and_only_for_who_wants_them(
-    either: Api, edge: Edge, redis_url: str, database_url: str
+    either: Api, edge: Publisher, redis_url: str, database_url: str
 ) -> None:
     with (
         streaming(either, events="bar", bars="1m") as patient,
@@ -166,7 +166,7 @@ def test_what_comes_after_a_clock_waits_for_its_bars_and_only_for_who_wants_them
         edge.publish(trades((61, "5001")))
         # Nobody takes the ticks in: those who want no bars hear of them all the same.
         assert shown(others.take(2)) == ["tick 5000", "tick 5001"]
-        wait_for(lambda: either.screen.ring.end > either.screen.ring.oldest + 1, "the closing")
+        wait_for(lambda: either.hub.buffer.end > either.hub.buffer.oldest + 1, "the closing")
         # They may also leave, and others come, while the bars are waited for.
         with streaming(either, events="tick,bar", bars="1m") as late:
             late.next("hello")
@@ -176,7 +176,7 @@ def test_what_comes_after_a_clock_waits_for_its_bars_and_only_for_who_wants_them
 
 
 def test_ticks_are_held_up_no_longer_than_so_and_the_bar_says_that_it_may_lack_some(
-    either: Api, edge: Edge, redis_url: str, database_url: str, monkeypatch: pytest.MonkeyPatch
+    either: Api, edge: Publisher, redis_url: str, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(closed_bars, "HASTE_S", 0.5)
     with streaming(either, events="tick,bar", bars="1m") as stream:
@@ -200,7 +200,7 @@ def test_ticks_are_held_up_no_longer_than_so_and_the_bar_says_that_it_may_lack_s
 
 
 def test_bars_that_cannot_be_read_are_a_gap_and_the_ticks_go_on(
-    api: Api, edge: Edge, redis_url: str, database_url: str, connection: Link,
+    api: Api, edge: Publisher, redis_url: str, database_url: str, connection: Link,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(closed_bars, "HASTE_S", 0.5)
@@ -228,7 +228,7 @@ def test_bars_that_cannot_be_read_are_a_gap_and_the_ticks_go_on(
 
 
 def test_a_client_goes_on_after_any_event_and_misses_no_bar_and_no_tick(
-    either: Api, edge: Edge, redis_url: str, database_url: str
+    either: Api, edge: Publisher, redis_url: str, database_url: str
 ) -> None:
     asked = {"events": "tick,bar", "bars": "1s,1m"}
     with keeping(redis_url, database_url), streaming(either, **asked) as stream:
@@ -241,8 +241,8 @@ def test_a_client_goes_on_after_any_event_and_misses_no_bar_and_no_tick(
         assert [line[:2] for line in shown(whole)].count("1s") == 4
         # While others follow, from the ring.
         _resumes_exactly(either, whole, asked)
-    wait_for(lambda: not len(either.screen.audience), "the last client's leaving")
-    wait_for(lambda: not either.screen.is_seeded, "the reader's rest")
+    wait_for(lambda: not len(either.hub.subscribers), "the last client's leaving")
+    wait_for(lambda: not either.hub.has_snapshot, "the reader's rest")
     # When nobody did, from the bus.
     _resumes_exactly(either, whole, asked)
 
@@ -260,7 +260,7 @@ def _resumes_exactly(api: Api, whole: list[Event], asked: dict[str, Any]) -> Non
 
 
 def test_who_comes_back_wishing_more_widths_is_given_them_from_where_he_was(
-    api: Api, edge: Edge, redis_url: str, database_url: str
+    api: Api, edge: Publisher, redis_url: str, database_url: str
 ) -> None:
     with keeping(redis_url, database_url), streaming(api, events="tick,bar", bars="1m") as one:
         one.next("hello")
@@ -281,7 +281,7 @@ def test_who_comes_back_wishing_more_widths_is_given_them_from_where_he_was(
 
 
 def test_a_conflated_client_is_told_closed_bars_too(
-    either: Api, edge: Edge, redis_url: str, database_url: str
+    either: Api, edge: Publisher, redis_url: str, database_url: str
 ) -> None:
     with (
         keeping(redis_url, database_url),
@@ -343,7 +343,7 @@ def _tape(source: str, symbols: list[str]) -> dict[str, Any]:
 
 
 def test_a_bar_that_only_a_file_told_is_not_closed(
-    api: Api, edge: Edge, redis_url: str, database_url: str, connection: Link
+    api: Api, edge: Publisher, redis_url: str, database_url: str, connection: Link
 ) -> None:
     after = MINUTE + timedelta(minutes=1)
     connection.execute(
@@ -369,7 +369,7 @@ def test_a_bar_that_only_a_file_told_is_not_closed(
 
 
 def test_a_closed_bar_whose_tick_comes_late_is_not_sent_again(
-    api: Api, edge: Edge, redis_url: str, database_url: str, connection: Link
+    api: Api, edge: Publisher, redis_url: str, database_url: str, connection: Link
 ) -> None:
     with (
         keeping(redis_url, database_url),
@@ -414,7 +414,7 @@ def test_bars_go_on_after_a_bus_that_was_wiped_began_anew(
 
 
 def test_nothing_is_asked_of_the_ledger_while_nobody_wants_bars(
-    api: Api, edge: Edge, redis_url: str, monkeypatch: pytest.MonkeyPatch
+    api: Api, edge: Publisher, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
     fetch = database.fetch
@@ -450,14 +450,14 @@ def test_a_wish_for_bars_that_cannot_be_met_is_refused_by_its_name(
 
 
 def test_who_waits_for_what_he_missed_may_leave(
-    api: Api, edge: Edge, redis_url: str, database_url: str
+    api: Api, edge: Publisher, redis_url: str, database_url: str
 ) -> None:
     with streaming(api, events="tick") as stream:
         stream.next("hello")
         for seconds, price in ((1, "5000"), (61, "5001")):
             edge.publish(trades((seconds, price)))
         first, _ = stream.take(2)
-    wait_for(lambda: not api.screen.is_seeded, "the reader's rest")
+    wait_for(lambda: not api.hub.has_snapshot, "the reader's rest")
     # Nobody takes the ticks in: these wait for their bars, one for the other's question.
     with (
         streaming(api, last_event_id=first.id, events="bar", bars="1m") as one,
@@ -465,11 +465,11 @@ def test_who_waits_for_what_he_missed_may_leave(
     ):
         one.next("hello")
         two.next("hello")
-        wait_for(lambda: api.screen.closings._kept, "the question")
+        wait_for(lambda: api.hub.closed_bars._kept, "the question")
         with streaming(api, last_event_id=first.id, events="bar", bars="1m") as three:
             three.next("hello")
-    wait_for(lambda: not len(api.screen.audience), "their leaving")
-    wait_for(lambda: not api.screen.closings._kept, "the question's end")
+    wait_for(lambda: not len(api.hub.subscribers), "their leaving")
+    wait_for(lambda: not api.hub.closed_bars._kept, "the question's end")
     with (
         keeping(redis_url, database_url),
         streaming(api, last_event_id=first.id, events="bar", bars="1m") as again,

@@ -14,7 +14,7 @@ from api.events import StreamEvent
 from api.schemas import BoardRow
 from thor.domain.mark import Mark
 from thor.market.bus.client import Bus
-from thor.market.bus.messages import Seat
+from thor.market.bus.messages import Claim
 
 Link = psycopg.Connection[Any]
 pytestmark = pytest.mark.edition("plain")
@@ -108,7 +108,7 @@ def test_a_quote_carries_both_ages_its_state_and_its_basis(
         {"ts": TS},
     )
     bus = Bus(redis_url)
-    bus.publish([tick(source="EXCEL")], {"ES": Seat(20, 5000)})
+    bus.publish([tick(source="EXCEL")], {"ES": Claim(20, 5000)})
     (quote,) = api.get("/api/quotes")
     assert (quote["basis"], quote["basis_kind"], quote["basis_source"]) == (
         "4990.00", "prev_close", "EXCEL",

@@ -11,7 +11,7 @@ from features_made import FAMILIES, WIDTHS, put_bars
 from served import Api, serving
 from ticks_made import LISTING, rows, take_in, tick
 
-from thor.flow.publish import Edge
+from thor.flow.publish import Publisher
 from thor.market.bus.client import Bus
 from thor.runtime import Stop
 
@@ -129,7 +129,7 @@ def test_a_row_is_open_until_its_sources_clock_has_passed_known_at(
     api: Api, redis_url: str, database_url: str
 ) -> None:
     bus = Bus(redis_url)
-    edge = Edge(bus, LISTING, Stop())
+    edge = Publisher(bus, LISTING, Stop())
     try:
         for seconds, is_open in ((10, [True]), (60.5, [True, True]), (61.5, [False, True])):
             ts = FIRST + timedelta(seconds=seconds)

@@ -24,7 +24,7 @@ from thor.ops import checks, heartbeat
 from thor.reference import instruments
 from thor.services.home import Home
 from thor.services.identity import identity
-from thor.services.status import HouseStatus, ProcessStatus, write_status
+from thor.services.status import HomeStatus, ProcessStatus, write_status
 
 JOBS = ("bars", "gaps", "simulate")
 # What somebody sees who asks so much later: a beat is due every five seconds.
@@ -54,7 +54,7 @@ def of_home(home: Home, jobs: dict[str, int]) -> None:
     home.run.mkdir(parents=True, exist_ok=True)
     write_status(
         home,
-        HouseStatus(home=str(home.path), supervisor=identity(os.getpid()), processes=processes),
+        HomeStatus(home=str(home.path), supervisor=identity(os.getpid()), processes=processes),
     )
 
 

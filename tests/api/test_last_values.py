@@ -11,11 +11,11 @@ from ticks_made import LISTING, TS, tick
 
 from thor.domain.tick import Tick
 from thor.market.bus.client import Bus
-from thor.reference.cache import Catalogue, Speaker
-from thor.stream.last_values import Board
+from thor.reference.cache import Catalogue, Source
+from thor.stream.last_values import LastValues
 from thor.stream.quote import quote_of
 
-CATALOGUE = Catalogue(LISTING, {"SIM": Speaker("simulator", 90, 5000)}, {}, "plain", "simulated")
+CATALOGUE = Catalogue(LISTING, {"SIM": Source("simulator", 90, 5000)}, {}, "plain", "simulated")
 prices = st.none() | st.integers(1, 9).map(lambda n: Decimal(n) / 4 * 4)
 
 
@@ -50,16 +50,16 @@ def test_the_board_equals_the_hashes_from_wherever_it_was_seeded(
 ) -> None:
     with redis.Redis.from_url(redis_url) as client:
         client.flushdb()
-    bus, board = Bus(redis_url), Board()
+    bus, board = Bus(redis_url), LastValues()
     for at, entry in enumerate(entries):
         if at == seeded_at:
-            board.seed(bus.latest(["ES", "CL"]), CATALOGUE)
+            board.load_snapshot(bus.latest(["ES", "CL"]), CATALOGUE)
         bus.publish(entry)
         if at >= seeded_at:
             for one in entry:
                 board.apply(one, CATALOGUE)
     if seeded_at >= len(entries):
-        board.seed(bus.latest(["ES", "CL"]), CATALOGUE)
+        board.load_snapshot(bus.latest(["ES", "CL"]), CATALOGUE)
     hashes = bus.latest(["ES", "CL"])
     bus.close()
     wanted = {symbol: quote_of(symbol, hashes[symbol], CATALOGUE, TS) for symbol in hashes}

@@ -342,7 +342,7 @@ def test_an_unforeseen_error_is_a_problem_that_tells_no_secret(
     async def fail() -> None:
         raise ZeroDivisionError("hidden")
 
-    monkeypatch.setattr(api.screen.reference, "current", fail)
+    monkeypatch.setattr(api.hub.reference, "current", fail)
     found = api.problem("/api/instruments", 500)
     assert found["detail"] == "Unforeseen ZeroDivisionError; the log has the rest"
 

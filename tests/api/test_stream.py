@@ -28,7 +28,7 @@ from thor.reference import instruments
 from thor.services.home import Home
 from thor.services.running import start_servers
 from thor.services.server import Server, stop_all
-from thor.stream.buffer import Ring
+from thor.stream.buffer import ReplayBuffer
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -173,8 +173,8 @@ def test_a_client_goes_on_after_the_last_event_it_saw_wherever_in_an_entry(
         assert seqs(whole) == list(range(8))
         # While others follow, from the ring.
         _resumes_exactly(either, whole)
-    wait_for(lambda: not len(either.screen.audience), "the last client's leaving")
-    wait_for(lambda: not either.screen.is_seeded, "the reader's rest")
+    wait_for(lambda: not len(either.hub.subscribers), "the last client's leaving")
+    wait_for(lambda: not either.hub.has_snapshot, "the reader's rest")
     # When nobody did, from the bus.
     _resumes_exactly(either, whole)
 
@@ -446,22 +446,22 @@ def _ping_at(stream: Stream, entry_id: str) -> Event | None:
 def test_a_client_that_leaves_is_forgotten(api: Api) -> None:
     with streaming(api) as one, streaming(api, mode="conflated"):
         one.next("hello")
-        wait_for(lambda: len(api.screen.audience) == 2, "two clients")
-    wait_for(lambda: len(api.screen.audience) == 0, "nobody")
-    wait_for(lambda: not api.screen.is_seeded, "the reader's rest")
+        wait_for(lambda: len(api.hub.subscribers) == 2, "two clients")
+    wait_for(lambda: len(api.hub.subscribers) == 0, "nobody")
+    wait_for(lambda: not api.hub.has_snapshot, "the reader's rest")
 
 
 def test_a_client_that_lags_gets_every_tick_and_holds_nobody_up(
     either: Api, redis_url: str
 ) -> None:
-    either.screen.ring = Ring(200_000)
+    either.hub.buffer = ReplayBuffer(200_000)
     count, port = 20_000, int(either.url.rsplit(":", 1)[1])
     with socket.socket() as slow, streaming(either, events="tick") as quick:
         slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         slow.connect(("127.0.0.1", port))
         slow.sendall(b"GET /api/quotes/stream?events=tick HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert slow.recv(12) == b"HTTP/1.1 200"
-        wait_for(lambda: len(either.screen.audience) == 2, "both clients")
+        wait_for(lambda: len(either.hub.subscribers) == 2, "both clients")
         quick.next("hello")
         publish(redis_url, *(series(500, first=first) for first in range(0, count, 500)))
         assert seqs(quick.take(count, "tick")) == list(range(count))
@@ -539,8 +539,8 @@ def own_bus(database_url: str) -> Iterator[tuple[str, Server]]:
     folder.chmod(0o711)
     home = Home(folder / "home")
     asked = Settings(home=home.path, database_url=database_url, _env_file=None)
-    with home.hold():
-        urls, (server,) = start_servers(home, asked, tell=lambda *_, **__: None)
+    with home.lock():
+        urls, (server,) = start_servers(home, asked, report=lambda *_, **__: None)
         try:
             yield urls.redis_url, server
         finally:
@@ -556,11 +556,11 @@ def test_a_reader_that_breaks_down_ends_its_streams_and_says_so_in_health(
 
     with streaming(api) as stream:
         stream.next("hello")
-        monkeypatch.setattr(api.screen, "_read", fail)
+        monkeypatch.setattr(api.hub, "_read", fail)
         assert stream.read() is None
     health = api.get("/health")
     assert health["stream"]["state"] == "down"
-    assert "stream: Screen.run broke down: ZeroDivisionError" in health["reasons"]
+    assert "stream: StreamHub.run broke down: ZeroDivisionError" in health["reasons"]
 
 
 @pytest.mark.parametrize("mode", ["ticks", "conflated"])

@@ -12,8 +12,8 @@ from ticks_made import CL, DX, ES, LISTING, TS, tick
 
 from api.params import instant
 from thor.errors import Rejected
-from thor.reference.cache import Catalogue, Speaker
-from thor.stream.buffer import Batch, Ring, Wish
+from thor.reference.cache import Catalogue, Source
+from thor.stream.buffer import Batch, EventFilter, ReplayBuffer
 from thor.stream.events import (
     WHOLE,
     before,
@@ -25,8 +25,8 @@ from thor.stream.events import (
 )
 from thor.stream.quote import Latest, quote_of, shown_price
 
-ALL = Wish(None, ticks=True, quotes=True)
-CATALOGUE = Catalogue(LISTING, {"SIM": Speaker("simulator", 90, 5000)}, {}, "plain", "simulated")
+ALL = EventFilter(None, ticks=True, quotes=True)
+CATALOGUE = Catalogue(LISTING, {"SIM": Source("simulator", 90, 5000)}, {}, "plain", "simulated")
 
 ids = st.tuples(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1))
 
@@ -141,11 +141,11 @@ def batch(entry: int, *symbols: str) -> Batch:
 
 
 def test_a_ring_gives_what_was_wished_in_order() -> None:
-    ring = Ring(10**6)
+    ring = ReplayBuffer(10**6)
     start = ring.end
     for entry in (1, 2, 3):
         ring.append(batch(entry, "ES", "NQ"))
-    nq = Wish(frozenset({"NQ"}), ticks=True, quotes=False)
+    nq = EventFilter(frozenset({"NQ"}), ticks=True, quotes=False)
     assert ring.take(start, nq, 10**6) == (b"t1.1 t2.1 t3.1 ", 3, ring.end)
     assert ring.take(start + 2, ALL, 10**6) == (b"t3.0 q3.0 t3.1 q3.1 ", 4, ring.end)
     assert ring.take(ring.end, ALL, 10**6) == (b"", 0, ring.end)
@@ -154,13 +154,13 @@ def test_a_ring_gives_what_was_wished_in_order() -> None:
 
 
 def test_a_ring_forgets_the_oldest_and_says_so() -> None:
-    ring = Ring(3000)
+    ring = ReplayBuffer(3000)
     for entry in range(1, 20):
         ring.append(batch(entry, "ES", "NQ"))
     assert ring.oldest > 0
     assert ring.take(ring.oldest - 1, ALL, 10**6) is None
-    assert ring.place((1, 0, WHOLE)) is None
-    first = ring.place((*ring.start, WHOLE))
+    assert ring.ordinal_after((1, 0, WHOLE)) is None
+    first = ring.ordinal_after((*ring.start, WHOLE))
     assert first == ring.oldest
     taken = ring.take(ring.oldest, ALL, 10**6)
     assert taken is not None
@@ -169,64 +169,66 @@ def test_a_ring_forgets_the_oldest_and_says_so() -> None:
 
 
 def test_joins_that_readers_share_count_as_bytes_kept() -> None:
-    lean, shared = Ring(6000), Ring(6000)
+    lean, shared = ReplayBuffer(6000), ReplayBuffer(6000)
     for ring in (lean, shared):
         for entry in range(1, 40):
             ring.append(batch(entry, "ES", "NQ"))
             if ring is shared:
                 for n in range(20):
-                    ring.take(ring.end - 1, Wish(frozenset({"ES", f"Z{n}"}), True, True), 10**6)
+                    ring.take(
+                        ring.end - 1, EventFilter(frozenset({"ES", f"Z{n}"}), True, True), 10**6
+                    )
     assert shared.end - shared.oldest < lean.end - lean.oldest
 
 
 @given(st.integers(0, 4), st.integers(0, 3), st.booleans())
 def test_a_ring_goes_on_after_any_place(entry: int, at: int, is_whole: bool) -> None:
-    ring = Ring(10**6)
+    ring = ReplayBuffer(10**6)
     for number in (1, 2, 3):
         ring.append(batch(number, "ES", "NQ", "ES"))
     key = (entry, 0, WHOLE if is_whole else at)
-    place = ring.place(key)
+    place = ring.ordinal_after(key)
     assert place is not None or entry == 0
     if place is None:
         return
-    wish = Wish(None, ticks=True, quotes=False)
-    found = ring.first(place, key, wish)
-    rest = ring.take(found.ordinal, wish, 10**6)
+    event_filter = EventFilter(None, ticks=True, quotes=False)
+    found = ring.first(place, key, event_filter)
+    rest = ring.take(found.ordinal, event_filter, 10**6)
     assert rest is not None
     wanted = [f"t{e}.{i}" for e in (1, 2, 3) for i in (0, 1, 2) if (e, 0, i) > key]
     assert (found.frames + rest.frames).decode().split() == wanted
 
 
 def test_a_restart_leaves_everybody_behind() -> None:
-    ring = Ring(10**6)
+    ring = ReplayBuffer(10**6)
     ring.append(batch(1, "ES"))
     standing = ring.end
     ring.restart((5, 0))
     assert ring.take(standing, ALL, 10**6) is None
-    assert ring.place((4, 0, WHOLE)) is None
-    assert ring.place((5, 0, WHOLE)) == ring.oldest
+    assert ring.ordinal_after((4, 0, WHOLE)) is None
+    assert ring.ordinal_after((5, 0, WHOLE)) == ring.oldest
 
 
 def test_an_entry_that_shows_nothing_moves_the_place_on() -> None:
-    ring = Ring(10**6)
+    ring = ReplayBuffer(10**6)
     ring.append(batch(1, "ES"))
     ring.pass_by((2, 0))
     assert ring.last(ring.end) == (2, 0)
-    assert ring.place((2, 0, WHOLE)) == ring.end
+    assert ring.ordinal_after((2, 0, WHOLE)) == ring.end
 
 
 def test_a_gap_reaches_readers_of_every_symbol_who_come_before_it() -> None:
-    ring = Ring(10**6)
+    ring = ReplayBuffer(10**6)
     ring.append(batch(1, "ES"))
     ring.append(Batch((4, 0), b"gap "))
     ring.append(batch(5, "ES"))
-    nq = Wish(frozenset({"NQ"}), ticks=True, quotes=True)
-    place = ring.place((1, 0, 0))
+    nq = EventFilter(frozenset({"NQ"}), ticks=True, quotes=True)
+    place = ring.ordinal_after((1, 0, 0))
     assert place is not None
     rest = ring.take(ring.first(place, (1, 0, 0), nq).ordinal, nq, 10**6)
     assert rest is not None
     assert (rest.frames, rest.events) == (b"gap ", 1)
-    after = ring.place((4, 0, WHOLE))
+    after = ring.ordinal_after((4, 0, WHOLE))
     assert after is not None
     assert ring.first(after, (4, 0, WHOLE), nq).frames == b""
 

@@ -33,7 +33,7 @@ from ticks_made import (
 from thor.domain.tick import SKEW_MAX
 from thor.flow.replay import admit, replay
 from thor.flow.simulate import simulate
-from thor.flow.validate import judge
+from thor.flow.validate import validate
 from thor.market.bus import wire
 from thor.market.bus.client import Bus
 from thor.market.bus.messages import Entry
@@ -225,7 +225,7 @@ def test_a_clock_of_nobody_is_set_aside_and_stops_nothing(
 
 def test_a_clock_is_judged_as_its_source_and_its_time() -> None:
     entry = Entry("5-0", 100, 0, b"", "SIM", TS, None)
-    judged = judge(entry, LISTING, SKEW_MAX)
+    judged = validate(entry, LISTING, SKEW_MAX)
     assert (judged.first, judged.n, judged.ticks, judged.rejected) == (100, 0, [], [])
     assert judged.clock == ("SIM", TS)
-    assert judge(Entry("5-0", 100, 0, b"", "X\x00", TS), LISTING, SKEW_MAX).clock is None
+    assert validate(Entry("5-0", 100, 0, b"", "X\x00", TS), LISTING, SKEW_MAX).clock is None

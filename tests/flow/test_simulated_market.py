@@ -17,7 +17,7 @@ from thor.domain.tick import Tick
 from thor.errors import Refused
 from thor.flow.simulate import simulate
 from thor.market.bus.client import Bus
-from thor.market.bus.messages import Seat
+from thor.market.bus.messages import Claim
 from thor.market.collect.simulator.market import Simulator
 from thor.reference import instruments
 from thor.runtime import Stop, Stopped
@@ -153,7 +153,7 @@ def test_the_simulator_yields_to_a_feed_and_is_counted(
     feed = Tick(
         symbol="ES", ts=START, seq=1, source="EXCEL", received_at=START, bid=None, volume=5
     )  # fmt: skip
-    bus.publish([feed], {"ES": Seat(20, 3_600_000)})
+    bus.publish([feed], {"ES": Claim(20, 3_600_000)})
     simulated(bus, database_url, 1000)
     take_in(redis_url, database_url)
     sources = "select distinct source from market.ticks where symbol = 'ES'"

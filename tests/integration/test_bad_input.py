@@ -28,7 +28,7 @@ from ticks_made import (
 
 from thor.domain.tick import Tick
 from thor.errors import NotFound, Refused, Rejected
-from thor.flow.publish import Edge
+from thor.flow.publish import Publisher
 from thor.flow.replay import admit, replay
 from thor.market.bus import wire
 from thor.market.bus.client import Bus
@@ -298,8 +298,8 @@ def test_everything_bad_at_once_leaves_every_good_tick(
 # At the edge, where the collector publishes
 
 
-def edge(bus: Bus, connection: Link) -> Edge:
-    return Edge(bus, instruments.listing(connection), Stop())
+def edge(bus: Bus, connection: Link) -> Publisher:
+    return Publisher(bus, instruments.listing(connection), Stop())
 
 
 def test_a_collectors_seq_that_goes_backwards_is_refused_and_the_next_good_one_is_not(
@@ -368,7 +368,7 @@ def test_the_edge_and_the_ingestor_allow_the_same_skew(
 ) -> None:
     ahead = tick(ts=TS + timedelta(seconds=8), received_at=TS)
     known = instruments.listing(connection)
-    Edge(bus, known, Stop(), skew_max=timedelta(seconds=10)).publish([ahead])
+    Publisher(bus, known, Stop(), skew_max=timedelta(seconds=10)).publish([ahead])
     take_in(redis_url, database_url, skew_max_s=10)
     assert account(connection) == (1, 1, 0, 0)
 

@@ -147,12 +147,12 @@ def test_every_real_file_is_imported_value_for_value(connection: Link, data: Pat
         path = data / "bars" / f"{name}.parquet"
         out = skipped.get(name, ())
         done: list[int] = []
-        result = take(connection, path, skip_refused=bool(out), progress=done.append)
+        result = take(connection, path, skip_refused=bool(out), on_progress=done.append)
         expected = count - len(out)
         assert (result.records, result.bars, result.written) == (count, expected, expected)
-        assert [line.startswith(start) for line, start in zip(result.told, out, strict=True)] == [
-            True for _ in out
-        ]
+        assert [
+            line.startswith(start) for line, start in zip(result.refusals, out, strict=True)
+        ] == [True for _ in out]
         assert (done[-1], result.is_new) == (count, True)
         said = told(path)
         if out:
@@ -424,7 +424,9 @@ def test_a_symbol_that_is_not_listed_refuses_the_file_by_name(
         "`thor instruments add ZC --tick-size … --multiplier …`"
     )
     result = take(connection, path, skip_refused=True)
-    assert result.told == ("row 2: symbol: ZCU24 is not listed; `thor instruments add` lists one",)
+    assert result.refusals == (
+        "row 2: symbol: ZCU24 is not listed; `thor instruments add` lists one",
+    )
     assert value(connection, "select array_agg(symbol) from bars_imported") == ["ESU24"]
 
 
@@ -464,7 +466,7 @@ def test_a_bad_row_refuses_its_file_and_leaves_the_database_as_it_was(
         "  correct the file, or take the other bars with --skip-refused",
     ]
     result = take(connection, path, skip_refused=True)
-    assert (result.bars, result.refused, result.told) == (5, 1, (f"row 6: {said}",))
+    assert (result.bars, result.refused, result.refusals) == (5, 1, (f"row 6: {said}",))
 
 
 def test_of_many_bad_rows_twenty_are_told_and_the_others_counted(
@@ -505,7 +507,7 @@ def test_an_import_that_is_broken_off_leaves_the_database_as_it_was(
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        import_bars(connection, tape, progress=stop)
+        import_bars(connection, tape, on_progress=stop)
     assert state(connection) == before
     assert import_bars(connection, tape).written == 40_000
 

@@ -32,8 +32,8 @@ from thor.errors import Unavailable
 from thor.flow.replay import admit, replay
 from thor.market.bars import refresh
 from thor.market.bus.client import Bus
-from thor.market.ticks.batch import Account
-from thor.market.ticks.writer import Ledger
+from thor.market.ticks.batch import IngestCounts
+from thor.market.ticks.writer import TickWriter
 from thor.runtime import Stop
 
 pytestmark = pytest.mark.edition("plain", "timescale")
@@ -270,11 +270,11 @@ def _drop_and_come_late(url: str, connection: Link, edition: str, *, in_columns_
     inside = late([one for one in base if TURN - DAY <= one.ts < TURN][::20], DAY)
     inside += late([edges[1], edges[2]], DAY)
     outside = late([edges[0], edges[3], base[0], base[-1]], DAY)
-    ledger = Ledger(connection, "ingest")
+    ledger = TickWriter(connection, "ingest")
     mixed = [inside[0], outside[0], *inside[1:], *outside[1:]]
     count = len(inside)
     entry = stream.entry(mixed)
-    assert ledger.write([entry]) == Account(count + 4, 4, 0, count)
+    assert ledger.write([entry]) == IngestCounts(count + 4, 4, 0, count)
     kept = rejected(connection)
     assert {row["field"] for row in kept} == {"ts"}
     assert sorted(row["seq"] for row in kept) == sorted(one.seq for one in inside)
@@ -300,8 +300,8 @@ def test_a_batch_of_ticks_of_a_dropped_range_only_is_counted_and_changes_nothing
     caught_up(connection)
     drop_monday(connection)
     gone = some(MONDAY, 5)
-    ledger = Ledger(connection, "ingest")
-    assert ledger.write([Stream().entry([]), stream.entry(gone)]) == Account(5, 0, 0, 5)
+    ledger = TickWriter(connection, "ingest")
+    assert ledger.write([Stream().entry([]), stream.entry(gone)]) == IngestCounts(5, 0, 0, 5)
     stream.ticks = stream.ticks[:-5]
     assert not is_stale(connection)
     caught_up(connection)
@@ -551,7 +551,7 @@ def test_policies_conversions_and_the_keeper_never_stop_who_writes(
         psycopg.connect(database_url, autocommit=True) as link,
     ):
         link.execute(b"set lock_timeout = '10s'")
-        ledger = Ledger(link, "ingest")
+        ledger = TickWriter(link, "ingest")
         while batches < 40 or min(ran.values()) < 2:
             now = datetime.now(UTC)
             ticks = some(now, 200, timedelta(milliseconds=1))
@@ -570,7 +570,7 @@ def test_who_reads_for_long_makes_no_queue_of_those_who_write_and_read(
 ) -> None:
     url = bare_database_url
     # A setting of the database itself, which a copy of a template would lack.
-    schema.up(url, wish="timescale")
+    schema.up(url, requested="timescale")
     stream = Stream()
     old = some(MONDAY, 2000, timedelta(seconds=2))
     write(url, [[stream.entry(old)]])

@@ -21,7 +21,7 @@ from thor.domain.tick import Tick
 from thor.errors import Unavailable
 from thor.market.bars import refresh
 from thor.market.ticks.batch import EntryTicks
-from thor.market.ticks.writer import Ledger
+from thor.market.ticks.writer import TickWriter
 from thor.runtime import Stop, persist
 
 pytestmark = pytest.mark.edition("plain", "timescale")
@@ -183,7 +183,7 @@ def test_entries_delivered_again_and_in_other_batches_change_no_bar(
 def dying(url: str, batch: Batch, after: str) -> None:
     """Write a batch and lose the connection after one of the steps, before the commit."""
     with psycopg.connect(url, autocommit=True) as own:
-        ledger = Ledger(own, "dying")
+        ledger = TickWriter(own, "dying")
         step = getattr(ledger, after)
 
         def step_and_die(*given: Any) -> Any:
@@ -282,7 +282,7 @@ def test_the_clocks_of_a_batch_are_taken_in_one_order_so_that_no_two_wait_in_a_r
         psycopg.connect(database_url) as holder,
     ):
         holder.execute(row, ("EXCEL",))
-        writing = pool.submit(Ledger(own, "ingest").write, told(1, "SIM", "EXCEL"))
+        writing = pool.submit(TickWriter(own, "ingest").write, told(1, "SIM", "EXCEL"))
         wait_for(lambda: value(connection, waits, own.info.backend_pid), "the writer")
         # It waits for the first and has not yet taken the other.
         connection.execute(f"{row} nowait".encode(), ("SIM",))

@@ -17,10 +17,19 @@ from ticks_made import LISTING, TS, entries, inject, many, tick, unacknowledged,
 
 from thor.domain.tick import Tick
 from thor.errors import Broken, Unavailable
-from thor.flow.publish import Edge
+from thor.flow.publish import Publisher
 from thor.market.bus import wire
 from thor.market.bus.client import Bus
-from thor.market.bus.messages import COUNTER, GROUP, LATEST, SEAT, STREAM, BusFull, Published, Seat
+from thor.market.bus.messages import (
+    CLAIM,
+    COUNTER,
+    GROUP,
+    LATEST,
+    STREAM,
+    BusFull,
+    Claim,
+    Published,
+)
 from thor.runtime import Stop
 
 on_the_server = settings(
@@ -194,7 +203,7 @@ def test_texts_that_are_no_text_are_published_escaped(bus: Bus, client: "redis.R
 
 def test_a_publish_of_a_thousand_symbols_is_one_step(bus: Bus, client: "redis.Redis") -> None:
     sent = [tick(symbol=f"S{n}", seq=n) for n in range(1000)]
-    seats = {one.symbol: Seat(10, ALWAYS) for one in sent}
+    seats = {one.symbol: Claim(10, ALWAYS) for one in sent}
     assert bus.publish(sent, seats).ticks == 1000
     assert len(bus.latest([one.symbol for one in sent])) == 1000
 
@@ -264,12 +273,12 @@ def test_a_refused_tick_is_published_and_never_shown(bus: Bus, client: "redis.Re
 # Arbitration
 
 
-def seats(priority: int, stale_ms: int = ALWAYS) -> dict[str, Seat]:
-    return {"ES": Seat(priority, stale_ms), "CL": Seat(priority, stale_ms)}
+def seats(priority: int, stale_ms: int = ALWAYS) -> dict[str, Claim]:
+    return {"ES": Claim(priority, stale_ms), "CL": Claim(priority, stale_ms)}
 
 
 def seat(client: "redis.Redis", symbol: str = "ES") -> str | None:
-    found: Any = client.hget(SEAT + symbol, "source")
+    found: Any = client.hget(CLAIM + symbol, "source")
     return found.decode() if found else None
 
 
@@ -386,7 +395,7 @@ def test_a_collector_waits_at_the_cap_and_goes_on_when_there_is_room(
     said: list[str] = []
     with opened(redis_url, ticks_max=10, keep_s=0) as bus, opened(redis_url) as reader:
         reader.open_group()
-        edge = Edge(bus, LISTING, Stop(), say=lambda reason, attempt: said.append(reason))
+        edge = Publisher(bus, LISTING, Stop(), on_wait=lambda reason, attempt: said.append(reason))
         edge.publish(many(10))
         published: list[Published] = []
         thread = threading.Thread(target=lambda: published.append(edge.publish(many(5, 10))))
@@ -431,7 +440,7 @@ class Model:
     def claim(self, consumer: str, count: int) -> None:
         assert {entry.entry_id for entry in self.bus.claim(consumer, 0, count)} <= self.held
 
-    def tell_time(self) -> None:
+    def publish_clock(self) -> None:
         entry_id = self.bus.publish_clock("SIM", TS)
         self.sent[entry_id] = entries(self.client)[-1].payload
         self.unread.append(entry_id)
@@ -465,7 +474,7 @@ def test_a_trim_drops_nothing_that_is_pending_or_undelivered(
         if step == "publish":
             model.publish(count)
         elif step == "clock":
-            model.tell_time()
+            model.publish_clock()
         elif step == "read":
             model.read(dice.choice("ab"), count)
         elif step == "acknowledge":
@@ -752,7 +761,7 @@ def at(*seconds: float) -> list[Tick]:
 def test_the_edge_tells_the_time_before_the_first_tick_of_a_later_second(
     bus: Bus, client: "redis.Redis"
 ) -> None:
-    edge = Edge(bus, LISTING, Stop())
+    edge = Publisher(bus, LISTING, Stop())
     for ticks in (at(0.2), at(0.7), at(1, 3.5), at(3.6), at(3.7, 4.1), at(9.9)):
         edge.publish(ticks)
     # Whoever goes back a little has not gone back in time.
@@ -764,16 +773,16 @@ def test_the_edge_tells_the_time_before_the_first_tick_of_a_later_second(
 
 
 def test_the_edge_tells_the_time_where_nothing_trades(bus: Bus, client: "redis.Redis") -> None:
-    edge = Edge(bus, LISTING, Stop())
+    edge = Publisher(bus, LISTING, Stop())
     edge.end("SIM")
     for ms in (900, 1000, 1100, 1999, 2000, 1500, 5000):
-        edge.tell_time("SIM", TS.replace(second=0, microsecond=0) + timedelta(milliseconds=ms))
+        edge.publish_clock("SIM", TS.replace(second=0, microsecond=0) + timedelta(milliseconds=ms))
     edge.publish(at(5.5))
     assert clocks(client) == ["00", "01", "02", "05", "t"]
 
 
 def test_a_refused_tick_and_one_from_ahead_move_no_clock(bus: Bus, client: "redis.Redis") -> None:
-    edge = Edge(bus, LISTING, Stop())
+    edge = Publisher(bus, LISTING, Stop())
     far = TS + timedelta(days=900)
     edge.publish([tick(seq=1, ts=far, received_at=TS), *at(2), tick(seq=3, ts=far, last=None)])
     ahead = TS.replace(second=7, microsecond=0)

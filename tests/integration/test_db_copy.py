@@ -120,13 +120,13 @@ def make(endpoints: Endpoints) -> Iterator[Make]:
     """Makes databases: of an edition, or empty."""
     names: list[str] = []
 
-    def made(wish: Edition | None) -> str:
+    def made(requested: Edition | None) -> str:
         names.append(f"thor_test_{uuid.uuid4().hex[:12]}")
         with psycopg.connect(endpoints.database_url, autocommit=True) as server:
             server.execute(f"create database {names[-1]} template template0".encode())
         url = named(endpoints.database_url, names[-1])
-        if wish is not None:
-            schema.up(url, wish=wish)
+        if requested is not None:
+            schema.up(url, requested=requested)
         return url
 
     yield made
@@ -696,13 +696,13 @@ def test_another_application_s_database_is_left_alone(source_url: str, make: Mak
 
 def test_a_database_of_another_nature_is_left_alone(source_url: str, make: Make) -> None:
     target_url = make(None)
-    schema.up(target_url, nature="live", wish="plain")
+    schema.up(target_url, nature="live", requested="plain")
     refused(source_url, target_url, "was made for live data and the source for simulated")
 
 
 def test_a_live_database_is_copied_into_a_live_one(make: Make) -> None:
     source_url, target_url = make(None), make(None)
-    schema.up(source_url, nature="live", wish="plain")
+    schema.up(source_url, nature="live", requested="plain")
     assert copy(source_url, target_url).is_whole
     with linked(target_url) as link:
         assert value(link, "select nature from ops.edition") == "live"

@@ -488,7 +488,7 @@ def test_a_dump_of_another_timescaledb_is_refused_and_both_are_named(
 def test_a_plain_dump_does_not_go_into_a_community_database_unless_it_is_to_stay_plain(
     bare_database_url: str, target: str, tmp_path: Path
 ) -> None:
-    schema.up(bare_database_url, wish="plain")
+    schema.up(bare_database_url, requested="plain")
     file = tmp_path / "plain.dump"
     assert dump.dump(bare_database_url, file, settings(), nothing).edition == "plain"
     with pytest.raises(Refused, match="of the plain edition .* `thor db copy --to URL`"):

@@ -39,13 +39,13 @@ from ticks_made import (
 from thor import database
 from thor.domain.tick import RejectedTick, Tick
 from thor.errors import Unavailable
-from thor.flow.ingest import Intake
-from thor.flow.publish import Edge
+from thor.flow.ingest import Ingestor
+from thor.flow.publish import Publisher
 from thor.flow.retry_rejected import retry_rejected
 from thor.market.bus.client import Bus
 from thor.market.bus.messages import COUNTER, GROUP, STREAM, Entry
-from thor.market.ticks.batch import Account, EntryTicks
-from thor.market.ticks.writer import Ledger
+from thor.market.ticks.batch import EntryTicks, IngestCounts
+from thor.market.ticks.writer import TickWriter
 from thor.reference.instruments import add_instrument, listing
 from thor.runtime import Stop, persist
 
@@ -70,9 +70,9 @@ def bus(redis_url: str) -> Iterator[Bus]:
 
 
 @pytest.fixture
-def ledger(connection: Link) -> Ledger:
+def ledger(connection: Link) -> TickWriter:
     """The writing end on a connection of its own."""
-    return Ledger(connection, "ingest-1")
+    return TickWriter(connection, "ingest-1")
 
 
 def entry(first: int, ticks: list[Tick], *refused: RejectedTick) -> EntryTicks:
@@ -233,7 +233,7 @@ def take_in_unheard(redis_url: str, database_url: str) -> None:
     """Commit a batch and die before anybody is told."""
     bus = Unheard(redis_url, Stop())
     with pytest.raises(KeyboardInterrupt):
-        Intake(settings(), bus, database_url, "ingest-1").run(Stop())
+        Ingestor(settings(), bus, database_url, "ingest-1").run(Stop())
     bus.close()
 
 
@@ -300,46 +300,46 @@ def test_a_bus_that_forgot_its_newest_seconds_gives_no_ordinal_twice(
 # The ledger
 
 
-def test_the_account_of_a_batch_is_what_it_did(ledger: Ledger, connection: Link) -> None:
-    assert ledger.write([entry(100, many(5))]) == Account(5, 5, 0, 0)
+def test_the_account_of_a_batch_is_what_it_did(ledger: TickWriter, connection: Link) -> None:
+    assert ledger.write([entry(100, many(5))]) == IngestCounts(5, 5, 0, 0)
     again = [entry(105, many(3)), entry(110, many(2, 5), refused(), refused(4))]
-    assert ledger.write(again) == Account(10, 2, 3, 5)
+    assert ledger.write(again) == IngestCounts(10, 2, 3, 5)
     assert account(connection) == (15, 7, 3, 5)
     assert coverage(connection) == [(100, 108), (110, 117)]
     assert ledger.newest_ordinal() == 117
 
 
-def test_an_empty_ledger_has_no_newest_ordinal(ledger: Ledger) -> None:
+def test_an_empty_ledger_has_no_newest_ordinal(ledger: TickWriter) -> None:
     assert ledger.newest_ordinal() == 0
 
 
 def test_an_entry_that_is_not_thors_is_kept_and_not_counted(
-    ledger: Ledger, connection: Link
+    ledger: TickWriter, connection: Link
 ) -> None:
     alien = msgspec.structs.replace(refused(0), field="entry")
-    assert ledger.write([EntryTicks("9-0", None, 0, [], [alien])]) == Account()
+    assert ledger.write([EntryTicks("9-0", None, 0, [], [alien])]) == IngestCounts()
     assert rows(connection, "select * from market.ingest_batches") == []
     assert [row["ticks"] for row in rejected(connection)] == [0]
 
 
 def test_a_batch_that_came_before_is_written_only_in_what_is_new_of_it(
-    ledger: Ledger, connection: Link
+    ledger: TickWriter, connection: Link
 ) -> None:
     first, second, third = entry(0, many(3)), entry(3, many(3, 3)), entry(6, many(3, 6))
-    assert ledger.write([second]) == Account(3, 3, 0, 0)
-    assert ledger.write([first, second, third]) == Account(6, 6, 0, 0)
-    assert ledger.write([first, second, third]) == Account()
+    assert ledger.write([second]) == IngestCounts(3, 3, 0, 0)
+    assert ledger.write([first, second, third]) == IngestCounts(6, 6, 0, 0)
+    assert ledger.write([first, second, third]) == IngestCounts()
     assert account(connection) == (9, 9, 0, 0)
     assert coverage(connection) == [(0, 9)]
 
 
-def side_by_side(database_url: str, *written: list[EntryTicks]) -> list[Account]:
+def side_by_side(database_url: str, *written: list[EntryTicks]) -> list[IngestCounts]:
     """Write each list through a ledger of its own, all at once."""
     begin = threading.Barrier(len(written))
 
-    def write(number: int, batch: list[EntryTicks]) -> Account:
+    def write(number: int, batch: list[EntryTicks]) -> IngestCounts:
         with psycopg.connect(database_url, autocommit=True) as connection:
-            ledger = Ledger(connection, f"ingest-{number}")
+            ledger = TickWriter(connection, f"ingest-{number}")
             begin.wait(60)
             # Two that wait for each other are told apart by the server: one tries again.
             return persist(lambda: ledger.write(batch), Stop())
@@ -354,7 +354,10 @@ def test_the_same_entry_written_by_two_at_once_is_counted_once(
     for round_ in range(10):
         batch = [entry(round_ * 200, many(200, round_ * 200))]
         done = side_by_side(database_url, batch, batch)
-        assert sorted(done, key=lambda one: one.received) == [Account(), Account(200, 200, 0, 0)]
+        assert sorted(done, key=lambda one: one.received) == [
+            IngestCounts(),
+            IngestCounts(200, 200, 0, 0),
+        ]
     assert account(connection) == (2000, 2000, 0, 0)
     assert coverage(connection) == [(0, 2000)]
 
@@ -400,10 +403,10 @@ def test_two_that_share_only_some_entries_write_each_of_them_once(
     ],
 )
 def test_one_identity_with_other_values_is_refused_by_name(
-    ledger: Ledger, connection: Link, other: dict[str, Any]
+    ledger: TickWriter, connection: Link, other: dict[str, Any]
 ) -> None:
     ledger.write([entry(0, [tick(seq=5)])])
-    assert ledger.write([entry(1, [tick(seq=5, **other), tick(seq=6)])]) == Account(2, 1, 0, 1)
+    assert ledger.write([entry(1, [tick(seq=5, **other), tick(seq=6)])]) == IngestCounts(2, 1, 0, 1)
     (kept,) = rejected(connection)
     assert (kept["field"], kept["value"], kept["symbol"], kept["seq"]) == ("seq", "5", "ES", 5)
     assert kept["reason"] == (
@@ -415,20 +418,20 @@ def test_one_identity_with_other_values_is_refused_by_name(
 
 
 def test_two_of_one_identity_in_one_batch_are_the_first_and_a_refusal(
-    ledger: Ledger, connection: Link
+    ledger: TickWriter, connection: Link
 ) -> None:
     first, second = tick(seq=5), tick(seq=5, last=Decimal("5000.50"))
-    assert ledger.write([entry(0, [first, second, first])]) == Account(3, 1, 1, 1)
+    assert ledger.write([entry(0, [first, second, first])]) == IngestCounts(3, 1, 1, 1)
     assert stored(connection)[0].last == Decimal("5000.25")
     assert [row["field"] for row in rejected(connection)] == ["seq"]
 
 
 def test_a_tick_received_at_another_moment_is_the_same_tick(
-    ledger: Ledger, connection: Link
+    ledger: TickWriter, connection: Link
 ) -> None:
     ledger.write([entry(0, [tick(seq=5)])])
     later = tick(seq=5, received_at=TS + timedelta(seconds=3))
-    assert ledger.write([entry(1, [later])]) == Account(1, 0, 1, 0)
+    assert ledger.write([entry(1, [later])]) == IngestCounts(1, 0, 1, 0)
     assert rejected(connection) == []
 
 
@@ -443,34 +446,34 @@ def test_a_tick_received_at_another_moment_is_the_same_tick(
     ],
 )
 def test_a_tick_that_only_the_database_refuses_is_taken_out_of_its_batch(
-    ledger: Ledger, connection: Link, poison: dict[str, Any], words: str
+    ledger: TickWriter, connection: Link, poison: dict[str, Any], words: str
 ) -> None:
     mixed = [*many(2, 3), tick(seq=99, **poison)]
     batch = [entry(0, many(3)), entry(3, mixed), entry(6, many(3, 6))]
-    assert ledger.write(batch) == Account(9, 8, 0, 1)
+    assert ledger.write(batch) == IngestCounts(9, 8, 0, 1)
     assert account(connection) == (9, 8, 0, 1)
     (kept,) = rejected(connection)
     assert kept["field"] == "tick"
     assert words in kept["reason"]
     assert kept["entry_id"] == "3-0"
     # The next batch is written as if nothing had been.
-    assert ledger.write([entry(9, many(3, 9))]) == Account(3, 3, 0, 0)
+    assert ledger.write([entry(9, many(3, 9))]) == IngestCounts(3, 3, 0, 0)
 
 
-def test_an_entry_of_poison_only_is_kept_and_counted(ledger: Ledger, connection: Link) -> None:
+def test_an_entry_of_poison_only_is_kept_and_counted(ledger: TickWriter, connection: Link) -> None:
     poison = [tick(seq=seq, contract="\x00") for seq in range(3)]
-    assert ledger.write([entry(0, poison)]) == Account(3, 0, 0, 3)
+    assert ledger.write([entry(0, poison)]) == IngestCounts(3, 0, 0, 3)
     assert len(rejected(connection)) == 3
 
 
-def test_poison_beside_duplicates_leaves_both_counted(ledger: Ledger, connection: Link) -> None:
+def test_poison_beside_duplicates_leaves_both_counted(ledger: TickWriter, connection: Link) -> None:
     ledger.write([entry(0, many(3))])
     mixed = [*many(5), tick(seq=99, contract="\x00")]
-    assert ledger.write([entry(3, mixed)]) == Account(6, 2, 3, 1)
+    assert ledger.write([entry(3, mixed)]) == IngestCounts(6, 2, 3, 1)
 
 
 def test_a_server_that_goes_away_in_a_batch_is_unavailable_and_nothing_is_written(
-    ledger: Ledger, connection: Link, database_url: str
+    ledger: TickWriter, connection: Link, database_url: str
 ) -> None:
     ledger.write([entry(0, many(3))])
     with psycopg.connect(database_url, autocommit=True) as other:
@@ -484,7 +487,7 @@ def test_a_server_that_goes_away_in_a_batch_is_unavailable_and_nothing_is_writte
 
 
 def test_a_server_that_goes_away_while_poison_is_sought_is_unavailable(
-    ledger: Ledger, connection: Link, database_url: str, monkeypatch: pytest.MonkeyPatch
+    ledger: TickWriter, connection: Link, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copies: list[int] = []
     copy = ledger._copy
@@ -506,7 +509,7 @@ def test_a_server_that_goes_away_while_poison_is_sought_is_unavailable(
 # Folding
 
 
-def test_folding_keeps_the_sums_and_what_is_covered(ledger: Ledger, connection: Link) -> None:
+def test_folding_keeps_the_sums_and_what_is_covered(ledger: TickWriter, connection: Link) -> None:
     ledger.write([entry(1000, many(3))])
     ledger.write([entry(1003, many(3), refused())])
     ledger.write([entry(1010, many(2, 3))])
@@ -519,7 +522,7 @@ def test_folding_keeps_the_sums_and_what_is_covered(ledger: Ledger, connection: 
     (batch,) = rows(connection, "select * from market.ingest_batches")
     assert batch["consumer"] is None
     # What is folded is still known when it is delivered again, and goes on being folded.
-    assert ledger.write([entry(1003, many(3), refused())]) == Account()
+    assert ledger.write([entry(1003, many(3), refused())]) == IngestCounts()
     ledger.write([entry(1012, many(1, 5))])
     assert ledger.fold(future, 1000) == 2
     assert account(connection) == (10, 6, 3, 1)
@@ -535,7 +538,7 @@ def test_a_fold_while_others_write_and_fold_loses_no_batch(
         with psycopg.connect(database_url, autocommit=True) as own:
             while not over.is_set():
                 with suppress(Unavailable):
-                    Ledger(own, "folder").fold(future, 0)
+                    TickWriter(own, "folder").fold(future, 0)
 
     folders = [threading.Thread(target=fold) for _ in range(2)]
     for thread in folders:
@@ -550,7 +553,7 @@ def test_a_fold_while_others_write_and_fold_loses_no_batch(
             thread.join()
     assert account(connection) == (600, 600, 0, 0)
     assert coverage(connection) == [(0, 600)]
-    assert Ledger(connection, "late").write(batches[7] + batches[50]) == Account()
+    assert TickWriter(connection, "late").write(batches[7] + batches[50]) == IngestCounts()
 
 
 def test_a_fold_does_not_mix_the_lives_of_the_bus(
@@ -731,7 +734,7 @@ def test_the_account_holds_at_every_moment_while_consumers_die_and_servers_hang_
 
     def publish() -> None:
         dice, own, stop, at = random.Random(1), Bus(redis_url), Stop(), 0
-        edge = Edge(own, known, stop)
+        edge = Publisher(own, known, stop)
         while at < len(sent):
             n = dice.randint(1, 60)
             batch = sent[at : at + n]
@@ -764,7 +767,7 @@ def test_the_account_holds_at_every_moment_while_consumers_die_and_servers_hang_
                 own, stop = MortalBus(redis_url, dice, over), Stop()
                 in_threads(partial(obey, stop))
                 try:
-                    Intake(settings(ingest_flush_ms=5), own, database_url, name).run(stop)
+                    Ingestor(settings(ingest_flush_ms=5), own, database_url, name).run(stop)
                 except Died:
                     deaths.append(name)
                 finally:

@@ -303,7 +303,7 @@ def test_another_database_waits_for_the_lake(
     database_url: str, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(database_url, MONDAY)
-    other = lock.Hold(store, "thor (elsewhere:5432)")
+    other = lock.LakeLock(store, "thor (elsewhere:5432)")
     other.take()
     with pytest.raises(Refused, match="thor \\(elsewhere:5432\\) is being exported into"):
         out(database_url, store, MONDAY)

@@ -11,7 +11,7 @@ from lake_database import AFTER, MONDAY, TUESDAY, WIDTHS, everything, fill, made
 from thor import database
 from thor.database.edition import Edition
 from thor.errors import Refused
-from thor.flow.restore_from_lake import bring_back
+from thor.flow.restore_from_lake import restore_from_lake
 from thor.lake import manifest
 from thor.lake.export import coverage
 from thor.lake.export.verify import verify
@@ -71,7 +71,7 @@ def test_an_empty_database_gets_the_same_ticks_bars_and_reference(
     fill(database_url, MONDAY, TUESDAY, an_hour=30)
     out(database_url, store, MONDAY, TUESDAY, what=manifest.KINDS)
     url = empty()
-    done = bring_back(url, store, [MONDAY, TUESDAY])
+    done = restore_from_lake(url, store, [MONDAY, TUESDAY])
     assert [(one.ticks, one.there, one.failed) for one in done] == [(1440, 0, []), (1440, 0, [])]
     assert has(url) == has(database_url)
     assert refers(url) == refers(database_url)
@@ -82,7 +82,9 @@ def test_an_empty_database_gets_the_same_ticks_bars_and_reference(
         assert coverage.missing(connection, store, AFTER) == []
     # Nothing left to be made right, and the same again brings nothing.
     assert everything(url, "market.bars_to_refresh", "1") == []
-    assert [(one.ticks, one.there) for one in bring_back(url, store, [MONDAY])] == [(0, 1440)]
+    assert [(one.ticks, one.there) for one in restore_from_lake(url, store, [MONDAY])] == [
+        (0, 1440)
+    ]
     assert has(url) == has(database_url)
 
 
@@ -98,9 +100,9 @@ def test_an_import_that_was_cut_goes_on_where_it_was(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        bring_back(url, store, [MONDAY], cut)
+        restore_from_lake(url, store, [MONDAY], cut)
     assert len(everything(url, "market.ticks", "1")) == 480
-    [done] = bring_back(url, store, [MONDAY])
+    [done] = restore_from_lake(url, store, [MONDAY])
     assert (done.ticks, done.there, done.failed) == (480, 480, [])
     assert has(url) == has(database_url)
 
@@ -115,7 +117,7 @@ def test_a_damaged_partition_is_named_and_the_rest_comes(
     content[len(content) // 2] ^= 1
     damaged.write_bytes(content)
     url = empty()
-    first, second = bring_back(url, store, [MONDAY, TUESDAY])
+    first, second = restore_from_lake(url, store, [MONDAY, TUESDAY])
     assert [str(damaged) in text for text in first.failed] == [True]
     assert (first.ticks, second.ticks, second.failed) == (480, 960, [])
     whose = {(row[1], row[-1]) for row in everything(url, "market.ticks", "1")}
@@ -130,7 +132,7 @@ def test_a_date_with_other_ticks_is_refused_and_left_alone(
     url = empty()
     fill(url, MONDAY, an_hour=3, symbols=("ES",))
     before = has(url)["ticks"]
-    [done] = bring_back(url, store, [MONDAY])
+    [done] = restore_from_lake(url, store, [MONDAY])
     assert "holds other ticks of ES" in done.failed[0]
     assert done.ticks == 480
     assert [row for row in has(url)["ticks"] if row[1] == "ES"] == before
@@ -146,10 +148,10 @@ def test_ticks_that_were_dropped_here_do_not_come_back(database_url: str, store:
             " values ('2024-07-01', '2024-06-30 22:00+00', '2024-07-01 22:00+00', 960, 'x')"
         )
     with pytest.raises(Refused, match="The ticks of 2024-07-01 were dropped"):
-        bring_back(database_url, store, [MONDAY])
+        restore_from_lake(database_url, store, [MONDAY])
 
 
 def test_a_lake_of_another_nature_is_refused(database_url: str, store: Store) -> None:
     store.write("lake.json", b'{"format": 1, "made_by": "thor 0", "nature": "live"}')
     with pytest.raises(Refused, match="holds live data"):
-        bring_back(database_url, store, [MONDAY])
+        restore_from_lake(database_url, store, [MONDAY])

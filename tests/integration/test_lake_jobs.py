@@ -20,7 +20,7 @@ from thor.lake.export.verify import verify
 from thor.lake.store import Store
 from thor.market.bars import refresh
 from thor.market.ticks.batch import EntryTicks
-from thor.market.ticks.writer import Ledger
+from thor.market.ticks.writer import TickWriter
 from thor.runtime import Stop
 
 # Written on 5 July 2024: of a week later both dates are older than a day.
@@ -112,7 +112,7 @@ def test_a_date_whose_bars_wait_for_late_ticks_is_missing_until_they_are_there(
     fill(database_url, MONDAY, TUESDAY)
     ts = datetime(2024, 7, 1, 15, tzinfo=UTC)
     with database.connect(database_url, "test") as connection:
-        database.rows(connection, "say_stale", {"ts_from": ts, "ts_to": ts + DAY / 24})
+        database.rows(connection, "mark_stale", {"ts_from": ts, "ts_to": ts + DAY / 24})
         [monday, tuesday] = out(database_url, store, MONDAY, TUESDAY)
         assert ["2024-07-01: bars wait" in why for why in monday.failed] == [True]
         assert (monday.exit_code, tuesday.failed) == (Unavailable.exit_code, [])
@@ -158,7 +158,7 @@ def test_proven_ticks_go_and_their_bars_stay(
     assert str(store.url) in dropped[0][4]
     # Nothing that keeps bars right touches them, and the lake keeps what it has.
     with database.connect(database_url, "test") as connection:
-        database.rows(connection, "say_stale", {"ts_from": dropped[0][1], "ts_to": dropped[2][2]})
+        database.rows(connection, "mark_stale", {"ts_from": dropped[0][1], "ts_to": dropped[2][2]})
         refresh.catch_up(connection)
         states = {one.state for one in verify(connection, store, MONDAY, kinds=("ticks", "bars"))}
     assert all_bars(database_url) == before
@@ -197,7 +197,7 @@ def test_a_tick_of_a_dropped_date_is_refused_by_the_ledger(
     run(drop_old_ticks, ticks_keep_days=1)
     late = tick(ts=datetime(2024, 7, 1, 15, tzinfo=UTC))
     with database.connect(database_url, "test") as connection:
-        account = Ledger(connection, "test").write([EntryTicks("1-0", 1, 1, [late], [])])
+        account = TickWriter(connection, "test").write([EntryTicks("1-0", 1, 1, [late], [])])
     assert (account.inserted, account.rejected) == (0, 1)
 
 

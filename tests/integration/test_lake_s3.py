@@ -11,7 +11,7 @@ from moto.server import ThreadedMotoServer
 
 from thor import database
 from thor.errors import NotFound, Unavailable
-from thor.flow.restore_from_lake import bring_back
+from thor.flow.restore_from_lake import restore_from_lake
 from thor.lake import manifest
 from thor.lake.export.verify import verify
 from thor.lake.store import Store
@@ -63,7 +63,7 @@ def test_a_date_is_exported_verified_and_exported_again(database_url: str, store
 def test_a_bucket_comes_back_into_a_database(database_url: str, store: Store) -> None:
     fill(database_url, MONDAY)
     out(database_url, store, MONDAY)
-    [done] = bring_back(database_url, store, [MONDAY])
+    [done] = restore_from_lake(database_url, store, [MONDAY])
     assert (done.ticks, done.there, done.failed) == (0, 960, [])
 
 
@@ -90,7 +90,7 @@ def test_files_are_written_listed_and_deleted(store: Store, tmp_path: Path) -> N
 
 def test_no_message_tells_the_secret(store: Store) -> None:
     assert "hidden" not in store.url
-    assert "hidden" not in store.place("x")
+    assert "hidden" not in store.locate("x")
 
 
 def test_a_bucket_that_is_not_there_is_told(address: str) -> None:

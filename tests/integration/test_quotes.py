@@ -13,9 +13,9 @@ from ticks_made import TS, inject, rejected, rows, take_in, tick, value
 from thor.domain.mark import Mark
 from thor.domain.tick import Tick
 from thor.market.bus.client import Bus
-from thor.market.bus.messages import COUNTER, SEAT, STREAM, Seat
+from thor.market.bus.messages import COUNTER, SEAT, STREAM, Claim
 from thor.market.ticks.batch import EntryTicks
-from thor.market.ticks.writer import Ledger
+from thor.market.ticks.writer import TickWriter
 
 Link = psycopg.Connection[Any]
 pytestmark = pytest.mark.edition("plain")
@@ -48,7 +48,7 @@ def write(connection: Link, *ticks: Tick) -> None:
     global _ordinal
     entry = EntryTicks(f"{_ordinal + 1}-0", _ordinal, len(ticks), list(ticks), [])
     _ordinal += len(ticks)
-    Ledger(connection, "ingest-1").write([entry])
+    TickWriter(connection, "ingest-1").write([entry])
 
 
 def quote(connection: Link, as_of: datetime, symbol: str = "ES") -> dict[str, Any]:
@@ -160,7 +160,7 @@ def test_the_limits_are_a_row_that_anybody_can_read_and_change(connection: Link)
 def test_a_source_that_looks_keeps_a_quiet_quote_fresh(
     connection: Link, bus: Bus, redis_url: str, database_url: str
 ) -> None:
-    bus.publish([tick(symbol="DX", last=Decimal("98.94"), source="EXCEL")], {"DX": Seat(20, 100)})
+    bus.publish([tick(symbol="DX", last=Decimal("98.94"), source="EXCEL")], {"DX": Claim(20, 100)})
     for second in range(1, 61):
         bus.publish_clock("EXCEL", TS + second * SECOND, ["DX", "ES", "NOBODY"])
     take_in(redis_url, database_url)
@@ -179,7 +179,7 @@ def test_a_source_that_looks_keeps_a_quiet_quote_fresh(
 def test_a_pause_of_looking_is_no_looking(
     connection: Link, bus: Bus, redis_url: str, database_url: str
 ) -> None:
-    bus.publish([tick(source="EXCEL")], {"ES": Seat(20, 100)})
+    bus.publish([tick(source="EXCEL")], {"ES": Claim(20, 100)})
     bus.publish_clock("EXCEL", TS + SECOND, ["ES"])
     bus.publish_clock("EXCEL", TS + 60 * SECOND, ["ES"])
     take_in(redis_url, database_url)
@@ -188,7 +188,7 @@ def test_a_pause_of_looking_is_no_looking(
 
 
 def test_looking_renews_a_claim_and_takes_none(bus: Bus, client: "redis.Redis") -> None:
-    bus.publish([tick(source="EXCEL")], {"ES": Seat(20, 100)})
+    bus.publish([tick(source="EXCEL")], {"ES": Claim(20, 100)})
     client.hset(SEAT + "ES", "heard_ms", "1")
     bus.publish_clock("SIM", TS + SECOND, ["ES", "NQ"])
     assert client.hget(SEAT + "ES", "heard_ms") == b"1"

@@ -125,18 +125,18 @@ def test_months_are_listed_under_their_root_once(connection: Link) -> None:
 
 
 def test_each_source_has_its_seat_at_each_symbol(connection: Link) -> None:
-    seats = {name: instruments.seats(connection, name) for name in ("SCHWAB", "EXCEL", "SIM")}
+    seats = {name: instruments.claims(connection, name) for name in ("SCHWAB", "EXCEL", "SIM")}
     assert [seats[name]["ES"] for name in seats] == [(10, 10_000), (20, 10_000), (90, 5_000)]
     assert all(len(found) == 11 for found in seats.values())
-    assert instruments.seats(connection, "NOBODY") == {}
+    assert instruments.claims(connection, "NOBODY") == {}
 
 
 def test_a_preference_is_of_one_symbol_and_of_its_months(connection: Link) -> None:
     instruments.add_months(connection, [("ESU24", "ES")])
     connection.execute("insert into reference.source_preferences values ('ES', 'EXCEL', 5)")
-    seats = instruments.seats(connection, "EXCEL")
+    seats = instruments.claims(connection, "EXCEL")
     assert [seats[name][0] for name in ("ES", "ESU24", "NQ")] == [5, 5, 20]
-    assert instruments.seats(connection, "SCHWAB")["ES"][0] == 10
+    assert instruments.claims(connection, "SCHWAB")["ES"][0] == 10
 
 
 def tape(sha256: str, name: str) -> dict[str, Any]:
@@ -225,7 +225,7 @@ def test_a_server_that_went_away_is_unavailable_to_every_question(
         lambda: instruments.listing(connection),
         lambda: instruments.add_instrument(connection, BAC),
         lambda: instruments.add_tape(connection, tape("0" * 64, "t")),
-        lambda: instruments.seats(connection, "SIM"),
+        lambda: instruments.claims(connection, "SIM"),
         lambda: instruments.renew_sessions(connection, MONDAY),
     ):
         with pytest.raises(Unavailable, match="PostgreSQL"):

@@ -25,7 +25,7 @@ from thor.services.home import Home
 from thor.services.identity import is_alive
 from thor.services.install import PostgresInstall
 from thor.services.postgres import Postgres
-from thor.services.running import Endpoints, House, endpoints, running, start_servers
+from thor.services.running import Endpoints, RunningSystem, endpoints, running, start_servers
 from thor.services.status import read_status
 
 ROOT = Path(__file__).parents[2]
@@ -73,7 +73,7 @@ def kept() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[House]:
+def house() -> Iterator[RunningSystem]:
     """A house that runs; tests that take it only look."""
     with open_folder() as folder, running(settings(folder / "home")) as house:
         yield house
@@ -211,7 +211,7 @@ def test_a_stale_pid_that_is_now_a_strangers_is_neither_stopped_nor_in_the_way(
         stranger.wait()
 
 
-def test_a_wrong_password_is_refused_by_both(house: House) -> None:
+def test_a_wrong_password_is_refused_by_both(house: RunningSystem) -> None:
     right, urls = house.home.credentials(), house.endpoints
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(urls.database_url.replace(right.postgres, "wrong"))
@@ -225,7 +225,7 @@ def test_a_wrong_password_is_refused_by_both(house: House) -> None:
             link.ping()
 
 
-def test_the_servers_listen_on_loopback_only(house: House) -> None:
+def test_the_servers_listen_on_loopback_only(house: RunningSystem) -> None:
     ports = house.home.ports()
     for name, pid in server_pids(house.home.path).items():
         server = psutil.Process(pid)
@@ -234,7 +234,7 @@ def test_the_servers_listen_on_loopback_only(house: House) -> None:
         assert [link for link in server.net_connections(kind="unix") if link.laddr] == []
 
 
-def test_no_password_stands_in_a_command_line_a_log_or_a_status(house: House) -> None:
+def test_no_password_stands_in_a_command_line_a_log_or_a_status(house: RunningSystem) -> None:
     path, passwords = house.home.path, house.home.credentials()
     told = [repr(house.endpoints), repr(house), *left_running(path)]
     told += [log.read_text() for log in (path / "logs").iterdir()]
@@ -255,7 +255,7 @@ def test_no_password_stands_in_a_command_line_a_log_or_a_status(house: House) ->
 
 
 @only_root
-def test_root_lends_its_servers_to_an_unprivileged_user(house: House) -> None:
+def test_root_lends_its_servers_to_an_unprivileged_user(house: RunningSystem) -> None:
     path, user = house.home.path, house.home.user()
     assert user is not None
     assert user.uid != 0
@@ -342,14 +342,14 @@ def reachable_python(packages: Path, user: dict[str, Any]) -> str:
     pytest.skip(f"an ordinary user cannot run {version} with the packages in {packages} here")
 
 
-def test_a_second_start_on_the_same_home_refuses(house: House) -> None:
+def test_a_second_start_on_the_same_home_refuses(house: RunningSystem) -> None:
     same = settings(house.home.path)
     with pytest.raises(Refused, match=f"pid {os.getpid()} since"), running(same):
         pass
     assert read_status(house.home).is_alive
 
 
-def test_another_home_runs_beside(house: House, kept: Path) -> None:
+def test_another_home_runs_beside(house: RunningSystem, kept: Path) -> None:
     with running(settings(kept)) as other:
         assert set(house.home.ports().values()).isdisjoint(other.home.ports().values())
         assert written(other.endpoints) == (500_500, 1000)
@@ -383,7 +383,7 @@ def test_a_house_that_never_ran_has_no_endpoints(path: Path) -> None:
         Home(path).credentials()
 
 
-def test_the_database_is_what_thor_asks_for(house: House) -> None:
+def test_the_database_is_what_thor_asks_for(house: RunningSystem) -> None:
     asked = {
         "server_encoding": "UTF8",
         "TimeZone": "UTC",
@@ -421,7 +421,7 @@ def test_a_port_taken_while_the_house_was_down_is_left_to_its_taker(kept: Path) 
 
 
 def test_a_database_that_was_half_made_is_made_anew(path: Path) -> None:
-    with Home(path).hold() as home:
+    with Home(path).lock() as home:
         for name in ("pg.new", "bus.new"):
             (home.path / name).mkdir()
             (home.path / name / "PG_VERSION").write_text("18\n")
@@ -447,7 +447,7 @@ def test_a_server_that_cannot_start_says_why_and_leaves_none_running(kept: Path)
     manifest = kept / "bus/appendonlydir/appendonly.aof.manifest"
     right = manifest.read_text()
     manifest.write_text("spoilt\n")
-    with Home(kept).hold() as home, pytest.raises(Unavailable) as unavailable:
+    with Home(kept).lock() as home, pytest.raises(Unavailable) as unavailable:
         start_servers(home, settings(kept))
     assert "valkey does not start" in str(unavailable.value)
     assert "Invalid AOF manifest file format" in str(unavailable.value)

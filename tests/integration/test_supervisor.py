@@ -21,7 +21,7 @@ from thor.errors import Broken, Refused, Rejected
 from thor.services.home import Home
 from thor.services.identity import Identity, identity, is_alive
 from thor.services.process import wait_until
-from thor.services.running import House, running
+from thor.services.running import RunningSystem, running
 from thor.services.status import ProcessStatus, read_status
 from thor.services.supervised import JobSpec, Supervised
 from thor.services.supervisor import Supervisor
@@ -38,7 +38,7 @@ from thor.services.home import Home
 from thor.services.supervisor import JobSpec, Supervisor, stop_left_jobs
 if "orphan" in sys.argv:
     process._LIBC = None  # as on a system that tells no child of its parent's death
-with Home(pathlib.Path(sys.argv[1])).hold() as home:
+with Home(pathlib.Path(sys.argv[1])).lock() as home:
     print("left", stop_left_jobs(home), flush=True)
     supervisor = Supervisor(home)
     supervisor.add(JobSpec("job", ("sleep", "600")))
@@ -57,7 +57,7 @@ def open_folder() -> Iterator[Path]:
 @pytest.fixture
 def home() -> Iterator[Home]:
     """A home that is held by this process."""
-    with open_folder() as folder, Home(folder / "home").hold() as home:
+    with open_folder() as folder, Home(folder / "home").lock() as home:
         yield home
 
 
@@ -239,12 +239,12 @@ def test_jobs_left_by_a_killed_supervisor_are_killed_by_the_next() -> None:
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[House]:
+def house() -> Iterator[RunningSystem]:
     with open_folder() as folder, running(settings(folder)) as house:
         yield house
 
 
-def killed_and_back(house: House, name: str) -> None:
+def killed_and_back(house: RunningSystem, name: str) -> None:
     before = await_job(house.home, name, lambda one: one.state == "running")
     assert before.process is not None
     os.kill(before.process.pid, signal.SIGKILL)
@@ -255,7 +255,7 @@ def killed_and_back(house: House, name: str) -> None:
     assert after.process != before.process
 
 
-def test_a_killed_postgres_comes_back_on_its_port_with_its_rows(house: House) -> None:
+def test_a_killed_postgres_comes_back_on_its_port_with_its_rows(house: RunningSystem) -> None:
     url = house.endpoints.database_url
     with psycopg.connect(url) as link:
         link.execute("create table kept as select 7 as n")
@@ -264,7 +264,7 @@ def test_a_killed_postgres_comes_back_on_its_port_with_its_rows(house: House) ->
         assert link.execute("select n from kept").fetchall() == [(7,)]
 
 
-def test_a_killed_valkey_comes_back_on_its_port_with_its_keys(house: House) -> None:
+def test_a_killed_valkey_comes_back_on_its_port_with_its_keys(house: RunningSystem) -> None:
     with redis.Redis.from_url(house.endpoints.redis_url) as link:
         link.set("kept", "7")
         killed_and_back(house, "valkey")

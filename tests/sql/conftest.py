@@ -20,7 +20,7 @@ def common_database_url(endpoints: Endpoints, edition: Edition) -> Iterator[str]
     with psycopg.connect(endpoints.database_url, autocommit=True) as server:
         server.execute(f"create database {name} template template0".encode())
         url = urlunsplit(urlsplit(endpoints.database_url)._replace(path=f"/{name}"))
-        schema.up(url, wish=edition)
+        schema.up(url, requested=edition)
         yield url
         server.execute(f"drop database if exists {name} with (force)".encode())
 

@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from psycopg.errors import CheckViolation, ExclusionViolation
 
-from thor.market.ticks.writer import Ledger
+from thor.market.ticks.writer import TickWriter
 
 Connection = psycopg.Connection[Any]
 
@@ -108,12 +108,12 @@ def test_the_totals_are_of_all_lives(two_lives: Connection) -> None:
 def test_folding_old_batches_changes_no_account(undone: Connection) -> None:
     _batch(undone, "{[1000,1004)}", inserted=3, duplicate=1)
     _batch(undone, "{[1006,1008)}", inserted=1, rejected=1)
-    assert Ledger(undone, "a").fold(datetime.now(UTC) + timedelta(days=1), 1000) == 2
+    assert TickWriter(undone, "a").fold(datetime.now(UTC) + timedelta(days=1), 1000) == 2
     assert _account(undone, 1000, 1010) == (10, 4, 1, 1, 4)
     with pytest.raises(ExclusionViolation):
         _batch(undone, "{[1007,1008)}", inserted=1)
 
 
 def test_folding_keeps_the_lives_of_the_bus_apart(two_lives: Connection) -> None:
-    Ledger(two_lives, "a").fold(datetime.now(UTC) + timedelta(days=1), 5000)
+    TickWriter(two_lives, "a").fold(datetime.now(UTC) + timedelta(days=1), 5000)
     assert _account(two_lives, 5000, 5003) == (3, 2, 0, 0, 1)

@@ -9,7 +9,7 @@ import pytest
 from ticks_made import rows, tick
 
 from thor.market.ticks.batch import EntryTicks
-from thor.market.ticks.writer import Ledger
+from thor.market.ticks.writer import TickWriter
 
 Link = psycopg.Connection[Any]
 
@@ -46,7 +46,9 @@ def given(connection: Link, changes: dict[str, str], ts: datetime = AT) -> None:
             )
         )  # fmt: skip
     first = int(ts.timestamp()) * 1000
-    Ledger(connection, "ingest-1").write([EntryTicks(f"{first}-0", first, len(ticks), ticks, [])])
+    TickWriter(connection, "ingest-1").write(
+        [EntryTicks(f"{first}-0", first, len(ticks), ticks, [])]
+    )
 
 
 def total(connection: Link, as_of: datetime = AT, of_set: str = "desk") -> dict[str, Any]:

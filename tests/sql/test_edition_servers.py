@@ -109,7 +109,7 @@ def test_a_database_that_has_the_apache_extension_is_run_as_plain(new_url: str) 
 def test_timescale_is_refused_under_the_apache_licence_with_the_fix(new_url: str) -> None:
     before = _rows(new_url, SCHEMAS)
     with pytest.raises(Refused) as refused:
-        schema.up(new_url, wish="timescale")
+        schema.up(new_url, requested="timescale")
     said = str(refused.value)
     assert "THOR_EDITION=timescale" in said
     assert "under the apache licence" in said
@@ -120,12 +120,12 @@ def test_timescale_is_refused_under_the_apache_licence_with_the_fix(new_url: str
 @pytest.mark.edition("timescale")
 @pytest.mark.parametrize("wish", ["auto", "timescale", "plain"])
 def test_a_community_database_is_refused_under_the_apache_licence(
-    apache_url: str, wish: Any
+    apache_url: str, requested: Any
 ) -> None:
     url = urlunsplit(urlsplit(apache_url)._replace(path="/community"))
     before = _rows(url, SCHEMAS)
     with pytest.raises(Refused, match=r"timescaledb\.license = apache.*license = timescale"):
-        schema.up(url, wish=wish)
+        schema.up(url, requested=requested)
     assert _rows(url, SCHEMAS) == before
     assert _rows(url, EDITION) == [("timescale",)]
 
@@ -149,14 +149,14 @@ def not_preloaded_url(edition: Edition) -> Iterator[str]:
 @pytest.mark.edition("timescale")
 @pytest.mark.parametrize("wish", ["auto", "timescale"])
 def test_a_server_that_does_not_preload_it_is_told_what_to_add(
-    not_preloaded_url: str, wish: Any
+    not_preloaded_url: str, requested: Any
 ) -> None:
-    url = _new(not_preloaded_url, f"new_{wish}")
+    url = _new(not_preloaded_url, f"new_{requested}")
     before = _rows(url, SCHEMAS)
     with pytest.raises(Refused) as refused:
-        schema.up(url, wish=wish)
+        schema.up(url, requested=requested)
     said = str(refused.value)
-    assert f"cannot be used in database new_{wish}" in said
+    assert f"cannot be used in database new_{requested}" in said
     assert "add timescaledb to shared_preload_libraries" in said
     assert "THOR_EDITION=plain" in said
     assert _rows(url, SCHEMAS) == before
@@ -165,7 +165,7 @@ def test_a_server_that_does_not_preload_it_is_told_what_to_add(
 @pytest.mark.edition("timescale")
 def test_plain_needs_no_preloading(not_preloaded_url: str) -> None:
     url = _new(not_preloaded_url, "plain")
-    schema.up(url, wish="plain")
+    schema.up(url, requested="plain")
     schema.up(url)
     assert _rows(url, EDITION) == [("plain",)]
 
@@ -205,7 +205,7 @@ def test_timescale_is_refused_by_a_server_without_it_with_the_package_to_install
 ) -> None:
     before = _rows(bare_database_url, SCHEMAS)
     with pytest.raises(Refused, match=r"THOR_EDITION=timescale.*timescaledb-2-postgresql-"):
-        schema.up(bare_database_url, wish="timescale")
+        schema.up(bare_database_url, requested="timescale")
     assert _rows(bare_database_url, SCHEMAS) == before
 
 

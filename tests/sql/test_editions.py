@@ -257,38 +257,38 @@ def test_who_wishes_plain_gets_it_on_a_community_server_and_keeps_it(
     url = bare_database_url
     if at_first == "ground floor":
         make_ground_floor(url)
-    schema.up(url, wish="plain")
+    schema.up(url, requested="plain")
     assert _value(url, EDITION) == "plain"
     assert _value(url, HAS_EXTENSION) is False
     before = everything(url)
-    for wish in ("plain", "auto"):
-        schema.up(url, wish=wish)
+    for requested in ("plain", "auto"):
+        schema.up(url, requested=requested)
         assert everything(url) == before
     assert _value(url, EDITION) == "plain"
 
 
 @pytest.mark.edition("timescale")
 def test_a_plain_database_whose_extension_is_active_is_sent_to_copy(bare_database_url: str) -> None:
-    schema.up(bare_database_url, wish="plain")
+    schema.up(bare_database_url, requested="plain")
     _do(bare_database_url, "create extension timescaledb schema public")
     before = everything(bare_database_url)
     with pytest.raises(Refused, match=r"made as plain.*thor db copy"):
         schema.up(bare_database_url)
     assert everything(bare_database_url) == before
     # Whoever says that it is to stay plain is believed.
-    schema.up(bare_database_url, wish="plain")
+    schema.up(bare_database_url, requested="plain")
     assert everything(bare_database_url) == before
 
 
 @pytest.mark.edition("timescale")
 @pytest.mark.parametrize(("made", "wish"), [("plain", "timescale"), ("timescale", "plain")])
 def test_a_database_with_bars_stays_what_it_is(
-    bare_database_url: str, made: Any, wish: Any
+    bare_database_url: str, made: Any, requested: Any
 ) -> None:
-    schema.up(bare_database_url, wish=made)
+    schema.up(bare_database_url, requested=made)
     before = everything(bare_database_url)
-    with pytest.raises(Refused, match=rf"made as {made}.*{wish} edition.*thor db copy"):
-        schema.up(bare_database_url, wish=wish)
+    with pytest.raises(Refused, match=rf"made as {made}.*{requested} edition.*thor db copy"):
+        schema.up(bare_database_url, requested=requested)
     assert everything(bare_database_url) == before
     assert _value(bare_database_url, EDITION) == made
 
@@ -316,7 +316,7 @@ def test_the_bars_have_one_face_on_both_editions(database_url: str) -> None:
     names = ", ".join(f"'market.bars_{width}'" for width in WIDTHS)
     face = FACE.format(names=names)
     with another_database(database_url) as plain_url:
-        schema.up(plain_url, wish="plain")
+        schema.up(plain_url, requested="plain")
         assert _value(plain_url, EDITION) == "plain"
         shown = _rows(plain_url, face)
         assert _rows(database_url, face) == shown
@@ -374,14 +374,14 @@ def test_a_role_that_may_not_create_the_extension_is_told_who_may(
 @pytest.mark.parametrize("may_create", [False, True])
 @pytest.mark.parametrize("wish", ["auto", "plain"])
 def test_a_role_that_does_not_own_the_database_is_told_how_to_get_it(
-    bare_database_url: str, role: str, may_create: bool, wish: Any
+    bare_database_url: str, role: str, may_create: bool, requested: Any
 ) -> None:
     name = urlsplit(bare_database_url).path.lstrip("/")
     if may_create:
         _do(bare_database_url, f"grant create on database {name} to {role}")
     before = everything(bare_database_url)
     with pytest.raises(Refused, match=rf"{name}.*(owner to {role}|make {role} its owner)"):
-        schema.up(_as(role, bare_database_url), wish=wish)
+        schema.up(_as(role, bare_database_url), requested=requested)
     assert everything(bare_database_url) == before
 
 
@@ -396,7 +396,7 @@ def test_an_extension_in_a_schema_of_its_own_is_refused(bare_database_url: str) 
     with pytest.raises(Refused, match=r"in schema extensions.*schema public"):
         schema.up(bare_database_url)
     assert everything(bare_database_url) == before
-    schema.up(bare_database_url, wish="plain")
+    schema.up(bare_database_url, requested="plain")
     assert _value(bare_database_url, EDITION) == "plain"
 
 

@@ -41,7 +41,7 @@ from thor.errors import NotFound, Rejected
 from thor.flow.find_rolls import find_rolls
 from thor.market.bars import rolls
 from thor.market.ticks.batch import EntryTicks
-from thor.market.ticks.writer import Ledger
+from thor.market.ticks.writer import TickWriter
 from thor.reference import contracts, instruments
 
 Link = psycopg.Connection[Any]
@@ -183,7 +183,7 @@ def test_a_bar_without_a_trade_tells_no_gap(bare: Link) -> None:
     import_bars(bare, made())
     import_bars(bare, [bar("ESM24", "2024-03-08", 20, "5777.00", 0)])
     quoted = tick(ts=at, bid=Decimal("5000"), ask=Decimal("5000.25"), **quotes)
-    Ledger(bare, "test").write([EntryTicks("1-1", 0, 1, [quoted], [])])
+    TickWriter(bare, "test").write([EntryTicks("1-1", 0, 1, [quoted], [])])
     assert value(bare, "select close is null from bars_1m where symbol = 'ESH24' and ticks > 0")
     find_rolls(bare, "ES", AS_OF)
     assert stored(bare)[1][4] == Decimal("52.25")
@@ -259,7 +259,7 @@ def test_quotes_and_vwap_are_adjusted_and_a_spread_only_by_the_ratio(bare: Link)
         )
         for n, last in [(1, "5100"), (3, "5101")]
     ]  # fmt: skip
-    Ledger(bare, "test").write([EntryTicks("1-1", 0, 2, ticks, [])])
+    TickWriter(bare, "test").write([EntryTicks("1-1", 0, 2, ticks, [])])
     find_rolls(bare, "ES", AS_OF)
     told = "open, vwap, bid_close, ask_close, spread_mean, volume, ticks"
     raw, difference, ratio = (
@@ -288,7 +288,7 @@ def test_every_width_changes_the_contract_with_the_same_trade_date(bare: Link, w
         for series, (volume, close) in of.items()
         for hour in (1, 18)
     ]  # fmt: skip
-    Ledger(bare, "test").write([EntryTicks("1-1", 0, len(ticks), ticks, [])])
+    TickWriter(bare, "test").write([EntryTicks("1-1", 0, len(ticks), ticks, [])])
     find_rolls(bare, "ES", AS_OF)
     assert [row[4] for row in stored(bare)] == [None, Decimal("52.25"), Decimal("61.50")]
     fronts = {row[2]: row[1] for row in continuous(bare, "difference", "trade_date", width)}
@@ -314,7 +314,7 @@ def test_a_days_volume_is_of_its_ticks_and_of_the_bars_beside_them(bare: Link) -
     assert volumes() == [700]
     at = datetime(2024, 3, 8, 14, tzinfo=UTC)
     one = tick(ts=at, symbol="ESH24", last=Decimal(5100), volume_delta=7)
-    Ledger(bare, "test").write([EntryTicks("1-1", 0, 1, [one], [])])
+    TickWriter(bare, "test").write([EntryTicks("1-1", 0, 1, [one], [])])
     # 7, and the hour of 350 from 15:00; by minutes it would be 7 and 90.
     assert volumes() == [357]
 
@@ -568,7 +568,7 @@ def test_a_symbol_and_a_range_of_time_read_the_bars_of_that_range_only(bare: Lin
         tick(ts=at, seq=n, symbol="ESH24", last=Decimal(5100), volume_delta=1)
         for n, at in enumerate(minutes)
     ]
-    Ledger(bare, "test").write([EntryTicks("1-1", 0, len(ticks), ticks, [])])
+    TickWriter(bare, "test").write([EntryTicks("1-1", 0, len(ticks), ticks, [])])
     bare.execute("analyze")
     found = bare.execute(
         "explain (analyze, format json) select * from continuous_1m where symbol = 'ES' "

@@ -58,8 +58,8 @@ def read(path: Path, *told: dict[str, Any], **options: Any) -> list[ImportedBar]
 def test_a_row_is_read_exactly(tmp_path: Path, name: str) -> None:
     tape = open_bars(bars_file(tmp_path / name, [row()]))
     sha256 = hashlib.sha256((tmp_path / name).read_bytes()).hexdigest()
-    assert (tape.file, tape.content.sha256) == (f"BARS:{sha256[:8]}", sha256)
-    assert (tape.content.format, tape.schema) == (name[2:], "neutral")
+    assert (tape.file, tape.fingerprint.sha256) == (f"BARS:{sha256[:8]}", sha256)
+    assert (tape.fingerprint.format, tape.schema) == (name[2:], "neutral")
     assert (tape.vendor, tape.records) == ("somebody", 1)
     (span,) = tape.spans.values()
     assert (span.symbol, span.contract, span.root) == ("ESU24", "ESU24", "ES")
@@ -226,7 +226,7 @@ def test_the_doubles_that_sums_left_in_the_daily_file_are_prices_again() -> None
 @pytest.mark.parametrize("width", ["1s", "1m"])
 def test_a_record_is_read_exactly(tmp_path: Path, name: str, width: str) -> None:
     tape = open_bars(write_dbn(tmp_path / name, ohlcv_head(width) + ohlcv(width)))
-    assert (tape.content.format, tape.schema) == ("dbn", f"ohlcv-{width}")
+    assert (tape.fingerprint.format, tape.schema) == ("dbn", f"ohlcv-{width}")
     assert (tape.vendor, tape.records) == ("Databento GLBX.MDP3", 1)
     assert bars_of(tape) == [
         ImportedBar(

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from thor.domain.bar import WIDTHS, day_start
 from thor.market.bus.messages import Entry
-from thor.stream.buffer import Batch, Ring, Wish
-from thor.stream.closed_bar_batch import ROWS_MAX, Closing, due, starts
+from thor.stream.buffer import Batch, EventFilter, ReplayBuffer
+from thor.stream.closed_bar_batch import ROWS_MAX, BarClose, due, starts
 from thor.stream.events import WHOLE
 
 EVERY = frozenset(WIDTHS)
@@ -88,22 +88,22 @@ def row(symbol: str, **bar: Any) -> dict[str, str]:
     return {"symbol": symbol, "bar": json.dumps({"symbol": symbol, **bar})}
 
 
-def closing(entry_id: str = "7-0", widths: frozenset[str] = EVERY) -> Closing:
+def bar_close(entry_id: str = "7-0", widths: frozenset[str] = EVERY) -> BarClose:
     """Return a closing that is pending."""
-    return Closing(told(SPRING, SPRING + timedelta(days=1), entry_id), widths, 0.0)
+    return BarClose(told(SPRING, SPRING + timedelta(days=1), entry_id), widths, 0.0)
 
 
-def filled() -> Closing:
+def filled() -> BarClose:
     """Return a closing of two minutes and a day."""
-    made = closing()
+    made = bar_close()
     found = {"1d": [row("ES", close="3")], "1m": [row("ES", close="1"), row("CL", close="2")]}
     made.fill(found, is_complete=True)
     return made
 
 
-def only(*widths: str, symbols: frozenset[str] | None = None) -> Wish:
+def only(*widths: str, symbols: frozenset[str] | None = None) -> EventFilter:
     """Return the wish for bars and nothing else."""
-    return Wish(symbols, ticks=False, quotes=False, bars=frozenset(widths))
+    return EventFilter(symbols, ticks=False, quotes=False, bars=frozenset(widths))
 
 
 def test_a_bars_place_is_its_own_whatever_else_is_asked_for() -> None:
@@ -117,20 +117,20 @@ def test_a_bars_place_is_its_own_whatever_else_is_asked_for() -> None:
 
 
 def test_bars_are_given_by_width_symbol_and_place() -> None:
-    def asked(wish: Wish, key: tuple[int, int, int] | None = None) -> int:
-        return filled().after(key, wish)[1]
+    def asked(event_filter: EventFilter, key: tuple[int, int, int] | None = None) -> int:
+        return filled().after(key, event_filter)[1]
 
     assert asked(only("1m", "1d")) == 3
     assert asked(only("1m", "5m")) == 2
     assert asked(only("1m", symbols=frozenset({"CL"}))) == 1
     assert asked(only("1m", "1d"), (7, 0, 100_000)) == 2
     assert asked(only("1m", "1d"), (7, 0, WHOLE)) == 0
-    assert asked(Wish(None, ticks=True, quotes=True)) == 0
+    assert asked(EventFilter(None, ticks=True, quotes=True)) == 0
 
 
 @pytest.mark.parametrize("is_read", [True, False])
 def test_bars_that_are_missing_are_told_as_a_gap(is_read: bool) -> None:
-    made = closing()
+    made = bar_close()
     if is_read:
         made.fill({"1m": [row("ES")] * ROWS_MAX}, is_complete=True)
     else:
@@ -143,17 +143,17 @@ def test_bars_that_are_missing_are_told_as_a_gap(is_read: bool) -> None:
 
 
 def test_a_pending_closing_holds_up_who_wants_bars_and_nobody_else() -> None:
-    ring, made = Ring(10**6), closing("7-0")
+    ring, made = ReplayBuffer(10**6), bar_close("7-0")
     start = ring.end
     for batch in (ticks(6), made, ticks(8)):
         ring.append(batch)
-    all_of_it = Wish(None, ticks=True, quotes=False)
+    all_of_it = EventFilter(None, ticks=True, quotes=False)
     with_bars = all_of_it._replace(bars=frozenset({"1m"}))
     assert ring.take(start, all_of_it, 10**6) == (b"t6 t8 ", 2, ring.end)
     assert ring.take(start, with_bars, 10**6) == (b"t6 ", 1, start + 1)
     assert ring.take(start + 1, with_bars, 10**6) == (b"", 0, start + 1)
     # Who comes back from before it waits as well, and keeps his place.
-    place = ring.place((6, 0, WHOLE))
+    place = ring.ordinal_after((6, 0, WHOLE))
     assert place == start + 1
     assert ring.first(place, (6, 0, WHOLE), with_bars) == (b"", 0, start + 1)
     assert ring.first(place, (6, 0, WHOLE), all_of_it) == (b"", 0, start + 2)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thor.database.tables import Measure, Table, families
+from thor.database.tables import Measure, Table, groups
 from thor.flow.copy_database.ticks import _SLICE_TICKS, _slices
 
 HOUR = timedelta(hours=1)
@@ -36,7 +36,7 @@ def table(name: str, *parents: str) -> Table:
 
 
 def names(found: list[list[Table]]) -> list[list[str]]:
-    return [[table.name for table in family] for family in found]
+    return [[table.name for table in group] for group in found]
 
 
 def test_tables_that_foreign_keys_hold_together_are_replaced_together_parents_first() -> None:
@@ -49,12 +49,12 @@ def test_tables_that_foreign_keys_hold_together_are_replaced_together_parents_fi
         table("sources"),
         table("rolls", "series"),
     ]
-    found = names(families(tables))
+    found = names(groups(tables))
     assert sorted(map(sorted, found)) == [
         ["clocks", "instruments", "preferences", "rolls", "series", "sources"],
         ["gaps"],
     ]
-    place = {name: number for family in found for number, name in enumerate(family)}
+    place = {name: number for group in found for number, name in enumerate(group)}
     assert place["instruments"] < place["series"] < place["rolls"]
     assert max(place["instruments"], place["sources"]) < place["preferences"]
     assert place["sources"] < place["clocks"]
@@ -62,4 +62,4 @@ def test_tables_that_foreign_keys_hold_together_are_replaced_together_parents_fi
 
 def test_tables_that_name_each_other_are_all_replaced() -> None:
     tables = [table("a", "b"), table("b", "a"), table("c")]
-    assert sorted(map(sorted, names(families(tables)))) == [["a", "b"], ["c"]]
+    assert sorted(map(sorted, names(groups(tables)))) == [["a", "b"], ["c"]]

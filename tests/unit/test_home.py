@@ -18,7 +18,7 @@ from thor.errors import Broken, NotFound, Refused, Rejected
 from thor.services.home import Home, is_free, write_beside
 from thor.services.identity import Identity, identity, is_alive
 from thor.services.process import rotate
-from thor.services.status import HouseStatus, ProcessStatus, State, read_status, write_status
+from thor.services.status import HomeStatus, ProcessStatus, State, read_status, write_status
 
 ROOT = Path(__file__).parents[2]
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root lends its servers to a user")
@@ -37,8 +37,8 @@ def mode(path: Path) -> int:
 
 
 def test_a_second_holder_is_refused_by_path_pid_and_fix(open_folder: Path) -> None:
-    with Home(open_folder / "home").hold(), pytest.raises(Refused) as refused:
-        Home(open_folder / "home").hold().__enter__()
+    with Home(open_folder / "home").lock(), pytest.raises(Refused) as refused:
+        Home(open_folder / "home").lock().__enter__()
     told = str(refused.value)
     assert str(open_folder / "home") in told
     assert f"pid {os.getpid()} since 20" in told
@@ -47,20 +47,20 @@ def test_a_second_holder_is_refused_by_path_pid_and_fix(open_folder: Path) -> No
 
 def test_a_home_named_by_a_link_is_the_same_home(open_folder: Path) -> None:
     (open_folder / "link").symlink_to(open_folder / "home")
-    with Home(open_folder / "home").hold(), pytest.raises(Refused):
-        Home(open_folder / "link").hold().__enter__()
+    with Home(open_folder / "home").lock(), pytest.raises(Refused):
+        Home(open_folder / "link").lock().__enter__()
 
 
 def test_a_released_home_can_be_held_again(open_folder: Path) -> None:
     home = Home(open_folder / "home")
-    with home.hold():
+    with home.lock():
         pass
-    with home.hold():
+    with home.lock():
         assert home.logs.is_dir()
 
 
 def test_two_homes_are_held_side_by_side(open_folder: Path) -> None:
-    with Home(open_folder / "one").hold() as one, Home(open_folder / "two").hold() as two:
+    with Home(open_folder / "one").lock() as one, Home(open_folder / "two").lock() as two:
         assert one.path != two.path
 
 
@@ -68,7 +68,7 @@ def test_a_holder_that_is_killed_lets_go(open_folder: Path) -> None:
     script = (
         "import pathlib, sys, time\n"
         "from thor.services.home import Home\n"
-        "with Home(pathlib.Path(sys.argv[1])).hold():\n"
+        "with Home(pathlib.Path(sys.argv[1])).lock():\n"
         "    print('held', flush=True)\n"
         "    time.sleep(60)\n"
     )
@@ -82,21 +82,21 @@ def test_a_holder_that_is_killed_lets_go(open_folder: Path) -> None:
     with holder.stdout:
         assert holder.stdout.readline() == "held\n"
         with pytest.raises(Refused, match=f"pid {holder.pid} "):
-            Home(open_folder / "home").hold().__enter__()
+            Home(open_folder / "home").lock().__enter__()
         holder.send_signal(signal.SIGKILL)
         holder.wait()
-    with Home(open_folder / "home").hold():
+    with Home(open_folder / "home").lock():
         pass
 
 
 def test_the_home_is_closed_to_others_but_for_the_way_to_the_servers(open_folder: Path) -> None:
-    with Home(open_folder / "deep" / "home").hold() as home:
+    with Home(open_folder / "deep" / "home").lock() as home:
         assert mode(home.path) == (0o711 if os.geteuid() == 0 else 0o700)
         assert mode(home.logs) == 0o700
 
 
 def test_credentials_are_made_once_and_readable_by_their_owner_only(open_folder: Path) -> None:
-    with Home(open_folder / "home").hold() as home:
+    with Home(open_folder / "home").lock() as home:
         made = home.ensure_credentials()
         assert home.ensure_credentials() == made == Home(home.path).credentials()
         assert mode(home.path / "credentials.json") == 0o600
@@ -107,7 +107,7 @@ def test_credentials_are_made_once_and_readable_by_their_owner_only(open_folder:
 
 
 def test_two_homes_have_different_passwords(open_folder: Path) -> None:
-    with Home(open_folder / "one").hold() as one, Home(open_folder / "two").hold() as two:
+    with Home(open_folder / "one").lock() as one, Home(open_folder / "two").lock() as two:
         assert one.ensure_credentials() != two.ensure_credentials()
 
 
@@ -117,21 +117,21 @@ def test_a_new_home_says_that_it_has_no_credentials_yet(open_folder: Path) -> No
 
 
 def test_lost_credentials_beside_a_database_are_not_made_anew(open_folder: Path) -> None:
-    with Home(open_folder / "home").hold() as home:
+    with Home(open_folder / "home").lock() as home:
         home.pg.mkdir()
         with pytest.raises(Broken, match=r"credentials\.json is gone"):
             home.ensure_credentials()
 
 
 def test_spoilt_credentials_are_named(open_folder: Path) -> None:
-    with Home(open_folder / "home").hold() as home:
+    with Home(open_folder / "home").lock() as home:
         (home.path / "credentials.json").write_text("{")
         with pytest.raises(Broken, match=r"credentials\.json cannot be read"):
             home.ensure_credentials()
 
 
 def test_a_port_is_remembered_while_it_is_free(open_folder: Path) -> None:
-    with Home(open_folder / "home").hold() as home:
+    with Home(open_folder / "home").lock() as home:
         port = home.choose_port("postgres")
         assert is_free(port)
         assert home.choose_port("postgres") == port == Home(home.path).ports()["postgres"]
@@ -139,7 +139,7 @@ def test_a_port_is_remembered_while_it_is_free(open_folder: Path) -> None:
 
 
 def test_a_port_that_is_taken_meanwhile_is_left_to_its_taker(open_folder: Path) -> None:
-    with Home(open_folder / "home").hold() as home, socket.socket() as taker:
+    with Home(open_folder / "home").lock() as home, socket.socket() as taker:
         port = home.choose_port("postgres")
         taker.bind(("127.0.0.1", port))
         taker.listen()
@@ -149,25 +149,25 @@ def test_a_port_that_is_taken_meanwhile_is_left_to_its_taker(open_folder: Path) 
 
 
 def test_a_wished_port_comes_before_the_remembered_one(open_folder: Path) -> None:
-    with Home(open_folder / "home").hold() as home, socket.socket() as probe:
+    with Home(open_folder / "home").lock() as home, socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        wished = probe.getsockname()[1]
+        requested = probe.getsockname()[1]
         # Bound but not listening: taken all the same.
-        first = home.choose_port("api", wished)
-        assert first != wished
+        first = home.choose_port("api", requested)
+        assert first != requested
         probe.close()
-        assert home.choose_port("api", wished) == wished
+        assert home.choose_port("api", requested) == requested
 
 
 def test_a_file_where_the_home_should_be_is_rejected_by_name(open_folder: Path) -> None:
     (open_folder / "home").write_text("not a folder")
     with pytest.raises(Rejected, match=f"THOR_HOME: {open_folder}/home"):
-        Home(open_folder / "home").hold().__enter__()
+        Home(open_folder / "home").lock().__enter__()
 
 
 def test_a_path_that_initdb_cannot_bear_is_rejected(open_folder: Path) -> None:
     with pytest.raises(Rejected, match=r"""contains '"'"""):
-        Home(open_folder / 'my "home"').hold().__enter__()
+        Home(open_folder / 'my "home"').lock().__enter__()
 
 
 @only_root
@@ -175,7 +175,7 @@ def test_a_closed_folder_is_named_and_left_closed(open_folder: Path) -> None:
     closed = open_folder / "closed"
     closed.mkdir(mode=0o700)
     with pytest.raises(Rejected) as rejected:
-        Home(closed / "home").hold().__enter__()
+        Home(closed / "home").lock().__enter__()
     assert f"cannot enter {closed} " in str(rejected.value)
     assert f"chmod o+x {closed}" in str(rejected.value)
     assert mode(closed) == 0o700
@@ -187,13 +187,13 @@ def test_a_home_of_another_user_is_rejected(open_folder: Path) -> None:
     (open_folder / "home").mkdir(mode=0o755)
     os.chown(open_folder / "home", 65534, 65534)
     with pytest.raises(Rejected, match="belongs to uid 65534, and you are uid 0"):
-        Home(open_folder / "home").hold().__enter__()
+        Home(open_folder / "home").lock().__enter__()
     assert list((open_folder / "home").iterdir()) == []
 
 
 @only_root
 def test_the_owner_of_the_data_runs_the_servers(open_folder: Path) -> None:
-    with Home(open_folder / "home").hold() as home:
+    with Home(open_folder / "home").lock() as home:
         home.bus.mkdir()
         os.chown(home.bus, 65534, 65534)
         user = home.user()
@@ -203,7 +203,7 @@ def test_the_owner_of_the_data_runs_the_servers(open_folder: Path) -> None:
 
 @only_root
 def test_data_of_root_is_rejected_since_no_server_may_run_as_root(open_folder: Path) -> None:
-    with Home(open_folder / "home").hold() as home:
+    with Home(open_folder / "home").lock() as home:
         home.pg.mkdir()
         with pytest.raises(Rejected, match="belongs to uid 0, which cannot run a server"):
             home.user()
@@ -229,7 +229,7 @@ def test_a_status_whose_supervisor_is_gone_says_stopped(open_folder: Path) -> No
     me = identity(os.getpid())
     assert me is not None
     gone = Identity(me.pid, me.born_s - 1)
-    with Home(open_folder / "home").hold() as home:
+    with Home(open_folder / "home").lock() as home:
         said: list[tuple[str, State, Identity | None]] = [
             ("ingest", "running", gone),
             ("left", "running", me),
@@ -240,7 +240,7 @@ def test_a_status_whose_supervisor_is_gone_says_stopped(open_folder: Path) -> No
             name: ProcessStatus(name=name, kind="job", state=state, log="", process=process)
             for name, state, process in said
         }
-        status = HouseStatus(home=str(home.path), supervisor=gone, processes=processes)
+        status = HomeStatus(home=str(home.path), supervisor=gone, processes=processes)
         write_status(home, status)
         read = read_status(home)
         assert not read.is_alive
@@ -267,7 +267,7 @@ def test_a_spoilt_status_file_reads_as_an_empty_house(spoilt: bytes) -> None:
         home = Home(Path(name))
         home.run.mkdir()
         home.status_file.write_bytes(spoilt)
-        assert read_status(home) == HouseStatus(home=str(home.path))
+        assert read_status(home) == HomeStatus(home=str(home.path))
 
 
 def test_a_file_is_replaced_in_one_step_with_its_mode(tmp_path: Path) -> None:

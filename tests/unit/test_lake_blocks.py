@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from thor.errors import Broken
 from thor.lake.export import blocks
-from thor.lake.export.blocks import HEAD, NULL_4, NULL_8, Strange, Words
+from thor.lake.export.blocks import HEAD, NULL_4, NULL_8, UnknownWord, Words
 
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -98,7 +98,7 @@ def test_a_price_is_exact_to_its_last_digit_and_typed_as_the_table_has_it() -> N
 
 @pytest.mark.parametrize("strange", [{"source": 0}, {"contract": 1}])
 def test_a_word_that_was_not_expected_is_told(strange: dict[str, int]) -> None:
-    with pytest.raises(Strange):
+    with pytest.raises(UnknownWord):
         blocks.table(sent(A_TICK) + sent(A_TICK, **strange), WORDS)
 
 

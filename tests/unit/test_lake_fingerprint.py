@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from thor.lake import content
+from thor.lake import fingerprint
 
 SCHEMA = pa.schema(
     [
@@ -53,11 +53,11 @@ def test_the_sum_is_of_the_rows_however_they_lie(
     whole = table(told)
     shuffled = told.copy()
     random.shuffle(shuffled)
-    assert content.of(table(shuffled)) == content.of(whole)
-    parts = content.of(whole.slice(0, cut)) + content.of(whole.slice(cut))
-    assert parts % 2**64 == content.of(whole)
+    assert fingerprint.of(table(shuffled)) == fingerprint.of(whole)
+    parts = fingerprint.of(whole.slice(0, cut)) + fingerprint.of(whole.slice(cut))
+    assert parts % 2**64 == fingerprint.of(whole)
     coded = whole.set_column(0, "symbol", whole.column("symbol").dictionary_encode())
-    assert content.of(coded.select(list(reversed(coded.schema.names)))) == content.of(whole)
+    assert fingerprint.of(coded.select(list(reversed(coded.schema.names)))) == fingerprint.of(whole)
 
 
 @calm
@@ -65,7 +65,7 @@ def test_the_sum_is_of_the_rows_however_they_lie(
 def test_another_row_has_another_sum(one: dict[str, Any], other: dict[str, Any]) -> None:
     first, second = table([one]), table([other])
     assume(not first.equals(second))
-    assert content.of(first) != content.of(second)
+    assert fingerprint.of(first) != fingerprint.of(second)
 
 
 @calm
@@ -73,7 +73,7 @@ def test_another_row_has_another_sum(one: dict[str, Any], other: dict[str, Any])
 def test_one_other_value_is_enough(one: dict[str, Any], name: str, other: dict[str, Any]) -> None:
     first, second = table([one]), table([{**one, name: other[name]}])
     assume(not first.equals(second))
-    assert content.of(first) != content.of(second)
+    assert fingerprint.of(first) != fingerprint.of(second)
 
 
 def test_values_that_change_places_are_seen() -> None:
@@ -81,16 +81,16 @@ def test_values_that_change_places_are_seen() -> None:
         return pa.table({"bid": [bid for bid, _ in pairs], "ask": [ask for _, ask in pairs]})
 
     sums = [quotes((1, 2), (3, 4)), quotes((1, 4), (3, 2)), quotes((2, 1), (3, 4))]
-    assert len({content.of(each) for each in sums}) == 3
+    assert len({fingerprint.of(each) for each in sums}) == 3
 
 
 def test_one_nan_is_as_another() -> None:
     one = pa.table({"x": [float("nan")]})
     other = pa.table({"x": [-float("nan")]})
-    assert content.of(one) == content.of(other)
-    assert content.of(one) != content.of(pa.table({"x": pa.array([None], pa.float64())}))
+    assert fingerprint.of(one) == fingerprint.of(other)
+    assert fingerprint.of(one) != fingerprint.of(pa.table({"x": pa.array([None], pa.float64())}))
 
 
 @pytest.mark.parametrize(("number", "said"), [(0, "0" * 16), (2**64 - 1, "f" * 16)])
 def test_a_sum_is_told_in_sixteen_digits(number: int, said: str) -> None:
-    assert content.text(number) == said
+    assert fingerprint.text(number) == said

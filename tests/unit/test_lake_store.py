@@ -243,7 +243,7 @@ def test_the_key_of_ticks_adds_up_ordinals_beyond_64_bits() -> None:
 
 def test_a_lake_that_another_database_took_is_not_written(tmp_path: Path) -> None:
     store = Store(str(tmp_path))
-    one, other = lock.Hold(store, "one"), lock.Hold(store, "other")
+    one, other = lock.LakeLock(store, "one"), lock.LakeLock(store, "other")
     one.take()
     with pytest.raises(Refused, match="Database one is being exported"):
         other.take()
@@ -255,7 +255,7 @@ def test_a_lake_that_another_database_took_is_not_written(tmp_path: Path) -> Non
 
 def test_a_lock_that_was_left_by_the_same_database_is_taken_over(tmp_path: Path) -> None:
     store = Store(str(tmp_path))
-    lock.Hold(store, "one").take()
-    lock.Hold(store, "one").take()
+    lock.LakeLock(store, "one").take()
+    lock.LakeLock(store, "one").take()
     store.write(lock.LOCK, b"not ours")
-    lock.Hold(store, "two").take()
+    lock.LakeLock(store, "two").take()

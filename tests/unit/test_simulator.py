@@ -22,7 +22,7 @@ from thor.domain.instrument import Instrument, Listing, checked
 from thor.domain.sessions import Sessions
 from thor.domain.tick import Tick, check
 from thor.errors import NotFound, Rejected
-from thor.market.collect.simulator.instruments import CHARACTERS, correlation
+from thor.market.collect.simulator.instruments import PROFILES, correlation
 from thor.market.collect.simulator.market import Simulator, Step
 
 # symbol: calendar, tick size, quote increment, multiplier
@@ -158,11 +158,11 @@ def test_index_futures_move_together_and_vx_against_them() -> None:
 
 
 def test_the_correlation_table_is_a_correlation() -> None:
-    matrix = correlation([*CHARACTERS, "BAC"])
+    matrix = correlation([*PROFILES, "BAC"])
     assert (matrix == matrix.T).all()
     assert (matrix.diagonal() == 1).all()
     assert np.linalg.eigvalsh(matrix).min() > 0
-    assert matrix[-1, :-1].tolist() == [0] * len(CHARACTERS)
+    assert matrix[-1, :-1].tolist() == [0] * len(PROFILES)
 
 
 def test_nothing_is_emitted_in_the_daily_break_at_the_weekend_or_on_a_holiday() -> None:

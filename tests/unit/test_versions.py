@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from thor.database.versions import Finding, judged, pair_faults, version
+from thor.database.versions import Finding, pair_faults, server_findings, version
 
 # What a server of Community says of itself when all is well.
 GOOD: dict[str, Any] = {
@@ -28,7 +28,7 @@ NONE = {
 
 def told(edition: str | None, **other: Any) -> dict[str, Finding]:
     """Return the findings that are not good, by what was looked at."""
-    findings = list(judged({**GOOD, **other}, edition))
+    findings = list(server_findings({**GOOD, **other}, edition))
     return {finding.what: finding for finding in findings if finding.verdict != "good"}
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ticks_made import LISTING, TS, many, tick, written
 
 from thor.domain.tick import RejectedTick, Tick
-from thor.flow.validate import judge
+from thor.flow.validate import validate
 from thor.market.bus import wire
 from thor.market.bus.messages import Entry
 
@@ -147,7 +147,7 @@ def test_a_number_that_json_does_not_know_takes_no_neighbour_with_it(number: str
     # As a decimal it is readable; that it is no price is for the judge to say.
     assert refused == []
     assert [one.seq for one in good] == [1, 2, 3]
-    judged = judge(Entry("7-0", 0, 3, json.dumps(items).encode()), LISTING, SKEW)
+    judged = validate(Entry("7-0", 0, 3, json.dumps(items).encode()), LISTING, SKEW)
     assert [one.seq for one in judged.ticks] == [1, 3]
     assert [(one.field, one.value) for one in judged.rejected] == [("last", number)]
 
@@ -259,7 +259,7 @@ def explained(payload: bytes, n: int) -> None:
     """Hold the decoder, and the judge behind it, to what they promise for any bytes."""
     good, refused = wire.decode(payload, n, "7-0")
     assert len(good) + sum(one.ticks for one in refused) == n
-    judged = judge(Entry("7-0", 5, n, payload), LISTING, SKEW)
+    judged = validate(Entry("7-0", 5, n, payload), LISTING, SKEW)
     assert len(judged.ticks) + sum(one.ticks for one in judged.rejected) == n
     for one in (*refused, *judged.rejected):
         for name in ("field", "value", "reason", "payload", "entry_id", "symbol", "source"):

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from thor.cli.common import AsJson, console, instant, ledger, progress_bar, show
+from thor.cli.common import AsJson, console, instant, open_database, progress_bar, show
 from thor.errors import Rejected
 
 # What `thor bars compare` ends with where bars differ: no error, but no 0 either.
@@ -43,12 +43,12 @@ def import_(
     from thor.reference import instruments
 
     done = []
-    with ledger() as connection, progress_bar() as bar:
+    with open_database() as connection, progress_bar() as bar:
         for path in files:
             tape = open_bars(path, as_root=as_root, roots=instruments.instruments(connection))
             task = bar.add_task(path.name, total=tape.records)
 
-            def progress(read: int, task: Any = task) -> None:
+            def on_progress(read: int, task: Any = task) -> None:
                 bar.update(task, completed=read)
 
             result = import_bars(
@@ -56,11 +56,11 @@ def import_(
                 tape,
                 replace=replace,
                 skip_refused=skip_refused,
-                progress=progress,
+                on_progress=on_progress,
             )
             done.append({"file_name": path.name, **msgspec.structs.asdict(result)})
             if not as_json:
-                _tell(path.name, result, sorted(tape.spans), tape.schema)
+                _print_result(path.name, result, sorted(tape.spans), tape.schema)
     if as_json:
         show(done, "files", as_json=True)
 
@@ -87,7 +87,7 @@ def compare(
         "ts_from": instant(ts_from, "--from"),
         "ts_to": instant(ts_to, "--to"),
     }
-    with ledger() as connection:
+    with open_database() as connection:
         _check(connection, values)
         fields = database.rows(connection, "bar_fields_compared", values)
         first = database.rows(connection, "bar_differences", {**values, "limit": limit})
@@ -119,7 +119,7 @@ def _check(connection: Any, values: dict[str, Any]) -> None:
         values["symbol"] = instruments.symbol_of(connection, symbol, "--symbol")
 
 
-def _tell(name: str, result: Any, symbols: list[str], schema: str) -> None:
+def _print_result(name: str, result: Any, symbols: list[str], schema: str) -> None:
     if not result.is_new and not result.written:
         console.print(
             f"{name}: imported before as {result.file}, nothing changed; {result.bars} of its "
@@ -132,7 +132,7 @@ def _tell(name: str, result: Any, symbols: list[str], schema: str) -> None:
     )
     if result.refused:
         console.print(f"  refused and left out: {result.refused}")
-        for line in result.told:
+        for line in result.refusals:
             console.print(f"  {line}", markup=False)
     if schema == "ohlcv-1d":
         console.print(

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from thor.cli.common import console, instant, ledger, progress_bar
+from thor.cli.common import console, instant, open_database, progress_bar
 from thor.errors import Rejected
 
 _DAY_LENGTH = len("2026-11-22")
@@ -27,7 +27,7 @@ def rebuild(
     first, last = _bound(start, "--from"), _bound(end, "--to")
     if len(end) == _DAY_LENGTH:
         last += timedelta(days=1)
-    with ledger() as connection, progress_bar() as bar:
+    with open_database() as connection, progress_bar() as bar:
         task = bar.add_task("rebuilding bars", total=None)
         for done, slices in refresh.rebuild(connection, first, last, drop_empty=drop_empty):
             bar.update(task, completed=done, total=slices)

@@ -25,7 +25,7 @@ notes = Console(stderr=True)
 
 
 @contextmanager
-def ledger() -> Iterator[Any]:
+def open_database() -> Iterator[Any]:
     """Open a connection to this home's database, or the one that is named."""
     from thor import database
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from thor.cli.common import console, day, instant, ledger, show
+from thor.cli.common import console, day, instant, open_database, show
 
 app = typer.Typer(no_args_is_help=True, help="List contract months, compute them, or add one.")
 
@@ -23,7 +23,7 @@ def list_(
     from thor.domain.sessions import trade_date
 
     since = None if everything else trade_date(clock.now())
-    with ledger() as connection:
+    with open_database() as connection:
         rows = database.rows(connection, "contracts", {"root": root, "since": since})
     show(rows, "contracts", as_json=as_json)
 
@@ -42,7 +42,7 @@ def compute(
     """Compute the months' dates by each exchange's rule; what a person added stays."""
     from thor.reference import contracts
 
-    with ledger() as connection:
+    with open_database() as connection:
         found = contracts.compute(connection, root, day(first, "--from"), day(last, "--to"))
     rows = [
         {
@@ -74,7 +74,7 @@ def add(
     trades = day(last_trade, "--last-trade")
     if trades is None:
         raise Rejected("--last-trade: is missing; give the last trade date, 2024-03-18 say")
-    with ledger() as connection:
+    with open_database() as connection:
         stated = contracts.add(
             connection,
             symbol,

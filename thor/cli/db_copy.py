@@ -39,18 +39,18 @@ def copy(
     with progress_bar() as bar:
         task = bar.add_task("copying", total=None)
 
-        def progress(what: str, done: int, total: int) -> None:
+        def on_progress(what: str, done: int, total: int) -> None:
             if total:
                 bar.update(task, description=what, completed=done, total=total)
             else:
                 bar.update(task, description=what)
 
-        copied = run.copy(database_url(), to, progress)
+        copied = run.copy(database_url(), to, on_progress)
     if as_json:
         json.dump(msgspec.to_builtins(copied), sys.stdout, indent=2)
         sys.stdout.write("\n")
     else:
-        console.print(_said(copied))
+        console.print(_summary(copied))
     if not copied.is_whole:
         raise Unavailable(_why_not_whole(copied))
     notes.print(
@@ -62,7 +62,7 @@ def copy(
     )
 
 
-def _said(copied: Any) -> str:
+def _summary(copied: Any) -> str:
     rows = sum(copied.tables.values())
     text = (
         f"{copied.ticks:,} ticks of {copied.trade_dates} trade dates, {copied.copied:,} of them "

@@ -22,9 +22,9 @@ def dump(file: Annotated[Path, typer.Argument(help="The file to write; a new one
     """Dump the database into one file, while everything goes on: pg_dump's custom format."""
     from thor.database import dump
 
-    with _shown(f"dumping into {file.name}", None) as progress:
-        archive = dump.dump(database_url(), file, Settings(), progress)
-    console.print(f"{file}: {file.stat().st_size / _MB:.1f} MB, {_said(archive)}")
+    with _shown(f"dumping into {file.name}", None) as on_progress:
+        archive = dump.dump(database_url(), file, Settings(), on_progress)
+    console.print(f"{file}: {file.stat().st_size / _MB:.1f} MB, {_summary(archive)}")
 
 
 def restore(
@@ -43,12 +43,12 @@ def restore(
     from thor.database import dump
 
     total = file.stat().st_size if file.is_file() else None
-    with _shown(f"restoring {file.name}", total) as progress:
-        archive = dump.restore(file, to, Settings(), progress)
-    console.print(f"database {database.name_of(to)} is restored: {_said(archive)}")
+    with _shown(f"restoring {file.name}", total) as on_progress:
+        archive = dump.restore(file, to, Settings(), on_progress)
+    console.print(f"database {database.name_of(to)} is restored: {_summary(archive)}")
 
 
-def _said(archive: Any) -> str:
+def _summary(archive: Any) -> str:
     made_by = f"PostgreSQL {archive.postgres}"
     if archive.timescaledb:
         made_by += f", TimescaleDB {archive.timescaledb}"
@@ -66,7 +66,7 @@ def _shown(title: str, total: int | None) -> Iterator[Callable[[str, int], None]
     ) as bar:
         task = bar.add_task(title, total=total)
 
-        def progress(table: str, done: int) -> None:
+        def on_progress(table: str, done: int) -> None:
             bar.update(task, completed=done, description=f"{title} {table}".strip())
 
-        yield progress
+        yield on_progress

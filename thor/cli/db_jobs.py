@@ -11,14 +11,14 @@ from typing import Annotated, Any
 
 import typer
 
-from thor.cli.common import console, ledger, notes, show
+from thor.cli.common import console, notes, open_database, show
 
 
 def jobs(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Show the policies of the database with their last errors, and bars that wait."""
     from thor import database
 
-    with ledger() as connection:
+    with open_database() as connection:
         edition = (database.row(connection, "edition") or {}).get("edition")
         is_community = edition == "timescale"
         policies = database.rows(connection, "policies") if is_community else []
@@ -35,11 +35,11 @@ def jobs(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = 
         sys.stdout.write("\n")
         return
     if is_community:
-        _tell_policies(policies)
-    _tell_bars(waiting, rebuilds)
+        _print_policies(policies)
+    _print_bars(waiting, rebuilds)
 
 
-def _tell_policies(policies: list[dict[str, Any]]) -> None:
+def _print_policies(policies: list[dict[str, Any]]) -> None:
     from thor import clock
 
     now = clock.now()
@@ -75,7 +75,7 @@ def _from(now: datetime, at: datetime | None) -> str:
     return f"{apart} ago" if at <= now else f"in {apart}"
 
 
-def _tell_bars(waiting: dict[str, Any], rebuilds: dict[str, Any]) -> None:
+def _print_bars(waiting: dict[str, Any], rebuilds: dict[str, Any]) -> None:
     if waiting["ranges"]:
         console.print(
             f"bars: ranges that wait to be refreshed: {waiting['ranges']}, the oldest since "

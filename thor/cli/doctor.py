@@ -136,14 +136,14 @@ def _database(settings: Settings) -> Iterator[Finding]:
 
     from thor import database
     from thor.cli.common import database_url
-    from thor.database.versions import judged
+    from thor.database.versions import server_findings
 
     with database.connect(database_url(), "doctor") as connection:
         server = database.row(connection, "server") or {}
         made = database.row(connection, "edition") if server["is_migrated"] else None
         edition = made["edition"] if made else None
         facts = database.row(connection, "server_facts") or {}
-        for finding in judged(facts, edition):
+        for finding in server_findings(facts, edition):
             yield msgspec.structs.asdict(finding)
         if made is None:
             yield _finding("schema", "not there", "wrong", "run `thor db up`")

@@ -53,13 +53,13 @@ def export_to_parquet(
     with progress_bar() as bar:
         task = bar.add_task("exporting", total=None)
 
-        def told(text: str, rows: int, of_rows: int) -> None:
+        def on_progress(text: str, rows: int, of_rows: int) -> None:
             bar.update(task, description=text, completed=rows, total=of_rows)
 
-        for one in export(url, store, ask, clock.now(), told):
+        for one in export(url, store, ask, clock.now(), on_progress):
             done.append(one)
             if not as_json:
-                _tell(one)
+                _print_result(one)
     if as_json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(done)).decode() + "\n")
     if codes := [one.exit_code for one in done if one.failed]:
@@ -118,7 +118,7 @@ def _words(text: str) -> list[str]:
     return [word.strip() for word in text.split(",") if word.strip()]
 
 
-def _tell(one: Any) -> None:
+def _print_result(one: Any) -> None:
     name = "reference" if one.trade_date is None else f"{one.trade_date}"
     if one.written or one.kept:
         rows = f"{one.ticks:,} ticks, " if one.trade_date is not None else ""

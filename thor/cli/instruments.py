@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from thor.cli.common import console, ledger, show
+from thor.cli.common import console, open_database, show
 from thor.errors import Rejected
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def list_(
     """List the instruments, in the order of screens."""
     from thor import database
 
-    with ledger() as connection:
+    with open_database() as connection:
         show(database.rows(connection, "instruments"), "instruments", as_json=as_json)
 
 
@@ -65,7 +65,7 @@ def add(
         "is_negative_legal": negative,
         "aliases": tuple(alias) if alias else None,
     }
-    with ledger() as connection:
+    with open_database() as connection:
         listed = instruments.instruments(connection).get(symbol)
         instrument = _changed(symbol, listed, {k: v for k, v in given.items() if v is not None})
         instruments.add_instrument(connection, instrument)

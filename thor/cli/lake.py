@@ -10,7 +10,16 @@ import msgspec
 import typer
 
 from thor.cli.bars import DIFFERENT
-from thor.cli.common import AsJson, console, database_url, day, ledger, notes, progress_bar, show
+from thor.cli.common import (
+    AsJson,
+    console,
+    database_url,
+    day,
+    notes,
+    open_database,
+    progress_bar,
+    show,
+)
 from thor.config import Settings
 from thor.errors import Broken, NotFound, Rejected, ThorError
 
@@ -39,15 +48,15 @@ def verify(
         days.append(None)
     found: list[Any] = []
     failed: list[ThorError] = []
-    with ledger() as connection, progress_bar() as bar:
+    with open_database() as connection, progress_bar() as bar:
         task = bar.add_task("comparing", total=None)
 
-        def told(path: str, done: int, total: int) -> None:
+        def on_progress(path: str, done: int, total: int) -> None:
             bar.update(task, description=path, completed=done, total=total)
 
         for of_day in days:
             try:
-                found += compare(connection, store, of_day, told)
+                found += compare(connection, store, of_day, on_progress)
             except ThorError as error:
                 if len(days) == 1:
                     raise
@@ -80,10 +89,10 @@ def import_(first: First = None, last: Last = None, as_json: AsJson = False) -> 
     with progress_bar() as bar:
         task = bar.add_task("importing", total=None)
 
-        def told(what: str, done: int, total: int) -> None:
+        def on_progress(what: str, done: int, total: int) -> None:
             bar.update(task, description=what, completed=done, total=total or None)
 
-        done = restore_from_lake.bring_back(database_url(), store, days, told)
+        done = restore_from_lake.restore_from_lake(database_url(), store, days, on_progress)
     if as_json:
         show([msgspec.structs.asdict(one) for one in done], "dates", as_json=True)
     for one in () if as_json else done:

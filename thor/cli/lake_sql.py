@@ -49,8 +49,8 @@ def sql(
     if as_json and as_csv:
         raise Rejected("--json and --csv: one of them")
     since, until = day(first, "--from"), day(last, "--to")
-    with lake.connect(bars=bars.value, first=since, last=until) as door:
-        names, rows = ask(door, query)
+    with lake.connect(bars=bars.value, first=since, last=until) as connection:
+        names, rows = ask(connection, query)
         if as_csv:
             written = csv.writer(sys.stdout, lineterminator="\n")
             written.writerow(names)

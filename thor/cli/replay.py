@@ -45,18 +45,18 @@ def replay(
             tape, is_new = admit(connection, file, as_root=as_root, overlap=overlap)
             task = bar.add_task(file.name, total=tape.records)
 
-            def say(reason: str, attempt: int) -> None:
+            def on_wait(reason: str, attempt: int) -> None:
                 notes.print(f"waiting: {reason} (attempt {attempt})")
 
-            def progress(done: int, task: Any = task) -> None:
+            def on_progress(done: int, task: Any = task) -> None:
                 bar.update(task, completed=done)
 
-            published = play(tape, bus, connection, times, stop, progress, say, skew_max)
+            published = play(tape, bus, connection, times, stop, on_progress, on_wait, skew_max)
             _settle(bus, connection, stop)
             if stop:
                 raise Stopped
             _look_for_gaps(connection, tape)
-            _tell(connection, tape, is_new, published)
+            _print_result(connection, tape, is_new, published)
 
 
 def _settle(bus: Any, connection: Any, stop: Any) -> None:
@@ -67,11 +67,11 @@ def _settle(bus: Any, connection: Any, stop: Any) -> None:
     until, last = clock.monotonic_s() + _SETTLE_S, -1
     while not stop and clock.monotonic_s() < until:
         values = {"base": state.base, "next": state.next}
-        account = database.row(connection, "accounting", values) or {}
-        if account["pending"] <= 0:
+        counts = database.row(connection, "accounting", values) or {}
+        if counts["pending"] <= 0:
             return
-        if account["pending"] != last:
-            last, until = account["pending"], clock.monotonic_s() + _SETTLE_S
+        if counts["pending"] != last:
+            last, until = counts["pending"], clock.monotonic_s() + _SETTLE_S
         stop.wait(0.1)
     if not stop:
         notes.print(
@@ -91,7 +91,7 @@ def _look_for_gaps(connection: Any, tape: Any) -> None:
     gaps.scan(connection, clock.now(), first, trade_date_to=last)
 
 
-def _tell(connection: Any, tape: Any, is_new: bool, published: int) -> None:
+def _print_result(connection: Any, tape: Any, is_new: bool, published: int) -> None:
     from thor import database
 
     values = {"symbols": sorted(tape.spans), "source": tape.source}

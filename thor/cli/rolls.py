@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from thor.cli.common import ledger, notes, show
+from thor.cli.common import notes, open_database, show
 from thor.errors import Rejected
 
 app = typer.Typer(no_args_is_help=True, help="Find the rolls between front months, or list them.")
@@ -48,7 +48,7 @@ def find(
     if rule is Rule.VOLUME and days is not None:
         raise Rejected(f"--days: {days} says nothing to the volume rule; add --rule expiry")
     before = None if rule is Rule.VOLUME else DAYS_BEFORE if days is None else days
-    with ledger() as connection:
+    with open_database() as connection:
         found = find_rolls(connection, root, clock.now(), days_before=before, splice=splice)
         rows = rolls.listed(connection, root, rule_name(before))
     show(rows, f"rolls of {root}", as_json=as_json)
@@ -69,5 +69,5 @@ def list_(
     """List the rolls that were found, by root and rule."""
     from thor.market.bars import rolls
 
-    with ledger() as connection:
+    with open_database() as connection:
         show(rolls.listed(connection, root), "rolls", as_json=as_json)

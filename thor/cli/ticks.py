@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from thor.cli.common import AsJson, console, ledger, show, urls
+from thor.cli.common import AsJson, console, open_database, show, urls
 from thor.config import Settings
 
 app = typer.Typer(no_args_is_help=True, help="Ticks in the ledger and in quarantine.")
@@ -27,7 +27,7 @@ def rejected(
     from thor.flow.retry_rejected import retry_rejected
     from thor.market.bus.client import Bus
 
-    with ledger() as connection:
+    with open_database() as connection:
         if retry:
             bus = Bus(urls().redis_url, Settings().bus_ticks_max)
             published, left = retry_rejected(connection, bus, symbol, limit)
@@ -45,7 +45,7 @@ def account(as_json: AsJson = False) -> None:
 
     bus = Bus(urls().redis_url)
     before = bus.state()
-    with ledger() as connection:
+    with open_database() as connection:
         values = {"base": before.base, "next": before.next}
         found = database.rows(connection, "accounting", values)
     # What was booked had been received before this second look.
@@ -68,7 +68,7 @@ def gaps(
     from thor.market.ticks.gaps import listed
     from thor.reference import instruments
 
-    with ledger() as connection:
+    with open_database() as connection:
         if symbol is not None:
             symbol = instruments.symbol_of(connection, symbol, "--symbol")
         found = listed(connection, symbol, day(trade_date, "--trade-date"))

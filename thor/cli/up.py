@@ -48,24 +48,24 @@ def up(
     notes.print(f"starting Thor in {settings.home}")
     with (
         ThreadPoolExecutor(1) as pool,
-        running(settings, tell=_tell, appendfsync=settings.bus_fsync) as house,
+        running(settings, report=_report, appendfsync=settings.bus_fsync) as system,
     ):
-        _migrate(settings, house.endpoints.database_url)
-        player = _player(settings, house, tape, stop)
-        jobs = _jobs(settings, house)
+        _migrate(settings, system.endpoints.database_url)
+        player = _player(settings, system, tape, stop)
+        jobs = _jobs(settings, system)
         if stop:
             return
-        house.supervisor.add(*jobs)
-        up_quotes.front_door(settings, house, jobs)
+        system.supervisor.add(*jobs)
+        up_quotes.print_overview(settings, system, jobs)
         playing = None if player is None else pool.submit(player.play, times)
         try:
-            up_quotes.quotes(house, stop, start_s, player, playing)
+            up_quotes.quotes(system, stop, start_s, player, playing)
         finally:
             stop.set()
         notes.print("stopping")
 
 
-def _tell(text: str, **more: Any) -> None:
+def _report(text: str, **more: Any) -> None:
     notes.print(f"  {text}", *(f"{key}={value}" for key, value in more.items()))
 
 
@@ -86,28 +86,28 @@ def _migrate(settings: Settings, url: str) -> None:
         notes.print(f"  {kept} trading sessions computed")
 
 
-def _player(settings: Settings, house: Any, tapes: list[Path] | None, stop: Any) -> Any:
+def _player(settings: Settings, system: Any, tapes: list[Path] | None, stop: Any) -> Any:
     """Open the tapes before anything is shown: what is wrong with one ends the start."""
     from thor.flow.play_tapes import TapePlayer
 
     if not tapes:
         return None
-    urls = house.endpoints
+    urls = system.endpoints
     player = TapePlayer(settings, urls.database_url, urls.redis_url, stop)
     player.open(tapes)
     return player
 
 
-def _jobs(settings: Settings, house: Any) -> list[Any]:
+def _jobs(settings: Settings, system: Any) -> list[Any]:
     from jobs import running_with
     from thor.market.bus.client import Bus
     from thor.services.nature import USUAL
     from thor.services.supervised import JobSpec
 
     # Jobs that this run does not have would be missed.
-    Bus(house.endpoints.redis_url).forget_reports()
-    port = house.home.choose_port("api", settings.api_port)
-    env = {**settings.environment(), "THOR_HOME": str(house.home.path), "THOR_API_PORT": str(port)}
+    Bus(system.endpoints.redis_url).forget_reports()
+    port = system.home.choose_port("api", settings.api_port)
+    env = {**settings.environment(), "THOR_HOME": str(system.home.path), "THOR_API_PORT": str(port)}
     python = sys.executable
     return [
         JobSpec(name, (python, *arguments), env)

@@ -20,11 +20,11 @@ _PLAIN_EVERY_S = 10.0
 _STALE_S = 5.0
 
 
-def front_door(settings: Settings, house: Any, jobs: list[Any]) -> None:
+def print_overview(settings: Settings, system: Any, jobs: list[Any]) -> None:
     """Print what runs, where, and what to try next."""
     port = next(job.env["THOR_API_PORT"] for job in jobs)
     web = f"http://127.0.0.1:{port}"
-    ours = house.endpoints
+    ours = system.endpoints
     table = Table(title=f"Thor, {settings.nature} market", title_justify="left")
     for column in ("what", "where", "try"):
         table.add_column(column, overflow="fold")
@@ -40,12 +40,12 @@ def front_door(settings: Settings, house: Any, jobs: list[Any]) -> None:
     table.add_row("API pages", f"{web}/docs", "open it in a browser")
     table.add_row("health", f"{web}/health", "thor status")
     table.add_row("your tapes", "Parquet, CSV, DBN", "thor up --tape FILE --speed 10x")
-    table.add_row("data, logs", str(house.home.path), f"ls {house.home.logs}")
+    table.add_row("data, logs", str(system.home.path), f"ls {system.home.logs}")
     console.print(table)
     console.print("[bold]`thor` is .venv/bin/thor; Ctrl-C stops all of it, the data stay.[/]")
 
 
-def quotes(house: Any, stop: Any, start_s: float, player: Any = None, playing: Any = None) -> None:
+def quotes(system: Any, stop: Any, start_s: float, player: Any = None, playing: Any = None) -> None:
     """Show the latest quotes until Ctrl-C; a line now and then where there is no terminal.
 
     Of tapes their own series are shown, with the market's time instead of an age. Raises
@@ -55,11 +55,11 @@ def quotes(house: Any, stop: Any, start_s: float, player: Any = None, playing: A
     from thor.market.bus.client import Bus
     from thor.reference.instruments import listing as read_listing
 
-    with database.connect(house.endpoints.database_url, "screen") as connection:
+    with database.connect(system.endpoints.database_url, "screen") as connection:
         listing = read_listing(connection)
     symbols = list(listing.instruments) if player is None else player.symbols
     instruments = {symbol: listing.instrument(symbol) for symbol in symbols}
-    bus = Bus(house.endpoints.redis_url)
+    bus = Bus(system.endpoints.redis_url)
     tape = Playing(player, playing)
     if not _first(bus, list(instruments), stop, start_s, tape):
         return

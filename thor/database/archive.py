@@ -36,7 +36,7 @@ def read(file: Path, settings: Settings) -> Archive:
         raise NotFound(f"{file}: there is no such file")
     tool = pg_tools.find("pg_restore", _ANY_MAJOR, settings)
     try:
-        header = _HEADER.search(pg_tools.said_by(tool, "--list", file))
+        header = _HEADER.search(pg_tools.output_of(tool, "--list", file))
         made = _table(tool, file, "ops", "edition")
         catalogue = _table(tool, file, "_timescaledb_catalog", "metadata")
     except pg_tools.Failed as error:
@@ -56,10 +56,10 @@ def read(file: Path, settings: Settings) -> Archive:
 
 def _table(tool: Tool, file: Path, schema: str, table: str) -> list[dict[str, str]]:
     asked = ("--data-only", f"--schema={schema}", f"--table={table}", "--file=-")
-    said = pg_tools.said_by(tool, *asked, file)
-    found = _COLUMNS.search(said)
+    output = pg_tools.output_of(tool, *asked, file)
+    found = _COLUMNS.search(output)
     if found is None:
         return []
     columns = found[1].split(", ")
-    lines = said[found.end() :].partition(_END)[0].strip("\n").splitlines()
+    lines = output[found.end() :].partition(_END)[0].strip("\n").splitlines()
     return [dict(zip(columns, line.split("\t"), strict=True)) for line in lines]

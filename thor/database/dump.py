@@ -40,7 +40,7 @@ _WAYS = {
 }
 
 
-def dump(url: str, file: Path, settings: Settings, progress: Progress) -> Archive:
+def dump(url: str, file: Path, settings: Settings, on_progress: Progress) -> Archive:
     """Dump the database into a new file that only this user reads; returns what it holds.
 
     Raises Refused where the file is there, Unavailable where the dump fails: no file is left.
@@ -64,22 +64,22 @@ def dump(url: str, file: Path, settings: Settings, progress: Progress) -> Archiv
             f"--lock-wait-timeout={_LOCK_WAITS}",
             f"--file={part}",
         ]
-        pg_tools.run(tool, options, url, lambda table, _: progress(table, part.stat().st_size))
+        pg_tools.run(tool, options, url, lambda table, _: on_progress(table, part.stat().st_size))
         archive = read(part, settings)
         with part.open("rb") as written:
             os.fsync(written.fileno())
         part.rename(file)
     except pg_tools.Failed as error:
-        said = str(error)
-        if "statement timeout" in said:
-            said = f"a table was locked for {_LOCK_WAITS}, by a change of it say: try again"
-        raise Unavailable(f"{file} was not written: {said}") from error
+        message = str(error)
+        if "statement timeout" in message:
+            message = f"a table was locked for {_LOCK_WAITS}, by a change of it say: try again"
+        raise Unavailable(f"{file} was not written: {message}") from error
     finally:
         part.unlink(missing_ok=True)
     return msgspec.structs.replace(archive, file=file)
 
 
-def restore(file: Path, url: str, settings: Settings, progress: Progress) -> Archive:
+def restore(file: Path, url: str, settings: Settings, on_progress: Progress) -> Archive:
     """Restore a dump into the database of the URL, which is empty or not there yet.
 
     One that is there keeps its name and its owner. Raises Refused where it is not empty, or
@@ -90,11 +90,11 @@ def restore(file: Path, url: str, settings: Settings, progress: Progress) -> Arc
     name = database.name_of(url)
     beside = name.encode()[: _NAME_MAX - len(_BESIDE)].decode(errors="ignore") + _BESIDE
     # Closed, not left: a connection that waited for hours may be gone.
-    with closing(database.connect(admin.maintenance_url(url), "restore")) as hold:
-        tool = _begin(hold, archive, url, beside, settings)
+    with closing(database.connect(admin.maintenance_url(url), "restore")) as guard:
+        tool = _begin(guard, archive, url, beside, settings)
         is_whole = False
         try:
-            _fill(admin.beside_url(url, beside), archive, tool, settings, progress)
+            _fill(admin.beside_url(url, beside), archive, tool, settings, on_progress)
             is_whole = True
         finally:
             if not is_whole:
@@ -119,11 +119,11 @@ def _begin(
     tool = pg_tools.find("pg_restore", major, settings)
     there = _empty(server, url)
     # The programs of one that was killed may outlive its hold: hence the clients.
-    is_held = (database.row(server, "hold_restore", {"name": beside}) or {})["is_held"]
+    is_locked = (database.row(server, "lock_restore", {"name": beside}) or {})["is_locked"]
     left = database.row(server, "database_named", {"name": beside})
-    if is_held and left is not None and left["comment"] != _UNDER_WAY:
+    if is_locked and left is not None and left["comment"] != _UNDER_WAY:
         raise Refused(f"Database {beside} is in the way: rename it, or drop it if it is of no use")
-    if not is_held or (left is not None and left["clients"]):
+    if not is_locked or (left is not None and left["clients"]):
         raise Refused(f"Database {beside} is in use: another restore is under way")
     admin.drop(server, beside)
     admin.make(server, beside, there["owner"] if there else None)
@@ -149,7 +149,9 @@ def _empty(server: Connection[Any], url: str) -> dict[str, Any] | None:
     return there
 
 
-def _fill(url: str, archive: Archive, tool: Tool, settings: Settings, progress: Progress) -> None:
+def _fill(
+    url: str, archive: Archive, tool: Tool, settings: Settings, on_progress: Progress
+) -> None:
     is_community = archive.edition == "timescale"
     with database.connect(url, "restore") as connection:
         is_16 = connection.info.server_version < 170_000
@@ -161,11 +163,11 @@ def _fill(url: str, archive: Archive, tool: Tool, settings: Settings, progress: 
     if forgiven is None:
         options.insert(0, "--exit-on-error")
 
-    def watch(table: str, pid: int) -> None:
-        progress(table, pg_tools.bytes_read(pid, archive.file))
+    def on_step(table: str, pid: int) -> None:
+        on_progress(table, pg_tools.bytes_read(pid, archive.file))
 
     try:
-        pg_tools.run(tool, options, url, watch, forgiven)
+        pg_tools.run(tool, options, url, on_step, forgiven)
     except pg_tools.Failed as error:
         if error.is_servers:
             raise Unavailable(f"{archive.file} was not restored: {error}") from error
@@ -181,11 +183,13 @@ def _fill(url: str, archive: Archive, tool: Tool, settings: Settings, progress: 
             database.rows(connection, "stop_policies")
 
 
-def _settle(connection: Connection[Any], archive: Archive, wish: edition.Wish) -> None:
+def _settle(
+    connection: Connection[Any], archive: Archive, requested: edition.RequestedEdition
+) -> None:
     if archive.edition == "timescale":
         _create_extension(connection, archive)
-        wish = "auto"
-    of = edition.settled(connection, wish, None)
+        requested = "auto"
+    of = edition.settled(connection, requested, None)
     if of != archive.edition:
         raise Refused(
             f"{archive.file} is of the {archive.edition} edition and the server keeps {of} "
@@ -207,9 +211,9 @@ def _create_extension(connection: Connection[Any], archive: Archive) -> None:
     try:
         connection.execute(database.sql.SQL(text).format(database.sql.Literal(wanted)))
     except database.DriverError as error:
-        said = str(error).splitlines()[0]
+        message = str(error).splitlines()[0]
         raise Refused(
-            f"TimescaleDB {wanted} cannot be used on this server: {said}. Add timescaledb to "
+            f"TimescaleDB {wanted} cannot be used on this server: {message}. Add timescaledb to "
             "shared_preload_libraries and restart it, or name a user who may create extensions"
         ) from error
 

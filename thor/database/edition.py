@@ -14,7 +14,7 @@ from thor.database.versions import TIMESCALEDB_MIN, version
 from thor.errors import Refused
 
 Edition = Literal["plain", "timescale"]
-Wish = Literal["auto", "plain", "timescale"]
+RequestedEdition = Literal["auto", "plain", "timescale"]
 
 # Until this revision nothing in a database depended on its edition.
 _GROUND_FLOOR = ("0001", "0002")
@@ -47,25 +47,25 @@ def offered(driver: Connection[Any]) -> Server:
     return Server(available, installed, schema, license_ if installed else None, is_preloaded)
 
 
-def settled(driver: Connection[Any], wish: Wish, revision: str | None) -> Edition:
+def settled(driver: Connection[Any], requested: RequestedEdition, revision: str | None) -> Edition:
     """Return the edition this database is, or is to be, of; creates the extension it needs.
 
     A database without bars yet, new or of the ground floor, takes what the server
     offers; any other stays what it is. Raises `Refused` where that cannot be.
     """
     if revision is None or revision in _GROUND_FLOOR:
-        return _chosen(driver, wish)
+        return _chosen(driver, requested)
     row = driver.execute("select edition from ops.edition").fetchone()
     recorded: Edition = row[0] if row else "plain"
-    _refuse_another(offered(driver), recorded, wish)
+    _refuse_another(offered(driver), recorded, requested)
     return recorded
 
 
-def _refuse_another(server: Server, recorded: Edition, wish: Wish) -> None:
+def _refuse_another(server: Server, recorded: Edition, requested: RequestedEdition) -> None:
     if recorded == "timescale":
         _refuse_less(server)
-    has_changed = wish == "auto" and recorded == "plain" and server.license == "timescale"
-    if has_changed or wish not in ("auto", recorded):
+    has_changed = requested == "auto" and recorded == "plain" and server.license == "timescale"
+    if has_changed or requested not in ("auto", recorded):
         other = "plain" if recorded == "timescale" else "timescale"
         raise Refused(
             f"The database was made as {recorded} and meets the {other} edition: that is fixed "
@@ -94,12 +94,12 @@ def _refuse_less(server: Server) -> None:
     )
 
 
-def _chosen(driver: Connection[Any], wish: Wish) -> Edition:
-    if wish == "plain":
+def _chosen(driver: Connection[Any], requested: RequestedEdition) -> Edition:
+    if requested == "plain":
         return "plain"
     server = offered(driver)
     if server.available is None and server.installed is None:
-        if wish == "timescale":
+        if requested == "timescale":
             raise Refused(
                 "THOR_EDITION=timescale: the server has no TimescaleDB. Install the vendor's "
                 f"package timescaledb-2-postgresql-NN, {_OR_PLAIN}"
@@ -126,7 +126,7 @@ def _chosen(driver: Connection[Any], wish: Wish) -> Edition:
                     f"schema public`, {_OR_PLAIN}"
                 )
     except _Apache:
-        if wish == "timescale":
+        if requested == "timescale":
             raise Refused(
                 f"THOR_EDITION=timescale: the server's TimescaleDB {server.installed} is under "
                 f"the {server.license} licence, without continuous aggregates. Install the "

@@ -25,7 +25,7 @@ from thor.services.privileges import run_as
 from thor.services.process import KILL, spawn, tail, wait_until
 
 # Hears the table that is worked on, and the number of the process that works on it.
-Watch = Callable[[str, int], None]
+OnStep = Callable[[str, int], None]
 
 _LOOK_EVERY_S = 0.1
 _ENDS_WITHIN_S = 10.0
@@ -39,10 +39,10 @@ _SERVER_AWAY = re.compile(
 class Failed(Unavailable):
     """A program ended with an error; whether the server is what failed, is told."""
 
-    def __init__(self, said: str) -> None:
+    def __init__(self, output: str) -> None:
         """Take what the program said last."""
-        super().__init__(said)
-        self.is_servers = bool(_SERVER_AWAY.search(said))
+        super().__init__(output)
+        self.is_servers = bool(_SERVER_AWAY.search(output))
 
 
 class Tool(msgspec.Struct, frozen=True):
@@ -57,7 +57,7 @@ def find(name: str, major: int, settings: Settings) -> Tool:
 
     It is looked for beside the PostgreSQL that Thor would run and on the PATH. Raises NotFound.
     """
-    found = [tool for path in _places(name, settings) if (tool := _tool(path)) is not None]
+    found = [tool for path in _candidates(name, settings) if (tool := _tool(path)) is not None]
     good = sorted((tool for tool in found if tool.major >= major), key=lambda tool: tool.major)
     if good:
         return good[0]
@@ -69,7 +69,7 @@ def find(name: str, major: int, settings: Settings) -> Tool:
     )
 
 
-def said_by(tool: Tool, *arguments: str | Path) -> str:
+def output_of(tool: Tool, *arguments: str | Path) -> str:
     """Run a short command that needs no server and return what it printed; raises Failed."""
     done = run_as(None, [tool.path, *arguments], env=_environment(), timeout_s=300.0)
     if done.returncode != 0:
@@ -81,7 +81,7 @@ def run(
     tool: Tool,
     arguments: Sequence[str | Path],
     url: str,
-    watch: Watch,
+    on_step: OnStep,
     forgiven: str | None = None,
 ) -> None:
     """Run a program on the database of the URL to its end; raises Failed with its reason.
@@ -99,17 +99,17 @@ def run(
         try:
             while (code := child.exit_code()) is None:
                 steps = _STEP.findall(tail(log, 40))
-                watch(steps[-1] if steps else "", child.pid)
+                on_step(steps[-1] if steps else "", child.pid)
                 clock.sleep_s(_LOOK_EVERY_S)
         finally:
             if child.exit_code() is None:
                 child.send(signal.SIGTERM)
                 if not wait_until(lambda: child.exit_code() is not None, _ENDS_WITHIN_S):
                     child.send(KILL)
-        said = log.read_text(errors="replace")
+        output = log.read_text(errors="replace")
         # It ends with 1 after errors; with another number it did not come to its end.
-        if code != 0 and not (code == 1 and _is_forgiven(said, forgiven)):
-            raise Failed(_reason(said, forgiven))
+        if code != 0 and not (code == 1 and _is_forgiven(output, forgiven)):
+            raise Failed(_reason(output, forgiven))
 
 
 def without_password(url: str) -> tuple[str, str | None]:
@@ -134,19 +134,19 @@ def bytes_read(pid: int, file: Path) -> int:
     return 0
 
 
-def _places(name: str, settings: Settings) -> list[Path]:
-    places = []
+def _candidates(name: str, settings: Settings) -> list[Path]:
+    paths = []
     # Where Thor has no server of its own the PATH is left; a folder that was named is wanted.
     with suppress(ThorError) if settings.pg_bin is None else nullcontext():
-        places.append(find_postgres(Home(settings.home), None, settings.pg_bin).program(name))
+        paths.append(find_postgres(Home(settings.home), None, settings.pg_bin).program(name))
     if on_path := shutil.which(name):
-        places.append(Path(on_path))
-    return [path for path in places if path.is_file()]
+        paths.append(Path(on_path))
+    return [path for path in paths if path.is_file()]
 
 
 def _tool(path: Path) -> Tool | None:
-    said = run_as(None, [path, "--version"])
-    found = re.search(r"\(PostgreSQL\) (\d+)", said.stdout)
+    output = run_as(None, [path, "--version"])
+    found = re.search(r"\(PostgreSQL\) (\d+)", output.stdout)
     return Tool(path, int(found[1])) if found else None
 
 
@@ -155,12 +155,14 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "LC_ALL": "C"}
 
 
-def _is_forgiven(said: str, forgiven: str | None) -> bool:
-    errors = _ERROR.findall(said)
+def _is_forgiven(output: str, forgiven: str | None) -> bool:
+    errors = _ERROR.findall(output)
     return forgiven is not None and bool(errors) and all(forgiven in error for error in errors)
 
 
-def _reason(said: str, forgiven: str | None = None) -> str:
-    errors = [error for error in _ERROR.findall(said) if forgiven is None or forgiven not in error]
-    lines = errors or said.strip().splitlines()[-1:] or ["it said nothing"]
+def _reason(output: str, forgiven: str | None = None) -> str:
+    errors = [
+        error for error in _ERROR.findall(output) if forgiven is None or forgiven not in error
+    ]
+    lines = errors or output.strip().splitlines()[-1:] or ["it said nothing"]
     return "; ".join(dict.fromkeys(line.strip() for line in lines[:3]))

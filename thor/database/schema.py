@@ -65,7 +65,7 @@ def up(
     url: str,
     nature: Nature | None = None,
     report: Callable[[str], None] = lambda _: None,
-    wish: edition.Wish = "auto",
+    requested: edition.RequestedEdition = "auto",
 ) -> None:
     """Migrate and re-create the logic, in one transaction; does nothing where all is current.
 
@@ -78,12 +78,12 @@ def up(
         driver = database.raw(connection)
         driver.execute("select pg_advisory_xact_lock(%s)", (_ADVISORY_KEY,))
         _refuse_old(driver)
-        _refuse_strangers(driver)
+        _refuse_foreign_objects(driver)
         config = _alembic(connection)
         revision, behind = _pending(connection, config)
-        of = config.attributes["edition"] = edition.settled(driver, wish, revision)
+        of = config.attributes["edition"] = edition.settled(driver, requested, revision)
         if revision is None:
-            _refuse_guests(driver)
+            _refuse_without_rights(driver)
         logic = [file for file in files(of) if file.is_logic]
         changed = _stored_logic(driver) != {file.path: file.sha256 for file in logic}
         if behind or changed:
@@ -143,24 +143,24 @@ def _refuse_old(driver: Connection[Any]) -> None:
         raise Refused(f"The server is PostgreSQL {found}; Thor needs {POSTGRES_MIN} or newer")
 
 
-def _refuse_strangers(driver: Connection[Any]) -> None:
+def _refuse_foreign_objects(driver: Connection[Any]) -> None:
     if _has_ops(driver):
         return
-    strangers = driver.execute(
+    foreign = driver.execute(
         "select format('%I.%I', n.nspname, c.relname) from pg_class as c "
         "join pg_namespace as n on n.oid = c.relnamespace "
         "where n.nspname in ('reference', 'market', 'studies', 'feat', 'ops') "
         "and c.relkind in ('r', 'v', 'm', 'p') order by 1 limit 5"
     ).fetchall()
-    if strangers:
-        names = ", ".join(name for (name,) in strangers)
+    if foreign:
+        names = ", ".join(name for (name,) in foreign)
         raise Refused(
             f"The database already holds {names}, and Thor did not make them. "
             "Give Thor a database of its own: `createdb thor`, then set THOR_DATABASE_URL."
         )
 
 
-def _refuse_guests(driver: Connection[Any]) -> None:
+def _refuse_without_rights(driver: Connection[Any]) -> None:
     # An owner may be without the right to create, and who has that right is no owner yet.
     row = driver.execute(
         "select pg_has_role(d.datdba, 'usage') and has_database_privilege(d.oid, 'create') "

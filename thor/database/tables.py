@@ -24,7 +24,7 @@ class Table(msgspec.Struct, frozen=True):
     silence: str
     unsilence: str
     measure: str
-    strangers: str
+    foreign_rows: str
 
 
 class Measure(msgspec.Struct, frozen=True):
@@ -59,40 +59,40 @@ def measure(row: dict[str, Any]) -> Measure:
     return Measure(int(row["records"]), int(row["checksum"]))
 
 
-def strangers(connection: Connection[Any], table: Table) -> int:
+def foreign_rows(connection: Connection[Any], table: Table) -> int:
     """Count the rows that neither the migrations nor `thor db up` made."""
-    return int(database.answers(connection, table.strangers)[0]["records"])
+    return int(database.answers(connection, table.foreign_rows)[0]["records"])
 
 
-def families(tables: list[Table]) -> list[list[Table]]:
+def groups(tables: list[Table]) -> list[list[Table]]:
     """Return the tables in families that foreign keys hold together, parents first in each."""
-    family = {table.name: {table.name} for table in tables}
+    group = {table.name: {table.name} for table in tables}
     for table in tables:
         for parent in table.parents:
-            joined = family[table.name] | family[parent]
+            joined = group[table.name] | group[parent]
             for name in joined:
-                family[name] = joined
+                group[name] = joined
     ordered = _parents_first(tables)
-    kept = {id(names): names for names in family.values()}
+    kept = {id(names): names for names in group.values()}
     return [[table for table in ordered if table.name in names] for names in kept.values()]
 
 
 def replace(
-    source: Connection[Any], target: Connection[Any], family: list[Table]
+    source: Connection[Any], target: Connection[Any], group: list[Table]
 ) -> dict[str, Measure]:
     """Make the rows of a family those of the source, exactly; returns what is there then.
 
     Within one transaction of the target. Triggers are silenced: what they would write down
     of this is not what happened to the rows.
     """
-    for table in reversed(family):
+    for table in reversed(group):
         database.answers(target, table.silence)
         database.answers(target, table.clear)
-    for table in family:
+    for table in group:
         database.stream(source, table.copy_out, target, table.copy_in)
-    for table in family:
+    for table in group:
         database.answers(target, table.unsilence)
-    return {table.name: measured(target, table) for table in family}
+    return {table.name: measured(target, table) for table in group}
 
 
 def go_on_counting(

@@ -72,7 +72,7 @@ def pair_faults(postgres: str, timescaledb: str) -> list[tuple[str, str]]:
     return faults
 
 
-def judged(server: Mapping[str, Any], edition: str | None) -> Iterator[Finding]:
+def server_findings(server: Mapping[str, Any], edition: str | None) -> Iterator[Finding]:
     """Yield findings on a server: `server` is the statement `server_facts`.
 
     `edition` is what the database was made as; None where Thor has not made it yet.

@@ -40,24 +40,24 @@ class BusinessDays:
     def has(self, day: date) -> bool:
         """Tell whether it is a business day."""
         self._known(day)
-        place = bisect_left(self._days, day)
-        return place < len(self._days) and self._days[place] == day
+        index = bisect_left(self._days, day)
+        return index < len(self._days) and self._days[index] == day
 
     def before(self, day: date, count: int = 1) -> date:
         """Return the business day that many before a day, which itself is not counted."""
         self._known(day)
-        place = bisect_left(self._days, day) - count
-        if place < 0:
+        index = bisect_left(self._days, day) - count
+        if index < 0:
             self._known(self.first - timedelta(days=1))
-        return self._days[place]
+        return self._days[index]
 
     def on_or_before(self, day: date) -> date:
         """Return the day itself where it is a business day, else the one before it."""
         return day if self.has(day) else self.before(day)
 
-    def last_of(self, month: date, place: int = 1) -> date:
+    def last_of(self, month: date, index: int = 1) -> date:
         """Return the last business day of a month, or the second, third … from its end."""
-        return self.before(month_after(month), place)
+        return self.before(month_after(month), index)
 
     def close_at(self, day: date) -> datetime | None:
         """Return when the session of a trade date closes, or None where there is none."""
@@ -66,10 +66,10 @@ class BusinessDays:
     def following(self, day: date) -> date:
         """Return the trade date of the next session, a holiday's included."""
         self._known(day)
-        place = bisect_right(self._dates, day)
-        if place == len(self._dates):
+        index = bisect_right(self._dates, day)
+        if index == len(self._dates):
             self._known(self.last + timedelta(days=1))
-        return self._dates[place]
+        return self._dates[index]
 
     def _known(self, day: date) -> None:
         if not self.first <= day <= self.last:

@@ -209,8 +209,8 @@ def _letter(month: date) -> str:
     return MONTH_LETTERS[month.month - 1]
 
 
-def _nth(month: date, weekday: int, place: int) -> date:
-    return month + timedelta(days=(weekday - month.weekday()) % 7 + 7 * (place - 1))
+def _nth(month: date, weekday: int, nth: int) -> date:
+    return month + timedelta(days=(weekday - month.weekday()) % 7 + 7 * (nth - 1))
 
 
 def _month_before(month: date) -> date:

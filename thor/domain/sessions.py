@@ -93,8 +93,8 @@ class Sessions:
     def session_at(self, calendar: str, instant: datetime) -> Session | None:
         """Return the session that is open at an aware instant, or None."""
         rows = self._of(calendar)
-        place = bisect_right(self._opens[calendar], _aware(instant)) - 1
-        return rows[place] if place >= 0 and instant < rows[place].close_at else None
+        index = bisect_right(self._opens[calendar], _aware(instant)) - 1
+        return rows[index] if index >= 0 and instant < rows[index].close_at else None
 
     def is_open(self, calendar: str, instant: datetime) -> bool:
         """Tell whether the calendar trades at an aware instant."""
@@ -103,15 +103,15 @@ class Sessions:
     def session(self, calendar: str, day: date) -> Session | None:
         """Return the session of a trade date, or None where there is no trading."""
         rows = self._of(calendar)
-        place = bisect_left(self._dates[calendar], day)
-        return rows[place] if place < len(rows) and rows[place].trade_date == day else None
+        index = bisect_left(self._dates[calendar], day)
+        return rows[index] if index < len(rows) and rows[index].trade_date == day else None
 
     def next_open(self, calendar: str, instant: datetime) -> datetime | None:
         """Return the first opening after an aware instant, or None past the last known one."""
         self._of(calendar)
         opens = self._opens[calendar]
-        place = bisect_right(opens, _aware(instant))
-        return opens[place] if place < len(opens) else None
+        index = bisect_right(opens, _aware(instant))
+        return opens[index] if index < len(opens) else None
 
     def sessions_between(self, calendar: str, start: datetime, end: datetime) -> list[Session]:
         """Return the sessions that touch the half-open span from start to end, in order."""

@@ -43,21 +43,21 @@ def drop_old(
     for row in database.rows(connection, "old_dates", {"before": now - keep}):
         day, ticks = row["trade_date"], int(row["ticks"])
         try:
-            account = manifest.known(store, day)
-            why = _doubt(connection, store, account, day, ticks)
+            exported = manifest.known(store, day)
+            why = _why_not_proven(connection, store, exported, day, ticks)
             if not why:
-                _drop(connection, store, account, day)
+                _drop(connection, store, exported, day)
         except (NotFound, Broken) as error:
             why = str(error)
         yield Dropped(trade_date=day, ticks=0 if why else ticks, why=why)
 
 
-def _doubt(
-    connection: Connection[Any], store: Store, account: Manifest, day: date, ticks: int
+def _why_not_proven(
+    connection: Connection[Any], store: Store, exported: Manifest, day: date, ticks: int
 ) -> str:
     """Return why the lake is no evidence for a trade date; nothing where it is."""
-    held = sum(part.rows for part in account.of("ticks").values())
-    if not account.is_closed or not set(account.what) >= set(_PROVEN) or held != ticks:
+    held = sum(part.rows for part in exported.of("ticks").values())
+    if not exported.is_closed or not set(exported.what) >= set(_PROVEN) or held != ticks:
         return f"the lake's manifest is not whole: {held} of {ticks} ticks; export the date again"
     wrong = [one for one in verify(connection, store, day, kinds=_PROVEN) if not one.is_good]
     if wrong:
@@ -65,14 +65,14 @@ def _doubt(
     return ""
 
 
-def _drop(connection: Connection[Any], store: Store, account: Manifest, day: date) -> None:
-    proven = {part.symbol: part.key for part in account.of("ticks").values()}
-    ticks = sum(part.rows for part in account.of("ticks").values())
+def _drop(connection: Connection[Any], store: Store, exported: Manifest, day: date) -> None:
+    proven = {part.symbol: part.key for part in exported.of("ticks").values()}
+    ticks = sum(part.rows for part in exported.of("ticks").values())
     span = plan.bounds(connection, day)
     hours = {"ts_from": span.ts_from, "ts_to": span.ts_to}
     edition = refresh.edition(connection)
     with database.transaction(connection):
-        database.rows(connection, "hold_ranges_alone")
+        database.rows(connection, "lock_ranges_exclusively")
         found = {
             row["symbol"]: row["key"]
             for row in database.rows(connection, "lake_ticks", {"symbols": None, **hours})
@@ -85,7 +85,7 @@ def _drop(connection: Connection[Any], store: Store, account: Manifest, day: dat
             for chunk in database.rows(connection, "whole_chunks", hours):
                 database.rows(connection, "drop_chunk", chunk)
         database.rows(connection, "delete_ticks", hours)
-        evidence = f"{store.place(manifest.path_of(day))}, verified row for row"
+        evidence = f"{store.locate(manifest.path_of(day))}, verified row for row"
         values = {"trade_date": day, **hours, "ticks": ticks, "evidence": evidence}
         database.rows(connection, "remember_dropped", values)
         if plan.bars(connection, day, span, None) != before:

@@ -16,12 +16,12 @@ from thor.database import Connection
 from thor.domain.bar import ImportedBar, check
 from thor.domain.instrument import Listing
 from thor.errors import NotFound, Refused, Rejected
-from thor.market.bars.imported import BarFile, BarIntake, Doubled
+from thor.market.bars.imported import BarFile, BarImport, Doubled
 from thor.market.collect.files.bar_tape import BarTape
 from thor.reference import instruments
 
 # So many refused rows are told, each in a line of its own.
-_TOLD_MAX = 20
+_SHOWN_MAX = 20
 # From this share on it is the listed grid that is doubtful, not the prices.
 _GRID_SHARE = 0.1
 # Prices are compared with a grid in units of 1e-8, the finest that the ledger holds.
@@ -32,7 +32,7 @@ class Imported(msgspec.Struct, frozen=True, kw_only=True):
     """What became of a file.
 
     `bars` is how many of its `records` stand in the ledger now, `written` how many of them
-    were not there before. `told` names refused rows where others were taken without them.
+    were not there before. `refusals` names refused rows where others were taken without them.
     """
 
     file: str
@@ -40,7 +40,7 @@ class Imported(msgspec.Struct, frozen=True, kw_only=True):
     bars: int
     written: int
     refused: int = 0
-    told: tuple[str, ...] = ()
+    refusals: tuple[str, ...] = ()
     is_new: bool = True
 
 
@@ -50,18 +50,18 @@ def import_bars(
     *,
     replace: bool = False,
     skip_refused: bool = False,
-    progress: Callable[[int], None] = lambda _: None,
+    on_progress: Callable[[int], None] = lambda _: None,
 ) -> Imported:
     """Take a file's bars into the ledger in one transaction, all of them or none.
 
     Raises `NotFound` for a symbol that is not listed, `Rejected` for a file with bad rows
     unless those are to be skipped, `Refused` where bars of another file stand already
-    unless they are to be replaced. `progress` hears how many rows were read so far.
+    unless they are to be replaced. `on_progress` hears how many rows were read so far.
     """
     name = tape.path.name
     with database.transaction(connection):
-        intake = BarIntake(connection, _bar_file(tape))
-        known = intake.known()
+        bar_import = BarImport(connection, _bar_file(tape))
+        known = bar_import.known()
         if known is not None and not replace:
             if not set(known.symbols) <= set(tape.spans):
                 raise Refused(
@@ -71,29 +71,29 @@ def import_bars(
             return Imported(
                 file=tape.file, records=tape.records, bars=known.bars, written=0, is_new=False
             )
-        judge = Judge(_listing(connection, tape, skip_unlisted=skip_refused))
-        intake.open_stage()
+        validator = BarValidator(_listing(connection, tape, skip_unlisted=skip_refused))
+        bar_import.open_stage()
         read = 0
         for bars in tape.batches():
-            intake.stage(judge.good(bars, read + 1))
+            bar_import.stage(validator.good(bars, read + 1))
             read += len(bars)
-            progress(read)
-        judge.refuse(intake.remove_doubled())
-        if judge.refused and (not skip_refused or judge.refused == read):
-            raise Rejected(judge.verdict(name, read))
-        written = intake.take(replace=replace)
+            on_progress(read)
+        validator.refuse(bar_import.remove_doubled())
+        if validator.refused and (not skip_refused or validator.refused == read):
+            raise Rejected(validator.summary(name, read))
+        written = bar_import.take(replace=replace)
     return Imported(
         file=tape.file,
         records=read,
-        bars=read - judge.refused,
+        bars=read - validator.refused,
         written=written,
-        refused=judge.refused,
-        told=tuple(judge.told()),
+        refused=validator.refused,
+        refusals=tuple(validator.refusals()),
         is_new=known is None,
     )
 
 
-class Judge:
+class BarValidator:
     """Tells the good bars of one file from the others, and says what is wrong with these."""
 
     def __init__(self, listing: Listing) -> None:
@@ -102,7 +102,7 @@ class Judge:
         self._first: list[tuple[int, str]] = []
         self.refused = 0
         # By root: bars judged, bars off the grid, and the grid all their prices fit.
-        self._judged: dict[str, int] = {}
+        self._checked: dict[str, int] = {}
         self._off: dict[str, int] = {}
         self._grids: dict[str, int] = {}
 
@@ -115,7 +115,7 @@ class Judge:
                 taken.append((row, bar))
             else:
                 self._refuse(row, str(refusal))
-            self._weigh(bar, is_good=refusal is None)
+            self._count(bar, is_good=refusal is None)
         return taken
 
     def refuse(self, doubled: list[Doubled]) -> None:
@@ -127,22 +127,22 @@ class Judge:
                 f"row {bar.first_row}, which has the same",
             )
 
-    def told(self) -> list[str]:
+    def refusals(self) -> list[str]:
         """Return the first refused rows, a line each, and how many others there are."""
-        lines = [f"row {row}: {reason}" for row, reason in sorted(self._first)[:_TOLD_MAX]]
+        lines = [f"row {row}: {reason}" for row, reason in sorted(self._first)[:_SHOWN_MAX]]
         more = self.refused - len(lines)
         return [*lines, f"and {more} more"] if more else lines
 
-    def verdict(self, name: str, read: int) -> str:
+    def summary(self, name: str, read: int) -> str:
         """Return why the file is refused, a line for each row that is told."""
         lines = [f"{name}: {self.refused} of {read} bars refused, none imported"]
-        lines += [f"  {line}" for line in self.told()]
+        lines += [f"  {line}" for line in self.refusals()]
         for root, off in self._off.items():
-            if off > _TOLD_MAX and off >= self._judged[root] * _GRID_SHARE:
+            if off > _SHOWN_MAX and off >= self._checked[root] * _GRID_SHARE:
                 grid = (self._grids[root] * _FINEST).normalize()
                 listed = self._listing.instruments[root].quote_increment
                 lines.append(
-                    f"  {off} of {self._judged[root]} bars of {root} are off its grid of "
+                    f"  {off} of {self._checked[root]} bars of {root} are off its grid of "
                     f"{listed:f}; {grid:f} would take them: "
                     f"`thor instruments add {root} --quote-increment {grid:f}`"
                 )
@@ -153,15 +153,15 @@ class Judge:
     def _refuse(self, row: int, reason: str) -> None:
         self.refused += 1
         self._first.append((row, reason))
-        if len(self._first) > 2 * _TOLD_MAX:
-            self._first = sorted(self._first)[:_TOLD_MAX]
+        if len(self._first) > 2 * _SHOWN_MAX:
+            self._first = sorted(self._first)[:_SHOWN_MAX]
 
-    def _weigh(self, bar: ImportedBar, *, is_good: bool) -> None:
+    def _count(self, bar: ImportedBar, *, is_good: bool) -> None:
         instrument = self._listing.instrument(bar.symbol)
         if instrument is None:
             return
         root = instrument.symbol
-        self._judged[root] = self._judged.get(root, 0) + 1
+        self._checked[root] = self._checked.get(root, 0) + 1
         if is_good:
             return
         units = [
@@ -179,14 +179,14 @@ def _listing(connection: Connection[Any], tape: BarTape, *, skip_unlisted: bool)
     # Months list themselves under their roots; roots do not.
     listing = instruments.listing(connection)
     roots = {span.root for span in tape.spans.values()}
-    strangers = sorted(roots - set(listing.instruments))
-    if strangers and not skip_unlisted:
-        shown = ", ".join(strangers[:_TOLD_MAX])
-        more = f" and {len(strangers) - _TOLD_MAX} more" if len(strangers) > _TOLD_MAX else ""
-        are = "are" if len(strangers) > 1 else "is"
+    unlisted = sorted(roots - set(listing.instruments))
+    if unlisted and not skip_unlisted:
+        shown = ", ".join(unlisted[:_SHOWN_MAX])
+        more = f" and {len(unlisted) - _SHOWN_MAX} more" if len(unlisted) > _SHOWN_MAX else ""
+        are = "are" if len(unlisted) > 1 else "is"
         raise NotFound(
             f"symbol: {shown}{more} in {tape.path.name} {are} not listed; list it first: "
-            f"`thor instruments add {strangers[0]} --tick-size … --multiplier …`"
+            f"`thor instruments add {unlisted[0]} --tick-size … --multiplier …`"
         )
     months = [
         (span.symbol, span.root)
@@ -200,9 +200,9 @@ def _listing(connection: Connection[Any], tape: BarTape, *, skip_unlisted: bool)
 def _bar_file(tape: BarTape) -> BarFile:
     return BarFile(
         file=tape.file,
-        sha256=tape.content.sha256,
+        sha256=tape.fingerprint.sha256,
         file_name=tape.path.name,
-        format=tape.content.format,
+        format=tape.fingerprint.format,
         vendor=tape.vendor,
         records=tape.records,
     )

@@ -12,12 +12,12 @@ from thor import clock, database
 from thor.config import Settings
 from thor.domain.instrument import Listing
 from thor.errors import Unavailable
-from thor.flow.validate import judge
+from thor.flow.validate import validate
 from thor.market.bus import wire
 from thor.market.bus.client import Bus
 from thor.market.bus.messages import Entry
-from thor.market.ticks.batch import Account
-from thor.market.ticks.writer import Ledger
+from thor.market.ticks.batch import IngestCounts
+from thor.market.ticks.writer import TickWriter
 from thor.reference import instruments
 from thor.runtime import FIRST_S, LONGEST_S, Stop
 
@@ -31,7 +31,7 @@ _FOLD_EVERY_S = 60.0
 _FOLD_OLDER = timedelta(minutes=10)
 
 
-class Intake:
+class Ingestor:
     """One ingestor: a consumer of the group with a connection of its own."""
 
     def __init__(self, settings: Settings, bus: Bus, database_url: str, consumer: str) -> None:
@@ -41,45 +41,45 @@ class Intake:
         self._url = database_url
         self._consumer = consumer
         self._skew_max = timedelta(seconds=settings.skew_max_s)
-        self._total = Account()
+        self._total = IngestCounts()
         self._due = {"trim": 0.0, "fold": 0.0, "claim": 0.0}
         self._ticks_an_entry = float(wire.ENTRY_TICKS_MAX)
         self._looked_s = clock.monotonic_s()
         self._listing: Listing
         self._connection: database.Connection[Any]
-        self._ledger: Ledger
+        self._writer: TickWriter
 
-    def run(self, stop: Stop, say: Callable[..., None] = lambda *_, **__: None) -> None:
+    def run(self, stop: Stop, report: Callable[..., None] = lambda *_, **__: None) -> None:
         """Take in until told to stop; a server that is away is waited for."""
         delay_s, attempt = FIRST_S, 0
         while not stop:
             try:
                 with database.connect(self._url, self._consumer) as self._connection:
                     self._open()
-                    say("taking in", consumer=self._consumer)
+                    report("taking in", consumer=self._consumer)
                     if attempt:
                         stop.report_running()
                     delay_s, attempt = FIRST_S, 0
                     self._take_in(stop)
             except Unavailable as error:
                 attempt += 1
-                say("waiting", reason=str(error), attempt=attempt)
+                report("waiting", reason=str(error), attempt=attempt)
                 stop.report_wait(str(error), attempt)
                 stop.wait(delay_s)
                 delay_s = min(delay_s * 2, LONGEST_S)
 
     def _open(self) -> None:
         self._listing = instruments.listing(self._connection)
-        self._ledger = Ledger(self._connection, self._consumer)
+        self._writer = TickWriter(self._connection, self._consumer)
         self._bus.open_group()
-        self._bus.rebase(self._ledger.newest_ordinal())
+        self._bus.rebase(self._writer.newest_ordinal())
         # What this consumer had taken when it last went down comes first.
         while entries := self._bus.read_own(self._consumer, _ENTRIES_MAX):
             self._commit(entries)
 
     def _take_in(self, stop: Stop) -> None:
         while not stop:
-            self._housekeep()
+            self._maintain()
             entries = self._batch(stop)
             if entries:
                 self._commit(entries)
@@ -88,9 +88,9 @@ class Intake:
         rows_max = self._settings.ingest_rows_max
         asked_s = clock.monotonic_s()
         entries = self._bus.read(self._consumer, self._wanted(rows_max), _IDLE_MS)
-        told_s = clock.monotonic_s()
+        answered_s = clock.monotonic_s()
         # What was there at once may have come any time since the last look.
-        since_s = told_s if told_s - asked_s > _AT_ONCE_S else self._looked_s
+        since_s = answered_s if answered_s - asked_s > _AT_ONCE_S else self._looked_s
         flush_at = since_s + self._settings.ingest_flush_ms / 1000
         rows = sum(max(entry.n, 1) for entry in entries)
         while entries and rows < rows_max and not stop:
@@ -122,15 +122,15 @@ class Intake:
         self._commit_batch(batch)
 
     def _commit_batch(self, entries: list[Entry]) -> None:
-        judged = [judge(entry, self._listing, self._skew_max) for entry in entries]
-        if any(tick.is_relistable for entry in judged for tick in entry.rejected):
+        validated = [validate(entry, self._listing, self._skew_max) for entry in entries]
+        if any(tick.is_relistable for entry in validated for tick in entry.rejected):
             self._listing = instruments.listing(self._connection)
-            judged = [judge(entry, self._listing, self._skew_max) for entry in entries]
-        account = self._ledger.write(judged)
+            validated = [validate(entry, self._listing, self._skew_max) for entry in entries]
+        counts = self._writer.write(validated)
         self._bus.acknowledge([entry.entry_id for entry in entries])
-        self._total += account
+        self._total += counts
 
-    def _housekeep(self) -> None:
+    def _maintain(self) -> None:
         if self._is_due("claim", self._settings.claim_idle_ms / 2000):
             while left := self._bus.claim(
                 self._consumer, self._settings.claim_idle_ms, _ENTRIES_MAX
@@ -139,7 +139,7 @@ class Intake:
         if self._is_due("trim", _TRIM_EVERY_S):
             self._bus.trim()
         if self._is_due("fold", _FOLD_EVERY_S):
-            self._ledger.fold(clock.now() - _FOLD_OLDER, self._bus.state().base)
+            self._writer.fold(clock.now() - _FOLD_OLDER, self._bus.state().base)
 
     def _is_due(self, task: str, every_s: float) -> bool:
         now_s = clock.monotonic_s()

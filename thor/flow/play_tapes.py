@@ -71,8 +71,8 @@ class TapePlayer:
         tape = self._playing
         if tape is None:
             return "no tape has begun"
-        told = f"{tape.path.name}: {self._published:,} of {tape.records:,} ticks"
-        return f"{told}, waiting: {self._waits_for}" if self._waits_for else told
+        text = f"{tape.path.name}: {self._published:,} of {tape.records:,} ticks"
+        return f"{text}, waiting: {self._waits_for}" if self._waits_for else text
 
     def _on_progress(self, published: int) -> None:
         self._published, self._waits_for = published, ""

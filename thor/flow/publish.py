@@ -13,11 +13,11 @@ import msgspec
 from thor.domain.instrument import Listing
 from thor.domain.tick import SKEW_MAX, Tick, check
 from thor.market.bus.client import Bus
-from thor.market.bus.messages import Published, Seat
+from thor.market.bus.messages import Claim, Published
 from thor.runtime import Stop, persist
 
 
-class Edge:
+class Publisher:
     """The place where one run of one collector meets the bus."""
 
     def __init__(
@@ -25,24 +25,24 @@ class Edge:
         bus: Bus,
         listing: Listing,
         stop: Stop,
-        seats: Mapping[str, Seat] | None = None,
-        say: Callable[[str, int], None] = lambda *_: None,
+        claims: Mapping[str, Claim] | None = None,
+        on_wait: Callable[[str, int], None] = lambda *_: None,
         skew_max: timedelta = SKEW_MAX,
     ) -> None:
         """Take the listing to judge by, and the seats of an arbitrated source.
 
-        `say` hears why the bus is being waited for, and the attempt's number.
+        `on_wait` hears why the bus is being waited for, and the attempt's number.
         """
         self._bus = bus
         self._listing = listing
         self._stop = stop
-        self._seats = seats
-        self._say = say
+        self._claims = claims
+        self._on_wait = on_wait
         self._skew_max = skew_max
         self._newest_seq: dict[str, int] = {}
         # How far each source's time has come, and how far it was told.
         self._reached: dict[str, datetime] = {}
-        self._told: dict[str, datetime] = {}
+        self._published: dict[str, datetime] = {}
         self._seen: dict[str, Sequence[str]] = {}
 
     def publish(self, ticks: list[Tick]) -> Published:
@@ -51,11 +51,11 @@ class Edge:
         Where the first tick opens a second, the source's clock goes before it.
         Raises `Stopped` where the process is to stop meanwhile.
         """
-        judged = [self._judged(tick) for tick in ticks]
-        self._reach(judged)
-        return persist(lambda: self._bus.publish(judged, self._seats), self._stop, self._say)
+        checked = [self._checked(tick) for tick in ticks]
+        self._reach(checked)
+        return persist(lambda: self._bus.publish(checked, self._claims), self._stop, self._on_wait)
 
-    def tell_time(self, source: str, ts: datetime, seen: Sequence[str] = ()) -> None:
+    def publish_clock(self, source: str, ts: datetime, seen: Sequence[str] = ()) -> None:
         """Say how far a source's own time has come; told once a second, in whole ones.
 
         Call it whenever time passed without a tick. `seen` are the symbols that the
@@ -64,29 +64,29 @@ class Edge:
         self._seen[source] = seen
         self._reached[source] = max(self._reached.get(source, ts), ts)
         second = ts.replace(microsecond=0)
-        if source not in self._told or self._told[source] < second:
-            self._tell(source, second)
+        if source not in self._published or self._published[source] < second:
+            self._publish_clock(source, second)
 
     def end(self, source: str) -> None:
         """Say that a source has ended, with the time to which it came."""
         reached = self._reached.get(source)
-        if reached is not None and reached != self._told.get(source):
-            self._tell(source, reached)
+        if reached is not None and reached != self._published.get(source):
+            self._publish_clock(source, reached)
 
     def _reach(self, ticks: list[Tick]) -> None:
         first = next((tick for tick in ticks if tick.refused is None), None)
         if first is not None:
             last = next(tick for tick in reversed(ticks) if tick.refused is None)
-            self.tell_time(first.source, _moment(first))
+            self.publish_clock(first.source, _moment(first))
             newest = max(self._reached[first.source], _moment(last))
             self._reached[first.source] = newest
 
-    def _tell(self, source: str, ts: datetime) -> None:
+    def _publish_clock(self, source: str, ts: datetime) -> None:
         seen = self._seen.get(source, ())
-        persist(lambda: self._bus.publish_clock(source, ts, seen), self._stop, self._say)
-        self._told[source] = ts
+        persist(lambda: self._bus.publish_clock(source, ts, seen), self._stop, self._on_wait)
+        self._published[source] = ts
 
-    def _judged(self, tick: Tick) -> Tick:
+    def _checked(self, tick: Tick) -> Tick:
         if tick.refused is not None:
             return tick
         newest = self._newest_seq.get(tick.source, -1)

@@ -13,7 +13,7 @@ from thor import clock, database
 from thor.database import Connection
 from thor.domain.tick import SKEW_MAX, Tick
 from thor.errors import NotFound, Refused
-from thor.flow.publish import Edge
+from thor.flow.publish import Publisher
 from thor.market.bus.client import Bus
 from thor.market.collect.files.pace import paced
 from thor.market.collect.files.tape import Tape, open_tape
@@ -56,16 +56,18 @@ def replay(
     connection: Connection[Any],
     speed: float | None,
     stop: Stop,
-    progress: Callable[[int], None] = lambda _: None,
-    say: Callable[[str, int], None] = lambda *_: None,
+    on_progress: Callable[[int], None] = lambda _: None,
+    on_wait: Callable[[str, int], None] = lambda *_: None,
     skew_max: timedelta = SKEW_MAX,
 ) -> int:
     """Publish a tape that was admitted, at so many times the market's speed; None is all out.
 
-    Returns the ticks published. `progress` hears how many so far, `say` why it
+    Returns the ticks published. `on_progress` hears how many so far, `on_wait` why it
     waits. Raises `Stopped` where the process is to stop meanwhile.
     """
-    edge = Edge(bus, instruments.listing(connection), stop, say=say, skew_max=skew_max)
+    publisher = Publisher(
+        bus, instruments.listing(connection), stop, on_wait=on_wait, skew_max=skew_max
+    )
     start_s = clock.monotonic_s()
     published = 0
     begin: datetime | None = None
@@ -75,12 +77,12 @@ def replay(
             if stop.wait(_BEAT_S):
                 raise Stopped
             passed_s = clock.monotonic_s() - start_s
-            edge.tell_time(tape.source, begin + timedelta(seconds=passed_s * (speed or 0)))
+            publisher.publish_clock(tape.source, begin + timedelta(seconds=passed_s * (speed or 0)))
         if stop.wait(left_s):
             raise Stopped
-        published += edge.publish(ticks).ticks
-        progress(published)
-    edge.end(tape.source)
+        published += publisher.publish(ticks).ticks
+        on_progress(published)
+    publisher.end(tape.source)
     return published
 
 

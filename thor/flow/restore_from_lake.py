@@ -19,7 +19,7 @@ from thor.database import Connection, copy, tables
 from thor.domain.sessions import trade_date
 from thor.errors import Broken, NotFound, Refused
 from thor.flow.copy_database import bars
-from thor.lake import content, manifest, parquet
+from thor.lake import fingerprint, manifest, parquet
 from thor.lake.export import plan, reader
 from thor.lake.export.plan import Bounds
 from thor.lake.manifest import Part
@@ -30,7 +30,7 @@ from thor.market.bars import refresh
 Progress = Callable[[str, int, int], None]
 
 
-class Brought(msgspec.Struct, frozen=True, kw_only=True):
+class Restored(msgspec.Struct, frozen=True, kw_only=True):
     """A trade date: the ticks that came, those that were there, the bars that are equal.
 
     `failed` names what could not be brought back, and why; the rest was.
@@ -43,9 +43,9 @@ class Brought(msgspec.Struct, frozen=True, kw_only=True):
     failed: list[str]
 
 
-def bring_back(
-    url: str, store: Store, days: list[date], told: Progress = lambda *_: None
-) -> list[Brought]:
+def restore_from_lake(
+    url: str, store: Store, days: list[date], on_progress: Progress = lambda *_: None
+) -> list[Restored]:
     """Load trade dates of the lake where the database has no ticks of them; then their bars.
 
     A database without a tick gets the lake's reference data first, in the place of its
@@ -57,11 +57,11 @@ def bring_back(
         database.rows(connection, "lake_settings")
         edition = refresh.edition(connection)
         manifest.enter(store, (database.row(connection, "edition") or {})["nature"])
-        if not (database.row(connection, "hold_export") or {})["is_held"]:
+        if not (database.row(connection, "lock_export") or {})["is_locked"]:
             raise Refused("An export or import of this database is under way: wait for its end")
         if not (database.row(connection, "has_ticks") or {})["has_ticks"]:
-            _replace_reference(connection, store, told)
-        one = _Import(connection, store, told, says_what_is_stale=edition == "timescale")
+            _replace_reference(connection, store, on_progress)
+        one = _Import(connection, store, on_progress, marks_stale=edition == "timescale")
         return [one.run(day) for day in days]
 
 
@@ -70,42 +70,42 @@ class _Import:
         self,
         connection: Connection[Any],
         store: Store,
-        told: Progress,
+        on_progress: Progress,
         *,
-        says_what_is_stale: bool,
+        marks_stale: bool,
     ) -> None:
-        self._connection, self._store, self._told = connection, store, told
-        self._says_what_is_stale = says_what_is_stale
+        self._connection, self._store, self._on_progress = connection, store, on_progress
+        self._marks_stale = marks_stale
         self._read = reader.relation(connection, "market.ticks")
 
-    def run(self, day: date) -> Brought:
-        account = manifest.known(self._store, day)
+    def run(self, day: date) -> Restored:
+        exported = manifest.known(self._store, day)
         span = plan.bounds(self._connection, day)
         if span.is_dropped:
             raise Refused(
                 f"The ticks of {day} were dropped from this database, see dropped_ranges: its bars "
                 "stay as they are. Import into an empty database"
             )
-        parts = list(account.of("ticks").values())
+        parts = list(exported.of("ticks").values())
         total = sum(part.rows for part in parts)
         failed: dict[str | None, str] = {}
         came = there = 0
         for part in parts:
-            self._told(f"ticks of {day}, {part.symbol}", came + there, total)
+            self._on_progress(f"ticks of {day}, {part.symbol}", came + there, total)
             try:
-                new = self._bring(part, span)
+                new = self._restore_part(part, span)
             except (Broken, Refused) as error:
                 failed[part.symbol] = str(error)
             else:
                 came += new
                 there += part.rows - new
-        if self._says_what_is_stale:
-            self._told(f"bars of {day}", 0, 0)
+        if self._marks_stale:
+            self._on_progress(f"bars of {day}", 0, 0)
             bars.renew(self._connection)
-        self._told(f"comparing bars of {day}", 0, 0)
-        whole = [part for part in account.of("bars").values() if part.symbol not in failed]
+        self._on_progress(f"comparing bars of {day}", 0, 0)
+        whole = [part for part in exported.of("bars").values() if part.symbol not in failed]
         equal, different = self._compare(whole, span)
-        return Brought(
+        return Restored(
             trade_date=day,
             ticks=came,
             there=there,
@@ -113,19 +113,19 @@ class _Import:
             failed=[*failed.values(), *different],
         )
 
-    def _bring(self, part: Part, span: Bounds) -> int:
-        place = self._store.place(part.path)
+    def _restore_part(self, part: Part, span: Bounds) -> int:
+        location = self._store.locate(part.path)
         if parquet.sha256(self._store, part.path) != part.sha256:
-            raise Broken(f"{place} is damaged: its SHA-256 is not the manifest's")
+            raise Broken(f"{location} is damaged: its SHA-256 is not the manifest's")
         with database.transaction(self._connection):
-            database.rows(self._connection, "hold_ranges")
+            database.rows(self._connection, "lock_ranges")
             found = self._found(part, span)
             if found == part.key:
                 return 0
             if found is not None:
                 raise Refused(
-                    f"The database holds other ticks of {part.symbol} on that date than {place}: "
-                    "import into an empty database"
+                    f"The database holds other ticks of {part.symbol} on that date than "
+                    f"{location}: import into an empty database"
                 )
             for table in parquet.tables(self._store, part.path):
                 # A statement each: on the plain edition it makes their bars.
@@ -135,10 +135,10 @@ class _Import:
                     _lines(table.select(list(self._read.stored))),
                 )
             if self._found(part, span) != part.key:
-                raise Broken(f"{place} holds other rows than its manifest says")
-            if self._says_what_is_stale:
+                raise Broken(f"{location} holds other rows than its manifest says")
+            if self._marks_stale:
                 hours = {"ts_from": span.ts_from, "ts_to": span.ts_to}
-                database.rows(self._connection, "say_stale", hours)
+                database.rows(self._connection, "mark_stale", hours)
             self._renew_last_values(part, span)
         return part.rows
 
@@ -165,7 +165,7 @@ class _Import:
             width = part.path.rpartition("_")[2].removesuffix(".parquet")
             read = reader.relation(self._connection, f"market.bars_{width}")
             values = {"symbol": part.symbol, "ts_from": span.ts_from, "ts_to": span.ts_to}
-            place = self._store.place(part.path)
+            location = self._store.locate(part.path)
             try:
                 wanted = _own(parquet.tables(self._store, part.path))
             except (Broken, NotFound) as error:
@@ -176,9 +176,9 @@ class _Import:
                 count += found[0]
             else:
                 different.append(
-                    f"{place} has {wanted[0]} bars of ticks with checksum "
-                    f"{content.text(wanted[1])}, the database {found[0]} with "
-                    f"{content.text(found[1])}: the ticks came back, the bars differ"
+                    f"{location} has {wanted[0]} bars of ticks with checksum "
+                    f"{fingerprint.text(wanted[1])}, the database {found[0]} with "
+                    f"{fingerprint.text(found[1])}: the ticks came back, the bars differ"
                 )
         return count, different
 
@@ -188,7 +188,7 @@ def _own(parts: Iterator[pa.Table]) -> tuple[int, int]:
     for part in parts:
         own = part.filter(pc.invert(part.column("is_imported")))
         rows += own.num_rows
-        total = (total + content.of(own)) % 2**64
+        total = (total + fingerprint.of(own)) % 2**64
     return rows, total
 
 
@@ -199,15 +199,15 @@ def _lines(table: pa.Table) -> Iterator[bytes]:
         yield text.getvalue()
 
 
-def _replace_reference(connection: Connection[Any], store: Store, told: Progress) -> None:
-    account = manifest.read(store, None)
-    if account is None:
+def _replace_reference(connection: Connection[Any], store: Store, on_progress: Progress) -> None:
+    exported = manifest.read(store, None)
+    if exported is None:
         return
-    paths = {part.path: part for part in account.parts}
+    paths = {part.path: part for part in exported.parts}
     found = [
         table
-        for family in tables.families(tables.found(connection, ()))
-        for table in family
+        for group in tables.groups(tables.found(connection, ()))
+        for table in group
         if table.name.startswith("reference.") and manifest.reference_path(table.name) in paths
     ]
     with database.transaction(connection):
@@ -215,10 +215,10 @@ def _replace_reference(connection: Connection[Any], store: Store, told: Progress
             database.answers(connection, table.silence)
             database.answers(connection, table.clear)
         for table in found:
-            told(table.name, 0, 0)
+            on_progress(table.name, 0, 0)
             part = paths[manifest.reference_path(table.name)]
             if parquet.sha256(store, part.path) != part.sha256:
-                raise Broken(f"{store.place(part.path)} is damaged: its SHA-256 is not as noted")
+                raise Broken(f"{store.locate(part.path)} is damaged: its SHA-256 is not as noted")
             read = reader.relation(connection, table.name)
             with connection.cursor() as cursor, cursor.copy(read.copy_in.encode()) as written:
                 for rows in parquet.tables(store, part.path):

@@ -12,9 +12,9 @@ from thor.config import Settings
 from thor.database import Connection
 from thor.domain.sessions import Sessions
 from thor.errors import Refused
-from thor.flow.publish import Edge
+from thor.flow.publish import Publisher
 from thor.market.bus.client import Bus
-from thor.market.bus.messages import Seat
+from thor.market.bus.messages import Claim
 from thor.market.collect.simulator.market import SOURCE, Simulator
 from thor.reference import instruments
 from thor.runtime import Stop, Stopped, persist
@@ -29,19 +29,21 @@ def simulate(
     bus: Bus,
     database_url: str,
     stop: Stop,
-    say: Callable[[str, int], None] = lambda *_: None,
+    on_wait: Callable[[str, int], None] = lambda *_: None,
 ) -> None:
     """Publish the simulated market until told to stop; waits for servers that are away.
 
     Raises `Refused` for a database that was made for live data.
     """
-    simulator, edge = persist(lambda: _open(settings, bus, database_url, stop, say), stop, say)
+    simulator, publisher = persist(
+        lambda: _open(settings, bus, database_url, stop, on_wait), stop, on_wait
+    )
     for step in simulator.steps():
         if stop.wait((step.at - clock.now()).total_seconds()):
             raise Stopped
         if step.ticks:
-            edge.publish(step.ticks)
-        edge.tell_time(SOURCE, step.at)
+            publisher.publish(step.ticks)
+        publisher.publish_clock(SOURCE, step.at)
 
 
 def _open(
@@ -49,8 +51,8 @@ def _open(
     bus: Bus,
     database_url: str,
     stop: Stop,
-    say: Callable[[str, int], None],
-) -> tuple[Simulator, Edge]:
+    on_wait: Callable[[str, int], None],
+) -> tuple[Simulator, Publisher]:
     with database.connect(database_url, "simulate") as connection:
         _refuse_live(connection)
         listing = instruments.listing(connection)
@@ -68,8 +70,9 @@ def _open(
                 },
             )
         }
-        seats = {
-            symbol: Seat(*seat) for symbol, seat in instruments.seats(connection, SOURCE).items()
+        claims = {
+            symbol: Claim(*claim)
+            for symbol, claim in instruments.claims(connection, SOURCE).items()
         }
     simulator = Simulator(
         listing.instruments,
@@ -81,7 +84,7 @@ def _open(
         always_open=settings.sim_always_open,
     )
     skew_max = timedelta(seconds=settings.skew_max_s)
-    return simulator, Edge(bus, listing, stop, seats, say, skew_max)
+    return simulator, Publisher(bus, listing, stop, claims, on_wait, skew_max)
 
 
 def _refuse_live(connection: Connection[Any]) -> None:

@@ -14,15 +14,15 @@ from thor.market.bus import wire
 from thor.market.bus.messages import Entry
 from thor.market.ticks.batch import EntryTicks
 
-_ALIEN = "is none of Thor's: `first`, `n` (1 to 1000) and `ticks` are not all there"
+_FOREIGN = "is none of Thor's: `first`, `n` (1 to 1000) and `ticks` are not all there"
 
 
-def judge(entry: Entry, listing: Listing, skew_max: timedelta) -> EntryTicks:
+def validate(entry: Entry, listing: Listing, skew_max: timedelta) -> EntryTicks:
     """Return the entry's ticks that may be loaded and the others with their reasons."""
     if entry.first is None:
-        return EntryTicks(entry.entry_id, None, 0, [], [_unread(entry, "entry", _ALIEN)])
+        return EntryTicks(entry.entry_id, None, 0, [], [_unread(entry, "entry", _FOREIGN)])
     if entry.clock is not None and entry.source is not None:
-        return _told(entry, entry.source, entry.clock, listing)
+        return _clock_of(entry, entry.source, entry.clock, listing)
     if entry.marks is not None and entry.source is not None:
         return _marks(entry, entry.source, entry.marks, listing)
     ticks, rejected = wire.decode(entry.payload, entry.n, entry.entry_id)
@@ -51,12 +51,12 @@ def rejection(tick: Tick, refusal: Refusal, entry_id: str) -> RejectedTick:
     )
 
 
-def _told(entry: Entry, source: str, clock: datetime, listing: Listing) -> EntryTicks:
+def _clock_of(entry: Entry, source: str, clock: datetime, listing: Listing) -> EntryTicks:
     if not listing.knows_source(source):
         return _unknown(entry, source)
     seen = tuple(symbol for symbol in entry.seen if listing.instrument(symbol) is not None)
-    told = source, clock
-    return EntryTicks(entry.entry_id, entry.first, 0, [], [], clock=told, seen=seen)
+    reading = source, clock
+    return EntryTicks(entry.entry_id, entry.first, 0, [], [], clock=reading, seen=seen)
 
 
 def _marks(entry: Entry, source: str, payload: bytes, listing: Listing) -> EntryTicks:

@@ -37,7 +37,7 @@ class Lake(_Made, frozen=True):
 class Part(msgspec.Struct, frozen=True, kw_only=True):
     """A file: its rows, what they add up to, and what the database had of them.
 
-    `content` is the checksum of the rows, see `thor.lake.content`; `key` what the
+    `content` is the checksum of the rows, see `thor.lake.fingerprint`; `key` what the
     database tells at little cost, to know whether they have changed since.
     """
 
@@ -111,10 +111,10 @@ def enter(store: Store, nature: str | None = None) -> Lake | None:
     content = store.read(_LAKE)
     try:
         # A newer one may say other things than these.
-        said = msgspec.json.decode(content, type=_Made)
-        if said.format > FORMAT:
+        made = msgspec.json.decode(content, type=_Made)
+        if made.format > FORMAT:
             raise Refused(
-                f"The lake {store.url} has format {said.format}, made by {said.made_by}; this is "
+                f"The lake {store.url} has format {made.format}, made by {made.made_by}; this is "
                 f"Thor {thor.__version__}, which knows up to {FORMAT}: update Thor, or name "
                 "another lake in THOR_LAKE_URL"
             )
@@ -197,8 +197,8 @@ def _read(store: Store, path: str) -> Manifest | None:
         found = msgspec.json.decode(store.read(path), type=Manifest)
     except msgspec.DecodeError as error:
         raise Broken(
-            f"{store.place(path)} is no manifest ({error}): delete it and export the date again"
+            f"{store.locate(path)} is no manifest ({error}): delete it and export the date again"
         ) from error
     if found.format > FORMAT:
-        raise Refused(f"{store.place(path)} has format {found.format}: upgrade Thor to read it")
+        raise Refused(f"{store.locate(path)} has format {found.format}: upgrade Thor to read it")
     return found

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from pyarrow import parquet
 
 from thor.errors import Broken
-from thor.lake import content
+from thor.lake import fingerprint
 from thor.lake.store import Store
 
 # What a reader takes at a time, and what is held in memory until it is written.
@@ -49,7 +49,7 @@ class Sum(msgspec.Struct):
     def add(self, table: pa.Table) -> None:
         """Count a table in."""
         self.rows += table.num_rows
-        self.content = (self.content + content.of(table)) % 2**64
+        self.content = (self.content + fingerprint.of(table)) % 2**64
         name = next((name for name in ("ts", "bar_start") if name in table.schema.names), None)
         if name is not None and table.num_rows:
             ends = pc.min_max(table.column(name)).as_py()
@@ -69,13 +69,13 @@ class File:
         store: Store,
         path: str,
         summing: Executor,
-        told: Callable[[int], None] | None = None,
+        on_rows: Callable[[int], None] | None = None,
     ) -> None:
         """Name the file, and who sums its rows: one thread, on which files may take turns.
 
-        `told` hears the number of rows as they are written.
+        `on_rows` hears the number of rows as they are written.
         """
-        self._store, self._path, self._summing, self._told = store, path, summing, told
+        self._store, self._path, self._summing, self._on_rows = store, path, summing, on_rows
         self._open = ExitStack()
         self._writer: Any = None
         self._beside: Any = None
@@ -123,7 +123,7 @@ class File:
                 self._flush()
             if self._writer is not None:
                 self._writer.close()
-                self._written = self._account()
+                self._written = self._summary()
                 self._writer = None
         return self._written
 
@@ -139,10 +139,10 @@ class File:
         while self._sums:
             self._sums.pop().result()
         self._groups, self.pending = [], 0
-        if self._told is not None:
-            self._told(group.num_rows)
+        if self._on_rows is not None:
+            self._on_rows(group.num_rows)
 
-    def _account(self) -> Written:
+    def _summary(self) -> Written:
         digest = hashlib.sha256()
         with self._beside.open("rb") as file:
             while chunk := file.read(_CHUNK_BYTES):
@@ -151,18 +151,21 @@ class File:
         summed = self._summed
         return Written(
             summed.rows, summed.min_ts, summed.max_ts, size, digest.hexdigest(),
-            content.text(summed.content),
+            fingerprint.text(summed.content),
         )  # fmt: skip
 
 
 def write(
-    store: Store, path: str, tables: Iterable[pa.Table], told: Callable[[int], None] | None = None
+    store: Store,
+    path: str,
+    tables: Iterable[pa.Table],
+    on_rows: Callable[[int], None] | None = None,
 ) -> Written | None:
     """Put tables in one file, which is there when it is whole; None, and no file, for no rows.
 
-    `told` hears the number of rows as they are written.
+    `on_rows` hears the number of rows as they are written.
     """
-    with ThreadPoolExecutor(1, "sum") as summing, File(store, path, summing, told) as file:
+    with ThreadPoolExecutor(1, "sum") as summing, File(store, path, summing, on_rows) as file:
         for table in tables:
             file.add(table)
         return file.finish()
@@ -176,8 +179,8 @@ def tables(store: Store, path: str) -> Iterator[pa.Table]:
             for number in range(file.num_row_groups):
                 yield file.read_row_group(number)
         except (pa.ArrowException, OSError) as error:
-            said = str(error).strip().splitlines()[0]
-            raise Broken(f"{store.place(path)} is damaged: {said}") from error
+            message = str(error).strip().splitlines()[0]
+            raise Broken(f"{store.locate(path)} is damaged: {message}") from error
 
 
 def sha256(store: Store, path: str) -> str:

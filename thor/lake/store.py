@@ -39,7 +39,7 @@ def url_of(settings: Settings) -> str:
 class Store:
     """The files of a lake by their paths below its root, parts joined by slashes."""
 
-    def __init__(self, url: str, said_in: str = "THOR_LAKE_URL") -> None:
+    def __init__(self, url: str, named_in: str = "THOR_LAKE_URL") -> None:
         """Name the place; nothing is made or read yet.
 
         Raises `Rejected` for no such URL, and names what it was said in.
@@ -56,7 +56,7 @@ class Store:
                 self.filesystem, root = fs.FileSystem.from_uri(url)
             except (pa.ArrowException, OSError, ValueError) as error:
                 raise Rejected(
-                    f"{said_in}: {redacted(url)} is no place for one, {_said(error)}: write a "
+                    f"{named_in}: {redacted(url)} is no place for one, {_message(error)}: write a "
                     "folder, file:///… or s3://bucket/prefix"
                 ) from error
         # Where the filesystem has it.
@@ -68,7 +68,7 @@ class Store:
         """Whether the lake is a folder of this machine."""
         return self._folder is not None
 
-    def place(self, path: str) -> str:
+    def locate(self, path: str) -> str:
         """Return a path as a person finds it: with where the lake lies."""
         return f"{self.url.partition('?')[0].rstrip('/')}/{path}"
 
@@ -159,18 +159,18 @@ class Store:
             yield
         except OSError as error:
             if isinstance(error, FileNotFoundError) and not is_new:
-                raise NotFound(f"The lake has no {self.place(path)}") from error
-            raise Unavailable(f"{self.place(path)}: {self._why(error)}") from error
+                raise NotFound(f"The lake has no {self.locate(path)}") from error
+            raise Unavailable(f"{self.locate(path)}: {self._why(error)}") from error
 
     def _why(self, error: OSError) -> str:
         if error.errno in _FULL:
-            return f"the disk is full ({_said(error)}): free some of it, then run this again"
+            return f"the disk is full ({_message(error)}): free some of it, then run this again"
         if error.errno in _CLOSED:
             return (
-                f"may not be written ({_said(error)}): make it writable for this user, or name "
+                f"may not be written ({_message(error)}): make it writable for this user, or name "
                 "another place in THOR_LAKE_URL"
             )
-        return _said(error)
+        return _message(error)
 
 
 def redacted(url: str) -> str:
@@ -181,6 +181,6 @@ def redacted(url: str) -> str:
     return urlunsplit(parts._replace(netloc=f"***@{parts.netloc.rpartition('@')[2]}"))
 
 
-def _said(error: BaseException) -> str:
+def _message(error: BaseException) -> str:
     text = getattr(error, "strerror", None) or str(error).strip()
     return text.splitlines()[0] if text else type(error).__name__

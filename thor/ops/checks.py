@@ -10,7 +10,7 @@ from datetime import datetime
 from thor.ops import heartbeat
 from thor.ops.heartbeat import EVERY_S, Beat
 from thor.services.home import Home
-from thor.services.status import HouseStatus
+from thor.services.status import HomeStatus
 
 # A beat is due every five seconds; a busy machine may be late with three of them.
 SILENT_S = 4 * EVERY_S
@@ -48,7 +48,7 @@ def beats_of_bus(reports: Mapping[str, dict[str, str]]) -> list[Beat]:
     return [beat for beat in found if beat is not None]
 
 
-def faults_of_home(home: Home, status: HouseStatus, now: datetime) -> dict[str, str]:
+def faults_of_home(home: Home, status: HomeStatus, now: datetime) -> dict[str, str]:
     """Return the faults of the jobs that a home's supervisor runs now, by job."""
     running = [
         process.name

@@ -30,7 +30,7 @@ Kind = Literal["feed", "simulator", "tape"]
 BasisKind = Literal["prev_close", "settlement", "daily_bar"]
 
 
-class Speaker(msgspec.Struct, frozen=True):
+class Source(msgspec.Struct, frozen=True):
     """A source as a quote names it: what it is, its place in the order, its staleness in ms."""
 
     kind: Kind | None
@@ -54,7 +54,7 @@ class Catalogue(msgspec.Struct, frozen=True):
     """
 
     listing: Listing
-    speakers: Mapping[str, Speaker]
+    sources: Mapping[str, Source]
     preferred: Mapping[tuple[str, str], int]
     edition: str
     nature: Nature
@@ -62,16 +62,16 @@ class Catalogue(msgspec.Struct, frozen=True):
     stale_ms: int = 5_000
     dead_ms: int = 30_000
 
-    def speaker(self, root: str, source: str) -> Speaker:
+    def source_of(self, root: str, source: str) -> Source:
         """Return who speaks of a root; an unknown source has no kind and no priority."""
-        speaker = self.speakers.get(source, _UNKNOWN)
+        known = self.sources.get(source, _UNKNOWN)
         priority = self.preferred.get((root, source))
         if priority is None:
-            return speaker
-        return msgspec.structs.replace(speaker, priority=priority)
+            return known
+        return msgspec.structs.replace(known, priority=priority)
 
 
-_UNKNOWN = Speaker(None, None, _STALE_MS)
+_UNKNOWN = Source(None, None, _STALE_MS)
 
 
 class Reference:
@@ -165,7 +165,7 @@ class Reference:
         )
         return Catalogue(
             listing,
-            {row["source"]: _speaker(row) for row in sources},
+            {row["source"]: _source(row) for row in sources},
             {(row["symbol"], row["source"]): row["priority"] for row in preferences},
             edition[0]["edition"],
             edition[0]["nature"],
@@ -178,7 +178,7 @@ class Reference:
         )
 
 
-def _speaker(row: Mapping[str, Any]) -> Speaker:
+def _source(row: Mapping[str, Any]) -> Source:
     after = row["stale_after"]
     stale_ms = _STALE_MS if after is None else after // timedelta(milliseconds=1)
-    return Speaker(row["kind"], row["priority"], stale_ms)
+    return Source(row["kind"], row["priority"], stale_ms)

@@ -79,11 +79,11 @@ def add_months(connection: Connection[Any], codes: Iterable[tuple[str, str]]) ->
         database.rows(connection, "add_series", values)
 
 
-def seats(connection: Connection[Any], source: str) -> dict[str, tuple[int, int]]:
+def claims(connection: Connection[Any], source: str) -> dict[str, tuple[int, int]]:
     """Return a source's (priority, staleness in ms) for each symbol."""
     return {
         row["symbol"]: (row["priority"], int(row["stale_after"].total_seconds() * 1000))
-        for row in database.rows(connection, "seats", {"source": source})
+        for row in database.rows(connection, "claims", {"source": source})
     }
 
 

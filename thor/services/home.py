@@ -36,7 +36,7 @@ class Credentials(msgspec.Struct, frozen=True):
         return "Credentials(***)"
 
 
-class Holder(msgspec.Struct, frozen=True):
+class LockOwner(msgspec.Struct, frozen=True):
     """Who holds the home: the process and since when, UTC."""
 
     process: Identity
@@ -74,7 +74,7 @@ class Home:
     """One THOR_HOME. Two processes may read it; only the holder of its lock writes in it."""
 
     def __init__(self, path: Path) -> None:
-        """Name the folder; nothing is made before `hold`."""
+        """Name the folder; nothing is made before `lock`."""
         # Resolved once: the servers' command lines name it, and orphans are known by that.
         self.path = path.expanduser().resolve()
         self.pg = self.path / "pg"
@@ -85,7 +85,7 @@ class Home:
         self.status_file = self.run / "status.json"
         self._credentials_file = self.path / "credentials.json"
         self._ports_file = self.path / "ports.json"
-        self._holder_file = self.run / "holder.json"
+        self._owner_file = self.run / "holder.json"
 
     def user(self) -> ServerUser | None:
         """Return who runs the servers of this home; None means the caller."""
@@ -100,7 +100,7 @@ class Home:
         return self.run / f"{job}.heartbeat"
 
     @contextmanager
-    def hold(self) -> Iterator["Home"]:
+    def lock(self) -> Iterator["Home"]:
         """Make the folder where needed and hold its lock; a killed holder lets go of it.
 
         Raises Refused where another process holds it, Rejected where the folder is
@@ -111,11 +111,11 @@ class Home:
         try:
             lock.acquire()
         except filelock.Timeout as error:
-            raise Refused(self._held()) from error
+            raise Refused(self._refusal()) from error
         try:
             me = identity(os.getpid())
             if me is not None:
-                write_beside(self._holder_file, msgspec.json.encode(Holder(me, clock.now())))
+                write_beside(self._owner_file, msgspec.json.encode(LockOwner(me, clock.now())))
             yield self
         finally:
             lock.release()
@@ -154,11 +154,11 @@ class Home:
         except (FileNotFoundError, msgspec.MsgspecError):
             return {}
 
-    def choose_port(self, name: str, wished: int | None = None) -> int:
+    def choose_port(self, name: str, requested: int | None = None) -> int:
         """Return a free port of 127.0.0.1 and remember it; the wished one, else the last one."""
         ports = self.ports()
         others = {port for other, port in ports.items() if other != name}
-        for port in (wished, ports.get(name)):
+        for port in (requested, ports.get(name)):
             if port and port not in others and is_free(port):
                 break
         else:
@@ -201,14 +201,14 @@ class Home:
                 " run as its owner, or set THOR_HOME to a folder of your own"
             )
 
-    def _held(self) -> str:
+    def _refusal(self) -> str:
         fix = "stop it, or set THOR_HOME to another folder"
         try:
-            holder = msgspec.json.decode(self._holder_file.read_bytes(), type=Holder)
+            owner = msgspec.json.decode(self._owner_file.read_bytes(), type=LockOwner)
         except (OSError, msgspec.MsgspecError):
             return f"another Thor runs in {self.path}: {fix}"
-        since = holder.since.isoformat(timespec="seconds")
-        return f"another Thor runs in {self.path}: pid {holder.process.pid} since {since}: {fix}"
+        since = owner.since.isoformat(timespec="seconds")
+        return f"another Thor runs in {self.path}: pid {owner.process.pid} since {since}: {fix}"
 
 
 def _make_folder(folder: Path, mode: int) -> None:

@@ -87,10 +87,10 @@ def _package(module: str, distribution: str, setting: str) -> Path:
 
 
 def _inspect(folder: Path, user: ServerUser | None) -> PostgresInstall:
-    said = run_as(user, [folder / f"postgres{_EXE}", "-V"])
-    version = re.search(r"(\d+)", said.stdout)
-    if said.returncode != 0 or version is None:
-        raise Rejected(f"{folder}/postgres does not run here: {said.stderr.strip()}")
+    output = run_as(user, [folder / f"postgres{_EXE}", "-V"])
+    version = re.search(r"(\d+)", output.stdout)
+    if output.returncode != 0 or version is None:
+        raise Rejected(f"{folder}/postgres does not run here: {output.stderr.strip()}")
     # initdb knows where its share folder lies, also where pg_config is not installed.
     shown = run_as(user, [folder / f"initdb{_EXE}", "--show", "-D", "/nonexistent"])
     share = re.search(r"^share_path=(.+)$", shown.stdout + shown.stderr, re.MULTILINE)

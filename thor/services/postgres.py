@@ -21,7 +21,7 @@ from thor.services.install import PostgresInstall
 from thor.services.nature import USUAL, database_name
 from thor.services.privileges import ServerUser, make_data_folder, run_as, spare_environment
 from thor.services.process import KILL, kill_all, stop_left_over
-from thor.services.server import Server, Tell
+from thor.services.server import Report, Server
 
 USER = "thor"
 _PROGRAMS = ("postgres", "postgres.exe", "postmaster")
@@ -64,12 +64,12 @@ class Postgres(Server):
         home: Home,
         user: ServerUser | None,
         password: str,
-        tell: Tell,
+        report: Report,
         install: PostgresInstall,
         nature: Nature = "simulated",
     ) -> None:
         """Name the programs that run it and the nature of its database; the rest as for servers."""
-        super().__init__(home, user, password, tell)
+        super().__init__(home, user, password, report)
         self.install = install
         self.nature = nature
         self._wal_compression = "on"
@@ -82,7 +82,7 @@ class Postgres(Server):
         stop_left_over(
             lambda: working_on(_PROGRAMS, data, str(data)), _ask_postmaster, _ORPHAN_STOPS_WITHIN_S
         )
-        self._forget_stranger()
+        self._remove_foreign_pid_file()
         if not data.exists():
             self._initdb()
         made_by = (data / "PG_VERSION").read_text().strip()
@@ -108,15 +108,15 @@ class Postgres(Server):
     def is_ready(self) -> bool:
         """Return whether psql can log in and select; raises Broken on a wrong password."""
         try:
-            said = self._psql("select 1", timeout_s=3.0)
+            output = self._psql("select 1", timeout_s=3.0)
         except Unavailable:
             return False
-        if "password authentication failed" in said.stderr:
+        if "password authentication failed" in output.stderr:
             raise Broken(
                 f"the database in {self.home.pg} does not take the password in"
                 f" {self.home.path / 'credentials.json'}: put back the file that belongs to it"
             )
-        return said.returncode == 0
+        return output.returncode == 0
 
     def start(self) -> None:
         """Start it as every server is started, and make the database where it is not there."""
@@ -173,7 +173,7 @@ class Postgres(Server):
 
     def _initdb(self) -> None:
         """Make the cluster beside and rename it: what is half made is never taken for one."""
-        self.tell("postgres: making a new database")
+        self.report("postgres: making a new database")
         beside = self.home.pg.with_name("pg.new")
         password_file = self.home.run / "initdb-password"
         # An initdb whose Thor was killed goes on, and would write into the new folder.
@@ -203,7 +203,7 @@ class Postgres(Server):
             raise Broken(f"initdb could not make {beside}: {made.stderr.strip()}")
         beside.rename(self.home.pg)
 
-    def _forget_stranger(self) -> None:
+    def _remove_foreign_pid_file(self) -> None:
         """Remove a postmaster.pid whose number is another program's now, or a zombie's.
 
         PostgreSQL would take either for a server on this data and refuse to start. A killed

@@ -15,7 +15,7 @@ from thor.services.home import Home
 from thor.services.install import find_postgres, find_valkey
 from thor.services.nature import USUAL, bus_number, chosen, database_name
 from thor.services.postgres import USER, Postgres
-from thor.services.server import Server, Tell, start_all
+from thor.services.server import Report, Server, start_all
 from thor.services.supervisor import Supervisor, stop_left_jobs
 from thor.services.valkey import AppendFsync, Valkey
 
@@ -33,7 +33,7 @@ class Endpoints(msgspec.Struct, frozen=True):
         return f"Endpoints({redacted(self.database_url)}, {redacted(self.redis_url)})"
 
 
-class House(msgspec.Struct, frozen=True):
+class RunningSystem(msgspec.Struct, frozen=True):
     """A house that is held by this process."""
 
     home: Home
@@ -66,15 +66,15 @@ def database_url(home: Home, settings: Settings) -> str:
 def start_servers(
     home: Home,
     settings: Settings,
-    tell: Tell | None = None,
+    report: Report | None = None,
     appendfsync: AppendFsync = "always",
 ) -> tuple[Endpoints, list[Server]]:
     """Start the servers that the settings do not name and return the URLs of both.
 
     The caller holds the home's lock. Where one does not start, none is left running.
-    `tell` hears of what takes long.
+    `report` hears of what takes long.
     """
-    tell = tell or logger("servers").info
+    report = report or logger("servers").info
     user = home.user()
     nature = chosen(home, settings)
     postgres: Postgres | None = None
@@ -82,11 +82,11 @@ def start_servers(
     if settings.database_url is None:
         install = find_postgres(home, user, settings.pg_bin)
         password = home.ensure_credentials().postgres
-        postgres = Postgres(home, user, password, tell, install, nature)
+        postgres = Postgres(home, user, password, report, install, nature)
     if settings.redis_url is None:
         program = find_valkey(home, user)
         password = home.ensure_credentials().redis
-        valkey = Valkey(home, user, password, tell, program, appendfsync)
+        valkey = Valkey(home, user, password, report, program, appendfsync)
     servers: list[Server] = [server for server in (postgres, valkey) if server is not None]
     start_all(servers)
     if postgres is not None and postgres.was_renamed and valkey is not None:
@@ -96,21 +96,21 @@ def start_servers(
 
 @contextmanager
 def running(
-    settings: Settings, *, tell: Tell | None = None, appendfsync: AppendFsync = "always"
-) -> Iterator[House]:
+    settings: Settings, *, report: Report | None = None, appendfsync: AppendFsync = "always"
+) -> Iterator[RunningSystem]:
     """Hold the home, start its servers and look after them, and stop all of it at the end.
 
     Its database and bus are of the nature that the settings name, else simulated. Jobs are
     added with `house.supervisor.add`. Raises Refused where another process holds the home.
     """
     home = Home(settings.home)
-    with home.hold():
+    with home.lock():
         stop_left_jobs(home)
-        urls, servers = start_servers(home, settings, tell, appendfsync)
+        urls, servers = start_servers(home, settings, report, appendfsync)
         supervisor = Supervisor(home, servers, chosen(home, settings))
         supervisor.start()
         try:
-            yield House(home, urls, supervisor)
+            yield RunningSystem(home, urls, supervisor)
         finally:
             supervisor.stop()
 

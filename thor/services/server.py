@@ -14,12 +14,12 @@ from thor.services.home import Home
 from thor.services.privileges import ServerUser, spare_environment
 from thor.services.process import KILL, Child, spawn, tail, wait_until
 
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 
 READY_WITHIN_S = 300.0
 STOP_WITHIN_S = 1.8
 _STARTS_MAX = 3
-_TELL_EVERY_S = 5.0
+_REPORT_EVERY_S = 5.0
 
 
 class Server(ABC):
@@ -30,11 +30,11 @@ class Server(ABC):
     stop_signal: int
     hurry_signal: int = KILL
 
-    def __init__(self, home: Home, user: ServerUser | None, password: str, tell: Tell) -> None:
+    def __init__(self, home: Home, user: ServerUser | None, password: str, report: Report) -> None:
         """Name the home that it serves, who runs it and its password."""
         self.home = home
         self.user = user
-        self.tell = tell
+        self.report = report
         self.port = 0
         self.child: Child | None = None
         self._password = password
@@ -83,7 +83,7 @@ class Server(ABC):
         raise Unavailable(f"{self.name} does not start; {self.log} ends with:\n{tail(self.log)}")
 
     def _became_ready(self, child: Child) -> bool:
-        started = told = clock.monotonic_s()
+        started = reported_s = clock.monotonic_s()
         while child.exit_code() is None:
             try:
                 if self.is_ready():
@@ -98,9 +98,9 @@ class Server(ABC):
                     f"{self.name} is not ready after {READY_WITHIN_S:.0f} s;"
                     f" {self.log} ends with:\n{tail(self.log)}"
                 )
-            if now - told > _TELL_EVERY_S:
-                told = now
-                self.tell(f"{self.name}: waiting for {now - started:.0f} s; {tail(self.log, 1)}")
+            if now - reported_s > _REPORT_EVERY_S:
+                reported_s = now
+                self.report(f"{self.name}: waiting for {now - started:.0f} s; {tail(self.log, 1)}")
             # A recovery may take minutes: ask less and less often.
             clock.sleep_s(min(0.5, max(0.02, (now - started) / 10)))
         return False

@@ -32,7 +32,7 @@ class ProcessStatus(msgspec.Struct, kw_only=True):
     reason: str | None = None
 
 
-class HouseStatus(msgspec.Struct, kw_only=True):
+class HomeStatus(msgspec.Struct, kw_only=True):
     """The supervisor and all that it runs; `is_alive` is found out by whoever reads."""
 
     home: str
@@ -44,28 +44,28 @@ class HouseStatus(msgspec.Struct, kw_only=True):
     processes: dict[str, ProcessStatus] = {}
 
 
-def write_status(home: Home, status: HouseStatus) -> None:
+def write_status(home: Home, status: HomeStatus) -> None:
     """Replace the status file in one step."""
     write_beside(home.status_file, msgspec.json.format(msgspec.json.encode(status)))
 
 
-def read_status(home: Home) -> HouseStatus:
+def read_status(home: Home) -> HomeStatus:
     """Return what runs in the home now; an empty house where nothing ever ran.
 
     Where the supervisor is gone, what it said to run is `stopped` unless the process
     itself is still there.
     """
     try:
-        status = msgspec.json.decode(home.status_file.read_bytes(), type=HouseStatus)
+        status = msgspec.json.decode(home.status_file.read_bytes(), type=HomeStatus)
     except FileNotFoundError:
-        return HouseStatus(home=str(home.path))
+        return HomeStatus(home=str(home.path))
     except PermissionError as error:
         raise Rejected(
             f"{home.status_file} belongs to another user: ask as the user that started Thor"
         ) from error
     except msgspec.MsgspecError:
         # Written by another version: as good as none.
-        return HouseStatus(home=str(home.path))
+        return HomeStatus(home=str(home.path))
     status.is_alive = status.stopped_at is None and is_alive(status.supervisor)
     if not status.is_alive:
         for process in status.processes.values():

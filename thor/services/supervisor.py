@@ -18,7 +18,7 @@ from thor.services.home import Home
 from thor.services.identity import identity, is_alive
 from thor.services.process import KILL, wait_until
 from thor.services.server import Server, stop_all
-from thor.services.status import HouseStatus, read_status, write_status
+from thor.services.status import HomeStatus, read_status, write_status
 from thor.services.supervised import JobSpec, Supervised, supervised_job, supervised_server
 
 # Jobs 2.5 s, servers 1.8 s and what it takes to kill the rest: 5 s in all.
@@ -42,7 +42,7 @@ class Supervisor:
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
         self._log = logger("supervisor")
-        self._status = HouseStatus(
+        self._status = HomeStatus(
             home=str(home.path),
             nature=nature,
             supervisor=identity(os.getpid()),

@@ -17,7 +17,7 @@ from thor.services.home import Home, write_beside
 from thor.services.identity import working_on
 from thor.services.privileges import ServerUser, make_data_folder
 from thor.services.process import stop_left_over
-from thor.services.server import Server, Tell
+from thor.services.server import Report, Server
 
 AppendFsync = Literal["always", "everysec"]
 
@@ -50,12 +50,12 @@ class Valkey(Server):
         home: Home,
         user: ServerUser | None,
         password: str,
-        tell: Tell,
+        report: Report,
         program: Path,
         appendfsync: AppendFsync = "always",
     ) -> None:
         """Name the program and when it syncs its file, beside what every server is told."""
-        super().__init__(home, user, password, tell)
+        super().__init__(home, user, password, report)
         self._program = program
         self._appendfsync = appendfsync
         self._file = home.run / "valkey.conf"

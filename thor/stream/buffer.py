@@ -14,7 +14,7 @@ from thor.stream.events import WHOLE, EntryKey, TickKey
 _OVERHEAD = 300
 
 
-class Wish(NamedTuple):
+class EventFilter(NamedTuple):
     """Which events a reader wants; None stands for every symbol, `bars` are widths."""
 
     symbols: frozenset[str] | None
@@ -71,7 +71,7 @@ class Batch:
         self.ticks: list[bytes] = []
         # Empty where the tick changed nothing.
         self.quotes: list[bytes] = []
-        self._joined: dict[Wish, tuple[bytes, int]] = {}
+        self._joined: dict[EventFilter, tuple[bytes, int]] = {}
 
     def add(self, key: TickKey, symbol: str, tick: bytes, quote: bytes) -> None:
         """Append a tick and the quote it made."""
@@ -85,30 +85,30 @@ class Batch:
         kept = len(self.gap) + sum(map(len, self.ticks)) + sum(map(len, self.quotes))
         return kept + _OVERHEAD * len(self.keys)
 
-    def frames(self, wish: Wish, keep: bool) -> tuple[bytes, int, int]:
+    def frames(self, event_filter: EventFilter, keep: bool) -> tuple[bytes, int, int]:
         """Return the wished events joined, their number, and the bytes newly kept."""
-        found = self._joined.get(wish)
+        found = self._joined.get(event_filter)
         if found is not None:
             return (*found, 0)
-        found = self.after(None, wish)
+        found = self.after(None, event_filter)
         if keep:
-            self._joined[wish] = found
+            self._joined[event_filter] = found
         return (*found, len(found[0]) if keep else 0)
 
-    def after(self, key: TickKey | None, wish: Wish) -> tuple[bytes, int]:
+    def after(self, key: TickKey | None, event_filter: EventFilter) -> tuple[bytes, int]:
         """Return the wished events after a place, joined, and their number."""
         start = 0 if key is None else bisect_right(self.keys, key)
         parts = [self.gap] if self.gap and key is None else []
         for at in range(start, len(self.keys)):
-            if wish.symbols is None or self.symbols[at] in wish.symbols:
-                if wish.ticks:
+            if event_filter.symbols is None or self.symbols[at] in event_filter.symbols:
+                if event_filter.ticks:
                     parts.append(self.ticks[at])
-                if wish.quotes and self.quotes[at]:
+                if event_filter.quotes and self.quotes[at]:
                     parts.append(self.quotes[at])
         return b"".join(parts), len(parts)
 
 
-class Ring:
+class ReplayBuffer:
     """The newest batches, each with an ordinal that only grows."""
 
     def __init__(self, bytes_max: int) -> None:
@@ -146,7 +146,7 @@ class Ring:
         self._bytes += size
         self._shrink()
 
-    def place(self, key: TickKey) -> int | None:
+    def ordinal_after(self, key: TickKey) -> int | None:
         """Return the ordinal of the first batch with anything after a place, or None.
 
         None where some of what came after the place is no longer here.
@@ -156,16 +156,16 @@ class Ring:
         at = bisect_right(self._batches, key, key=lambda kept: (*kept[0].last, WHOLE))
         return self.oldest + at
 
-    def first(self, ordinal: int, key: TickKey, wish: Wish) -> Slice:
+    def first(self, ordinal: int, key: TickKey, event_filter: EventFilter) -> Slice:
         """Return what the batch of an ordinal holds after a place."""
         if ordinal == self.end:
             return Slice(b"", 0, ordinal)
         batch = self._batches[ordinal - self.oldest][0]
-        if batch.is_pending and wish.bars:
+        if batch.is_pending and event_filter.bars:
             return Slice(b"", 0, ordinal)
-        return Slice(*batch.after(None if batch.gap else key, wish), ordinal + 1)
+        return Slice(*batch.after(None if batch.gap else key, event_filter), ordinal + 1)
 
-    def take(self, ordinal: int, wish: Wish, bytes_max: int) -> Slice | None:
+    def take(self, ordinal: int, event_filter: EventFilter, bytes_max: int) -> Slice | None:
         """Return the wished events from an ordinal on, or None where they are gone.
 
         Whoever wants bars is given nothing from a pending batch on.
@@ -175,9 +175,9 @@ class Ring:
         parts: list[bytes] = []
         events = size = 0
         while ordinal < self.end and size < bytes_max:
-            if wish.bars and self._batches[ordinal - self.oldest][0].is_pending:
+            if event_filter.bars and self._batches[ordinal - self.oldest][0].is_pending:
                 break
-            part, n, kept = self._join(ordinal, wish)
+            part, n, kept = self._join(ordinal, event_filter)
             parts.append(part)
             events += n
             size += len(part)
@@ -192,10 +192,10 @@ class Ring:
         at = ordinal - self.oldest
         return self._batches[at - 1][0].last if at > 0 else self.start
 
-    def _join(self, ordinal: int, wish: Wish) -> tuple[bytes, int, int]:
+    def _join(self, ordinal: int, event_filter: EventFilter) -> tuple[bytes, int, int]:
         at = ordinal - self.oldest
         batch, size = self._batches[at]
-        part, n, kept = batch.frames(wish, keep=self._bytes < self._bytes_max)
+        part, n, kept = batch.frames(event_filter, keep=self._bytes < self._bytes_max)
         if kept:
             self._batches[at] = (batch, size + kept)
         return part, n, kept

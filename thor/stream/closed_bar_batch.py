@@ -10,7 +10,7 @@ from typing import Any
 
 from thor.domain.bar import WIDTHS
 from thor.market.bus.messages import Entry
-from thor.stream.buffer import Batch, Wish
+from thor.stream.buffer import Batch, EventFilter
 from thor.stream.events import WHOLE, TickKey, bar_frame, before, entry_key, gap
 
 # The views' `known_at`: a bar is closed so long after its end.
@@ -22,7 +22,7 @@ _LEAST = timedelta(microseconds=1)
 # A day of Chicago ends with an hour of UTC and has 23 to 25 of them.
 _HOUR = timedelta(hours=1)
 # A bar's place depends on no other width, so that whoever asks for which gives the same ids.
-_PLACES = {width: rank * 100_000 for rank, width in enumerate(WIDTHS)}
+_OFFSETS = {width: rank * 100_000 for rank, width in enumerate(WIDTHS)}
 
 
 def due(entry: Entry, widths: frozenset[str]) -> frozenset[str]:
@@ -48,7 +48,7 @@ def starts(width: str, since: datetime, until: datetime) -> tuple[datetime, date
     return since - CLOSE_DELAY - longest + _LEAST, until - CLOSE_DELAY - shortest + _LEAST
 
 
-class Closing(Batch):
+class BarClose(Batch):
     """The bars that one clock entry closes; pending until the ledger has all their ticks."""
 
     __slots__ = ("done", "due", "entry", "is_pending", "missed", "of_width", "read_s")
@@ -65,24 +65,24 @@ class Closing(Batch):
     def fill(self, found: Mapping[str, Sequence[Mapping[str, Any]]], *, is_complete: bool) -> None:
         """Take the bars of each width, and whether the ledger had all their ticks."""
         for width in WIDTHS:
-            for place, row in enumerate(found.get(width, ()), _PLACES[width]):
-                frame = bar_frame(self.entry.entry_id, place, width, row["bar"], is_complete)
-                self.keys.append((*self.last, place))
+            for index, row in enumerate(found.get(width, ()), _OFFSETS[width]):
+                frame = bar_frame(self.entry.entry_id, index, width, row["bar"], is_complete)
+                self.keys.append((*self.last, index))
                 self.symbols.append(row["symbol"])
                 self.of_width.append(width)
                 self.ticks.append(frame)
         if any(len(rows) >= ROWS_MAX for rows in found.values()):
-            self.missed = self.gap_told()
+            self.missed = self.gap_event()
         self._end()
 
     def miss(self) -> None:
         """Note that the bars could not be read."""
-        self.missed = self.gap_told()
+        self.missed = self.gap_event()
         self._end()
 
-    def after(self, key: TickKey | None, wish: Wish) -> tuple[bytes, int]:
+    def after(self, key: TickKey | None, event_filter: EventFilter) -> tuple[bytes, int]:
         """Return the wished bars after a place, joined, and their number."""
-        wanted = wish.bars & self.due
+        wanted = event_filter.bars & self.due
         if not wanted:
             return b"", 0
         parts = [
@@ -91,14 +91,14 @@ class Closing(Batch):
                 self.keys, self.symbols, self.of_width, self.ticks, strict=True
             )
             if width in wanted
-            and (wish.symbols is None or symbol in wish.symbols)
+            and (event_filter.symbols is None or symbol in event_filter.symbols)
             and (key is None or at > key)
         ]
         if self.missed:
             parts.append(self.missed)
         return b"".join(parts), len(parts)
 
-    def gap_told(self) -> bytes:
+    def gap_event(self) -> bytes:
         """Return the news that its bars may be missing."""
         key = entry_key(self.entry.entry_id)
         return gap((*before(key), WHOLE), key)

@@ -15,8 +15,8 @@ from thor.errors import ThorError
 from thor.market.bus.client import Listener
 from thor.market.bus.messages import Entry
 from thor.reference.cache import Reference
-from thor.stream.closed_bar_batch import CLOSE_DELAY, ROWS_MAX, Closing, due, starts
-from thor.stream.last_values import Board
+from thor.stream.closed_bar_batch import CLOSE_DELAY, ROWS_MAX, BarClose, due, starts
+from thor.stream.last_values import LastValues
 
 # How long bars may hold up the ticks and quotes of their stream, and how long by themselves.
 HASTE_S, PATIENCE_S = 2.0, 30.0
@@ -59,35 +59,37 @@ class Coverage:
             self._base = self._until = base
 
 
-class Closings:
+class ClosedBars:
     """The closed bars of one process."""
 
-    def __init__(self, pool: Any, listener: Listener, reference: Reference, board: Board) -> None:
+    def __init__(
+        self, pool: Any, listener: Listener, reference: Reference, last_values: LastValues
+    ) -> None:
         """Take the ledger, the bus, the reference data, and who speaks of which symbol."""
-        self._pool, self._reference, self._board = pool, reference, board
+        self._pool, self._reference, self._last_values = pool, reference, last_values
         self._coverage = Coverage(pool, listener)
-        self._begun: asyncio.Queue[Closing] = asyncio.Queue()
-        self._kept: dict[str, Closing] = {}
+        self._begun: asyncio.Queue[BarClose] = asyncio.Queue()
+        self._kept: dict[str, BarClose] = {}
 
-    def begin(self, entry: Entry, widths: frozenset[str]) -> Closing | None:
+    def begin(self, entry: Entry, widths: frozenset[str]) -> BarClose | None:
         """Return the closing of an entry, which `run` fills; None where it closes no bar."""
         wanted = due(entry, widths)
         if not wanted:
             return None
-        closing = self._keep(entry, wanted)
-        self._begun.put_nowait(closing)
-        return closing
+        bar_close = self._keep(entry, wanted)
+        self._begun.put_nowait(bar_close)
+        return bar_close
 
-    async def run(self, is_hasty: Callable[[], bool], tell: Callable[[Closing], None]) -> None:
+    async def run(self, is_hasty: Callable[[], bool], on_bars: Callable[[BarClose], None]) -> None:
         """Fill what was begun, in order, and tell of each, until cancelled."""
         while True:
-            closing = await self._begun.get()
-            await self._fill(closing, is_hasty)
-            tell(closing)
+            bar_close = await self._begun.get()
+            await self._fill(bar_close, is_hasty)
+            on_bars(bar_close)
 
     async def closed(
         self, entry: Entry, widths: frozenset[str], *, is_hasty: bool
-    ) -> Closing | None:
+    ) -> BarClose | None:
         """Return the bars that an entry closed, for one who missed them; None where none."""
         wanted = due(entry, widths)
         while wanted:
@@ -100,37 +102,37 @@ class Closings:
                 return kept
         return None
 
-    def _keep(self, entry: Entry, wanted: frozenset[str]) -> Closing:
+    def _keep(self, entry: Entry, wanted: frozenset[str]) -> BarClose:
         if len(self._kept) >= _KEPT_MAX:
             del self._kept[next(iter(self._kept))]
-        closing = self._kept[entry.entry_id] = Closing(entry, wanted, clock.monotonic_s())
-        return closing
+        bar_close = self._kept[entry.entry_id] = BarClose(entry, wanted, clock.monotonic_s())
+        return bar_close
 
-    async def _fill(self, closing: Closing, is_hasty: Callable[[], bool]) -> None:
+    async def _fill(self, bar_close: BarClose, is_hasty: Callable[[], bool]) -> None:
         try:
-            while closing.is_pending:
-                passed_s = clock.monotonic_s() - closing.read_s
+            while bar_close.is_pending:
+                passed_s = clock.monotonic_s() - bar_close.read_s
                 left_s = (HASTE_S if is_hasty() else PATIENCE_S) - passed_s
                 with contextlib.suppress(ThorError, TimeoutError):
                     async with asyncio.timeout(max(left_s, _LAST_LOOK_S)):
-                        await self._look(closing, is_last=left_s <= 0)
-                if closing.is_pending and left_s <= 0:
-                    closing.miss()
-                elif closing.is_pending:
+                        await self._look(bar_close, is_last=left_s <= 0)
+                if bar_close.is_pending and left_s <= 0:
+                    bar_close.miss()
+                elif bar_close.is_pending:
                     await asyncio.sleep(_LOOK_EVERY_S)
         finally:
-            if closing.is_pending:
+            if bar_close.is_pending:
                 # Whoever waits for it has to ask again.
-                if self._kept.get(closing.entry.entry_id) is closing:
-                    del self._kept[closing.entry.entry_id]
-                closing.done.set()
+                if self._kept.get(bar_close.entry.entry_id) is bar_close:
+                    del self._kept[bar_close.entry.entry_id]
+                bar_close.done.set()
 
-    async def _look(self, closing: Closing, *, is_last: bool) -> None:
-        entry = closing.entry
+    async def _look(self, bar_close: BarClose, *, is_last: bool) -> None:
+        entry = bar_close.entry
         assert entry.first is not None
         assert entry.since is not None
         assert entry.clock is not None
-        ts_from = min(starts(width, entry.since, entry.clock)[0] for width in closing.due)
+        ts_from = min(starts(width, entry.since, entry.clock)[0] for width in bar_close.due)
         has_all = await self._coverage.has(entry.first, ts_from, entry.clock - CLOSE_DELAY)
         if not (has_all or is_last):
             return
@@ -139,27 +141,27 @@ class Closings:
             "since": entry.since,
             "until": entry.clock,
             "limit": ROWS_MAX,
-            **await self._spoken(entry.source or ""),
+            **await self._claimed_by(entry.source or ""),
         }
         found = {}
-        for width in closing.due:
+        for width in bar_close.due:
             start, end = starts(width, entry.since, entry.clock)
             asked |= {"width": width, "ts_from": start, "ts_to": end}
             found[width] = await database.fetch(self._pool, "closed_bars", asked)
-        closing.fill(found, is_complete=has_all)
+        bar_close.fill(found, is_complete=has_all)
         if not has_all:
             self._coverage.give_up(entry.first)
 
-    async def _spoken(self, source: str) -> dict[str, list[Any]]:
+    async def _claimed_by(self, source: str) -> dict[str, list[Any]]:
         catalogue = self._reference.catalogue
-        if source not in catalogue.speakers:
+        if source not in catalogue.sources:
             catalogue = await self._reference.renewed_for(source) or catalogue
         listing = catalogue.listing
-        speaker = catalogue.speakers.get(source)
+        known = catalogue.sources.get(source)
         # A tape speaks of what is in it, which the ledger knows, whoever spoke later.
-        is_tape = speaker is not None and speaker.kind == "tape"
+        is_tape = known is not None and known.kind == "tape"
         every = [*listing.instruments, *listing.series]
-        symbols = list(dict.fromkeys(every)) if is_tape else self._board.spoken_by(source)
+        symbols = list(dict.fromkeys(every)) if is_tape else self._last_values.of_source(source)
         instruments = [listing.instrument(symbol) for symbol in symbols]
         decimals = [0 if one is None else one.display_precision for one in instruments]
         return {"symbols": symbols, "decimals": decimals}

@@ -10,7 +10,7 @@ from thor.market.bus import wire
 from thor.market.bus.messages import Entry
 from thor.reference.cache import Reference
 from thor.stream.buffer import Batch
-from thor.stream.events import Placed, entry_key, tick_frames
+from thor.stream.events import Indexed, entry_key, tick_frames
 
 _KEPT_BYTES_MAX = 8_000_000
 
@@ -25,7 +25,7 @@ class Entries:
         self._kept: dict[str, Batch] = {}
         self._kept_bytes = 0
 
-    async def good(self, entry: Entry) -> Placed:
+    async def good(self, entry: Entry) -> Indexed:
         """Return the ticks that may be shown, with their places among the readable ones."""
         if entry.first is None or not entry.n:
             return []

@@ -20,7 +20,7 @@ from thor.market.bus import wire
 EntryKey = tuple[int, int]
 TickKey = tuple[int, int, int]
 # Ticks with their places among the readable ones of their entry.
-Placed = list[tuple[int, Tick]]
+Indexed = list[tuple[int, Tick]]
 
 WHOLE = 1_000_000
 _SEQ_MAX = 2**64 - 1
@@ -71,7 +71,7 @@ def event(kind: str, data: Any, event_id: str | None = None) -> bytes:
     return head.encode() + b"data: " + _encoder.encode(data) + b"\n\n"
 
 
-def tick_frames(entry_id: str, good: Placed) -> list[bytes]:
+def tick_frames(entry_id: str, good: Indexed) -> list[bytes]:
     """Return the events of an entry's ticks, in the wire form, given with their places."""
     raws = _raws.decode(wire.encode([tick for _, tick in good]))
     head = f"event: tick\nid: {entry_id}.".encode()
@@ -89,13 +89,13 @@ def quote_frame(entry_id: str, at: int, quote: Any) -> bytes:
 def bar_frame(entry_id: str, at: int, width: str, bar: str, is_complete: bool) -> bytes:
     """Return the event of a bar that a clock entry closed, given as its JSON object."""
     head = f"event: bar\nid: {entry_id}.{at}\ndata: "
-    told = f'{{"width" : "{width}", "is_complete" : {"true" if is_complete else "false"}, '
-    return (head + told + bar.removeprefix("{") + "\n\n").encode()
+    fields = f'{{"width" : "{width}", "is_complete" : {"true" if is_complete else "false"}, '
+    return (head + fields + bar.removeprefix("{") + "\n\n").encode()
 
 
-def ping(now: datetime, position: EntryKey | None) -> bytes:
+def ping(now: datetime, offset: EntryKey | None) -> bytes:
     """Return a heartbeat; its id says that all before that entry's end has been sent."""
-    event_id = None if position is None else entry_text(position)
+    event_id = None if offset is None else entry_text(offset)
     return event("ping", {"ts": wire.instant(now), "position": event_id}, event_id)
 
 

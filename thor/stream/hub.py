@@ -5,47 +5,56 @@ ring of framed events and the merged latest of every symbol.
 """
 
 import asyncio
+from collections.abc import AsyncGenerator
 from datetime import datetime, timedelta
 from typing import Any
 
 from thor import clock
-from thor.errors import ThorError
+from thor.domain.bar import WIDTHS
+from thor.errors import ThorError, Unavailable
+from thor.market.bus import wire
 from thor.market.bus.client import Listener
 from thor.market.bus.messages import Entry
 from thor.observe import redacted
 from thor.reference.cache import Reference
 from thor.runtime import FIRST_S, LONGEST_S
-from thor.stream.buffer import Batch, Ring
-from thor.stream.closed_bar_batch import Closing
-from thor.stream.closed_bars import Closings
+from thor.stream.buffer import Batch, ReplayBuffer
+from thor.stream.closed_bar_batch import BarClose
+from thor.stream.closed_bars import ClosedBars
 from thor.stream.entries import Entries
 from thor.stream.events import (
     WHOLE,
     EntryKey,
-    Placed,
+    Indexed,
     TickKey,
     before,
     entry_key,
     entry_text,
+    event,
     fault,
     gap,
     heard,
     ping,
     quote_frame,
     tick_frames,
+    tick_text,
 )
-from thor.stream.last_values import Board
-from thor.stream.seed import lead, seed
-from thor.stream.subscribers import Audience, Viewer
+from thor.stream.last_values import LastValues
+from thor.stream.subscribers import Subscriber, Subscribers
 
-_RING_BYTES_MAX = 32_000_000
+_BUFFER_BYTES_MAX = 32_000_000
 _ENTRIES_MAX = 100
 _BATCH_TICKS = 500
 _BLOCK_MS = 1_000
 _PACE_S = 0.003
+# Of one subscriber: the bytes sent at a time, and the entries read from the bus at a time.
+_CHUNK_BYTES = 256_000
+_CATCH_UP_ENTRIES = 20
+_RETRY_S = 0.5
+_RECONNECT_MS = 1_000
 
 
-class Screen:
+class StreamHub:
     """The shared reader of one process, and what it holds for those who watch."""
 
     def __init__(
@@ -62,48 +71,68 @@ class Screen:
         self.listener, self.reference = listener, reference
         self.conflate_ms, self.ping_s = conflate_ms, ping_s
         self.entries = Entries(reference, skew_max)
-        self.ring, self.board = Ring(_RING_BYTES_MAX), Board()
-        self.closings = Closings(pool, listener, reference, self.board)
-        self.audience = Audience()
+        self.buffer, self.last_values = ReplayBuffer(_BUFFER_BYTES_MAX), LastValues()
+        self.closed_bars = ClosedBars(pool, listener, reference, self.last_values)
+        self.subscribers = Subscribers()
         self.fault: str | None = None
-        self.is_seeded = self.is_ended = False
+        self.has_snapshot = self.is_ended = False
         self.events_sent = 0
         # The newest entry whose events are all in the ring.
-        self.position: EntryKey = (0, 0)
+        self.offset: EntryKey = (0, 0)
         self._next_ordinal: int | None = None
-        self._watched = asyncio.Event()
+        self._has_subscribers = asyncio.Event()
 
-    def join(self, viewer: Viewer) -> None:
+    def join(self, subscriber: Subscriber) -> None:
         """Let somebody watch; the reader begins where nobody did."""
-        if self.audience.is_first(viewer):  # what nobody wanted was not framed
-            self.ring.restart(self.position)
-        self.audience.join(viewer)
+        if self.subscribers.is_first(subscriber):  # what nobody wanted was not framed
+            self.buffer.restart(self.offset)
+        self.subscribers.join(subscriber)
         if self.fault is not None:
-            viewer.news["error"] = fault(self.fault, clock.now())
-        self._watched.set()
+            subscriber.notices["error"] = fault(self.fault, clock.now())
+        self._has_subscribers.set()
 
     def end(self) -> None:
         """End every stream, now and from now on."""
         self.is_ended = True
-        self.audience.wake()
+        self.subscribers.wake()
+
+    async def subscribe(self, subscriber: Subscriber) -> AsyncGenerator[bytes, None]:
+        """Yield the stream of one client, whole events joined, until it leaves or the hub ends."""
+        self.join(subscriber)
+        try:
+            while not (self.has_snapshot or self.fault or self._is_over(subscriber)):
+                await subscriber.wait()
+            yield self._hello(subscriber)
+            while not self._is_over(subscriber):
+                if self._is_behind(subscriber):
+                    async for chunk in self._catch_up(subscriber):
+                        yield chunk
+                    continue
+                chunk = self._next(subscriber)
+                if chunk:
+                    yield chunk
+                else:
+                    await subscriber.wait()
+        finally:
+            self.subscribers.leave(subscriber)
 
     async def run(self) -> None:
         """Read while anybody watches, until cancelled; waits for a bus that is away."""
         delay_s = FIRST_S
         while True:
-            await self._watched.wait()
+            await self._has_subscribers.wait()
             try:
                 await self._begin()
                 delay_s = FIRST_S
-                while self.audience:
+                while self.subscribers:
                     await self._read()
             except ThorError as error:
-                self._say_fault(str(error))
+                self._notify_fault(str(error))
                 await asyncio.sleep(delay_s)
                 delay_s = min(delay_s * 2, LONGEST_S)
-            if not self.audience:
-                self._watched.clear()
-                self.is_seeded, self.fault = False, None
+            if not self.subscribers:
+                self._has_subscribers.clear()
+                self.has_snapshot, self.fault = False, None
 
     async def beat(self) -> None:
         """Give every stream its heartbeat, until cancelled."""
@@ -118,69 +147,70 @@ class Screen:
         """
         while True:
             await asyncio.sleep(self.conflate_ms / 1000)
-            if self.is_seeded and self.audience.followers and self.audience.conflated():
+            if self.has_snapshot and self.subscribers.followers and self.subscribers.conflated():
                 self._flush()
 
     async def close_bars(self) -> None:
         """Give closed bars to those who want them, until cancelled."""
-        await self.closings.run(lambda: self.audience.holds_ticks, self._tell_bars)
+        await self.closed_bars.run(lambda: self.subscribers.holds_ticks, self._notify_bars)
 
     async def _begin(self) -> None:
         await self.reference.current()
-        if self.is_seeded:
+        if self.has_snapshot:
             await self._look_back()
         else:
-            self.position, self._next_ordinal = await lead(
-                self.board, self.listener, self.reference, self.entries
+            self.offset, self._next_ordinal = await self.last_values.catch_up(
+                self.listener, self.reference, self.entries
             )
-            self.ring.restart(self.position)
-            self.is_seeded = True
+            self.buffer.restart(self.offset)
+            self.has_snapshot = True
         if self.fault is not None:
             self.fault = None
             self._ping()
-        self.audience.wake()
+        self.subscribers.wake()
 
     async def _read(self) -> None:
-        entries = await self.listener.after(entry_text(self.position), _ENTRIES_MAX, _BLOCK_MS)
+        entries = await self.listener.after(entry_text(self.offset), _ENTRIES_MAX, _BLOCK_MS)
         if not entries:
             await self._look_back()
             return
         now, begun_s = clock.now(), clock.monotonic_s()
-        batch, ordinal = self.audience.batch(self.position), self._next_ordinal
+        batch, ordinal = self.subscribers.batch(self.offset), self._next_ordinal
         for entry in entries:
             if entry.first is not None and ordinal not in (None, entry.first):
                 self._publish(batch, ordinal)
-                await seed(self.board, self.listener, self.reference)
-                self._tell_gap((*self.position, WHOLE), before(entry_key(entry.entry_id)))
-                batch = self.audience.batch(self.position)
+                await self.last_values.refresh(self.listener, self.reference)
+                self._notify_gap((*self.offset, WHOLE), before(entry_key(entry.entry_id)))
+                batch = self.subscribers.batch(self.offset)
             if entry.first is not None:
                 ordinal = entry.first + entry.n
             if entry.seen:
                 self._hear(entry)
-            closing = entry.clock and self.closings.begin(entry, self.audience.widths)
-            if closing:
+            bar_close = entry.clock and self.closed_bars.begin(entry, self.subscribers.widths)
+            if bar_close:
                 self._publish(batch, ordinal)
-                self._hold(closing)
-                batch = self.audience.batch(self.position)
+                self._hold(bar_close)
+                batch = self.subscribers.batch(self.offset)
                 continue
             self._frame(entry, await self.entries.good(entry), batch, now)
             if len(batch.keys) >= _BATCH_TICKS:
                 self._publish(batch, ordinal)
                 await asyncio.sleep(0)
-                batch = self.audience.batch(self.position)
+                batch = self.subscribers.batch(self.offset)
         self._publish(batch, ordinal)
         await self._rest(begun_s, len(entries))
 
     def _hear(self, entry: Entry) -> None:
         assert entry.source is not None
         assert entry.clock is not None
-        self.board.hear(entry.source, entry.seen, entry.clock)
-        self.audience.tell(f"heard {entry.source}", heard(entry.source, entry.clock, entry.seen))
+        self.last_values.hear(entry.source, entry.seen, entry.clock)
+        frame = heard(entry.source, entry.clock, entry.seen)
+        self.subscribers.notify(f"heard {entry.source}", frame)
 
     async def _rest(self, begun_s: float, entries: int) -> None:
         # What comes meanwhile is read in one go: a read costs more than a tick.
         pace_s = _PACE_S
-        if not self.audience.followers:
+        if not self.subscribers.followers:
             if entries == _ENTRIES_MAX:
                 return
             self._flush()
@@ -188,70 +218,226 @@ class Screen:
         await asyncio.sleep(max(begun_s + pace_s - clock.monotonic_s(), 0))
 
     def _flush(self) -> None:
-        if self.board.flush(self.reference.catalogue, self.position, clock.now()):
-            self.events_sent += self.board.deliver(self.audience.conflated())
+        if self.last_values.flush(self.reference.catalogue, self.offset, clock.now()):
+            self.events_sent += self.last_values.deliver(self.subscribers.conflated())
 
-    def _frame(self, entry: Entry, good: Placed, batch: Batch, now: datetime) -> None:
+    def _frame(self, entry: Entry, good: Indexed, batch: Batch, now: datetime) -> None:
         batch.last = key = entry_key(entry.entry_id)
         catalogue = self.reference.catalogue
         if not batch.is_framed:
             for _, tick in good:
-                self.board.apply(tick, catalogue)
+                self.last_values.apply(tick, catalogue)
             return
         for (at, tick), frame in zip(good, tick_frames(entry.entry_id, good), strict=True):
-            latest, quote = self.board.apply(tick, catalogue), b""
+            latest, quote = self.last_values.apply(tick, catalogue), b""
             if batch.has_quotes and latest is not None:
                 quote = quote_frame(entry.entry_id, at, latest.shown(catalogue, now))
             batch.add((*key, at), tick.symbol, frame, quote)
 
     def _publish(self, batch: Batch, ordinal: int | None) -> None:
-        self.position, self._next_ordinal = batch.last, ordinal
-        if self.audience.misses(batch):
-            self.ring.restart(batch.last)
-            self.audience.wake_followers()
+        self.offset, self._next_ordinal = batch.last, ordinal
+        if self.subscribers.misses(batch):
+            self.buffer.restart(batch.last)
+            self.subscribers.wake_followers()
         elif batch.keys:
-            self.ring.append(batch)
-            self.events_sent += self.audience.deliver(self.ring, (*batch.last, WHOLE))
+            self.buffer.append(batch)
+            self.events_sent += self.subscribers.deliver(self.buffer, (*batch.last, WHOLE))
         else:
-            self.ring.pass_by(batch.last)
+            self.buffer.pass_by(batch.last)
 
-    def _hold(self, closing: Closing) -> None:
+    def _hold(self, bar_close: BarClose) -> None:
         # Whoever wants its bars has what comes after them once they are read.
-        self.position = closing.last
-        if self.audience.followers:
-            self.ring.append(closing)
-            self.audience.deliver(self.ring, (*closing.last, WHOLE))
+        self.offset = bar_close.last
+        if self.subscribers.followers:
+            self.buffer.append(bar_close)
+            self.subscribers.deliver(self.buffer, (*bar_close.last, WHOLE))
         else:
-            self.ring.restart(closing.last)
+            self.buffer.restart(bar_close.last)
 
-    def _tell_bars(self, closing: Closing) -> None:
-        self.events_sent += self.audience.tell_bars(closing)
+    def _notify_bars(self, bar_close: BarClose) -> None:
+        self.events_sent += self.subscribers.notify_bars(bar_close)
 
     async def _look_back(self) -> None:
         # A bus that was wiped or set back has only ids before ours, and would
         # never answer what comes after ours.
         newest = entry_key(await self.listener.last_id())
-        if newest < self.position:
-            await seed(self.board, self.listener, self.reference)
-            self._tell_gap((*self.position, WHOLE), newest)
+        if newest < self.offset:
+            await self.last_values.refresh(self.listener, self.reference)
+            self._notify_gap((*self.offset, WHOLE), newest)
             # Followers are behind now, and find out by their own ids.
-            self.ring.restart(newest)
+            self.buffer.restart(newest)
 
-    def _tell_gap(self, after: TickKey, until: EntryKey) -> None:
-        self.position, self._next_ordinal = until, None
+    def _notify_gap(self, after: TickKey, until: EntryKey) -> None:
+        self.offset, self._next_ordinal = until, None
         frame = gap(after, until)
-        self.ring.append(Batch(until, frame))
-        for viewer in self.audience.viewers:
-            viewer.is_shown = False
-            if viewer.is_conflated:
-                viewer.news["gap"] = frame
-            viewer.wake()
+        self.buffer.append(Batch(until, frame))
+        for subscriber in self.subscribers.members:
+            subscriber.is_shown = False
+            if subscriber.is_conflated:
+                subscriber.notices["gap"] = frame
+            subscriber.wake()
 
-    def _say_fault(self, reason: str) -> None:
+    def _notify_fault(self, reason: str) -> None:
         if self.fault is None:
             self.fault = redacted(reason)
-            self.audience.tell("error", fault(self.fault, clock.now()))
+            self.subscribers.notify("error", fault(self.fault, clock.now()))
 
     def _ping(self) -> None:
-        position = self.position if self.is_seeded else None
-        self.audience.tell("ping", ping(clock.now(), position))
+        offset = self.offset if self.has_snapshot else None
+        self.subscribers.notify("ping", ping(clock.now(), offset))
+
+    def _is_over(self, subscriber: Subscriber) -> bool:
+        return self.is_ended or subscriber.is_gone
+
+    def _is_behind(self, subscriber: Subscriber) -> bool:
+        follows = self.has_snapshot and not subscriber.is_conflated
+        return follows and subscriber.ordinal < self.buffer.oldest
+
+    def _hello(self, subscriber: Subscriber) -> bytes:
+        known, symbols = self.reference.known, subscriber.event_filter.symbols
+        offset = entry_text(self.offset) if self.has_snapshot else None
+        data = {
+            "ts": wire.instant(clock.now()),
+            "nature": known.nature if known else None,
+            "symbols": None if symbols is None else sorted(symbols),
+            "bars": [width for width in WIDTHS if width in subscriber.event_filter.bars],
+            "mode": "conflated" if subscriber.is_conflated else "ticks",
+            "position": offset,
+            "from": None if subscriber.key is None else tick_text(subscriber.key),
+            "conflate_ms": self.conflate_ms,
+            "ping_s": self.ping_s,
+        }
+        frame = event("hello", data, offset if subscriber.key is None else None)
+        self.events_sent += 1
+        if subscriber.key is None and self.has_snapshot and not subscriber.is_conflated:
+            subscriber.key = (*self.offset, WHOLE)
+        return b"retry: %d\n" % _RECONNECT_MS + frame
+
+    def _next(self, subscriber: Subscriber) -> bytes:
+        """Return what is new for a client, or nothing."""
+        if not self.has_snapshot:
+            return self._notices(subscriber)
+        if subscriber.is_conflated:
+            return self._changed(subscriber) + self._notices(subscriber)
+        buffer = self.buffer
+        found = buffer.take(subscriber.ordinal, subscriber.event_filter, _CHUNK_BYTES)
+        if found is None:
+            return b""
+        subscriber.ordinal = found.ordinal
+        self.events_sent += found.events
+        if subscriber.ordinal < buffer.end:
+            subscriber.key = (*buffer.last(subscriber.ordinal), WHOLE)
+            return found.frames
+        subscriber.key = (*self.offset, WHOLE)
+        if subscriber.is_shown and not subscriber.notices:
+            return found.frames
+        return found.frames + self._shown(subscriber) + self._notices(subscriber)
+
+    def _changed(self, subscriber: Subscriber) -> bytes:
+        last_values = self.last_values
+        if not subscriber.is_shown:
+            subscriber.version = last_values.version
+            return self._shown(subscriber)
+        if subscriber.version == last_values.version:
+            return b""
+        frames, events = last_values.since(subscriber.version, subscriber.event_filter.symbols)
+        subscriber.version = last_values.version
+        self.events_sent += events
+        return frames
+
+    def _shown(self, subscriber: Subscriber) -> bytes:
+        """Return the latest quotes, once it has caught up."""
+        if subscriber.is_shown:
+            return b""
+        subscriber.is_shown = True
+        if not subscriber.event_filter.quotes:
+            return b""
+        frames, events = self.last_values.shown(
+            subscriber.event_filter.symbols, self.reference.catalogue, self.offset, clock.now()
+        )
+        self.events_sent += events
+        return frames
+
+    def _notices(self, subscriber: Subscriber) -> bytes:
+        if not subscriber.notices:
+            return b""
+        frames = b"".join(subscriber.notices.values())
+        self.events_sent += len(subscriber.notices)
+        subscriber.notices.clear()
+        return frames
+
+    async def _catch_up(self, subscriber: Subscriber) -> AsyncGenerator[bytes, None]:
+        """Yield the ticks a client missed, from the bus, until the ring has the rest."""
+        buffer = self.buffer
+        next_ordinal: int | None = None
+        subscriber.is_shown = False
+        while not self._is_over(subscriber) and self.has_snapshot:
+            key = subscriber.key
+            if key is None:
+                subscriber.key, subscriber.ordinal = (*self.offset, WHOLE), buffer.end
+                return
+            if key > (*self.offset, WHOLE):
+                yield gap(key, self.offset)
+                subscriber.key = (*self.offset, WHOLE)
+                continue
+            ordinal = buffer.ordinal_after(key)
+            if ordinal is not None:
+                found = buffer.first(ordinal, key, subscriber.event_filter)
+                subscriber.ordinal = found.ordinal
+                subscriber.key = (*buffer.last(found.ordinal), WHOLE)
+                self.events_sent += found.events
+                yield found.frames
+                return
+            try:
+                chunk, next_ordinal = await self._missed(subscriber, key, next_ordinal)
+                yield chunk
+            except Unavailable:
+                # The reader says so to everybody.
+                yield self._notices(subscriber)
+                await asyncio.sleep(_RETRY_S)
+
+    async def _missed(
+        self, subscriber: Subscriber, key: TickKey, next_ordinal: int | None
+    ) -> tuple[bytes, int | None]:
+        listener, until = self.listener, self.buffer.start
+        # The first time the entry of the tick itself is read: if it is still there,
+        # so is all that came after it.
+        first = before(key[:2]) if next_ordinal is None else key[:2]
+        entries = await listener.between(entry_text(first), entry_text(until), _CATCH_UP_ENTRIES)
+        parts: list[bytes] = []
+        oldest = entry_key(entries[0].entry_id) if entries else None
+        if next_ordinal is None and oldest != key[:2]:
+            state = await listener.state()
+            if state.held != state.received:
+                parts.append(gap(key, before(oldest) if oldest else until))
+        elif not entries:
+            parts.append(gap(key, until))
+        for entry in entries:
+            if entry.first is not None and next_ordinal not in (None, entry.first):
+                parts.append(gap(key, before(entry_key(entry.entry_id))))
+            if entry.first is not None:
+                next_ordinal = entry.first + entry.n
+            batch = await self._opened(subscriber, entry)
+            frames, events = batch.after(key, subscriber.event_filter)
+            self.events_sent += events
+            parts.append(frames)
+            key = (*batch.last, WHOLE)
+        subscriber.key = key if entries else (*until, WHOLE)
+        return b"".join(parts), next_ordinal
+
+    async def _opened(self, subscriber: Subscriber, entry: Entry) -> Batch:
+        """Return an entry's events: its ticks, or the bars that it closed, once they are read."""
+        event_filter = subscriber.event_filter
+        if entry.clock is None or not event_filter.bars:
+            return await self.entries.framed(entry)
+        is_hasty = event_filter.ticks or event_filter.quotes
+        asked = asyncio.ensure_future(
+            self.closed_bars.closed(entry, event_filter.bars, is_hasty=is_hasty)
+        )
+        try:
+            while not (asked.done() or self._is_over(subscriber)):
+                await asyncio.wait({asked}, timeout=_RETRY_S)
+            bar_close = asked.result() if asked.done() else None
+        finally:
+            asked.cancel()
+        return Batch(entry_key(entry.entry_id)) if bar_close is None else bar_close

@@ -8,13 +8,17 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from thor.domain.tick import Tick
-from thor.reference.cache import Catalogue
-from thor.stream.events import EntryKey, entry_text, event
+from thor.market.bus.client import Listener
+from thor.reference.cache import Catalogue, Reference
+from thor.stream.entries import Entries
+from thor.stream.events import EntryKey, entry_key, entry_text, event
 from thor.stream.quote import Latest, Quote
-from thor.stream.subscribers import Viewer
+from thor.stream.subscribers import Subscriber
+
+_ENTRIES_MAX = 100
 
 
-class Board:
+class LastValues:
     """The latest of every symbol, and what changed since each flush."""
 
     def __init__(self) -> None:
@@ -26,7 +30,7 @@ class Board:
         self._joined: dict[tuple[int, frozenset[str] | None], tuple[bytes, int]] = {}
         self.version = 0
 
-    def seed(
+    def load_snapshot(
         self,
         hashes: Mapping[str, Mapping[str, str]],
         catalogue: Catalogue,
@@ -65,7 +69,7 @@ class Board:
         self._touched.add(tick.symbol)
         return latest
 
-    def spoken_by(self, source: str) -> list[str]:
+    def of_source(self, source: str) -> list[str]:
         """Return the symbols that a source was the last to speak of."""
         return [symbol for symbol, one in self._latest.items() if one.quote.source == source]
 
@@ -74,13 +78,13 @@ class Board:
         latest = self._latest.get(symbol)
         return None if latest is None else latest.shown(catalogue, now)
 
-    def flush(self, catalogue: Catalogue, position: EntryKey, now: datetime) -> bool:
+    def flush(self, catalogue: Catalogue, offset: EntryKey, now: datetime) -> bool:
         """Frame the quotes that changed since the last flush; returns whether any did."""
         if not self._touched:
             return False
         self.version += 1
         self._joined.clear()
-        event_id = entry_text(position)
+        event_id = entry_text(offset)
         for symbol in self._touched:
             quote = self._latest[symbol].shown(catalogue, now)
             self._frames[symbol] = event("quote", quote, event_id)
@@ -100,16 +104,16 @@ class Board:
             found = self._joined[(version, symbols)] = b"".join(parts), len(parts)
         return found
 
-    def deliver(self, viewers: Iterable[Viewer]) -> int:
+    def deliver(self, members: Iterable[Subscriber]) -> int:
         """Give a flush to all who had the one before; returns events written, wakes the others."""
         written = 0
-        for viewer in viewers:
-            if viewer.version != self.version - 1:
-                viewer.wake()
+        for subscriber in members:
+            if subscriber.version != self.version - 1:
+                subscriber.wake()
                 continue
-            frames, events = self.since(viewer.version, viewer.wish.symbols)
-            if not frames or viewer.offer(frames):
-                viewer.version = self.version
+            frames, events = self.since(subscriber.version, subscriber.event_filter.symbols)
+            if not frames or subscriber.offer(frames):
+                subscriber.version = self.version
                 written += events
         return written
 
@@ -117,14 +121,47 @@ class Board:
         self,
         symbols: Iterable[str] | None,
         catalogue: Catalogue,
-        position: EntryKey,
+        offset: EntryKey,
         now: datetime,
     ) -> tuple[bytes, int]:
         """Return the quotes as they stand, framed, and how many."""
         wanted = self._latest if symbols is None else [s for s in symbols if s in self._latest]
-        event_id = entry_text(position)
+        event_id = entry_text(offset)
         parts = [
             event("quote", self._latest[symbol].shown(catalogue, now), event_id)
             for symbol in sorted(wanted)
         ]
         return b"".join(parts), len(parts)
+
+    async def refresh(self, listener: Listener, reference: Reference) -> None:
+        """Begin anew from the bus's latest hashes."""
+        listing = reference.catalogue.listing
+        symbols = list(dict.fromkeys([*listing.instruments, *listing.series]))
+        hashes = await listener.latest(symbols)
+        heard = await listener.heard({one["source"] for one in hashes.values() if "source" in one})
+        self.load_snapshot(hashes, reference.catalogue, heard)
+
+    async def catch_up(
+        self, listener: Listener, reference: Reference, entries: Entries
+    ) -> tuple[EntryKey, int | None]:
+        """Begin anew at the newest entry; returns its id and the ordinal that comes next.
+
+        The ordinal is None where no entry told it.
+        """
+        # The hashes are at some entry between the two ids: reading on from the
+        # first leaves them exactly at the second.
+        first = await listener.last_id()
+        await self.refresh(listener, reference)
+        last = entry_key(await listener.last_id())
+        offset, ordinal = entry_key(first), None
+        while offset < last:
+            found = await listener.between(entry_text(offset), entry_text(last), _ENTRIES_MAX)
+            for entry in found:
+                for _, tick in await entries.good(entry):
+                    self.apply(tick, reference.catalogue)
+                if entry.clock is not None and entry.source is not None:
+                    self.hear(entry.source, entry.seen, entry.clock)
+                if entry.first is not None:
+                    ordinal = entry.first + entry.n
+            offset = entry_key(found[-1].entry_id) if found else last
+        return last, ordinal

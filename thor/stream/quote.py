@@ -128,11 +128,6 @@ class Latest:
             nature="simulated",
         )
 
-    @property
-    def is_said(self) -> bool:
-        """Whether any record has been merged."""
-        return bool(self.quote.source)
-
     def merge(self, tick: Tick) -> None:
         """Take what the tick says and keep the rest; the caller minds the order."""
         quote, decimals = self.quote, self._decimals
@@ -185,10 +180,10 @@ class Latest:
     def shown(self, catalogue: Catalogue, now: datetime) -> Quote:
         """Return the quote as it stands now; it changes with the next merge."""
         quote = self.quote
-        speaker = catalogue.speaker(self._instrument.symbol, quote.source)
+        source = catalogue.source_of(self._instrument.symbol, quote.source)
         quote.ts = wire.instant(self.ts)
         quote.received_at = wire.instant(self.received_at)
-        quote.source_kind, quote.source_priority = speaker.kind, speaker.priority
+        quote.source_kind, quote.source_priority = source.kind, source.priority
         quote.age_ms = quote.heard_age_ms = _ms(now - self.received_at)
         quote.heard_at = quote.received_at
         if self.heard_at > self.received_at:
@@ -203,8 +198,8 @@ class Latest:
         basis = catalogue.basis.get(quote.symbol, _NO_BASIS)
         quote.basis = None if basis.price is None else shown_price(basis.price, self._decimals)
         quote.basis_kind, quote.basis_source = basis.kind, basis.source
-        quote.stale_after_ms = speaker.stale_after_ms
-        quote.is_stale = quote.age_ms > speaker.stale_after_ms
+        quote.stale_after_ms = source.stale_after_ms
+        quote.is_stale = quote.age_ms > source.stale_after_ms
         quote.nature = catalogue.nature
         return quote
 

@@ -29,7 +29,7 @@ select
 from reference.sources as s
 order by s.priority, s.source;
 
--- name: seats
+-- name: claims
 select
     r.symbol,
     coalesce(p.priority, s.priority) as priority,

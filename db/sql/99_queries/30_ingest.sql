@@ -115,7 +115,7 @@ from old as o
 group by lower(o.ordinals) >= %(base)s::bigint;
 
 -- What is dropped waits for those who hold this, and they for it.
--- name: hold_ranges
+-- name: lock_ranges
 select pg_advisory_xact_lock_shared(7405109);
 
 -- name: dropped_ranges

@@ -36,11 +36,11 @@ where
     s.range_id = any(%(range_ids)s::bigint[])
     and s.ts_to <= %(until)s::timestamptz;
 
--- As hold_ranges, past the end of a transaction: a refresh has several.
--- name: hold_ranges_on
+-- As lock_ranges, past the end of a transaction: a refresh has several.
+-- name: lock_ranges_for_session
 select pg_advisory_lock_shared(7405109);
 
--- name: let_ranges_go
+-- name: unlock_ranges
 select pg_advisory_unlock_shared(7405109);
 
 -- name: server_clock

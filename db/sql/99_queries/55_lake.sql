@@ -14,10 +14,10 @@ select
     set_config('idle_in_transaction_session_timeout', '0', false) as idle;
 
 -- One export of a database at a time, however it ends.
--- name: hold_export
-select pg_try_advisory_lock(7405111) as is_held;
+-- name: lock_export
+select pg_try_advisory_lock(7405111) as is_locked;
 
--- name: let_export_go
+-- name: unlock_export
 select pg_advisory_unlock(7405111);
 
 -- name: share_snapshot

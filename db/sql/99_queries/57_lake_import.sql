@@ -23,7 +23,7 @@ having
 order by d.trade_date;
 
 -- Writers share this: none is at work while ticks go, and each looks again.
--- name: hold_ranges_alone
+-- name: lock_ranges_exclusively
 select pg_advisory_xact_lock(7405109);
 
 -- name: delete_ticks

@@ -14,8 +14,8 @@ from pg_catalog.pg_database as d
 where d.datname = %(name)s::text;
 
 -- Whoever restores into a database holds this until it has its name.
--- name: hold_restore
-select pg_try_advisory_lock(7405112, hashtext(%(name)s::text)) as is_held;
+-- name: lock_restore
+select pg_try_advisory_lock(7405112, hashtext(%(name)s::text)) as is_locked;
 
 -- What a new database does not have; an extension's objects go without saying.
 -- name: holdings

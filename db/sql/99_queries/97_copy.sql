@@ -18,8 +18,8 @@ select v.version_num as revision
 from ops.alembic_version as v;
 
 -- Whoever is being copied into holds this, and who reads it would share it.
--- name: hold_copy_target
-select pg_try_advisory_lock(7405110) as is_held;
+-- name: lock_copy_target
+select pg_try_advisory_lock(7405110) as is_locked;
 
 -- name: share_copy_source
 select pg_try_advisory_lock_shared(7405110) as is_shared;
@@ -96,7 +96,7 @@ select
                 ' where version <> 1 or changed_at <> '
                 '(select e.made_at from ops.edition as e)'
         else ''
-    end as strangers
+    end as foreign_rows
 from tables as t
 inner join columns as c on c.oid = t.oid
 order by t.name;

@@ -2,7 +2,7 @@
 -- Bars that a copy carries over because their ticks were dropped, and bars of
 -- every width compared by trade date.
 
--- name: bar_texts
+-- name: bar_statements
 select
     w.width,
     'select b.trade_date, count(*) as records, sum(hash_numeric_extended('

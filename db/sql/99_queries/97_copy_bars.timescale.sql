@@ -5,7 +5,7 @@
 -- rows of no symbol are put at the ends of the range, the first is refreshed
 -- away, and the watermark stands at the end of the range.
 
--- name: aggregate_texts
+-- name: aggregate_statements
 select
     format(
         'delete from %%s where bar_start >= {ts_from}::timestamptz '

@@ -2,7 +2,7 @@
 -- Ticks by trade date, read, written and compared: texts, since COPY takes no
 -- arguments. What stands in braces is filled in.
 
--- name: tick_texts
+-- name: tick_statements
 with columns as (
     select
         string_agg(quote_ident(a.attname), ', ' order by a.attnum)
@@ -61,6 +61,6 @@ select
     (d.trade_date + time '17:00') at time zone 'America/Chicago' as ts_to
 from (values (%(trade_date)s::date)) as d (trade_date);
 
--- name: say_stale
+-- name: mark_stale
 insert into market.bars_to_refresh (ts_from, ts_to)
 values (%(ts_from)s::timestamptz, %(ts_to)s::timestamptz);

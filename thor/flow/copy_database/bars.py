@@ -44,17 +44,17 @@ def carry(
     source: Connection[Any],
     target: Connection[Any],
     carried: set[date],
-    told: Callable[[date], None],
+    on_date: Callable[[date], None],
 ) -> int:
     """Carry over the bars of dropped ticks, which nothing could make anew; returns how many.
 
-    `told` hears each trade date; those that were carried before are left alone. The source
+    `on_date` hears each trade date; those that were carried before are left alone. The source
     is within a snapshot.
     """
     put = _put_plain if refresh.edition(target) == "plain" else _put_timescale
     copied = 0
     for row in database.rows(source, "dropped_bars", {"carried": list(carried)}):
-        told(row["trade_date"])
+        on_date(row["trade_date"])
         copied += put(source, target, row)
     return copied
 
@@ -62,7 +62,7 @@ def carry(
 def compare(source: Connection[Any], target: Connection[Any]) -> dict[str, int]:
     """Raise `Broken` where bars of any width differ, date for date; returns how many there are."""
     found: dict[str, int] = {}
-    for row in database.rows(source, "bar_texts"):
+    for row in database.rows(source, "bar_statements"):
         wanted, there = (
             {
                 day["trade_date"]: tables.measure(day)
@@ -110,17 +110,17 @@ def _put_plain(source: Connection[Any], target: Connection[Any], row: dict[str, 
 
 def _put_timescale(source: Connection[Any], target: Connection[Any], row: dict[str, Any]) -> int:
     view = {"view_schema": "market", "view_name": "_bars_1s"}
-    texts = database.row(target, "aggregate_texts", view) or {}
+    statements = database.row(target, "aggregate_statements", view) or {}
     span = {"ts_from": row["ts_from"], "ts_to": row["ts_to"]}
     first = {"ts_from": row["ts_from"], "ts_to": row["ts_from"] + refresh.WIDTHS["1s"]}
-    database.answers(target, texts["clear"], **span)
+    database.answers(target, statements["clear"], **span)
     # What is refreshed once is not refreshed again before something is written there.
     _refresh(target, "1s", span, force=False)
-    database.answers(target, texts["mark_ends"], **span)
+    database.answers(target, statements["mark_ends"], **span)
     _refresh(target, "1s", first, force=True)
     with database.transaction(target):
-        database.answers(target, texts["clear"], **span)
-        copied = database.stream(source, row["copy_out"], target, texts["copy_in"])
+        database.answers(target, statements["clear"], **span)
+        copied = database.stream(source, row["copy_out"], target, statements["copy_in"])
     for width in ("1m", "5m", "1h"):
         _refresh(target, width, span, force=True)
     record(target, f"{STORED}/{row['trade_date']}", copied, None)

@@ -45,7 +45,7 @@ class Copied(msgspec.Struct, frozen=True, kw_only=True):
     writers: list[str]
 
 
-def copy(source_url: str, target_url: str, progress: Progress = lambda *_: None) -> Copied:
+def copy(source_url: str, target_url: str, on_progress: Progress = lambda *_: None) -> Copied:
     """Copy what the target lacks until nothing is new, then compare everything.
 
     Creates the target where its server has none of that name. Raises `Refused` for a target
@@ -56,7 +56,7 @@ def copy(source_url: str, target_url: str, progress: Progress = lambda *_: None)
         with database.connect(target_url, "copy") as target:
             try:
                 settle(source, target, target_url)
-                return _Copy(source, target, progress).run()
+                return _Copy(source, target, on_progress).run()
             except database.InsufficientPrivilege as error:
                 raise Refused(
                     f"{str(error).splitlines()[0]}: name the owner of each database in its URL"
@@ -70,13 +70,13 @@ def copy(source_url: str, target_url: str, progress: Progress = lambda *_: None)
 
 class _Copy:
     def __init__(
-        self, source: Connection[Any], target: Connection[Any], progress: Progress
+        self, source: Connection[Any], target: Connection[Any], on_progress: Progress
     ) -> None:
         self._source = source
         self._target = target
-        self._progress = progress
-        self._families = tables.families(tables.found(source, LEFT_OUT))
-        self._says_what_is_stale = refresh.edition(target) == "timescale"
+        self._on_progress = on_progress
+        self._groups = tables.groups(tables.found(source, LEFT_OUT))
+        self._marks_stale = refresh.edition(target) == "timescale"
         self._copied = 0
         self._days: dict[str, ticks.Day] = {}
 
@@ -122,8 +122,8 @@ class _Copy:
     def _pass(self) -> dict[str, int]:
         """Copy what one state of the source has and the target lacks; returns what that was."""
         new: dict[str, int] = {}
-        for family in self._families:
-            new |= self._copy_family(family)
+        for group in self._groups:
+            new |= self._copy_group(group)
         tables.go_on_counting(self._source, self._target, LEFT_OUT)
         if records := self._copy_ticks():
             new[TICKS] = records
@@ -133,27 +133,27 @@ class _Copy:
             for part in done
             if part.startswith(f"{bars.STORED}/")
         }
-        self._progress("bars without ticks", 0, 0)
+        self._on_progress("bars without ticks", 0, 0)
 
-        def told(trade_date: date) -> None:
-            self._progress(f"bars of {trade_date}", 0, 0)
+        def on_records(trade_date: date) -> None:
+            self._on_progress(f"bars of {trade_date}", 0, 0)
 
-        if records := bars.carry(self._source, self._target, carried, told):
+        if records := bars.carry(self._source, self._target, carried, on_records):
             new[bars.STORED] = records
         return new
 
-    def _copy_family(self, family: list[Table]) -> dict[str, int]:
+    def _copy_group(self, group: list[Table]) -> dict[str, int]:
         """Replace tables that hang together where one of them is not as in the source."""
-        wanted = {table.name: tables.measured(self._source, table) for table in family}
-        found = {table.name: tables.measured(self._target, table) for table in family}
-        self._progress(family[0].name, 0, 0)
+        wanted = {table.name: tables.measured(self._source, table) for table in group}
+        found = {table.name: tables.measured(self._target, table) for table in group}
+        self._on_progress(group[0].name, 0, 0)
         if wanted == found:
             missing = [name for name in wanted if name not in parts(self._target)]
             for name in missing:
                 record(self._target, name, wanted[name].records, wanted[name])
             return {}
         with database.transaction(self._target):
-            written = tables.replace(self._source, self._target, family)
+            written = tables.replace(self._source, self._target, group)
             for name, measure in wanted.items():
                 if written[name] != measure:
                     raise Broken(
@@ -169,7 +169,7 @@ class _Copy:
         }
 
     def _copy_ticks(self) -> int:
-        self._progress("looking for ticks", 0, 0)
+        self._on_progress("looking for ticks", 0, 0)
         done = parts(self._target)
         self._days = days = ticks.survey(self._source)
         ticks.refuse_lost(days, done)
@@ -179,36 +179,36 @@ class _Copy:
             if done.get(part) != day.measure:
                 before = seen
 
-                def told(records: int, day: ticks.Day = day) -> None:
+                def on_records(records: int, day: ticks.Day = day) -> None:
                     nonlocal seen
                     seen += records
-                    self._progress(f"ticks of {day.trade_date}", seen, total)
+                    self._on_progress(f"ticks of {day.trade_date}", seen, total)
 
                 copied += ticks.copy_day(
                     self._source,
                     self._target,
                     day,
                     is_known=part in done,
-                    says_what_is_stale=self._says_what_is_stale,
-                    told=told,
+                    marks_stale=self._marks_stale,
+                    on_records=on_records,
                 )
                 seen = before
-                self._progress(f"bars of {day.trade_date}", before + day.measure.records, total)
+                self._on_progress(f"bars of {day.trade_date}", before + day.measure.records, total)
                 self._renew()
             seen += day.measure.records
-            self._progress(f"ticks of {day.trade_date}", seen, total)
+            self._on_progress(f"ticks of {day.trade_date}", seen, total)
         self._renew()
         self._copied += copied
         return copied
 
     def _renew(self) -> None:
-        if self._says_what_is_stale:
+        if self._marks_stale:
             bars.renew(self._target)
 
     def _compare(self) -> dict[str, int]:
-        self._progress("comparing ticks", 0, 0)
+        self._on_progress("comparing ticks", 0, 0)
         ticks.compare(self._days, self._target)
-        self._progress("comparing bars", 0, 0)
+        self._on_progress("comparing bars", 0, 0)
         database.rows(self._target, "analyse")
         return bars.compare(self._source, self._target)
 

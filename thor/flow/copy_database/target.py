@@ -53,13 +53,13 @@ def settle(source: Connection[Any], target: Connection[Any], target_url: str) ->
         raise NotFound(f"{source.info.dbname} has no edition yet: run `thor db up` on it first")
     for connection in (source, target):
         database.rows(connection, "copy_settings")
-    _hold(source, target)
+    _lock(source, target)
     there = database.row(target, "copy_target") or {}
     if there["is_thors"]:
         _refuse_another_nature(target, made["nature"])
         _refuse_used(target, made, knows_copies=there["knows_copies"])
     else:
-        _refuse_strangers(target)
+        _refuse_foreign_objects(target)
     schema.up(target_url, nature=made["nature"])
     revisions = [
         (database.row(each, "copy_revision") or {})["revision"] for each in (source, target)
@@ -89,9 +89,9 @@ def record(target: Connection[Any], part: str, records: int, measure: Measure | 
     database.rows(target, "part_copied", values)
 
 
-def _hold(source: Connection[Any], target: Connection[Any]) -> None:
+def _lock(source: Connection[Any], target: Connection[Any]) -> None:
     name = target.info.dbname
-    if not (database.row(target, "hold_copy_target") or {})["is_held"]:
+    if not (database.row(target, "lock_copy_target") or {})["is_locked"]:
         raise Refused(f"--to: another copy into database {name} is under way")
     if not (database.row(source, "share_copy_source") or {})["is_shared"]:
         raise Refused(
@@ -100,7 +100,7 @@ def _hold(source: Connection[Any], target: Connection[Any]) -> None:
         )
 
 
-def _refuse_strangers(target: Connection[Any]) -> None:
+def _refuse_foreign_objects(target: Connection[Any]) -> None:
     held = ", ".join(row["name"] for row in database.rows(target, "holdings"))
     if held:
         raise Refused(
@@ -160,8 +160,8 @@ def _refuse_unknown(source: Connection[Any], target: Connection[Any]) -> None:
 def _held(target: Connection[Any], table: Table, written: Measure | None) -> str | None:
     """Tell what a table holds that is not the copy's; None where all of it is."""
     if written is None:
-        strange = tables.strangers(target, table)
-        return f"{strange} rows that this copy did not write" if strange else None
+        foreign = tables.foreign_rows(target, table)
+        return f"{foreign} rows that this copy did not write" if foreign else None
     found = tables.measured(target, table)
     if found == written:
         return None

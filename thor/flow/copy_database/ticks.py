@@ -43,9 +43,9 @@ class Slice(msgspec.Struct, frozen=True):
 
 def survey(connection: Connection[Any]) -> dict[str, Day]:
     """Return every trade date that has ticks, by the name of its part, in order."""
-    texts = database.row(connection, "tick_texts") or {}
+    statements = database.row(connection, "tick_statements") or {}
     found: dict[str, Day] = {}
-    for row in database.answers(connection, texts["survey"]):
+    for row in database.answers(connection, statements["survey"]):
         day = Day(row["trade_date"], (row["symbol"],), tables.measure(row))
         if earlier := found.get(day.part):
             day = Day(
@@ -80,30 +80,30 @@ def copy_day(
     day: Day,
     *,
     is_known: bool,
-    says_what_is_stale: bool,
-    told: Callable[[int], None],
+    marks_stale: bool,
+    on_records: Callable[[int], None],
 ) -> int:
     """Copy what the target lacks of a trade date, compare all of it, and commit.
 
-    Returns how many ticks that were; `told` hears the number of each slice. Raises `Broken`
+    Returns how many ticks that were; `on_records` hears the number of each slice. Raises `Broken`
     where both differ afterwards: nothing of it is written then.
     """
-    texts = database.row(source, "tick_texts") or {}
+    statements = database.row(source, "tick_statements") or {}
     span = database.row(source, "trade_date_span", {"trade_date": day.trade_date}) or {}
     asked = {"symbols": list(day.symbols), **span}
-    wanted = _by_hour(source, texts, asked)
+    wanted = _by_hour(source, statements, asked)
     copied = 0
     with database.transaction(target):
-        has = _by_hour(target, texts, asked) if is_known else {}
+        has = _by_hour(target, statements, asked) if is_known else {}
         for piece in _slices(wanted, has):
             values = {**asked, "ts_from": piece.ts_from, "ts_to": piece.ts_to}
-            records = _pour(source, target, texts, values, merge=piece.is_there)
+            records = _pour(source, target, statements, values, merge=piece.is_there)
             copied += records
-            told(records)
-            if says_what_is_stale:
+            on_records(records)
+            if marks_stale:
                 stale = {"ts_from": piece.ts_from, "ts_to": piece.ts_to}
-                database.rows(target, "say_stale", stale)
-        _compare(day, wanted, _by_hour(target, texts, asked))
+                database.rows(target, "mark_stale", stale)
+        _compare(day, wanted, _by_hour(target, statements, asked))
         record(target, day.part, day.measure.records, day.measure)
     return copied
 
@@ -119,9 +119,9 @@ def compare(days: dict[str, Day], target: Connection[Any]) -> None:
 
 
 def _by_hour(
-    connection: Connection[Any], texts: dict[str, Any], asked: dict[str, Any]
+    connection: Connection[Any], statements: dict[str, Any], asked: dict[str, Any]
 ) -> dict[datetime, Measure]:
-    rows = database.answers(connection, texts["by_hour"], **asked)
+    rows = database.answers(connection, statements["by_hour"], **asked)
     return {row["hour"]: tables.measure(row) for row in rows}
 
 
@@ -148,20 +148,20 @@ def _slices(wanted: dict[datetime, Measure], has: dict[datetime, Measure]) -> It
 def _pour(
     source: Connection[Any],
     target: Connection[Any],
-    texts: dict[str, Any],
+    statements: dict[str, Any],
     values: dict[str, Any],
     *,
     merge: bool,
 ) -> int:
-    copy_out: str = texts["copy_out"]
+    copy_out: str = statements["copy_out"]
     if not merge:
-        return database.stream(source, copy_out, target, texts["copy_in"], **values)
-    database.answers(target, texts["stage"])
-    database.stream(source, copy_out, target, texts["copy_to_stage"], **values)
+        return database.stream(source, copy_out, target, statements["copy_in"], **values)
+    database.answers(target, statements["stage"])
+    database.stream(source, copy_out, target, statements["copy_to_stage"], **values)
     with target.cursor() as cursor:
-        cursor.execute(texts["merge"].encode())
+        cursor.execute(statements["merge"].encode())
         merged = cursor.rowcount
-    database.answers(target, texts["unstage"])
+    database.answers(target, statements["unstage"])
     return merged
 
 

@@ -1,6 +1,6 @@
 """Read blocks of COPY (format binary) as Arrow: ticks, a fixed width each, without a copy a row.
 
-Stage 55, lake. Pure. The database sends what `lake_tick_texts` says: instants in µs since
+Stage 55, lake. Pure. The database sends what `lake_tick_statements` says: instants in µs since
 2000, prices as whole 1e-8ths, words as numbers; this makes the columns of market.ticks.
 """
 
@@ -50,7 +50,7 @@ SCHEMA = pa.schema(
 )  # fmt: skip
 
 
-class Strange(Exception):
+class UnknownWord(Exception):
     """A row names a source or contract that its query did not expect."""
 
 
@@ -77,7 +77,7 @@ ROW = _row()
 def table(block: bytes | bytearray, words: Words) -> pa.Table:
     """Return the ticks of whole rows, as they stand in the stream, with the columns of the lake.
 
-    Raises `Strange` for a word that `words` lacks, `Broken` for anything but such rows.
+    Raises `UnknownWord` for a word that `words` lacks, `Broken` for anything but such rows.
     """
     rows = np.frombuffer(block, ROW) if len(block) % ROW.itemsize == 0 else None
     if rows is None or not _is_whole(rows):
@@ -86,7 +86,7 @@ def table(block: bytes | bytearray, words: Words) -> pa.Table:
     source = (marks >> _SOURCE) & 0xFFF
     contract = marks >> _CONTRACT
     if not source.all() or (contract == 1).any():
-        raise Strange
+        raise UnknownWord
     count = len(rows)
     columns = {
         **{name: _instants(rows[name]) for name in _INSTANTS},
@@ -149,10 +149,10 @@ def _counts(values: np.ndarray[Any, Any]) -> pa.Array:
     return pa.array(own, mask=own == NULL_8)
 
 
-def _words(places: np.ndarray[Any, Any], words: Sequence[str]) -> pa.Array:
-    is_null = places < 0
+def _words(indexes: np.ndarray[Any, Any], words: Sequence[str]) -> pa.Array:
+    is_null = indexes < 0
     return pa.DictionaryArray.from_arrays(
-        pa.array(places, pa.int32(), mask=is_null if is_null.any() else None),
+        pa.array(indexes, pa.int32(), mask=is_null if is_null.any() else None),
         pa.array(words, pa.string()),
     )
 

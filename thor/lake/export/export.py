@@ -18,7 +18,7 @@ from thor.lake.store import Store
 
 
 def export(
-    url: str, store: Store, ask: Ask, now: datetime, told: Progress = lambda *_: None
+    url: str, store: Store, ask: Ask, now: datetime, on_progress: Progress = lambda *_: None
 ) -> Iterator[Exported]:
     """Export trade dates, and yield what became of each; the reference data come last.
 
@@ -32,13 +32,17 @@ def export(
         _check_symbols(connection, ask.symbols)
         nature = (database.row(connection, "edition") or {})["nature"]
         manifest.enter(store, nature)
-        with lock.held(connection, store) as held:
+        with lock.locked(connection, store) as lake_lock:
             manifest.found_lake(store, nature)
             is_dated = set(ask.what) != {"reference"}
             for day in ask.days if is_dated else ():
-                yield _guarded(Export(url, connection, store, ask, day, held, told), now)
+                yield _guarded(
+                    Export(url, connection, store, ask, day, lake_lock, on_progress), now
+                )
             if "reference" in ask.what:
-                yield _guarded(Export(url, connection, store, ask, None, held, told), now)
+                yield _guarded(
+                    Export(url, connection, store, ask, None, lake_lock, on_progress), now
+                )
 
 
 def _guarded(one: Export, now: datetime) -> Exported:

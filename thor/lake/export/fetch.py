@@ -38,7 +38,9 @@ class Task(msgspec.Struct, frozen=True):
     ts_to: datetime
 
 
-def tasks(whose: list[Words], ts_from: datetime, ts_to: datetime, ticks: int) -> list[Task]:
+def tasks(
+    words_of_files: list[Words], ts_from: datetime, ts_to: datetime, ticks: int
+) -> list[Task]:
     """Cut a day into slices of time, and each into its symbols: one slice after the other.
 
     A page holds ticks of all symbols. Read symbol by symbol, each would be fetched once a
@@ -46,7 +48,7 @@ def tasks(whose: list[Words], ts_from: datetime, ts_to: datetime, ticks: int) ->
     """
     count = min(_SLICES_MAX, 1 + ticks // SLICE_TICKS)
     ends = [ts_from + (ts_to - ts_from) * n / count for n in range(count + 1)]
-    return [Task(words, first, last) for first, last in pairwise(ends) for words in whose]
+    return [Task(words, first, last) for first, last in pairwise(ends) for words in words_of_files]
 
 
 class Fetch:

@@ -26,7 +26,7 @@ _HANG_UP_S = 3.0
 _LOOK_S = 0.1
 
 
-class Holder(msgspec.Struct, frozen=True):
+class LockOwner(msgspec.Struct, frozen=True):
     """Who exports into a lake: a database, by its name and birth, and when last seen."""
 
     database: str
@@ -34,7 +34,7 @@ class Holder(msgspec.Struct, frozen=True):
     seen_at: datetime
 
 
-class Hold:
+class LakeLock:
     """The right to write into a lake, while it is held."""
 
     def __init__(self, store: Store, name: str) -> None:
@@ -49,16 +49,16 @@ class Hold:
         now = clock.now()
         if self._seen_at is not None and now - self._seen_at < _RENEWED:
             return
-        found = self._holder()
+        found = self._owner()
         if found is not None and found.token != self._token and self._seen_at is not None:
-            raise Refused(f"{self._store.place(LOCK)}: database {found.database} took the lake")
-        holder = Holder(self._name, self._token, now)
-        self._store.write(LOCK, msgspec.json.encode(holder))
+            raise Refused(f"{self._store.locate(LOCK)}: database {found.database} took the lake")
+        owner = LockOwner(self._name, self._token, now)
+        self._store.write(LOCK, msgspec.json.encode(owner))
         self._seen_at = now
 
     def take(self) -> None:
         """Take the lake; `Refused` where another database is being exported into it."""
-        found = self._holder()
+        found = self._owner()
         # One of this database is of an export that was killed: the database says so.
         is_another = found is not None and found.database != self._name
         if found is not None and is_another and clock.now() - found.seen_at < STALE:
@@ -67,47 +67,47 @@ class Hold:
                 f"it is through, or delete {LOCK} there if it never will be"
             )
         self.renew()
-        now = self._holder()
+        now = self._owner()
         if now is None or now.token != self._token:
-            raise Refused(f"{self._store.place(LOCK)}: another export took the lake just now")
+            raise Refused(f"{self._store.locate(LOCK)}: another export took the lake just now")
 
     def release(self) -> None:
         """Let the lake go."""
-        found = self._holder()
+        found = self._owner()
         if found is not None and found.token == self._token:
             self._store.delete(LOCK)
 
-    def _holder(self) -> Holder | None:
+    def _owner(self) -> LockOwner | None:
         if not self._store.exists(LOCK):
             return None
         try:
-            return msgspec.json.decode(self._store.read(LOCK), type=Holder)
+            return msgspec.json.decode(self._store.read(LOCK), type=LockOwner)
         except msgspec.DecodeError:
             return None
 
 
 @contextmanager
-def held(connection: Connection[Any], store: Store) -> Iterator[Hold]:
+def locked(connection: Connection[Any], store: Store) -> Iterator[LakeLock]:
     """Hold the database and the lake against other exports; `Refused` where one is under way."""
     name = connection.info.dbname
-    if not _holds(connection):
+    if not _lock_database(connection):
         raise Refused(f"Another export of database {name} is under way: wait until it is through")
     try:
         made = (database.row(connection, "edition") or {}).get("made_at")
-        hold = Hold(store, f"{name} ({connection.info.host}:{connection.info.port}, {made})")
-        hold.take()
+        lock = LakeLock(store, f"{name} ({connection.info.host}:{connection.info.port}, {made})")
+        lock.take()
         try:
-            yield hold
+            yield lock
         finally:
-            hold.release()
+            lock.release()
     finally:
         if not connection.closed:
-            database.rows(connection, "let_export_go")
+            database.rows(connection, "unlock_export")
 
 
-def _holds(connection: Connection[Any]) -> bool:
+def _lock_database(connection: Connection[Any]) -> bool:
     until = clock.monotonic_s() + _HANG_UP_S
-    while not (database.row(connection, "hold_export") or {})["is_held"]:
+    while not (database.row(connection, "lock_export") or {})["is_locked"]:
         if clock.monotonic_s() >= until:
             return False
         clock.sleep_s(_LOOK_S)

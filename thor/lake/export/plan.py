@@ -76,7 +76,7 @@ def ticks(
 
 def about(connection: Connection[Any], span: Bounds, wanted: list[Wanted]) -> int:
     """Return about how many ticks a trade date has: as is known of them, or as is guessed."""
-    text = (database.row(connection, "lake_guess_text") or {})["guess"]
+    text = (database.row(connection, "lake_estimate_statement") or {})["guess"]
     [found] = database.answers(connection, text, ts_from=span.ts_from, ts_to=span.ts_to)
     guessed = int(found["QUERY PLAN"][0]["Plan"]["Plan Rows"])
     # Without bars nothing is known before they are read.

@@ -19,7 +19,7 @@ from thor import database
 from thor.database import Connection, copy
 from thor.errors import Broken
 from thor.lake.export import blocks
-from thor.lake.export.blocks import INSTANT, Strange, Words
+from thor.lake.export.blocks import INSTANT, UnknownWord, Words
 
 _NUMERIC = re.compile(r"numeric\((?P<precision>\d+),(?P<scale>\d+)\)")
 _TYPES = {
@@ -56,7 +56,7 @@ class Relation(msgspec.Struct, frozen=True):
 
 def relation(connection: Connection[Any], name: str) -> Relation:
     """Return how to read a table or view: market.bars_1m, feat._matrix, reference.series."""
-    found = database.row(connection, "lake_texts", {"relation": name}) or {}
+    found = database.row(connection, "lake_statements", {"relation": name}) or {}
     kinds = dict(zip(found["names"], found["kinds"], strict=True))
     return Relation(
         pa.schema([(column, _type(kind)) for column, kind in kinds.items()]),
@@ -112,7 +112,7 @@ def ticks(
         for table in _ticks(connection, *memory[words.symbol], span, counted):
             given += table.num_rows
             yield table
-    except Strange:
+    except UnknownWord:
         memory[words.symbol] = _known(connection, memory[words.symbol][0], span, _ALL)
         for table in _ticks(connection, *memory[words.symbol], span, counted):
             new = table.slice(min(given, table.num_rows))
@@ -128,23 +128,23 @@ def _ticks(
     span: dict[str, Any],
     counted: Callable[[int], None],
 ) -> Iterator[pa.Table]:
-    strange = False
+    is_unknown = False
     pending: bytearray | None = None
     is_first = True
     sent: list[int] = []
     for block in copy.blocks(connection, copy_out, sent.append, **span):
         # The trailer comes with the last block, which is known by the next that is none.
-        if pending is not None and not strange:
+        if pending is not None and not is_unknown:
             taken = blocks.without_frame(pending, is_first=is_first, is_last=False)
             is_first = False
             try:
                 yield blocks.table(taken, words)
-            except Strange:
+            except UnknownWord:
                 # Read on: a COPY that is left in between would hold the connection.
-                strange = True
+                is_unknown = True
         pending = block
-    if strange:
-        raise Strange
+    if is_unknown:
+        raise UnknownWord
     if pending is not None:
         taken = blocks.without_frame(pending, is_first=is_first, is_last=True)
         if taken:
@@ -164,18 +164,18 @@ def _known(
     if len(sources) > blocks.WORDS_MAX:
         sources = dict.fromkeys(found["sources"])
     named = {"sources": list(sources), "contracts": list(contracts)}
-    texts = database.row(connection, "lake_tick_texts", named) or {}
+    texts = database.row(connection, "lake_tick_statements", named) or {}
     words = msgspec.structs.replace(words, sources=tuple(sources), contracts=tuple(contracts))
     return words, texts["copy_out"]
 
 
 def _lists(table: pa.Table, read: Relation) -> pa.Table:
     for name in read.arrays:
-        place = table.schema.get_field_index(name)
-        texts = table.column(place).to_pylist()
-        told = [None if text is None else json.loads(text) for text in texts]
-        lists = pa.array(told, pa.list_(pa.string()))
-        table = table.set_column(place, pa.field(name, lists.type), lists)
+        index = table.schema.get_field_index(name)
+        texts = table.column(index).to_pylist()
+        values = [None if text is None else json.loads(text) for text in texts]
+        lists = pa.array(values, pa.list_(pa.string()))
+        table = table.set_column(index, pa.field(name, lists.type), lists)
     return table
 
 

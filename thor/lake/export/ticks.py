@@ -45,18 +45,18 @@ class Done(msgspec.Struct, frozen=True):
 
 
 def write(
-    store: Store, source: Source, due: list[Wanted], told: Callable[[int], None]
+    store: Store, source: Source, due: list[Wanted], on_rows: Callable[[int], None]
 ) -> Generator[Done, None, None]:
     """Write files of ticks, and yield each when it is whole and in its place.
 
-    `told` hears the number of ticks as they are written. Files are written together: when it
+    `on_rows` hears the number of ticks as they are written. Files are written together: when it
     is cut, those of up to `TOGETHER_TICKS` ticks that were not yet yielded are begun again,
     and nothing is left of them. Raises `Broken` where less comes than the server says it sent.
     """
     with ThreadPoolExecutor(1, "sum") as summing:
         for some in together(due, source.ticks):
             with ExitStack() as opened:
-                files = [opened.enter_context(_File(store, one, summing, told)) for one in some]
+                files = [opened.enter_context(_File(store, one, summing, on_rows)) for one in some]
                 yield from _written(source, files)
 
 
@@ -64,9 +64,9 @@ class _File(parquet.File):
     """A file of ticks with the key of what went in."""
 
     def __init__(
-        self, store: Store, one: Wanted, summing: Executor, told: Callable[[int], None]
+        self, store: Store, one: Wanted, summing: Executor, on_rows: Callable[[int], None]
     ) -> None:
-        super().__init__(store, one.path, summing, told)
+        super().__init__(store, one.path, summing, on_rows)
         self.one = one
         self.key = plan.Key()
         self.sent = 0
@@ -79,8 +79,8 @@ class _File(parquet.File):
 
 
 def _written(source: Source, files: list[_File]) -> Iterator[Done]:
-    whose = [Words(file.one.symbol or "", source.day, (), ()) for file in files]
-    tasks = fetch.tasks(whose, source.span.ts_from, source.span.ts_to, source.ticks)
+    words_of_files = [Words(file.one.symbol or "", source.day, (), ()) for file in files]
+    tasks = fetch.tasks(words_of_files, source.span.ts_from, source.span.ts_to, source.ticks)
     with Fetch(source.url, source.snapshot, tasks) as read:
         for number in range(len(tasks)):
             file = files[number % len(files)]

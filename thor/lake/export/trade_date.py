@@ -15,9 +15,9 @@ import pyarrow as pa
 from thor import clock, database
 from thor.database import Connection
 from thor.errors import NotFound, Refused, ThorError, Unavailable
-from thor.lake import content, manifest, parquet
+from thor.lake import fingerprint, manifest, parquet
 from thor.lake.export import plan, reader, ticks
-from thor.lake.export.lock import Hold
+from thor.lake.export.lock import LakeLock
 from thor.lake.export.plan import Bounds, Wanted
 from thor.lake.manifest import Kind, Manifest, Part
 from thor.lake.store import Store
@@ -66,12 +66,12 @@ class Export:
         store: Store,
         ask: Ask,
         day: date | None,
-        held: Hold,
-        told: Progress,
+        lake_lock: LakeLock,
+        on_progress: Progress,
     ) -> None:
         """Take a connection of its own for everything but ticks; no date: the reference."""
         self._url, self._connection, self._store, self._ask = url, connection, store, ask
-        self._day, self._held, self._told = day, held, told
+        self._day, self._lake_lock, self._on_progress = day, lake_lock, on_progress
         self.done = Exported(trade_date=day)
         self._parts: dict[str, Part] = {}
         self._span: Bounds | None = None
@@ -100,7 +100,7 @@ class Export:
             # What was written while it was open stays so until all of it is asked for again.
             is_all = self._ask.symbols is None and {*kinds} >= {*what}
             was_open = before is not None and not before.is_closed and not is_all
-            made = self._account(what, is_closed=not (is_open or is_stale or was_open))
+            made = self._manifest(what, is_closed=not (is_open or is_stale or was_open))
             same = before and msgspec.structs.replace(made, exported_at=before.exported_at)
             if same != before or manifest.unfinished(self._store, self._day) is not None:
                 manifest.write(self._store, made)
@@ -144,7 +144,7 @@ class Export:
             if is_asked and (path not in found or (found[path].key and records < part.rows)):
                 found.pop(path, None)
                 self.done.fail(Refused(
-                    f"{self._store.place(path)} holds {part.rows} ticks and the database "
+                    f"{self._store.locate(path)} holds {part.rows} ticks and the database "
                     f"{records}: ticks are never taken out of the lake. `thor lake import` brings "
                     "them back"
                 ))  # fmt: skip
@@ -154,8 +154,8 @@ class Export:
         snapshot = (database.row(self._connection, "share_snapshot") or {})["snapshot"]
         about = plan.about(self._connection, span, wanted)
         source = ticks.Source(self._url, snapshot, day, span, about)
-        told = self._begin(f"{day} ticks", sum(one.records for one in due))
-        with closing(ticks.write(self._store, source, due, told)) as written:
+        on_progress = self._begin(f"{day} ticks", sum(one.records for one in due))
+        with closing(ticks.write(self._store, source, due, on_progress)) as written:
             for done in written:
                 self._keep(done.one, done.written, done.sent, done.key)
 
@@ -174,7 +174,7 @@ class Export:
             if not tables and one.what == "reference":
                 tables = [self._read[name].schema.empty_table()]
             old = self._parts.get(one.path)
-            total = content.text(sum(map(content.of, tables)) % 2**64)
+            total = fingerprint.text(sum(map(fingerprint.of, tables)) % 2**64)
             rows = sum(table.num_rows for table in tables)
             if old and (old.content, old.rows) == (total, rows) and self._has(old):
                 self._parts[one.path] = msgspec.structs.replace(old, key=one.key or "")
@@ -205,16 +205,16 @@ class Export:
             for kind in ("ticks", "bars", "features"):
                 self._store.sweep(f"{kind}/date={self._day}")
         self._is_begun = True
-        self._held.renew()
+        self._lake_lock.renew()
         seen = 0
 
-        def told(rows: int) -> None:
+        def on_progress(rows: int) -> None:
             nonlocal seen
             seen += rows
-            self._held.renew()
-            self._told(what, seen, max(records, seen))
+            self._lake_lock.renew()
+            self._on_progress(what, seen, max(records, seen))
 
-        return told
+        return on_progress
 
     def _keep(self, one: Wanted, written: parquet.Written, source_rows: int, key: str) -> None:
         self._parts[one.path] = Part(
@@ -230,9 +230,9 @@ class Export:
 
     def _note(self) -> None:
         """Keep what is done so far, for one who goes on after this was cut."""
-        manifest.write(self._store, self._account([], is_closed=False), is_whole=False)
+        manifest.write(self._store, self._manifest([], is_closed=False), is_whole=False)
 
-    def _account(self, what: list[Kind], *, is_closed: bool) -> Manifest:
+    def _manifest(self, what: list[Kind], *, is_closed: bool) -> Manifest:
         assert self._span is not None
         return Manifest(
             format=manifest.FORMAT,

@@ -13,7 +13,7 @@ import msgspec
 from thor import database
 from thor.database import Connection
 from thor.errors import Broken, NotFound
-from thor.lake import content, manifest, parquet
+from thor.lake import fingerprint, manifest, parquet
 from thor.lake.export import plan, reader
 from thor.lake.export.plan import Bounds, Wanted
 from thor.lake.manifest import Manifest, Part
@@ -47,7 +47,7 @@ def verify(
     connection: Connection[Any],
     store: Store,
     day: date | None,
-    told: Progress = lambda *_: None,
+    on_progress: Progress = lambda *_: None,
     kinds: Collection[str] = manifest.KINDS,
 ) -> Iterator[Verified]:
     """Yield what became of each file of a trade date, or of the reference data for no date.
@@ -56,14 +56,14 @@ def verify(
     manifest of it.
     """
     manifest.enter(store)
-    account = manifest.known(store, day)
+    exported = manifest.known(store, day)
     database.rows(connection, "lake_settings")
     with database.snapshot(connection):
         span = plan.bounds(connection, day) if day is not None else None
-        there = _there(connection, account, day, span, kinds)
-        parts = [part for part in account.parts if part.what in kinds]
+        there = _there(connection, exported, day, span, kinds)
+        parts = [part for part in exported.parts if part.what in kinds]
         for number, part in enumerate(parts):
-            told(part.path, number, len(parts))
+            on_progress(part.path, number, len(parts))
             one = there.pop(part.path, None)
             yield _compare(connection, store, part, one, span)
     for path, one in there.items():
@@ -73,7 +73,7 @@ def verify(
 
 def _there(
     connection: Connection[Any],
-    account: Manifest,
+    exported: Manifest,
     day: date | None,
     span: Bounds | None,
     kinds: Collection[str],
@@ -83,13 +83,13 @@ def _there(
         return {one.path: one for one in plan.reference(connection)}
     wanted: list[Wanted] = []
     bars = plan.bars(connection, day, span, None)
-    if "ticks" in account.what and "ticks" in kinds:
-        known = account.of("ticks")
+    if "ticks" in exported.what and "ticks" in kinds:
+        known = exported.of("ticks")
         wanted += plan.ticks(connection, day, span, None, known)
-    if "bars" in account.what and "bars" in kinds:
+    if "bars" in exported.what and "bars" in kinds:
         wanted += bars
-    if "features" in account.what and "features" in kinds:
-        known = account.of("features")
+    if "features" in exported.what and "features" in kinds:
+        known = exported.of("features")
         every = plan.features(connection, day, span, bars)
         # A matrix has rows for bars with a trade only: one without has no file.
         wanted += [one for one in every if one.path in known]
@@ -102,15 +102,15 @@ def _compare(
     summed = parquet.Sum()
     try:
         if parquet.sha256(store, part.path) != part.sha256:
-            return _told(part, "damaged", why="its SHA-256 is not the manifest's")
+            return _of_file(part, "damaged", why="its SHA-256 is not the manifest's")
         for table in parquet.tables(store, part.path):
             summed.add(table)
     except (Broken, NotFound) as error:
-        return _told(part, "damaged", why=str(error))
-    if (summed.rows, content.text(summed.content)) != (part.rows, part.content):
-        return _told(part, "damaged", why="its rows do not add up to the manifest's sum")
+        return _of_file(part, "damaged", why=str(error))
+    if (summed.rows, fingerprint.text(summed.content)) != (part.rows, part.content):
+        return _of_file(part, "damaged", why="its rows do not add up to the manifest's sum")
     if part.what == "ticks" and span is not None and span.is_dropped:
-        return _told(part, "kept")
+        return _of_file(part, "kept")
     there = parquet.Sum()
     if one is not None:
         read = reader.relation(connection, plan.relation(one))
@@ -126,5 +126,5 @@ def _compare(
     )
 
 
-def _told(part: Part, state: State, why: str = "") -> Verified:
+def _of_file(part: Part, state: State, why: str = "") -> Verified:
     return Verified(path=part.path, state=state, lake_rows=part.rows, database_rows=None, why=why)

@@ -40,19 +40,19 @@ def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[tuple[A
     except duckdb.InterruptException as error:
         raise KeyboardInterrupt from error
     except duckdb.IOException as error:
-        raise Unavailable(f"sql: {_said(error)}") from error
+        raise Unavailable(f"sql: {_message(error)}") from error
     except duckdb.Error as error:
-        raise Rejected(f"sql: {_said(error)}") from error
+        raise Rejected(f"sql: {_message(error)}") from error
 
 
 def _apart(names: list[str]) -> list[str]:
     # `select a.x, b.x` has two columns of one name, and both are shown.
     return [
-        f"{name}_{before + 1}" if (before := names[:place].count(name)) else name
-        for place, name in enumerate(names)
+        f"{name}_{before + 1}" if (before := names[:index].count(name)) else name
+        for index, name in enumerate(names)
     ]
 
 
-def _said(error: Exception) -> str:
+def _message(error: Exception) -> str:
     """Return DuckDB's words without the query, which the person has just written."""
     return " ".join(str(error).partition("\n\nLINE")[0].split())

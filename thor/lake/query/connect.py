@@ -57,10 +57,12 @@ def connect(
     with ExitStack() as stack:
         connection = stack.enter_context(duckdb.connect(config={"temp_directory": str(spill)}))
         try:
-            _furnish(connection, files, is_computed=bars == "ticks")
+            _make_relations(connection, files, is_computed=bars == "ticks")
         except (duckdb.IOException, duckdb.InvalidInputException, pa.ArrowInvalid) as error:
-            told = str(error).splitlines()[0]
-            raise Broken(f"lake: {told}; `thor lake verify` says which files are whole") from error
+            reason = str(error).splitlines()[0]
+            raise Broken(
+                f"lake: {reason}; `thor lake verify` says which files are whole"
+            ) from error
         except OSError as error:
             raise Unavailable(f"lake: {error}") from error
         stack.pop_all()
@@ -145,7 +147,7 @@ class _Relation(NamedTuple):
         return registered
 
 
-def _furnish(connection: Connection, files: Files, *, is_computed: bool) -> None:
+def _make_relations(connection: Connection, files: Files, *, is_computed: bool) -> None:
     _begin(connection)
     tables, shapes = sql.tables(), bar_columns()
     relations = [

@@ -39,7 +39,7 @@ def found(url: str, first: date | None = None, last: date | None = None) -> File
     Raises `NotFound` where there is no lake, `Refused` where a newer Thor wrote it,
     `Unavailable` where it cannot be reached.
     """
-    store = Store(url, said_in="lake")
+    store = Store(url, named_in="lake")
     try:
         manifest.entered(store)
         whole = {
@@ -50,8 +50,8 @@ def found(url: str, first: date | None = None, last: date | None = None) -> File
         parts: dict[str, list[str]] = {}
         for folder in ("ticks", "bars"):
             for path in store.list(folder):
-                if (held := _PART.search(path)) and held["date"] in whole:
-                    parts.setdefault(held["what"], []).append(f"{store.root}/{path}")
+                if (part := _PART.search(path)) and part["date"] in whole:
+                    parts.setdefault(part["what"], []).append(f"{store.root}/{path}")
         reference = {
             Path(path).stem: f"{store.root}/{path}"
             for path in store.list("reference")

@@ -50,7 +50,7 @@ class Doubled(msgspec.Struct, frozen=True):
     bar_start: datetime
 
 
-class BarIntake:
+class BarImport:
     """One file's way into the ledger: staged piece by piece, then taken as a whole.
 
     Lives in one transaction of the connection, which the caller opens before and which

@@ -72,7 +72,7 @@ def refresh_next(connection: Connection[Any]) -> bool:
     if stale is None:
         return _store_next(connection)
     span, range_ids = stale
-    with _held(connection, *span) as parts:
+    with _locked(connection, *span) as parts:
         for part in parts:
             renew(connection, *part)
     values = {"range_ids": range_ids, "until": span[1]}
@@ -126,7 +126,7 @@ def rebuild(
     for number, row in enumerate(planned, 1):
         if row["rebuilt_at"] is None:
             # Some of it may have been dropped since it was planned.
-            with _held(connection, row["ts_from"], row["ts_to"]) as kept:
+            with _locked(connection, row["ts_from"], row["ts_to"]) as kept:
                 for part in kept:
                     _renew_all(connection, *part)
             database.rows(connection, "rebuild_done", {**asked, "ts_from": row["ts_from"]})
@@ -214,7 +214,7 @@ def _store_next(connection: Connection[Any]) -> bool:
     if row is None:
         return False
     width = row["bars"].removeprefix("_bars_")
-    with _held(connection, row["ts_from"], row["ts_to"]) as parts:
+    with _locked(connection, row["ts_from"], row["ts_to"]) as parts:
         for part in parts:
             # What is stored anew changes the bars above it, too.
             _renew_from(connection, width, *part)
@@ -289,13 +289,15 @@ def _policy(connection: Connection[Any], width: str) -> dict[str, Any] | None:
 
 
 @contextmanager
-def _held(connection: Connection[Any], ts_from: datetime, ts_to: datetime) -> Iterator[list[Span]]:
+def _locked(
+    connection: Connection[Any], ts_from: datetime, ts_to: datetime
+) -> Iterator[list[Span]]:
     # What was not dropped, and will not be while its bars are made anew.
-    database.rows(connection, "hold_ranges_on")
+    database.rows(connection, "lock_ranges_for_session")
     try:
         yield _kept(connection, ts_from, ts_to)
     finally:
-        database.rows(connection, "let_ranges_go")
+        database.rows(connection, "unlock_ranges")
 
 
 def _kept(connection: Connection[Any], ts_from: datetime, ts_to: datetime) -> list[Span]:

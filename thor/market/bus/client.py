@@ -21,16 +21,16 @@ from thor.domain.tick import Tick
 from thor.errors import Broken, Unavailable
 from thor.market.bus import messages, wire
 from thor.market.bus.messages import (
+    CLAIM,
     CLOCKS,
     COUNTER,
     GROUP,
     HEARD,
-    SEAT,
     STREAM,
     BusState,
+    Claim,
     Entry,
     Published,
-    Seat,
 )
 
 _SCRIPTS = Path(__file__).parent / "scripts"
@@ -79,7 +79,7 @@ class Bus:
         """Close the connections."""
         self._redis.close()
 
-    def publish(self, ticks: list[Tick], seats: Mapping[str, Seat] | None = None) -> Published:
+    def publish(self, ticks: list[Tick], claims: Mapping[str, Claim] | None = None) -> Published:
         """Publish what one source emitted together, in order.
 
         With seats the source is arbitrated: ticks of a symbol that a better
@@ -87,12 +87,12 @@ class Bus:
         """
         done = Published(0, 0)
         for part, payload in wire.parts(ticks):
-            telling = messages.Telling(part, payload, seats, self._ticks_max)
+            request = messages.PublishRequest(part, payload, claims, self._ticks_max)
             outcome = None
             while outcome is None:
                 with translated():
-                    answer = self._publish(keys=telling.keys, args=telling.arguments)
-                outcome = telling.outcome(answer)
+                    answer = self._publish(keys=request.keys, args=request.arguments)
+                outcome = request.outcome(answer)
             done += outcome
         return done
 
@@ -103,7 +103,7 @@ class Bus:
         source has looked at just now: their quotes are heard, and its claims on them
         renewed, without a tick. Raises `BusFull`.
         """
-        keys = [STREAM, COUNTER, CLOCKS, HEARD + source, *(SEAT + symbol for symbol in seen)]
+        keys = [STREAM, COUNTER, CLOCKS, HEARD + source, *(CLAIM + symbol for symbol in seen)]
         arguments = [source, wire.instant(ts), self._ticks_max, wire.encode_seen(seen), *seen]
         with translated():
             answer = self._clock(keys=keys, args=arguments)

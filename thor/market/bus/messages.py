@@ -23,7 +23,7 @@ GROUP = "ingest"
 # How a server begins that may not write just now: full, without replicas, a replica itself.
 FOR_NOW = ("OOM", "NOREPLICAS", "MISCONF", "READONLY", "MASTERDOWN", "TRYAGAIN")
 LATEST = "quotes:latest:"
-SEAT = "quotes:source:"
+CLAIM = "quotes:source:"
 _MERGED = ("last", "bid", "ask", "last_size", "bid_size", "ask_size", "volume", "contract")
 
 
@@ -31,7 +31,7 @@ class BusFull(Unavailable):
     """The stream holds as many unacknowledged ticks as it may: wait and publish again."""
 
 
-class Seat(msgspec.Struct, frozen=True):
+class Claim(msgspec.Struct, frozen=True):
     """A source's claim on a symbol: priority (lowest is heard) and its staleness in ms."""
 
     priority: int
@@ -91,25 +91,25 @@ class BusState(msgspec.Struct, frozen=True, kw_only=True):
         return self.next - self.base
 
 
-class Telling:
+class PublishRequest:
     """One entry's publish: what the script is told, and told again without the shadowed."""
 
     def __init__(
         self,
         ticks: list[Tick],
         payload: bytes,
-        seats: Mapping[str, Seat] | None,
+        claims: Mapping[str, Claim] | None,
         ticks_max: int,
     ) -> None:
         """Take ticks of one source with their wire form."""
-        self._ticks, self._seats, self._ticks_max = ticks, seats, ticks_max
-        self._tell(ticks, payload)
+        self._ticks, self._claims, self._ticks_max = ticks, claims, ticks_max
+        self._prepare(ticks, payload)
 
-    def _tell(self, heard: list[Tick], payload: bytes) -> None:
-        self._heard, self._shadowed = heard, len(self._ticks) - len(heard)
-        self._symbols, keys, values = _of_symbols(heard, self._seats or {})
-        head = [payload, len(heard), self._ticks[0].source, self._ticks_max]
-        is_arbitrated = int(self._seats is not None)
+    def _prepare(self, accepted: list[Tick], payload: bytes) -> None:
+        self._accepted, self._shadowed = accepted, len(self._ticks) - len(accepted)
+        self._symbols, keys, values = _of_symbols(accepted, self._claims or {})
+        head = [payload, len(accepted), self._ticks[0].source, self._ticks_max]
+        is_arbitrated = int(self._claims is not None)
         self.keys = [STREAM, COUNTER, SHADOWED, *keys]
         self.arguments = [*head, is_arbitrated, self._shadowed, len(self._symbols), *values]
 
@@ -121,10 +121,10 @@ class Telling:
         refuse_full(answer)
         if answer[0] == b"ok":
             entry_id = answer[1].decode() if answer[1] else None
-            return Published(len(self._heard), self._shadowed, entry_id)
+            return Published(len(self._accepted), self._shadowed, entry_id)
         shadowed = {self._symbols[index - 1] for index in answer[1:]}
-        heard = [tick for tick in self._heard if tick.symbol not in shadowed]
-        self._tell(heard, wire.encode(heard))
+        accepted = [tick for tick in self._accepted if tick.symbol not in shadowed]
+        self._prepare(accepted, wire.encode(accepted))
         return None
 
 
@@ -135,12 +135,12 @@ def refuse_full(answer: list[Any]) -> None:
 
 
 def _of_symbols(
-    ticks: list[Tick], seats: Mapping[str, Seat]
+    ticks: list[Tick], claims: Mapping[str, Claim]
 ) -> tuple[list[str], list[str], list[Any]]:
     fields: dict[str, dict[str, tuple[Any, str]]] = {}
     newest: dict[str, Tick] = {}
     for tick in ticks:
-        told = fields.setdefault(tick.symbol, {})
+        merged = fields.setdefault(tick.symbol, {})
         before = newest.get(tick.symbol)
         if tick.refused is not None or (before is not None and tick.ts < before.ts):
             continue
@@ -149,17 +149,19 @@ def _of_symbols(
         for name in _MERGED:
             value = getattr(tick, name)
             if value is not None:
-                told[name] = (value, ts)
-        told["ts"], told["received_at"] = (ts, ts), (wire.instant(tick.received_at), ts)
-        told["source"], told["seq"] = (tick.source, ts), (tick.seq, ts)
+                merged[name] = (value, ts)
+        merged["ts"], merged["received_at"] = (ts, ts), (wire.instant(tick.received_at), ts)
+        merged["source"], merged["seq"] = (tick.source, ts), (tick.seq, ts)
     keys: list[str] = []
     values: list[Any] = []
-    for symbol, told in fields.items():
-        keys += [LATEST + symbol, SEAT + symbol]
-        seat = seats.get(symbol, Seat(100, 0))
-        triples = [part for name, (value, ts) in told.items() for part in (name, _plain(value), ts)]
-        ts = told["ts"][1] if told else ""
-        values += [seat.priority, seat.stale_ms, ts, len(told), *triples]
+    for symbol, merged in fields.items():
+        keys += [LATEST + symbol, CLAIM + symbol]
+        claim = claims.get(symbol, Claim(100, 0))
+        triples = [
+            part for name, (value, ts) in merged.items() for part in (name, _plain(value), ts)
+        ]
+        ts = merged["ts"][1] if merged else ""
+        values += [claim.priority, claim.stale_ms, ts, len(merged), *triples]
     return list(fields), keys, values
 
 

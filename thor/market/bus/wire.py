@@ -182,8 +182,8 @@ def _decode_one_by_one(
             rejected.append(_explained(item, str(error), entry_id))
         else:
             if number := next((name for name in _TEXTS if _is_number(tick, name)), None):
-                told = f"Expected `str`, got `float` - at `$.{number}`"
-                rejected.append(_explained(item, told, entry_id))
+                message = f"Expected `str`, got `float` - at `$.{number}`"
+                rejected.append(_explained(item, message, entry_id))
             else:
                 ticks.append(tick)
     return ticks, rejected

@@ -36,7 +36,7 @@ COLUMN_TYPES = [
 
 HEARD_PAUSE = timedelta(seconds=5)
 _MINUTE = timedelta(minutes=1)
-_PLACE = attrgetter("ts", "seq", "source")
+_ORDER = attrgetter("ts", "seq", "source")
 
 
 class EntryTicks(msgspec.Struct, frozen=True):
@@ -58,7 +58,7 @@ class EntryTicks(msgspec.Struct, frozen=True):
     marks_source: str = ""
 
 
-class Account(msgspec.Struct, frozen=True):
+class IngestCounts(msgspec.Struct, frozen=True):
     """What a transaction did: received = inserted + duplicate + rejected."""
 
     received: int = 0
@@ -66,9 +66,9 @@ class Account(msgspec.Struct, frozen=True):
     duplicate: int = 0
     rejected: int = 0
 
-    def __add__(self, other: "Account") -> "Account":
-        """Return the two accounts as one."""
-        return Account(
+    def __add__(self, other: "IngestCounts") -> "IngestCounts":
+        """Return the sum of both."""
+        return IngestCounts(
             self.received + other.received,
             self.inserted + other.inserted,
             self.duplicate + other.duplicate,
@@ -85,7 +85,7 @@ def in_order(entries: Iterable[EntryTicks]) -> list[Tick]:
     for entry in entries:
         for tick in entry.ticks:
             of_symbol[tick.symbol].append(tick)
-    return [tick for symbol in sorted(of_symbol) for tick in sorted(of_symbol[symbol], key=_PLACE)]
+    return [tick for symbol in sorted(of_symbol) for tick in sorted(of_symbol[symbol], key=_ORDER)]
 
 
 def columns(tick: Tick) -> tuple[Any, ...]:

@@ -17,8 +17,8 @@ from thor.domain.tick import RejectedTick, Tick
 from thor.market.ticks.batch import (
     COLUMN_TYPES,
     HEARD_PAUSE,
-    Account,
     EntryTicks,
+    IngestCounts,
     clocks,
     columns,
     heard,
@@ -32,7 +32,7 @@ _RACES_MAX = 5
 _FOLDED = ("ordinals", "received", "inserted", "duplicate", "rejected")
 
 
-class Ledger:
+class TickWriter:
     """The writing end of the ledger on one connection, which it alone may use."""
 
     def __init__(self, connection: Connection[Any], consumer: str) -> None:
@@ -43,9 +43,9 @@ class Ledger:
         self._stages_first = False
         # The plain edition's bars are never behind its ticks.
         found = database.row(connection, "edition")
-        self._says_what_is_stale = found is not None and found["edition"] == "timescale"
+        self._marks_stale = found is not None and found["edition"] == "timescale"
 
-    def write(self, entries: list[EntryTicks]) -> Account:
+    def write(self, entries: list[EntryTicks]) -> IngestCounts:
         """Commit the entries that the ledger does not have yet, and their account.
 
         Raises `Unavailable` where the server is away; nothing is written then.
@@ -59,7 +59,7 @@ class Ledger:
             half = len(entries) // 2
             return self.write(entries[:half]) + self.write(entries[half:])
 
-    def _write_new(self, entries: list[EntryTicks]) -> Account:
+    def _write_new(self, entries: list[EntryTicks]) -> IngestCounts:
         for _ in range(_RACES_MAX):
             try:
                 return self._write_once(entries)
@@ -67,7 +67,7 @@ class Ledger:
                 # Delivered before, or being delivered to another ingestor now.
                 entries = self._uncovered(entries)
                 if not entries:
-                    return Account()
+                    return IngestCounts()
             except database.UniqueViolation:
                 self._stages_first = True
         return self._write_once(entries)
@@ -87,7 +87,7 @@ class Ledger:
                 good.append(tick)
         return EntryTicks(entry.entry_id, entry.first, entry.n, good, rejected)
 
-    def _write_once(self, entries: list[EntryTicks]) -> Account:
+    def _write_once(self, entries: list[EntryTicks]) -> IngestCounts:
         ticks = in_order(entries)
         instants = [tick.ts for tick in ticks]
         rejected = [tick for entry in entries for tick in entry.rejected]
@@ -110,12 +110,12 @@ class Ledger:
             self._insert_clocks(entries)
             self._insert_stale(instants if inserted else [])
             counted = sum(tick.ticks for tick in rejected)
-            account = Account(received, inserted, received - inserted - counted, counted)
-            self._insert_batch(entries, account)
+            counts = IngestCounts(received, inserted, received - inserted - counted, counted)
+            self._insert_batch(entries, counts)
             self._merge_quotes(entries, ticks)
         if self._stages_first and inserted == len(ticks):
             self._stages_first = False
-        return account
+        return counts
 
     def _kept(
         self, ticks: list[Tick], instants: list[datetime]
@@ -124,7 +124,7 @@ class Ledger:
         if not ticks:
             return ticks, []
         # Held until the commit: nothing is dropped between the look and the insert.
-        self._connection.execute(database.statement("hold_ranges").encode())
+        self._connection.execute(database.statement("lock_ranges").encode())
         span = {"first": min(instants), "last": max(instants)}
         found = database.rows(self._connection, "dropped_ranges", span)
         if not found:
@@ -163,7 +163,7 @@ class Ledger:
             if inserted == len(ticks):
                 return inserted, []
             cursor.execute(database.statement("conflicting_stage").encode())
-            return inserted, [ticks[place - 1] for (place,) in cursor.fetchall()]
+            return inserted, [ticks[index - 1] for (index,) in cursor.fetchall()]
 
     def _insert_rejected(self, rejected: list[RejectedTick]) -> None:
         if rejected:
@@ -200,15 +200,15 @@ class Ledger:
             self._connection.execute(database.statement("merge_mark").encode(), values)
 
     def _insert_stale(self, instants: list[datetime]) -> None:
-        if instants and self._says_what_is_stale:
+        if instants and self._marks_stale:
             firsts, lasts = zip(*stretches(instants), strict=True)
             values = {"firsts": list(firsts), "lasts": list(lasts)}
             self._connection.execute(database.statement("insert_stale").encode(), values)
 
-    def _insert_batch(self, entries: list[EntryTicks], account: Account) -> None:
+    def _insert_batch(self, entries: list[EntryTicks], counts: IngestCounts) -> None:
         ordinals = spans(entries)
         if ordinals:
-            values = msgspec.structs.asdict(account)
+            values = msgspec.structs.asdict(counts)
             self._connection.execute(
                 database.statement("insert_batch").encode(),
                 {**values, "ordinals": database.multirange(ordinals), "consumer": self._consumer},
@@ -260,8 +260,8 @@ def _entry_id(tick: Tick, entries: list[EntryTicks]) -> str:
 
 
 def _conflict(tick: Tick, entry_id: str) -> RejectedTick:
-    place = f"{tick.ts.isoformat()}, {tick.symbol}, {tick.seq}, {tick.source}"
-    return _refused(tick, "seq", f"({place}) stands in the ledger with other values", entry_id)
+    key = f"{tick.ts.isoformat()}, {tick.symbol}, {tick.seq}, {tick.source}"
+    return _refused(tick, "seq", f"({key}) stands in the ledger with other values", entry_id)
 
 
 def _refused(tick: Tick, field: str, reason: str, entry_id: str) -> RejectedTick:

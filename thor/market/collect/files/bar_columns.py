@@ -94,7 +94,7 @@ def _values(batch: pa.RecordBatch, faults: Faults) -> list[list[Any]]:
     values: list[list[Any]] = []
     for fields, convert in ((_PRICES, _price), (_COUNTS, parsing.whole)):
         for field in fields:
-            read, more = parsing.optional(batch, field, parsing.by_cell(convert))
+            read, more = parsing.optional(batch, field, parsing.by_value(convert))
             parsing.add(faults, more)
             values.append(read)
     return values

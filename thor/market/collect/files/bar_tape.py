@@ -12,7 +12,7 @@ from thor.domain.bar import ImportedBar
 from thor.domain.series import SeriesNames
 from thor.errors import Rejected
 from thor.market.collect.files import bar_columns, bar_dbn, columnar, dbn
-from thor.market.collect.files.fingerprint import Content, look
+from thor.market.collect.files.fingerprint import Fingerprint, look
 from thor.market.collect.files.survey import Span, under_root
 
 
@@ -32,13 +32,13 @@ class BarTape(msgspec.Struct, frozen=True, kw_only=True):
     records: int
     spans: dict[str, Span]
     as_root: str | None
-    content: Content
+    fingerprint: Fingerprint
     names: SeriesNames
 
     @property
     def format(self) -> str:
         """Its form, with the schema where the form has several."""
-        form = self.content.format
+        form = self.fingerprint.format
         return form if self.schema == "neutral" else f"{form} {self.schema}"
 
     def batches(self) -> Iterator[list[ImportedBar]]:
@@ -47,12 +47,14 @@ class BarTape(msgspec.Struct, frozen=True, kw_only=True):
         A record that cannot be vouched for comes too, with `refused` naming field and
         value. Raises `Rejected` where the file changed after it was opened.
         """
-        self.content.check_unchanged()
-        if self.content.format == "dbn":
+        self.fingerprint.check_unchanged()
+        if self.fingerprint.format == "dbn":
             yield from bar_dbn.bars(self.path, self.as_root, self.names)
         else:
-            yield from bar_columns.bars(self.path, self.content.format, self.as_root, self.names)
-        self.content.check_unchanged()
+            yield from bar_columns.bars(
+                self.path, self.fingerprint.format, self.as_root, self.names
+            )
+        self.fingerprint.check_unchanged()
 
 
 def open_bars(path: Path, *, as_root: str | None = None, roots: Collection[str] = ()) -> BarTape:
@@ -62,21 +64,21 @@ def open_bars(path: Path, *, as_root: str | None = None, roots: Collection[str] 
     is taken for a month. Raises `NotFound` where there is no
     file, `Rejected` where it is empty, cut short, damaged or not of a form that is taken.
     """
-    content, names = look(path), SeriesNames(roots)
-    if content.format == "dbn":
+    fingerprint, names = look(path), SeriesNames(roots)
+    if fingerprint.format == "dbn":
         found = dbn.survey(path, bar_dbn.SCHEMAS, names)
     else:
-        found = columnar.survey(path, content.format, bar_columns.LAYOUT, names)
+        found = columnar.survey(path, fingerprint.format, bar_columns.LAYOUT, names)
     if not found.records:
         raise Rejected(f"{path}: holds no records")
     return BarTape(
         path=path,
-        file=f"BARS:{content.hex8}",
+        file=f"BARS:{fingerprint.hex8}",
         schema=found.schema,
         vendor=found.vendor,
         records=found.records,
         spans=found.spans if as_root is None else under_root(found.spans, as_root),
         as_root=as_root,
-        content=content,
+        fingerprint=fingerprint,
         names=names,
     )

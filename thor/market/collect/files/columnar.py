@@ -93,7 +93,7 @@ def series(
         batch.column("symbol"), "symbol", parsing.name, "is missing"
     )
     faults.update({row: "symbol: is missing" for row, s in enumerate(symbols) if s == ""})
-    contracts, more = parsing.optional(batch, "contract", parsing.by_cell(parsing.name))
+    contracts, more = parsing.optional(batch, "contract", parsing.by_value(parsing.name))
     parsing.add(faults, more)
     pairs: list[_Pair] = list(zip(symbols, contracts, strict=True))
     known = [ts for ts in times if ts is not None]

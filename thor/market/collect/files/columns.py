@@ -101,7 +101,7 @@ def _values(batch: pa.RecordBatch, faults: Faults) -> tuple[list[bool], list[lis
     values: list[list[Any]] = []
     for fields, convert in ((_PRICES, parsing.price), (_SIZES, parsing.whole)):
         for field in fields:
-            read, more = parsing.optional(batch, field, parsing.by_cell(convert))
+            read, more = parsing.optional(batch, field, parsing.by_value(convert))
             parsing.add(faults, more)
             values.append(read)
     if "kind" in batch.schema.names:
@@ -115,13 +115,13 @@ def _values(batch: pa.RecordBatch, faults: Faults) -> tuple[list[bool], list[lis
         trades = [bool(kind) for kind in kinds] if more else kinds
     else:
         trades = [last is not None for last in values[0]]
-    sides, more = parsing.optional(batch, "side", parsing.by_cell(parsing.side))
+    sides, more = parsing.optional(batch, "side", parsing.by_value(parsing.side))
     parsing.add(faults, more)
     values.append(sides)
     return trades, values
 
 
-_counts = parsing.by_cell(parsing.whole)
+_counts = parsing.by_value(parsing.whole)
 
 
 def _carried(times: list[Any], before: datetime) -> list[datetime]:

@@ -1,6 +1,6 @@
 """Tell a file by its content: its form by its first bytes, its identity by its SHA-256.
 
-Stage 20, collect. A path → its `Content`, which also knows whether the file has changed.
+Stage 20, collect. A path → its `Fingerprint`, which also knows whether the file has changed.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from thor.market.collect.files.dbn import ZSTD_MAGIC
 _ID_HEX = 8
 
 
-class Content(msgspec.Struct, frozen=True, kw_only=True):
+class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
     """What a file is, whatever it is called; `format` is parquet, csv or dbn."""
 
     path: Path
@@ -35,7 +35,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
             raise Rejected(f"{self.path}: the file changed after it was opened; open it again")
 
 
-def look(path: Path) -> Content:
+def look(path: Path) -> Fingerprint:
     """Read a file once from end to end, for what it is and not for what it holds.
 
     Raises `NotFound` where there is no file, `Rejected` where it is empty, cannot be read
@@ -48,7 +48,7 @@ def look(path: Path) -> Content:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as fault:
         raise Rejected(f"{path}: cannot be read: {fault.strerror}") from fault
-    return Content(path=path, format=form, sha256=sha256, signature=signature)
+    return Fingerprint(path=path, format=form, sha256=sha256, signature=signature)
 
 
 def _signature(path: Path) -> tuple[int, int]:

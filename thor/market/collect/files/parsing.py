@@ -14,7 +14,7 @@ import pyarrow as pa
 
 # What a column says of its rows: values by row, faults by row number.
 Faults = dict[int, str]
-Cells = tuple[list[Any], Faults]
+Parsed = tuple[list[Any], Faults]
 
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 _NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
@@ -34,7 +34,7 @@ def read_column(
     field: str,
     convert: Callable[[Any], Any],
     missing: str | None = None,
-) -> Cells:
+) -> Parsed:
     """Convert a column, each distinct value once, to a list by row and the faults by row.
 
     `convert` raises `ValueError` with the reason where a value does not fit. A null
@@ -67,14 +67,14 @@ def read_column(
     }
 
 
-def optional(batch: pa.RecordBatch, field: str, read: Callable[..., Cells]) -> Cells:
+def optional(batch: pa.RecordBatch, field: str, read: Callable[..., Parsed]) -> Parsed:
     """Read a column, or nothing but nulls where the file does not have it."""
     if field not in batch.schema.names:
         return [None] * batch.num_rows, {}
     return read(batch.column(field), field)
 
 
-def by_cell(convert: Callable[[Any], Any]) -> Callable[[pa.Array, str], Cells]:
+def by_value(convert: Callable[[Any], Any]) -> Callable[[pa.Array, str], Parsed]:
     """Return a reader of columns that converts each cell so."""
     return lambda column, field: read_column(column, field, convert)
 
@@ -142,7 +142,7 @@ def time_of(value: Any) -> datetime:
         raise ValueError(f"{shown(value)} is outside the years 1 to 9999") from None
 
 
-def read_times(column: pa.Array, field: str, missing: str | None = None) -> Cells:
+def read_times(column: pa.Array, field: str, missing: str | None = None) -> Parsed:
     """Convert a column of zoned timestamps, or of ISO 8601 text, to aware UTC times.
 
     Nanoseconds are cut, not rounded, to microseconds.

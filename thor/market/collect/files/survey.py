@@ -54,8 +54,8 @@ class Survey(msgspec.Struct, kw_only=True):
                 last_ts=max(times),
                 records=len(times),
             )
-            held = self.spans.get(span.symbol)
-            self.spans[span.symbol] = span if held is None else _joined(held, span)
+            known = self.spans.get(span.symbol)
+            self.spans[span.symbol] = span if known is None else _joined(known, span)
 
 
 def under_root(spans: dict[str, Span], root: str) -> dict[str, Span]:
@@ -63,9 +63,9 @@ def under_root(spans: dict[str, Span], root: str) -> dict[str, Span]:
 
     Raises `Rejected` where the tape holds several months, or another root.
     """
-    strangers = sorted({span.root for span in spans.values()} - {root})
-    if strangers:
-        raise Rejected(f"--as {root}: the tape holds {_listed(strangers)}, not {root} alone")
+    others = sorted({span.root for span in spans.values()} - {root})
+    if others:
+        raise Rejected(f"--as {root}: the tape holds {_listed(others)}, not {root} alone")
     months = sorted(span.contract for span in spans.values() if span.contract is not None)
     if len(months) > 1:
         raise Rejected(

@@ -13,7 +13,7 @@ from thor.domain.series import SeriesNames
 from thor.domain.tick import Tick
 from thor.errors import Rejected
 from thor.market.collect.files import columnar, columns, dbn, dbn_ticks
-from thor.market.collect.files.fingerprint import Content, look
+from thor.market.collect.files.fingerprint import Fingerprint, look
 from thor.market.collect.files.survey import Span, under_root
 
 
@@ -35,7 +35,7 @@ class Tape(msgspec.Struct, frozen=True, kw_only=True):
     spans: dict[str, Span]
     as_root: str | None
     first_ts: datetime
-    content: Content
+    fingerprint: Fingerprint
     names: SeriesNames
 
     def batches(self, rows_max: int = 1000) -> Iterator[list[Tick]]:
@@ -52,11 +52,11 @@ class Tape(msgspec.Struct, frozen=True, kw_only=True):
             pieces = columns.ticks(
                 self.path, self.format, self.source, self.as_root, self.first_ts, self.names
             )
-        self.content.check_unchanged()
+        self.fingerprint.check_unchanged()
         for piece in pieces:
             for start in range(0, len(piece), rows_max):
                 yield piece[start : start + rows_max]
-        self.content.check_unchanged()
+        self.fingerprint.check_unchanged()
 
 
 def open_tape(path: Path, *, as_root: str | None = None, roots: Collection[str] = ()) -> Tape:
@@ -66,26 +66,26 @@ def open_tape(path: Path, *, as_root: str | None = None, roots: Collection[str] 
     is taken for a month. Raises `NotFound` where there is no
     file, `Rejected` where it is empty, cut short, damaged or not of a form that is taken.
     """
-    content, names = look(path), SeriesNames(roots)
-    if content.format == "dbn":
+    fingerprint, names = look(path), SeriesNames(roots)
+    if fingerprint.format == "dbn":
         found = dbn.survey(path, dbn_ticks.SCHEMAS, names)
     else:
-        found = columnar.survey(path, content.format, columns.LAYOUT, names)
+        found = columnar.survey(path, fingerprint.format, columns.LAYOUT, names)
     if not found.records:
         raise Rejected(f"{path}: holds no records")
     if found.first_ts is None:
         raise Rejected(f"{path}: no record has both a symbol and a usable ts")
     return Tape(
         path=path,
-        source=f"TAPE:{content.hex8}",
-        sha256=content.sha256,
-        format=content.format,
+        source=f"TAPE:{fingerprint.hex8}",
+        sha256=fingerprint.sha256,
+        format=fingerprint.format,
         schema=found.schema,
         vendor=found.vendor,
         records=found.records,
         spans=found.spans if as_root is None else under_root(found.spans, as_root),
         as_root=as_root,
         first_ts=found.first_ts,
-        content=content,
+        fingerprint=fingerprint,
         names=names,
     )

@@ -15,7 +15,7 @@ PEAK_ACTIVITY = 1.8
 _OVERNIGHT_ACTIVITY = 0.15
 
 
-class Phase(msgspec.Struct, frozen=True):
+class SessionPhase(msgspec.Struct, frozen=True):
     """What a calendar does until an instant; times in microseconds since 1970."""
 
     day: date
@@ -36,7 +36,9 @@ class Phase(msgspec.Struct, frozen=True):
         return 0.6 + 1.2 * (2 * (at_us - start) / (end - start) - 1) ** 2
 
 
-def phase_at(sessions: Sessions, calendar: str, now: datetime, *, always_open: bool) -> Phase:
+def phase_at(
+    sessions: Sessions, calendar: str, now: datetime, *, always_open: bool
+) -> SessionPhase:
     """Return the calendar's phase at an aware instant; `always_open` trades through closures."""
     day = trade_date(now)
     session = sessions.session_at(calendar, now)
@@ -48,12 +50,12 @@ def phase_at(sessions: Sessions, calendar: str, now: datetime, *, always_open: b
             if session.is_regular(now):
                 regular = (epoch_us(session.regular_open_at), epoch_us(session.regular_close_at))
         until = min(turn for turn in turns if turn > now)
-        return Phase(day, epoch_us(until), True, regular)
+        return SessionPhase(day, epoch_us(until), True, regular)
     # The trade date turns at 17:00 in Chicago, also where nothing trades.
     until = datetime.combine(day, time(17), tzinfo=CHICAGO).astimezone(UTC)
     opening = sessions.next_open(calendar, now)
     until = until if opening is None else min(until, opening)
-    return Phase(day, epoch_us(until), always_open, is_forced=always_open)
+    return SessionPhase(day, epoch_us(until), always_open, is_forced=always_open)
 
 
 def epoch_us(instant: datetime) -> int:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 
-class Character(NamedTuple):
+class Profile(NamedTuple):
     """How a root trades; `activity` is relative, sizes are means in contracts."""
 
     price: float
@@ -20,19 +20,19 @@ class Character(NamedTuple):
     trade_size: float
 
 
-UNKNOWN = Character(100, 0.25, 4, 1, 10, 2)
-CHARACTERS = {
-    "ES": Character(6873.5, 0.16, 24, 1, 13, 2.5),
-    "NQ": Character(25728.25, 0.21, 22, 2, 3, 1.5),
-    "YM": Character(47670, 0.15, 8, 2, 3, 1.2),
-    "RTY": Character(2547.8, 0.22, 8, 2, 6, 1.5),
-    "VX": Character(17.9, 0.90, 3, 1, 60, 4),
-    "CL": Character(61.87, 0.35, 10, 1, 12, 2),
-    "SI": Character(48.16, 0.40, 4, 2, 4, 1.5),
-    "HG": Character(5.2195, 0.30, 4, 1, 8, 1.5),
-    "GC": Character(4090.2, 0.22, 10, 2, 5, 1.5),
-    "DX": Character(98.94, 0.07, 2, 1, 15, 2),
-    "ZB": Character(118.3125, 0.12, 5, 1, 380, 8),
+UNKNOWN = Profile(100, 0.25, 4, 1, 10, 2)
+PROFILES = {
+    "ES": Profile(6873.5, 0.16, 24, 1, 13, 2.5),
+    "NQ": Profile(25728.25, 0.21, 22, 2, 3, 1.5),
+    "YM": Profile(47670, 0.15, 8, 2, 3, 1.2),
+    "RTY": Profile(2547.8, 0.22, 8, 2, 6, 1.5),
+    "VX": Profile(17.9, 0.90, 3, 1, 60, 4),
+    "CL": Profile(61.87, 0.35, 10, 1, 12, 2),
+    "SI": Profile(48.16, 0.40, 4, 2, 4, 1.5),
+    "HG": Profile(5.2195, 0.30, 4, 1, 8, 1.5),
+    "GC": Profile(4090.2, 0.22, 10, 2, 5, 1.5),
+    "DX": Profile(98.94, 0.07, 2, 1, 15, 2),
+    "ZB": Profile(118.3125, 0.12, 5, 1, 380, 8),
 }
 # Correlation of returns in the order of the table above; another root stands alone.
 _CORRELATION = (
@@ -52,10 +52,10 @@ _CORRELATION = (
 
 def correlation(symbols: list[str]) -> npt.NDArray[np.float64]:
     """Return the correlation matrix of the symbols' returns, in their order."""
-    places = {root: place for place, root in enumerate(CHARACTERS)}
+    indexes = {root: index for index, root in enumerate(PROFILES)}
     matrix = np.eye(len(symbols))
     for row, one in enumerate(symbols):
         for column, other in enumerate(symbols):
-            if one in places and other in places:
-                matrix[row, column] = _CORRELATION[places[one]][places[other]]
+            if one in indexes and other in indexes:
+                matrix[row, column] = _CORRELATION[indexes[one]][indexes[other]]
     return matrix

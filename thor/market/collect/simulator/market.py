@@ -15,8 +15,14 @@ from thor.domain.instrument import Instrument
 from thor.domain.sessions import Sessions
 from thor.domain.tick import Tick
 from thor.errors import Rejected
-from thor.market.collect.simulator.hours import EPOCH, PEAK_ACTIVITY, Phase, epoch_us, phase_at
-from thor.market.collect.simulator.instruments import CHARACTERS, UNKNOWN, correlation
+from thor.market.collect.simulator.hours import (
+    EPOCH,
+    PEAK_ACTIVITY,
+    SessionPhase,
+    epoch_us,
+    phase_at,
+)
+from thor.market.collect.simulator.instruments import PROFILES, UNKNOWN, correlation
 
 SOURCE = "SIM"
 TICKS_MAX = 1000
@@ -82,7 +88,7 @@ class Simulator:
         self._step_us = _step_us(ticks_per_s)
 
         listed = sorted(instruments.values(), key=lambda row: (row.sort_order, row.symbol))
-        characters = [CHARACTERS.get(row.symbol, UNKNOWN) for row in listed]
+        profiles = [PROFILES.get(row.symbol, UNKNOWN) for row in listed]
         self._symbols = [row.symbol for row in listed]
         self._increments = [row.quote_increment for row in listed]
         self._prices: list[dict[int, Decimal]] = [{} for _ in listed]
@@ -91,24 +97,24 @@ class Simulator:
         self._calendar_of = np.array([self._calendars.index(row.calendar) for row in listed])
         self._phases = [self._phase(calendar) for calendar in self._calendars]
 
-        weights = np.array([character.activity for character in characters], dtype=float)
+        weights = np.array([profile.activity for profile in profiles], dtype=float)
         self._rates = ticks_per_s * weights / weights.sum()
-        self._sigma = np.array([one.annual_volatility for one in characters]) / _YEAR_S**0.5
+        self._sigma = np.array([one.annual_volatility for one in profiles]) / _YEAR_S**0.5
         self._factor = np.linalg.cholesky(correlation(self._symbols))
         self._tick_increments = np.array(
             [int(row.tick_size / row.quote_increment) for row in listed]
         )
-        self._spread_ticks = np.array([one.spread_ticks for one in characters])
-        self._quote_size = np.array([one.quote_size for one in characters])
-        self._trade_size = np.array([one.trade_size for one in characters])
+        self._spread_ticks = np.array([one.spread_ticks for one in profiles])
+        self._quote_size = np.array([one.quote_size for one in profiles])
+        self._trade_size = np.array([one.trade_size for one in profiles])
         increments = np.array([float(increment) for increment in self._increments])
-        self._home = np.log(np.array([one.price for one in characters]) / increments)
+        self._home = np.log(np.array([one.price for one in profiles]) / increments)
         self._level = self._home.copy()
-        for place, symbol in enumerate(self._symbols):
+        for index, symbol in enumerate(self._symbols):
             last = (last_prices or {}).get(symbol)
             # The walk is in logarithms: it cannot go on from a price at or below zero.
             if last is not None and last.is_finite() and last > 0:
-                self._level[place] = math.log(float(last) / increments[place])
+                self._level[index] = math.log(float(last) / increments[index])
 
     def steps(self) -> Iterator[Step]:
         """Yield what happens next, for ever: at most 1,000 ticks in order, often none.
@@ -128,20 +134,20 @@ class Simulator:
             self._now_us = end_us
             yield Step(EPOCH + timedelta(microseconds=end_us), ticks)
 
-    def _turn(self) -> list[Phase]:
-        for place, phase in enumerate(self._phases):
+    def _turn(self) -> list[SessionPhase]:
+        for index, phase in enumerate(self._phases):
             if phase.until_us <= self._now_us:
-                turned = self._phases[place] = self._phase(self._calendars[place])
+                turned = self._phases[index] = self._phase(self._calendars[index])
                 if turned.day != phase.day:
-                    for index in np.flatnonzero(self._calendar_of == place):
-                        self._volumes[index] = 0
+                    for which in np.flatnonzero(self._calendar_of == index):
+                        self._volumes[which] = 0
         return self._phases
 
-    def _phase(self, calendar: str) -> Phase:
+    def _phase(self, calendar: str) -> SessionPhase:
         now = EPOCH + timedelta(microseconds=self._now_us)
         return phase_at(self._sessions, calendar, now, always_open=self._always_open)
 
-    def _trade(self, phases: list[Phase], end_us: int) -> list[Tick]:
+    def _trade(self, phases: list[SessionPhase], end_us: int) -> list[Tick]:
         start_us, dt_us = self._now_us, end_us - self._now_us
         dt_s = dt_us / _SECOND_US
         random = self._random
@@ -163,8 +169,8 @@ class Simulator:
         # Only symbols with a rate can be chosen, whatever rounding does at the end.
         trading = np.flatnonzero(rates)
         bounds = np.cumsum(rates[trading])
-        place = np.searchsorted(bounds[:-1], chosen * bounds[-1], side="right")
-        which = trading[place]
+        index = np.searchsorted(bounds[:-1], chosen * bounds[-1], side="right")
+        which = trading[index]
 
         is_day = np.array([phase.is_forced or phase.regular_us is not None for phase in phases])
         is_regular = is_day[self._calendar_of][which]

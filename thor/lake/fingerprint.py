@@ -34,9 +34,9 @@ def of(table: pa.Table) -> int:
     return total % 2**64
 
 
-def text(content: int) -> str:
+def text(checksum: int) -> str:
     """Return a checksum as the manifest holds it: 16 hex digits."""
-    return f"{content:016x}"
+    return f"{checksum:016x}"
 
 
 def _hashes(batch: pa.RecordBatch) -> Numbers:

@@ -4,7 +4,7 @@
 
 -- The columns of a relation with their types, and the text that reads it as
 -- CSV. What Arrow has no type for is read as text, arrays as JSON.
--- name: lake_texts
+-- name: lake_statements
 with columns as (
     select
         a.attname,
@@ -59,7 +59,7 @@ select
 from columns as c;
 
 -- How many ticks the planner takes a trade date to have.
--- name: lake_guess_text
+-- name: lake_estimate_statement
 select
     'explain (format json) select from market.ticks as t'
     ' where t.ts >= {ts_from}::timestamptz and t.ts < {ts_to}::timestamptz'
@@ -91,7 +91,7 @@ from (
 
 -- Ticks in rows of one width, as thor/lake/export/blocks.py reads them: null is
 -- the least number of its type, `marks` holds what is true or a word.
--- name: lake_tick_texts
+-- name: lake_tick_statements
 with words as (
     select
         coalesce((
