@@ -163,6 +163,13 @@ class Settings(BaseSettings):
     sim_ticks_per_s: float = Field(
         default=50.0, gt=0, description="Ticks a second of the simulated market, all symbols."
     )
+    sim_pattern: float = Field(
+        default=0.2,
+        ge=0,
+        le=1,
+        description="What there is to be learned of the simulated market: the sign of NQ's last "
+        "minute moves ES's next by this share of its standard deviation; 0 is nothing.",
+    )
     sim_always_open: bool = Field(
         default=True,
         description="Whether the simulated market ignores closed hours, so a demo never waits.",

@@ -2,8 +2,9 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import psycopg
@@ -78,11 +79,16 @@ def simulated(bus: Bus, database_url: str, ticks: int, **given: Any) -> None:
         raise ended[0]
 
 
-def again(link: Link, start: datetime, until: datetime, **given: Any) -> list[Tick]:
-    """Return what a simulator of the same seed makes from the same start, without a house."""
+def again(
+    link: Link, start: datetime, until: datetime, volumes: Mapping[str, int], **given: Any
+) -> list[Tick]:
+    """Return what a simulator of the same seed makes from the same start, without servers."""
     found = instruments.sessions(link, start - timedelta(days=7), start + timedelta(days=400))
     listed = instruments.instruments(link)
-    market = Simulator(listed, Sessions(found), 7, start, RATE, always_open=True, **given)
+    market = Simulator(
+        listed, Sessions(found), 7, start, RATE, always_open=True, pattern=0.2, **given
+    )
+    market.carry_volumes(volumes)
     ticks: list[Tick] = []
     for step in market.steps():
         ticks += [one for one in step.ticks if one.ts <= until]
@@ -97,11 +103,16 @@ def test_the_simulated_market_is_in_the_ledger_as_it_was_made(
 ) -> None:  # fmt: skip
     instruments.renew_sessions(connection, START.date())
     begun: list[datetime] = []
+    carried: list[Mapping[str, int]] = []
 
     class Noted(Simulator):
         def __init__(self, *given: Any, **named: Any) -> None:
             begun.append(given[3])
             super().__init__(*given, **named)
+
+        def carry_volumes(self, volumes: Mapping[str, int]) -> None:
+            carried.append(volumes)
+            super().carry_volumes(volumes)
 
     monkeypatch.setattr("thor.flow.simulate.Simulator", Noted)
     simulated(bus, database_url, 3000)
@@ -111,7 +122,12 @@ def test_the_simulated_market_is_in_the_ledger_as_it_was_made(
     assert received == bus.state().received == inserted >= 3000
     assert (duplicate, refused, rejected(connection)) == (0, 0, [])
     until = value(connection, "select max(ts) from market.ticks")
-    made = sorted(again(connection, begun[0], until), key=lambda one: (one.symbol, one.ts, one.seq))
+    # Nothing was there before the first start; then the history of the day so far.
+    assert carried[0] == {}
+    made = sorted(
+        again(connection, begun[0], until, carried[1]),
+        key=lambda one: (one.symbol, one.ts, one.seq),
+    )
     assert [plain(one) for one in stored(connection)] == [plain(one) for one in made]
     assert len({one.symbol for one in made}) == 11
 
@@ -144,6 +160,104 @@ def test_the_simulated_market_is_in_the_ledger_as_it_was_made(
         # A minute moves no market by one part in fifty; another start's price might be anywhere.
         if after is not None:
             assert row["low"] * 49 / 50 < after[0] < row["high"] * 51 / 50
+
+
+SATURDAY = datetime(2025, 11, 1, 17, 30, tzinfo=UTC)
+
+
+def test_a_new_simulated_market_has_a_past_on_a_saturday_too(
+    hands: Hands, bus: Bus, redis_url: str, database_url: str, connection: Link
+) -> None:
+    hands.set(SATURDAY)
+    instruments.renew_sessions(connection, SATURDAY.date(), ignores_hours=True)
+    simulated(bus, database_url, 3000)
+    take_in(redis_url, database_url)
+    history = "select count(*) from market.bar_files where vendor = 'SIM'"
+    wait_for(lambda: value(connection, history), "the history")
+
+    counts = rows(
+        connection,
+        "select width, min(n) as least, max(n) as most from (select symbol, width, count(*) as n"
+        " from market.bars_imported group by 1, 2) as b group by width",
+    )
+    found = {row["width"]: (row["least"], row["most"]) for row in counts}
+    assert found["1d"] == (400, 400)
+    assert len(found) == 4
+    # Ten days, and the minutes from Friday 17:00 in Chicago to the start: the last is over.
+    begun = value(connection, "select min(ts) from market.ticks").replace(second=0, microsecond=0)
+    so_far = (begun - datetime(2025, 10, 31, 22, tzinfo=UTC)) // timedelta(minutes=1)
+    assert found["1m"][1] == 10 * 1440 + so_far
+    # The last minute of the past ends where the first ticks are: a tick or two apart.
+    joins = rows(
+        connection,
+        "select b.symbol, abs(b.close - t.last) / i.tick_size as ticks, b.bar_start"
+        " from reference.instruments as i cross join lateral (select * from market.bars_imported"
+        " as m where m.symbol = i.symbol and m.width = '1m' order by m.bar_start desc limit 1) as b"
+        " cross join lateral (select * from market.ticks as m where m.symbol = i.symbol and"
+        " m.last is not null order by m.ts limit 1) as t",
+    )
+    assert len(joins) == 11
+    assert max(row["ticks"] for row in joins) <= 8
+    assert max(row["bar_start"] for row in joins) == begun - timedelta(minutes=1)
+
+    # Every figure of the board is there, and every session feature.
+    until = value(connection, "select max(ts) from market.ticks")
+    board = rows(connection, "select * from market.quote_metrics(%s)", until)
+    lacking = {
+        (row["symbol"], name)
+        for row in board
+        for name, field in row.items()
+        if field is None and name not in ("contract", "basis_source")
+    }
+    assert lacking == set()
+    assert {(row["basis_kind"], row["basis_date"]) for row in board} == {
+        ("daily_bar", SATURDAY.date() - timedelta(days=1))
+    }
+    for row in board:
+        assert row["low"] <= row["vwap"] <= row["high"]
+        assert row["low_52w"] <= row["low"]
+        assert row["high"] <= row["high_52w"]
+    where = (
+        "select count(*) as n, count(minutes_since_open) as open, count(is_regular) as regular,"
+        " count(minutes_to_close) as close, count(prior_close_distance) as prior"
+        " from feat.context('1m', '{ES}', %s, %s)"
+    )
+    (row,) = rows(connection, where, SATURDAY - timedelta(hours=1), SATURDAY)
+    assert row["n"] >= 59
+    assert set(row.values()) == {row["n"]}
+
+    # Whether or not it trades, the simulator has looked at every symbol.
+    assert value(connection, "select count(*) from market.heard where source = 'SIM'") == 11
+
+    # The next start makes no other past, and counts the day's volume on.
+    before = value(connection, "select sum(volume) from market.quotes")
+    hands.set(until + timedelta(minutes=1))
+    simulated(bus, database_url, 500)
+    take_in(redis_url, database_url)
+    assert value(connection, history) == 1
+    assert value(connection, "select sum(volume) from market.quotes") > before
+
+
+def test_a_simulated_market_without_a_past_is_given_one_up_to_its_first_tick(
+    hands: Hands, bus: Bus, redis_url: str, database_url: str, connection: Link
+) -> None:
+    instruments.renew_sessions(connection, START.date(), ignores_hours=True)
+    price = Decimal("5000.25")
+    first = Tick(
+        symbol="ES", ts=START - timedelta(hours=1), seq=1, source="SIM", is_trade=True,
+        received_at=START - timedelta(hours=1), last=price, volume_delta=1, volume=1,
+    )  # fmt: skip
+    bus.publish([first])
+    take_in(redis_url, database_url)
+    simulated(bus, database_url, 500)
+    newest = "select close from market.bars_imported where width = '1m' order by bar_start desc"
+    wait_for(lambda: connection.execute(newest.encode()).fetchone(), "the history")
+    assert value(connection, newest) == price
+    assert value(connection, "select array_agg(distinct symbol) from market.bars_imported") == [
+        "ES"
+    ]
+    begun = "select max(bar_start) from market.bars_imported where width = '1m'"
+    assert value(connection, begun) == START - timedelta(hours=1, minutes=1)
 
 
 def test_the_simulator_yields_to_a_feed_and_is_counted(

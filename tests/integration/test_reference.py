@@ -215,6 +215,41 @@ def test_sessions_are_computed_ahead_once_and_anew_when_forced(connection: Link)
     assert session(connection, CHRISTMAS) is None
 
 
+def test_a_market_that_ignores_hours_has_a_stand_in_session_every_day(connection: Link) -> None:
+    saturday = date(2026, 11, 21)
+    assert instruments.renew_sessions(connection, MONDAY)
+    assert session(connection, saturday) is None
+    # Changing the setting changes the sessions, without being forced; again it changes nothing.
+    assert instruments.renew_sessions(connection, MONDAY, ignores_hours=True)
+    assert instruments.renew_sessions(connection, MONDAY, ignores_hours=True) == 0
+    found = session(connection, saturday)
+    assert found is not None
+    # 17:00 to 17:00 in Chicago, in winter; regular hours from 08:30 to 15:00 as on any day.
+    assert (found.open_at, found.close_at) == (
+        datetime(2026, 11, 20, 23, tzinfo=UTC), datetime(2026, 11, 21, 23, tzinfo=UTC),
+    )  # fmt: skip
+    assert (found.regular_open_at, found.regular_close_at) == (
+        datetime(2026, 11, 21, 14, 30, tzinfo=UTC), datetime(2026, 11, 21, 21, tzinfo=UTC),
+    )  # fmt: skip
+    assert found.note == "simulated: this market never closes"
+    monday = session(connection, MONDAY)
+    assert monday is not None
+    # The day before has the number before.
+    assert monday.session_number == found.session_number + 2
+    assert instruments.renew_sessions(connection, MONDAY)
+    assert session(connection, saturday) is None
+
+
+@pytest.mark.parametrize("nature", ["live", "recorded"])
+def test_no_other_than_a_simulated_database_has_a_stand_in_session(
+    connection: Link, nature: str
+) -> None:
+    connection.execute("update ops.edition set nature = %s", (nature,))
+    instruments.renew_sessions(connection, MONDAY, ignores_hours=True)
+    assert value(connection, "select count(note) filter (where note like 'simulated%%')"
+                 " from reference.sessions") == 0  # fmt: skip
+
+
 def test_a_server_that_went_away_is_unavailable_to_every_question(
     connection: Link, database_url: str
 ) -> None:

@@ -264,3 +264,42 @@ def test_bad_arguments_are_refused_by_name() -> None:
         Simulator(ELEVEN, SESSIONS, -1, MONDAY, 1)
     with pytest.raises(NotFound, match="CFE"):
         Simulator(only("VX"), Sessions([]), 1, MONDAY, 1)
+
+
+def minute_moves(pattern: float, minutes: int) -> dict[str, list[float]]:
+    """Return the moves of ES's and NQ's middle from minute to minute, in logarithms."""
+    market = Simulator(only("ES", "NQ"), SESSIONS, 7, MONDAY, 4, pattern=pattern, always_open=True)
+    at: dict[str, list[float]] = {"ES": [], "NQ": []}
+    latest: dict[str, float] = {}
+    end = MONDAY + timedelta(minutes=1)
+    for step in market.steps():
+        for tick in step.ticks:
+            if tick.bid is not None and tick.ask is not None:
+                latest[tick.symbol] = float(np.log(float(tick.bid + tick.ask) / 2))
+        if step.at >= end:
+            end += timedelta(minutes=1)
+            for symbol, level in latest.items():
+                at[symbol].append(level)
+        if len(at["ES"]) > minutes:
+            break
+    return {symbol: list(np.diff(levels)) for symbol, levels in at.items()}
+
+
+def test_the_pattern_of_the_live_market_is_there_to_be_found() -> None:
+    moves = minute_moves(1.0, 400)
+    led = np.sign(moves["NQ"][:-1]) * np.array(moves["ES"][1:])
+    # A whole standard deviation: the mean of 400 minutes lies within a tenth of it.
+    assert 0.5 < np.mean(led) / np.std(moves["ES"]) < 1.1
+
+
+@pytest.mark.parametrize("pattern", [-0.1, 1.1, float("nan")])
+def test_a_pattern_that_is_no_share_is_refused(pattern: float) -> None:
+    with pytest.raises(Rejected, match="pattern"):
+        Simulator(ELEVEN, SESSIONS, 7, MONDAY, 50, pattern=pattern)
+
+
+def test_volumes_of_the_day_so_far_are_counted_on() -> None:
+    market = Simulator(only("ES"), SESSIONS, 7, MONDAY, 50)
+    market.carry_volumes({"ES": 1_000_000, "NQ": 5})
+    first = next(tick for step in market.steps() for tick in step.ticks if tick.is_trade)
+    assert first.volume == 1_000_000 + (first.volume_delta or 0)

@@ -35,7 +35,9 @@ def up() -> None:
     settings, url = Settings(), database_url()
     schema.up(url, settings.nature, lambda text: console.print(text), settings.edition)
     with database.connect(url, "cli") as connection:
-        kept = instruments.renew_sessions(connection, clock.now().date())
+        kept = instruments.renew_sessions(
+            connection, clock.now().date(), ignores_hours=settings.sim_always_open
+        )
         contracts.compute(connection)
         instruments.set_quote_limits(connection, settings.stale_s, settings.dead_s)
     console.print("the database is up to date" + (f", {kept} sessions computed" if kept else ""))
@@ -48,7 +50,12 @@ def sessions() -> None:
     from thor.reference import instruments
 
     with database.connect(database_url(), "cli") as connection:
-        kept = instruments.renew_sessions(connection, clock.now().date(), force=True)
+        kept = instruments.renew_sessions(
+            connection,
+            clock.now().date(),
+            force=True,
+            ignores_hours=Settings().sim_always_open,
+        )
     console.print(f"{kept} sessions")
 
 

@@ -79,7 +79,9 @@ def _migrate(settings: Settings, url: str) -> None:
 
     schema.up(url, settings.nature, report, settings.edition)
     with database.connect(url, "up") as connection:
-        kept = instruments.renew_sessions(connection, clock.now().date())
+        kept = instruments.renew_sessions(
+            connection, clock.now().date(), ignores_hours=settings.sim_always_open
+        )
         contracts.compute(connection)
         instruments.set_quote_limits(connection, settings.stale_s, settings.dead_s)
     if kept:

@@ -14,6 +14,10 @@ from thor.domain.sessions import CHICAGO, Session, session_number, trade_date
 from thor.errors import NotFound, Rejected
 
 NEW_YORK = ZoneInfo("America/New_York")
+# What the note of such a session says.
+STAND_IN = "simulated: this market never closes"
+_DAY_TURNS = time(17)
+_FIRST_MONDAY = date(1970, 1, 5)
 
 
 class Hours(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,6 +123,31 @@ def session_on(
         regular_close_at=regular[1],
         is_early_close=close is not None and close < usual,
         note=note,
+    )
+
+
+def stand_in(calendar: str, day: date) -> Session:
+    """Return the session of a simulated market that ignores closed hours: the whole exchange day.
+
+    Every date has one, a Saturday too; the regular hours are the calendar's usual ones. The
+    number counts days, so that the next day has the next one. Raises `NotFound` for an
+    unknown calendar.
+    """
+    hours = _hours(calendar)
+    open_at, close_at = (
+        datetime.combine(eve, _DAY_TURNS, tzinfo=CHICAGO).astimezone(UTC)
+        for eve in (day - timedelta(days=1), day)
+    )
+    regular = _regular(hours, day, open_at, close_at)
+    return Session(
+        calendar=calendar,
+        trade_date=day,
+        session_number=(day - _FIRST_MONDAY).days + 1,
+        open_at=open_at,
+        close_at=close_at,
+        regular_open_at=regular[0],
+        regular_close_at=regular[1],
+        note=STAND_IN,
     )
 
 

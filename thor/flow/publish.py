@@ -55,13 +55,15 @@ class Publisher:
         self._reach(checked)
         return persist(lambda: self._bus.publish(checked, self._claims), self._stop, self._on_wait)
 
-    def publish_clock(self, source: str, ts: datetime, seen: Sequence[str] = ()) -> None:
+    def publish_clock(self, source: str, ts: datetime, seen: Sequence[str] | None = None) -> None:
         """Say how far a source's own time has come; told once a second, in whole ones.
 
         Call it whenever time passed without a tick. `seen` are the symbols that the
-        source has looked at, whether or not they changed. Waits and raises as `publish`.
+        source has looked at, whether or not they changed: they stand until others are
+        given. Waits and raises as `publish`.
         """
-        self._seen[source] = seen
+        if seen is not None:
+            self._seen[source] = seen
         self._reached[source] = max(self._reached.get(source, ts), ts)
         second = ts.replace(microsecond=0)
         if source not in self._published or self._published[source] < second:

@@ -5,14 +5,16 @@ Stages: 20 collect → 25 bus. Refuses a database that was made for live data.
 
 from collections.abc import Callable
 from datetime import timedelta
+from threading import Thread
 from typing import Any
 
 from thor import clock, database
 from thor.config import Settings
 from thor.database import Connection
-from thor.domain.sessions import Sessions
-from thor.errors import Refused
+from thor.domain.sessions import Sessions, trade_date
+from thor.errors import Refused, ThorError
 from thor.flow.publish import Publisher
+from thor.flow.simulated_history import missing_history, write_history
 from thor.market.bus.client import Bus
 from thor.market.bus.messages import Claim
 from thor.market.collect.simulator.market import SOURCE, Simulator
@@ -35,15 +37,35 @@ def simulate(
 
     Raises `Refused` for a database that was made for live data.
     """
-    simulator, publisher = persist(
-        lambda: _open(settings, bus, database_url, stop, on_wait), stop, on_wait
-    )
-    for step in simulator.steps():
+    market = persist(lambda: _open(settings, bus, database_url, stop, on_wait), stop, on_wait)
+    publisher = market.publisher
+    for step in market.simulator.steps():
         if stop.wait((step.at - clock.now()).total_seconds()):
             raise Stopped
         if step.ticks:
             publisher.publish(step.ticks)
-        publisher.publish_clock(SOURCE, step.at)
+            market.begin_history()
+        publisher.publish_clock(SOURCE, step.at, market.symbols)
+
+
+class _Market:
+    """A simulated market, and the past that its database has still to be given."""
+
+    def __init__(
+        self,
+        simulator: Simulator,
+        publisher: Publisher,
+        symbols: list[str],
+        write_past: Callable[[], object] | None,
+    ) -> None:
+        self.simulator, self.publisher, self.symbols = simulator, publisher, symbols
+        self._write_past = write_past
+
+    def begin_history(self) -> None:
+        """Write the past beside the ticks, once the first of them are out."""
+        if self._write_past is not None:
+            Thread(target=self._write_past, name="history", daemon=True).start()
+            self._write_past = None
 
 
 def _open(
@@ -52,7 +74,7 @@ def _open(
     database_url: str,
     stop: Stop,
     on_wait: Callable[[str, int], None],
-) -> tuple[Simulator, Publisher]:
+) -> _Market:
     with database.connect(database_url, "simulate") as connection:
         _refuse_live(connection)
         listing = instruments.listing(connection)
@@ -74,17 +96,36 @@ def _open(
             symbol: Claim(*claim)
             for symbol, claim in instruments.claims(connection, SOURCE).items()
         }
-    simulator = Simulator(
-        listing.instruments,
-        Sessions(rows),
-        settings.sim_seed,
-        start,
-        settings.sim_ticks_per_s,
-        last_prices=last_prices,
-        always_open=settings.sim_always_open,
-    )
-    skew_max = timedelta(seconds=settings.skew_max_s)
-    return simulator, Publisher(bus, listing, stop, claims, on_wait, skew_max)
+        simulator = Simulator(
+            listing.instruments,
+            Sessions(rows),
+            settings.sim_seed,
+            start,
+            settings.sim_ticks_per_s,
+            last_prices=last_prices,
+            pattern=settings.sim_pattern,
+            always_open=settings.sim_always_open,
+        )
+        asked = {"source": SOURCE, "trade_date": trade_date(start)}
+        simulator.carry_volumes(
+            {row["symbol"]: row["volume"] for row in database.rows(connection, "volumes", asked)}
+        )
+        past = missing_history(connection, listing.instruments, simulator.prices, start, settings)
+        if past is not None and not last_prices:
+            simulator.carry_volumes(past[0].volumes)
+
+    def write_past() -> None:
+        assert past is not None
+        try:
+            persist(lambda: write_history(database_url, listing.instruments, *past), stop, on_wait)
+        except Stopped:
+            pass
+        except ThorError as error:
+            on_wait(f"the simulated history is left out: {error}", 1)
+
+    publisher = Publisher(bus, listing, stop, claims, on_wait, timedelta(seconds=settings.skew_max_s))
+    symbols = list(listing.instruments)
+    return _Market(simulator, publisher, symbols, None if past is None else write_past)
 
 
 def _refuse_live(connection: Connection[Any]) -> None:

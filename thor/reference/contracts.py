@@ -125,7 +125,9 @@ def _check(stated: Contract) -> None:
 
 def _sessions(connection: Connection[Any]) -> list[Session]:
     first, last = (datetime(year, 1, 1, tzinfo=UTC) for year in (1900, 2900))
-    return instruments.sessions(connection, first, last)
+    found = instruments.sessions(connection, first, last)
+    # A simulated market that never closes has sessions on weekends; no contract ends there.
+    return [session for session in found if session.trade_date.weekday() < 5]
 
 
 def _days(sessions: list[Session], calendar: str) -> BusinessDays:

@@ -12,7 +12,7 @@ import msgspec
 from thor import database
 from thor.database import Connection
 from thor.domain import calendar
-from thor.domain.hours import HOURS, Override
+from thor.domain.hours import HOURS, STAND_IN, Override, stand_in
 from thor.domain.instrument import Instrument, Listing, checked
 from thor.domain.series import parse_month_code
 from thor.domain.sessions import Session
@@ -20,6 +20,7 @@ from thor.errors import NotFound, Refused, Rejected
 
 SESSIONS_FIRST = date(2010, 1, 1)
 SESSIONS_YEARS_AHEAD = 3
+STAND_IN_YEARS_BACK = 2
 
 
 def instruments(connection: Connection[Any]) -> dict[str, Instrument]:
@@ -131,14 +132,21 @@ def sessions(connection: Connection[Any], ts_from: datetime, ts_to: datetime) ->
     return [msgspec.convert(row, Session) for row in found]
 
 
-def renew_sessions(connection: Connection[Any], today: date, *, force: bool = False) -> int:
+def renew_sessions(
+    connection: Connection[Any], today: date, *, force: bool = False, ignores_hours: bool = False
+) -> int:
     """Compute the sessions to some years ahead, overrides applied; returns how many are kept.
 
-    Does nothing where they reach a year ahead already, unless forced.
+    Does nothing where they reach a year ahead already, unless forced. Where the simulator
+    ignores hours, every date of a simulated database from two years ago on has the stand-in
+    session of `thor.domain.hours`: whoever reads sessions sees the market as it is simulated.
+    A recorded or live database never has one.
     """
-    end = database.row(connection, "sessions_end") or {}
+    stands_in = ignores_hours and nature(connection) == "simulated"
+    end = database.row(connection, "sessions_end", {"stand_in": STAND_IN}) or {}
     reaches = end.get("trade_date")
-    if reaches is not None and (reaches - today).days > 365 and not force:
+    is_current = reaches is not None and (reaches - today).days > 365
+    if is_current and end["has_stand_ins"] == stands_in and not force:
         return 0
     last = date(today.year + SESSIONS_YEARS_AHEAD, 12, 31)
     overrides = [
@@ -149,6 +157,11 @@ def renew_sessions(connection: Connection[Any], today: date, *, force: bool = Fa
         for name in HOURS
         for session in calendar.compute(name, SESSIONS_FIRST, last, overrides)
     ]
+    if stands_in:
+        begin = date(today.year - STAND_IN_YEARS_BACK, 1, 1)
+        found = [session for session in found if session.trade_date < begin]
+        days = [begin + timedelta(days=n) for n in range((last - begin).days + 1)]
+        found += [stand_in(name, day) for name in HOURS for day in days]
     kept = [f"{session.calendar}/{session.trade_date}" for session in found]
     with database.transaction(connection):
         span = {"first": SESSIONS_FIRST, "last": last, "kept": kept}

@@ -11,7 +11,9 @@ where s.close_at > %(ts_from)s::timestamptz
 order by s.calendar, s.open_at;
 
 -- name: sessions_end
-select max(s.trade_date) as trade_date
+select
+    max(s.trade_date) as trade_date,
+    coalesce(bool_or(s.note = %(stand_in)s::text), false) as has_stand_ins
 from reference.sessions as s;
 
 -- name: session_overrides

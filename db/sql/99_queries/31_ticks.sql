@@ -83,6 +83,37 @@ where
     and t.ts > %(since)s::timestamptz
 order by t.symbol, t.ts desc, t.seq desc;
 
+-- Where a source's market began: its first price of each symbol.
+-- name: first_prices
+select
+    s.symbol,
+    t.ts,
+    trim_scale(t.last) as last
+from unnest(%(symbols)s::text[]) as s (symbol)
+cross join lateral (
+    select
+        f.ts,
+        f.last
+    from market.ticks as f
+    where
+        f.symbol = s.symbol
+        and f.source = %(source)s::text
+        and f.last is not null
+    order by f.ts
+    limit 1
+) as t;
+
+-- What a source said of a trade date's volume last.
+-- name: volumes
+select
+    k.symbol,
+    k.volume
+from market.last_values as k
+where
+    k.trade_date = %(trade_date)s::date
+    and k.source = %(source)s::text
+    and k.volume is not null;
+
 -- name: source_rejected
 select coalesce(sum(r.ticks), 0)::bigint as ticks
 from market.rejected_ticks as r

@@ -21,6 +21,16 @@ select
 from market.bar_files as f
 where f.file = %(file)s::text;
 
+-- name: simulated_history
+select exists (
+    select
+    from market.bar_files as f
+    where f.vendor = %(source)s::text
+) as is_there;
+
+-- name: analyse_bars_imported
+analyze market.bars_imported;
+
 -- name: create_bar_stage
 create temporary table bar_stage (
     place bigint, symbol text, width text, bar_start timestamptz,

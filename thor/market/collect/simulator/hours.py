@@ -12,7 +12,7 @@ from thor.domain.sessions import CHICAGO, Sessions, trade_date
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 PEAK_ACTIVITY = 1.8
-_OVERNIGHT_ACTIVITY = 0.15
+OVERNIGHT_ACTIVITY = 0.15
 
 
 class SessionPhase(msgspec.Struct, frozen=True):
@@ -31,7 +31,7 @@ class SessionPhase(msgspec.Struct, frozen=True):
         if not self.is_open:
             return 0.0
         if self.regular_us is None:
-            return _OVERNIGHT_ACTIVITY
+            return OVERNIGHT_ACTIVITY
         start, end = self.regular_us
         return 0.6 + 1.2 * (2 * (at_us - start) / (end - start) - 1) ** 2
 

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from thor.domain.instrument import Instrument
 from thor.domain.sessions import Sessions
@@ -28,12 +29,15 @@ SOURCE = "SIM"
 TICKS_MAX = 1000
 _SECOND_US = 1_000_000
 # A year of volatility is spent over 252 sessions of 23 hours, at the mean activity of a session.
-_YEAR_S = 252 * 23 * 3600
-_MEAN_ACTIVITY = 0.4
+YEAR_S = 252 * 23 * 3600
+MEAN_ACTIVITY = 0.4
 # Prices are pulled home with a half-life of 20 sessions, so a demonstration may run for months.
-_PULL_PER_S = math.log(2) / (20 * 23 * 3600)
-_TRADE_SHARE = 0.25
+PULL_PER_S = math.log(2) / (20 * 23 * 3600)
+TRADE_SHARE = 0.25
 _PRICES_MAX = 65_536
+# The symbol whose last minute leads, and the one whose next minute it leads.
+LEADER, FOLLOWER = "NQ", "ES"
+_MINUTE_US = 60 * _SECOND_US
 # Symbol, microseconds into the step, bid, ask and their sizes, print or quote, side, last size.
 _Row = tuple[int, int, int, int, int, int, bool, bool, int]
 
@@ -51,8 +55,12 @@ class Simulator:
     Quotes carry both sides with their sizes and no last; prints carry last, its
     size and the aggressor's side, and the bid and ask that they met. `symbol` is
     the root and `contract` null, since a simulated market has no months. `volume`
-    counts from the session's opening, or from the start where that came later.
-    The same arguments give the same ticks.
+    counts from the session's opening, or from the start where that came later, see
+    `carry_volumes`. The same arguments give the same ticks.
+
+    With a `pattern` above 0 there is something to be learned: the sign of NQ's move in
+    the last whole minute moves ES in the next, by that share of a minute's standard
+    deviation of ES, spread evenly over it.
     """
 
     def __init__(
@@ -64,6 +72,7 @@ class Simulator:
         ticks_per_s: float,
         *,
         last_prices: Mapping[str, Decimal] | None = None,
+        pattern: float = 0.0,
         always_open: bool = False,
     ) -> None:
         """Take what to trade and when; `ticks_per_s` is the regular hours' mean over all symbols.
@@ -80,6 +89,8 @@ class Simulator:
             raise Rejected(f"ticks_per_s: {ticks_per_s} has to be a number above 0")
         if seed < 0:
             raise Rejected(f"seed: {seed} has to be 0 or more")
+        if not 0 <= pattern <= 1:
+            raise Rejected(f"pattern: {pattern} has to be 0 to 1")
         self._sessions = sessions
         self._always_open = always_open
         self._random = np.random.default_rng(seed)
@@ -97,9 +108,8 @@ class Simulator:
         self._calendar_of = np.array([self._calendars.index(row.calendar) for row in listed])
         self._phases = [self._phase(calendar) for calendar in self._calendars]
 
-        weights = np.array([profile.activity for profile in profiles], dtype=float)
-        self._rates = ticks_per_s * weights / weights.sum()
-        self._sigma = np.array([one.annual_volatility for one in profiles]) / _YEAR_S**0.5
+        self._rates = rates_per_s(self._symbols, ticks_per_s)
+        self._sigma = np.array([one.annual_volatility for one in profiles]) / YEAR_S**0.5
         self._factor = np.linalg.cholesky(correlation(self._symbols))
         self._tick_increments = np.array(
             [int(row.tick_size / row.quote_increment) for row in listed]
@@ -116,6 +126,31 @@ class Simulator:
             if last is not None and last.is_finite() and last > 0:
                 self._level[index] = math.log(float(last) / increments[index])
 
+        has_both = {LEADER, FOLLOWER} <= set(self._symbols)
+        self._pattern = pattern if has_both else 0.0
+        self._leader, self._follower = (
+            (self._symbols.index(LEADER), self._symbols.index(FOLLOWER)) if has_both else (0, 0)
+        )
+        self._minute = self._now_us // _MINUTE_US
+        self._led_from, self._sign = float("nan"), 0.0
+
+    def carry_volumes(self, volumes: Mapping[str, int]) -> None:
+        """Count on from what was traded on the trade date before the start, by symbol."""
+        self._volumes = [
+            volumes.get(symbol, volume)
+            for symbol, volume in zip(self._symbols, self._volumes, strict=True)
+        ]
+
+    @property
+    def prices(self) -> dict[str, Decimal]:
+        """Where the market stands, by symbol, in points: on the grid of its quotes."""
+        return {
+            symbol: increment * max(round(math.exp(level)), 1)
+            for symbol, increment, level in zip(
+                self._symbols, self._increments, self._level.tolist(), strict=True
+            )
+        }
+
     def steps(self) -> Iterator[Step]:
         """Yield what happens next, for ever: at most 1,000 ticks in order, often none.
 
@@ -127,12 +162,24 @@ class Simulator:
             until_us = min(phase.until_us for phase in phases)
             if any(phase.is_open for phase in phases):
                 end_us = min(self._now_us + self._step_us, until_us)
+                if self._pattern:
+                    # A step lies within a minute, whose move is looked at when it is over.
+                    end_us = min(end_us, self._minute_end())
                 ticks = self._trade(phases, end_us)
             else:
                 end_us = min(self._now_us + _SECOND_US, until_us)
                 ticks = []
             self._now_us = end_us
             yield Step(EPOCH + timedelta(microseconds=end_us), ticks)
+
+    def _minute_end(self) -> int:
+        minute = self._now_us // _MINUTE_US
+        if minute != self._minute:
+            level = float(self._level[self._leader])
+            moved = level - self._led_from if minute == self._minute + 1 else 0.0
+            self._sign = float(np.sign(moved)) if math.isfinite(moved) else 0.0
+            self._minute, self._led_from = minute, level
+        return (minute + 1) * _MINUTE_US
 
     def _turn(self) -> list[SessionPhase]:
         for index, phase in enumerate(self._phases):
@@ -157,8 +204,12 @@ class Simulator:
         count = min(int(random.poisson(total * dt_s)), TICKS_MAX)
         shock = self._factor @ random.standard_normal(len(rates))
         before = self._level
-        move = self._sigma * np.sqrt(dt_s * active / _MEAN_ACTIVITY) * shock
-        pull = _PULL_PER_S * dt_s * (self._home - before) * (active > 0)
+        move = self._sigma * np.sqrt(dt_s * active / MEAN_ACTIVITY) * shock
+        pull = PULL_PER_S * dt_s * (self._home - before) * (active > 0)
+        if self._sign:
+            led = self._follower
+            a_minute = self._sigma[led] * math.sqrt(60 * active[led] / MEAN_ACTIVITY)
+            move[led] += self._pattern * self._sign * a_minute * dt_s / 60
         self._level = after = before + move + pull
         if count == 0:
             return []
@@ -190,7 +241,7 @@ class Simulator:
             bid + spread,
             (1 + depth * sizes[0]).astype(int),
             (1 + depth * sizes[1]).astype(int),
-            trade < _TRADE_SHARE,
+            trade < TRADE_SHARE,
             is_buy,
             (1 + self._trade_size[which] * sizes[2]).astype(int),
         )
@@ -247,6 +298,13 @@ class Simulator:
             known.clear()
         known[level] = exact = self._increments[which] * level
         return exact
+
+
+def rates_per_s(symbols: list[str], ticks_per_s: float) -> npt.NDArray[np.float64]:
+    """Return the ticks a second of each symbol in regular hours, of so many in all."""
+    weights = np.array([PROFILES.get(symbol, UNKNOWN).activity for symbol in symbols])
+    found: npt.NDArray[np.float64] = ticks_per_s * weights / weights.sum()
+    return found
 
 
 def _step_us(ticks_per_s: float) -> int:
