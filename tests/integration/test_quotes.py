@@ -13,7 +13,7 @@ from ticks_made import TS, inject, rejected, rows, take_in, tick, value
 from thor.domain.mark import Mark
 from thor.domain.tick import Tick
 from thor.market.bus.client import Bus
-from thor.market.bus.messages import COUNTER, SEAT, STREAM, Claim
+from thor.market.bus.messages import CLAIM, COUNTER, STREAM, Claim
 from thor.market.ticks.batch import EntryTicks
 from thor.market.ticks.writer import TickWriter
 
@@ -189,12 +189,12 @@ def test_a_pause_of_looking_is_no_looking(
 
 def test_looking_renews_a_claim_and_takes_none(bus: Bus, client: "redis.Redis") -> None:
     bus.publish([tick(source="EXCEL")], {"ES": Claim(20, 100)})
-    client.hset(SEAT + "ES", "heard_ms", "1")
+    client.hset(CLAIM + "ES", "heard_ms", "1")
     bus.publish_clock("SIM", TS + SECOND, ["ES", "NQ"])
-    assert client.hget(SEAT + "ES", "heard_ms") == b"1"
-    assert not client.exists(SEAT + "NQ")
+    assert client.hget(CLAIM + "ES", "heard_ms") == b"1"
+    assert not client.exists(CLAIM + "NQ")
     bus.publish_clock("EXCEL", TS + SECOND, ["ES", "NQ"])
-    heard_ms: Any = client.hget(SEAT + "ES", "heard_ms")
+    heard_ms: Any = client.hget(CLAIM + "ES", "heard_ms")
     assert int(heard_ms) > 1
     assert client.hget("quotes:heard:EXCEL", "NQ") == b"2024-07-01T14:30:01.123456Z"
 

@@ -123,7 +123,9 @@ def _open(
         except ThorError as error:
             on_wait(f"the simulated history is left out: {error}", 1)
 
-    publisher = Publisher(bus, listing, stop, claims, on_wait, timedelta(seconds=settings.skew_max_s))
+    publisher = Publisher(
+        bus, listing, stop, claims, on_wait, timedelta(seconds=settings.skew_max_s)
+    )
     symbols = list(listing.instruments)
     return _Market(simulator, publisher, symbols, None if past is None else write_past)
 

@@ -29,7 +29,7 @@ select exists (
 ) as is_there;
 
 -- name: analyse_bars_imported
-analyze market.bars_imported;
+analyse market.bars_imported;
 
 -- name: create_bar_stage
 create temporary table bar_stage (
