@@ -34,16 +34,16 @@ function isTyping(target: EventTarget | null): boolean {
   return (
     target instanceof HTMLElement &&
     (target.isContentEditable ||
-      target.closest('input, textarea, select, [role="menu"], [role="listbox"]') !== null)
+      target.closest(
+        'input, textarea, select, [role="menu"], [role="listbox"], [role="dialog"]',
+      ) !== null)
   );
 }
 
 /** Run the first shortcut of a key; returns whether one took it. */
 export function press(event: KeyboardEvent): boolean {
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return false;
-  if (isTyping(event.target) || document.querySelector('[role="dialog"]:not([data-panel])')) {
-    return false;
-  }
+  if (isTyping(event.target) || document.querySelector('[aria-modal="true"]')) return false;
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   // A link or button that has the focus keeps its own Enter.
   const isOnControl = event.target instanceof HTMLElement && event.target.closest('a, button');

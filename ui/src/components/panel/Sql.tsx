@@ -14,13 +14,12 @@ export interface SqlProps {
 
 /** The select that gives a panel's figures: shown, and copied for psql or a shell. */
 export function Sql({ statement, gives }: SqlProps) {
-  const [text, setText] = useState<string | null>(null);
+  const [text, setText] = useState('');
+  const [isOpen, open] = useState(false);
   return (
     <Popover
-      opened={text !== null}
-      onChange={(isOpen) => {
-        if (!isOpen) setText(null);
-      }}
+      opened={isOpen}
+      onChange={open}
       position="bottom-end"
       offset={6}
       trapFocus
@@ -32,22 +31,25 @@ export function Sql({ statement, gives }: SqlProps) {
           className={css.sql}
           data-sql
           title="The select that gives these figures in psql (Q)"
-          onClick={() => setText(text === null ? statement() : null)}
+          onClick={() => {
+            if (!isOpen) setText(statement());
+            open(!isOpen);
+          }}
         >
           SQL
         </button>
       </Popover.Target>
       <Popover.Dropdown className={css.popover} aria-label="The select of this panel">
         <pre className={css.statement} data-testid="sql" tabIndex={0}>
-          {coloured(text ?? '').map((part, index) => (
+          {coloured(text).map((part, index) => (
             <span key={index} className={part.isKeyword ? css.keyword : undefined}>
               {part.text}
             </span>
           ))}
         </pre>
         <div className={css.foot}>
-          <Copy label="Copy" value={text ?? ''} />
-          <Copy label="Copy for a shell" value={forShell(text ?? '')} />
+          <Copy label="Copy" value={text} />
+          <Copy label="Copy for a shell" value={forShell(text)} />
           <span className="spacer" />
           {gives && <span>{gives} · as you see them</span>}
         </div>

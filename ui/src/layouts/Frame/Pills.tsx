@@ -58,7 +58,11 @@ export function ConnectionPill() {
 }
 
 function LastTick() {
-  return <Age at={useCell(lastQuoteAt)} />;
+  return (
+    <span className={css.lastTick}>
+      <Age at={useCell(lastQuoteAt)} />
+    </span>
+  );
 }
 
 /** The time in the zone that the pages show, by Thor's clock. */

@@ -9,6 +9,7 @@ import {
   type ColumnDef,
   type Row as TableRow,
 } from '@tanstack/react-table';
+import { VisuallyHidden } from '@mantine/core';
 import { useNavigate } from '@tanstack/react-router';
 import { memo, useMemo, useRef, type ReactNode } from 'react';
 
@@ -160,7 +161,15 @@ export function FuturesTable({ layouts, shown, order, selected, onSelect, isNarr
 
   return (
     <div className={css.scroll}>
-      <table className={css.table} data-testid="futures">
+      <table className={`${css.table} ${isNarrow ? '' : css.fixed}`} data-testid="futures">
+        {!isNarrow && (
+          <colgroup>
+            <col className={css.first} />
+            {columns.map(({ id, kind, width }) => (
+              <col key={id} style={{ width: wide(kind, width) }} />
+            ))}
+          </colgroup>
+        )}
         <thead>
           {isNarrow ? (
             <tr>
@@ -193,6 +202,11 @@ export function FuturesTable({ layouts, shown, order, selected, onSelect, isNarr
   );
 }
 
+function wide(kind: Column['kind'], width: number): string {
+  // Graphics grow with the window as their style says.
+  return kind === 'graphic' ? `calc(${width}px * var(--graphic) + 10px)` : `calc(${width}ch + 10px)`;
+}
+
 interface HeadingProps {
   column: Column;
   direction: 'none' | 'ascending' | 'descending';
@@ -210,8 +224,9 @@ function Heading({ column, direction, onSort }: HeadingProps) {
       data-column={column.id}
     >
       {sort ? (
-        <button type="button" className={css.sort} onClick={onSort} aria-label={description}>
+        <button type="button" className={css.sort} onClick={onSort}>
           {title}
+          {description && <VisuallyHidden>: {description}</VisuallyHidden>}
           <span className={css.way} aria-hidden="true">
             {direction === 'none' ? '' : direction === 'ascending' ? '▲' : '▼'}
           </span>

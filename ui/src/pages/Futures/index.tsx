@@ -52,6 +52,7 @@ export default function Futures() {
           onChange={(value) => show(value as View)}
           data={VIEWS.map((one) => ({ value: one, label: LABELS[one] }))}
           transitionDuration={0}
+          withItemsBorders={false}
         />
         <span className="spacer" />
         {view === 'table' && (
