@@ -1,4 +1,11 @@
 # Thor's own image: every service of docker-compose.yml but the servers runs it.
+FROM node:24-bookworm-slim AS pages
+WORKDIR /ui
+COPY ui/package.json ui/package-lock.json ./
+RUN npm ci --no-audit --no-fund
+COPY ui ./
+RUN npm run bundle
+
 FROM python:3.11-slim-bookworm
 
 # socat carries the published port to the API, which binds loopback only.
@@ -17,6 +24,7 @@ COPY db ./db
 COPY thor ./thor
 COPY api ./api
 COPY jobs ./jobs
+COPY --from=pages /ui/dist ./ui/dist
 RUN pip install --no-cache-dir --root-user-action=ignore --no-deps --no-build-isolation -e .
 
 USER thor

@@ -3,9 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test setup setup-dev lint types lock clean
+.PHONY: run test setup setup-dev ui-check ui-types lint types lock clean
 
-run: setup
+# The pages are built beside the rest: where they are built already this is done at once.
+run:
+	@$(PYTHON) ui/build.py --background >/dev/null 2>&1 & $(MAKE) --no-print-directory setup
 	@$(BIN)/thor up
 
 test: setup-dev
@@ -27,6 +29,15 @@ $(VENV)/.test-ready: requirements-dev.lock $(VENV)/.run-ready
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
+# The pages: types fresh, lint, unit tests; needs Node 20.19.
+ui-check:
+	cd ui && npm ci --no-audit --no-fund && npm run check
+
+# The API's document as the UI knows it, and the types made of it.
+ui-types: setup-dev
+	$(BIN)/python -m api.openapi_document ui/openapi.json
+	cd ui && npm run types
+
 lint: setup-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -42,4 +53,4 @@ lock:
 		--generate-hashes --no-emit-index-url --no-header -c requirements.lock -o requirements-dev.lock
 
 clean:
-	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) ui/dist ui/dist.state ui/node_modules ui/.node build *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -15,6 +15,7 @@ from api.docs import Page
 from api.errors import HANDLERS
 from api.hosts import HostGuard, checked_host
 from api.metrics import Metrics, Observed
+from api.pages import SOURCE, Pages
 from api.routes.bars import bars
 from api.routes.board import board
 from api.routes.features import features, features_of
@@ -72,5 +73,6 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Litesta
         ),
     )
     app.state.shared = shared
-    app.asgi_handler = HostGuard(Observed(app.asgi_handler, measures.requests))
+    observed = Observed(app.asgi_handler, measures.requests)
+    app.asgi_handler = HostGuard(Pages(observed, settings.ui_dir or SOURCE / "dist"))
     return app

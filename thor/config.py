@@ -76,6 +76,13 @@ def _both(own: str, other: str, seed: str, value: str) -> str:
     return f"{own} and {seed} are both given and differ{values}; take one of them out"
 
 
+def has_display() -> bool:
+    """Return whether programs of this process have a screen to draw on."""
+    if sys.platform in ("win32", "darwin"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
 class Settings(BaseSettings):
     """What a person may set, each as `THOR_<NAME>`; times carry their unit last."""
 
@@ -133,6 +140,10 @@ class Settings(BaseSettings):
     )
     api_host: str = Field(default="127.0.0.1", description="Address the API binds; loopback only.")
     api_port: int = Field(default=8000, ge=0, le=65535, description="Port wished for the API.")
+    ui_dir: Path | None = Field(
+        default=None,
+        description="Folder of the built pages; ui/dist of the source tree where nothing is said.",
+    )
     ingestors: int = Field(default=1, ge=1, le=16, description="Ingestors run side by side.")
     ingest_rows_max: int = Field(default=5000, ge=1, description="Ticks that close a batch.")
     ingest_flush_ms: int = Field(default=50, ge=1, description="Age in ms that closes a batch.")
@@ -194,7 +205,12 @@ class Settings(BaseSettings):
     sse_conflate_ms: int = Field(
         default=100, ge=10, description="Window of the conflated quote stream, in ms."
     )
-    sse_ping_s: float = Field(default=10.0, gt=0, description="Seconds between SSE heartbeats.")
+    sse_ping_s: float = Field(
+        default=1.0,
+        gt=0,
+        description="Seconds between SSE heartbeats; a page calls its connection lost 1.5 s after "
+        "one that does not come.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Lowest level that is logged."
     )

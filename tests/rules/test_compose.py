@@ -30,6 +30,7 @@ SCHEDULED = {f"jobs/{job.name}.py" for job in JOBS if job.runs == "scheduled"}
 FIXED = {
     "THOR_HOME", "THOR_PG_BIN", "THOR_INGESTORS", "THOR_BUS_FSYNC", "THOR_API_HOST",
     "THOR_API_PORT", "THOR_DATABASE_URL", "THOR_REDIS_URL", "THOR_EDITION", "THOR_LOG_FORMAT",
+    "THOR_UI_DIR",
     # Excel runs on the desk's machine, and so does what reads it.
     "THOR_DATA_PROVIDER", "THOR_EXCEL_FILE", "THOR_EXCEL_SHEET", "THOR_EXCEL_RANGE",
     "THOR_EXCEL_INTERVAL_S",
@@ -226,11 +227,12 @@ def is_sent(path: str) -> bool:
 
 
 def test_the_image_is_made_of_files_that_are_there_and_are_sent() -> None:
-    copied = [words.split()[:-1] for words in re.findall(r"^COPY (.+)$", DOCKERFILE, re.MULTILINE)]
-    sources = {source for words in copied for source in words}
-    assert {"requirements.lock", "pyproject.toml", "README.md", "db", "thor", "api", "jobs"} == (
-        sources
-    )
+    lines = re.findall(r"^COPY (?!--from=pages)(.+)$", DOCKERFILE, re.MULTILINE)
+    sources = {source for words in lines for source in words.split()[:-1]}
+    assert sources == {
+        *("requirements.lock", "pyproject.toml", "README.md", "db", "thor", "api", "jobs"),
+        *("ui", "ui/package.json", "ui/package-lock.json"),
+    }
     assert all((ROOT / source).exists() and is_sent(source) for source in sources)
     assert is_sent("thor/cli/__init__.py")
     assert is_sent("db/sql/30_ticks/300_ticks.sql")
@@ -239,7 +241,8 @@ def test_the_image_is_made_of_files_that_are_there_and_are_sent() -> None:
 @pytest.mark.parametrize(
     "path",
     [".env", "thor/.env", ".git/config", ".venv/bin/python", "tests/conftest.py",
-     "thor/__pycache__/clock.cpython-311.pyc"],
+     "thor/__pycache__/clock.cpython-311.pyc",
+     "ui/node_modules/react/index.js", "ui/dist/index.html"],
 )  # fmt: skip
 def test_what_has_no_place_in_an_image_is_not_sent(path: str) -> None:
     assert not is_sent(path)

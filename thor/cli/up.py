@@ -24,6 +24,10 @@ def up(
     speed: Annotated[
         str | None, typer.Option(help="Of the tapes: 1x, 10x, 0.5x … or max; 1x.")
     ] = None,
+    is_opened: Annotated[
+        bool,
+        typer.Option("--open/--no-open", help="Open the pages in a browser where there is one."),
+    ] = True,
 ) -> None:
     """Start everything, migrate, and show quotes until Ctrl-C: simulated, or of tapes."""
     from thor import clock, observe
@@ -31,6 +35,7 @@ def up(
     from thor.market.collect.files.pace import parse_speed
     from thor.runtime import Stop
     from thor.services.nature import USUAL
+    from thor.services.pages import PagesBuild
     from thor.services.running import running
 
     if speed is not None and not tape:
@@ -48,6 +53,7 @@ def up(
     notes.print(f"starting Thor in {settings.home}")
     with (
         ThreadPoolExecutor(1) as pool,
+        PagesBuild() as pages,
         running(settings, report=_report, appendfsync=settings.bus_fsync) as system,
     ):
         _migrate(settings, system.endpoints.database_url)
@@ -56,7 +62,9 @@ def up(
         if stop:
             return
         system.supervisor.add(*jobs)
-        up_quotes.print_overview(settings, system, jobs)
+        address = up_quotes.print_overview(settings, system, jobs)
+        if is_opened:
+            pages.open_browser(address)
         playing = None if player is None else pool.submit(player.play, times)
         try:
             up_quotes.quotes(system, stop, start_s, player, playing)

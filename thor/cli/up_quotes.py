@@ -20,8 +20,8 @@ _PLAIN_EVERY_S = 10.0
 _STALE_S = 5.0
 
 
-def print_overview(settings: Settings, system: Any, jobs: list[Any]) -> None:
-    """Print what runs, where, and what to try next."""
+def print_overview(settings: Settings, system: Any, jobs: list[Any]) -> str:
+    """Print what runs, where, and what to try next; return the address of the pages."""
     port = next(job.env["THOR_API_PORT"] for job in jobs)
     web = f"http://127.0.0.1:{port}"
     ours = system.endpoints
@@ -31,6 +31,7 @@ def print_overview(settings: Settings, system: Any, jobs: list[Any]) -> None:
     postgres = "its own, on 127.0.0.1" if ours.owns_postgres else "THOR_DATABASE_URL"
     redis = "its own, on 127.0.0.1" if ours.owns_redis else "THOR_REDIS_URL"
     ask = "thor db psql -c 'select ts, bid, ask, last from ticks_between($$ES$$, null, null, 5)'"
+    table.add_row("pages", f"[bold]{web}[/]", "open it in a browser")
     table.add_row("PostgreSQL", postgres, ask)
     table.add_row("bus", redis, "thor ticks account")
     table.add_row("API", web, f"curl '{web}/api/quotes?symbols=ES,NQ'")
@@ -43,6 +44,7 @@ def print_overview(settings: Settings, system: Any, jobs: list[Any]) -> None:
     table.add_row("data, logs", str(system.home.path), f"ls {system.home.logs}")
     console.print(table)
     console.print("[bold]`thor` is .venv/bin/thor; Ctrl-C stops all of it, the data stay.[/]")
+    return web
 
 
 def quotes(system: Any, stop: Any, start_s: float, player: Any = None, playing: Any = None) -> None:

@@ -15,6 +15,8 @@ import { theme, variables } from './styles/theme';
 
 const schemes = localStorageColorSchemeManager({ key: 'thor.scheme' });
 const nonce = document.querySelector<HTMLElement>('meta[property="csp-nonce"]')?.nonce ?? '';
+// The scroll lock of modals makes a style of its own, and looks for the nonce by this name.
+Object.assign(globalThis, { __webpack_nonce__: nonce });
 
 start();
 createRoot(document.getElementById('root')!).render(
