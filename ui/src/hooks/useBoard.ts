@@ -1,18 +1,20 @@
 import { useQuery } from '@tanstack/react-query';
+import { useMemo } from 'react';
 
-import { boardQuery, lastHours } from '@/services/queries';
+import { boardQuery } from '@/services/queries';
 
-import { useCell } from './useCell';
+import { useField } from './useQuote';
 
 /** Keep the board's figures coming while a page shows them; tells whether they could be read. */
 export function useBoard() {
-  const { data, error, isPending, refetch, dataUpdatedAt } = useQuery(boardQuery);
-  return { rows: data, error, isPending, readAt: dataUpdatedAt, retry: () => void refetch() };
+  const { error, isPending, refetch } = useQuery(boardQuery);
+  return { error, isPending, retry: () => void refetch() };
 }
 
-const NONE: readonly (number | null)[] = [];
+const NONE: readonly number[] = [];
 
-/** The closes of the last hour's minutes of a symbol, oldest first. */
-export function useLastHour(symbol: string): readonly (number | null)[] {
-  return useCell(lastHours).get(symbol) ?? NONE;
+/** The closes of the last hour's minutes of a symbol that had a trade, oldest first. */
+export function useLastHour(symbol: string): readonly number[] {
+  const closes = useField(symbol, 'closes');
+  return useMemo(() => closes?.map(Number) ?? NONE, [closes]);
 }

@@ -1,12 +1,21 @@
 import { useQuery } from '@tanstack/react-query';
+import { useMemo } from 'react';
 
 import { instrumentsQuery } from '@/services/queries';
-import type { Instrument } from '@/types/domain';
+import { quotes, type Listed } from '@/services/quotes';
 
-const NONE: readonly Instrument[] = [];
+import { useCell } from './useCell';
 
-/** The instruments in the desk's order, with whether they could be read. */
+/**
+ * The instruments that pages show, a row a symbol in the desk's order: roots, and the months that
+ * have a quote. Tells whether they could be read.
+ */
 export function useInstruments() {
   const { data, error, isPending, refetch } = useQuery(instrumentsQuery);
-  return { instruments: data ?? NONE, error, isPending, retry: () => void refetch() };
+  const symbols = useCell(quotes.symbols);
+  const instruments = useMemo(
+    (): readonly Listed[] => (data ? symbols.flatMap((one) => quotes.instrument(one) ?? []) : []),
+    [data, symbols],
+  );
+  return { instruments, error, isPending, retry: () => void refetch() };
 }

@@ -2,22 +2,22 @@ import { useCallback, useRef, useSyncExternalStore } from 'react';
 
 import { serverClock, ticker } from '@/services/clock';
 import { quotes } from '@/services/quotes';
-import type { BoardField, BoardRow } from '@/types/domain';
+import type { BoardField, QuoteRow } from '@/types/domain';
 
 /** Render with one field of a symbol's quote, anew only when that field changes. */
-export function useField<F extends BoardField>(symbol: string, field: F): BoardRow[F] | null {
+export function useField<F extends BoardField>(symbol: string, field: F): QuoteRow[F] {
   const subscribe = useCallback(
     (listener: () => void) => quotes.subscribe(symbol, field, listener),
     [symbol, field],
   );
-  return useSyncExternalStore(subscribe, () => quotes.read(symbol)?.[field] ?? null);
+  return useSyncExternalStore(subscribe, () => quotes.read(symbol)?.[field] ?? (null as QuoteRow[F]));
 }
 
 /** Render with several fields of a symbol's quote; `fields` has to be the same array each time. */
 export function useFields<F extends BoardField>(
   symbol: string,
   fields: readonly F[],
-): Pick<BoardRow, F> | undefined {
+): Pick<QuoteRow, F> | undefined {
   const subscribe = useCallback(
     (listener: () => void) => {
       const ends = fields.map((field) => quotes.subscribe(symbol, field, listener));
@@ -25,7 +25,7 @@ export function useFields<F extends BoardField>(
     },
     [symbol, fields],
   );
-  const seen = useRef<Pick<BoardRow, F>>(undefined);
+  const seen = useRef<Pick<QuoteRow, F>>(undefined);
   return useSyncExternalStore(subscribe, () => {
     const row = quotes.read(symbol);
     if (!row) return undefined;

@@ -1,8 +1,8 @@
 /** What the page knows of its connection to Thor, for the pill, the bar and every figure. */
 
-import { Cell } from './emitter';
+import type { Nature } from '@/types/domain';
 
-export type Nature = 'simulated' | 'recorded' | 'live';
+import { Cell } from './emitter';
 
 export interface Connection {
   /** `connecting` until the first event; `paused` while the tab has been hidden for long. */

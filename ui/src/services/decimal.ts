@@ -102,3 +102,9 @@ export function trimmed(value: Decimal): Decimal {
   }
   return { units, scale };
 }
+
+/** Return the text of a value with the other sign, or null where it is missing. */
+export function negated(value: string | null | undefined): string | null {
+  const found = decimal(value);
+  return found ? written({ units: -found.units, scale: found.scale }) : null;
+}

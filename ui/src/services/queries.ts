@@ -2,12 +2,10 @@
 
 import { keepPreviousData, QueryClient, queryOptions } from '@tanstack/react-query';
 
-import type { BarRow } from '@/types/api';
-import type { BoardRow, Instrument } from '@/types/domain';
+import type { Instrument } from '@/types/domain';
 
 import { api, data, mayHelp } from './api';
-import { Cell } from './emitter';
-import { EMPTY, quotes } from './quotes';
+import { quotes } from './quotes';
 
 export const queryClient = new QueryClient({
   defaultOptions: {
@@ -33,68 +31,16 @@ export const instrumentsQuery = queryOptions({
   staleTime: 300_000,
 });
 
-/** The closes of the last hour's minutes by symbol. */
-export const lastHours = new Cell<ReadonlyMap<string, readonly (number | null)[]>>(new Map());
-
+/** How often a page that shows the board reads it anew; between, quotes come by the stream. */
 const BOARD_MS = 5_000;
 
 export const boardQuery = queryOptions({
   queryKey: ['board'],
-  queryFn: readBoard,
+  queryFn: async () => {
+    const rows = await data(api.GET('/api/board'));
+    quotes.load(rows);
+    return rows;
+  },
   staleTime: BOARD_MS,
   refetchInterval: BOARD_MS,
 });
-
-async function readBoard(): Promise<BoardRow[]> {
-  const instruments = await queryClient.ensureQueryData(instrumentsQuery);
-  const found = await data(api.GET('/api/quotes'));
-  const minutes = new Map<string, readonly (number | null)[]>();
-  const rows = await Promise.all(
-    instruments.map(async ({ symbol, name, sort_order }) => {
-      const bars = (width: '1m' | '1d', limit: number) =>
-        data(
-          api.GET('/api/bars/{symbol}', {
-            params: { path: { symbol }, query: { width, limit } },
-          } as never),
-        ) as Promise<BarRow[]>;
-      const [hour, days] = await Promise.all([bars('1m', 60), bars('1d', 2)]);
-      minutes.set(
-        symbol,
-        hour.map((bar) => (bar.close === null ? null : Number(bar.close))),
-      );
-      const day = days.at(-1);
-      const before = days.length > 1 ? days[0] : undefined;
-      const quote = found.find((one) => one.symbol === symbol);
-      return {
-        ...EMPTY,
-        symbol,
-        name,
-        sort_order,
-        ...(quote && {
-          contract: quote.contract,
-          source: quote.source,
-          last: quote.last,
-          bid: quote.bid,
-          ask: quote.ask,
-          last_size: quote.last_size,
-          bid_size: quote.bid_size,
-          ask_size: quote.ask_size,
-          volume: quote.volume,
-          ts: quote.ts,
-          received_at: quote.received_at,
-          heard_at: quote.received_at,
-        }),
-        basis: before?.close ?? day?.open ?? null,
-        basis_kind: 'daily bar',
-        prev_close: before?.close ?? day?.open ?? null,
-        open: day?.open ?? null,
-        high: day?.high ?? null,
-        low: day?.low ?? null,
-        vwap: day?.vwap ?? null,
-      };
-    }),
-  );
-  lastHours.set(minutes);
-  quotes.load(rows);
-  return rows;
-}

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 
-import type { BoardRow, Instrument, Quote } from '@/types/domain';
+import type { BoardRow, Instrument, Quote, QuoteRow } from '@/types/domain';
 
 import { ServerClock } from './clock';
 import { derive, notationOf, QuoteStore, stateOf } from './quotes';
@@ -11,6 +11,7 @@ const ES = {
   tick_size: '0.25',
   display_precision: 2,
   sort_order: 20,
+  symbols: ['ES', 'ESH26'],
 } as Instrument;
 
 function quote(more: Partial<Quote>): Quote {
@@ -25,6 +26,8 @@ function quote(more: Partial<Quote>): Quote {
     volume: 44276,
     ts: '2025-12-17T02:46:12.000000Z',
     received_at: '2025-12-17T02:46:12.000000Z',
+    heard_at: '2025-12-17T02:46:12.000000Z',
+    basis: null,
     source: 'SIM',
     contract: null,
     ...more,
@@ -91,6 +94,30 @@ describe('the quotes', () => {
     frame();
     expect(found.read('ES')).toMatchObject({ spread: null, spread_ticks: null, net_change: null });
   });
+
+  it('are as fresh as their source last looked, with or without a tick', () => {
+    const { found, frame } = store();
+    found.quote(quote({}));
+    const ts = '2025-12-17T02:46:20.000000Z';
+    found.heard({ source: 'EXCEL', ts, symbols: ['ES'] });
+    frame();
+    expect(found.read('ES')?.heard_at).toBe('2025-12-17T02:46:12.000000Z');
+    found.heard({ source: 'SIM', ts, symbols: ['ES', 'NQ'] });
+    frame();
+    expect(found.read('ES')?.heard_at).toBe(ts);
+  });
+
+  it('stand a row a root, or a row a month where a file names months', () => {
+    const { found, frame } = store();
+    expect(found.symbols.get()).toEqual(['ES']);
+    found.quote(quote({ symbol: 'ESH26' }));
+    frame();
+    expect(found.symbols.get()).toEqual(['ESH26']);
+    expect(found.instrument('ESH26')).toMatchObject({ root: 'ES', name: 'E-mini S&P 500' });
+    found.quote(quote({}));
+    frame();
+    expect(found.symbols.get()).toEqual(['ES', 'ESH26']);
+  });
 });
 
 it('derives what stands on the last price as the database does', () => {
@@ -104,25 +131,25 @@ it('derives what stands on the last price as the database does', () => {
     low: '6865.75',
     low_52w: '4832.00',
     high_52w: '6910.75',
-  } as BoardRow;
+  } as QuoteRow;
   derive(row, '0.25');
   expect(row).toMatchObject({
     net_change: '46.75',
-    net_change_percent: '0.684781',
+    net_change_percent: '0.68478102',
     high: '6873.75',
     low: '6865.75',
     range_diff: '8.00',
-    range_percent: '0.117182',
+    range_percent: '0.11718178',
     spread: '0.50',
-    spread_ticks: '2.0',
+    spread_ticks: '2',
     above_low_52w_diff: '2041.75',
-    above_low_52w_percent: '42.254760',
-    below_high_52w_diff: '-37.00',
+    above_low_52w_percent: '42.25475993',
+    below_high_52w_diff: '37.00',
   });
 });
 
-it('is FRESH to 5 s, STALE to 30 s, then DEAD', () => {
-  expect([0, 5_000, 5_001, 30_000, 30_001].map(stateOf)).toEqual([
+it('is FRESH below 5 s, STALE to 30 s, then DEAD', () => {
+  expect([0, 4_999, 5_000, 30_000, 30_001].map(stateOf)).toEqual([
     'FRESH',
     'FRESH',
     'STALE',

@@ -1,10 +1,10 @@
 /** Join the stream to the quotes, the clock to their ages, and both to what was read. */
 
-import type { Quote } from '@/types/domain';
+import type { Heard, Quote } from '@/types/domain';
 
 import { startTicker, ticker } from './clock';
 import { connection, markDocument } from './connection';
-import { queryClient } from './queries';
+import { instrumentsQuery, queryClient } from './queries';
 import { lastQuoteAt, quotes } from './quotes';
 import { stream } from './stream';
 
@@ -18,7 +18,9 @@ export function start(): void {
     const quote = event as Quote;
     quotes.quote(quote);
     newest = Math.max(newest, Date.parse(quote.received_at));
+    if (!quotes.instrument(quote.symbol)) listAgain();
   });
+  stream.on('heard', (event) => quotes.heard(event as Heard));
   // The pill counts in tenths of a second: no need to tell it of every tick.
   ticker.subscribe(() => {
     if (newest > 0) lastQuoteAt.set(newest);
@@ -31,4 +33,14 @@ export function start(): void {
     epoch = now;
   });
   stream.start();
+}
+
+let listedAt = 0;
+
+/** Read the instruments again, since a symbol is quoted that is not among them: a new month. */
+function listAgain(): void {
+  const now = ticker.get();
+  if (now - listedAt < 10_000) return;
+  listedAt = now;
+  void queryClient.invalidateQueries({ queryKey: instrumentsQuery.queryKey });
 }

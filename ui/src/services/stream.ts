@@ -5,16 +5,12 @@
  * this module does.
  */
 
+import type { Fault, Gap, Hello, Ping } from '@/types/domain';
+
 import { serverClock } from './clock';
-import { changeConnection, connection, type Nature } from './connection';
+import { changeConnection, connection } from './connection';
 
 export type StreamHandler = (data: unknown, id: string) => void;
-
-interface Hello {
-  readonly ts: string;
-  readonly nature: Nature | null;
-  readonly ping_s: number;
-}
 
 const CHECK_MS = 250;
 /** Silence after which the connection counts as lost; longer where the server beats slower. */
@@ -174,15 +170,15 @@ export class Stream {
       this.silenceMs = Math.max(SILENCE_MS, hello.ping_s * 1000 + 1_000);
       changeConnection({ nature: hello.nature ?? connection.get().nature });
     } else if (kind === 'ping') {
-      serverClock.read(Date.parse((data as { ts: string }).ts));
+      serverClock.read(Date.parse((data as Ping).ts));
       if (connection.get().fault !== null) changeConnection({ fault: null });
     } else if (kind === 'gap') {
-      const { from, to } = data as { from: string; to: string };
+      const { from, to } = data as Gap;
       const at = (id: string) => Number.parseInt(id, 10);
       const now = connection.get();
       changeConnection({ gap: { from: at(from), to: at(to) }, epoch: now.epoch + 1 });
     } else if (kind === 'error') {
-      changeConnection({ fault: (data as { detail: string }).detail });
+      changeConnection({ fault: (data as Fault).detail });
     }
   }
 

@@ -3,14 +3,15 @@
 import { useField } from '@/hooks/useQuote';
 import { useFlash } from '@/hooks/useFlash';
 import { notationOf, quotes } from '@/services/quotes';
-import type { BoardRow } from '@/types/domain';
+import type { BoardField, QuoteRow } from '@/types/domain';
 
 import { Age, Change, Percent, Price, Size, State } from './figures';
 import css from './figures.module.css';
 
+/** The fields whose value is of a type. */
 type Field<T> = {
-  [F in keyof BoardRow]-?: NonNullable<BoardRow[F]> extends T ? F : never;
-}[keyof BoardRow];
+  [F in BoardField]: NonNullable<QuoteRow[F]> extends T ? F : never;
+}[BoardField];
 type TextField = Field<string>;
 type NumberField = Field<number>;
 

@@ -3,8 +3,9 @@ import { useCell } from '@/hooks/useCell';
 import { useTicking } from '@/hooks/useQuote';
 import { useZone } from '@/hooks/useZone';
 import { lastQuoteAt } from '@/services/quotes';
-import { connection, type Nature } from '@/services/connection';
+import { connection } from '@/services/connection';
 import * as format from '@/services/format';
+import type { Nature } from '@/types/domain';
 
 import css from './Frame.module.css';
 

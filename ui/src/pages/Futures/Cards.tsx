@@ -13,7 +13,7 @@ import { SymbolLink } from '@/components/SymbolLink';
 import { useField, useFields } from '@/hooks/useQuote';
 import { useInstruments } from '@/hooks/useInstruments';
 import * as format from '@/services/format';
-import { decimal, times, written } from '@/services/decimal';
+import { decimal, negated, times, written } from '@/services/decimal';
 import { notationOf, quotes } from '@/services/quotes';
 import type { Instrument } from '@/types/domain';
 
@@ -230,7 +230,7 @@ function YearRange({ symbol }: { symbol: string }) {
       <span className={`${css.ends} tiny dim`}>
         <Percent value={row?.above_low_52w_percent} places={1} isQuiet />
         <span>52 w</span>
-        <Percent value={row?.below_high_52w_percent} places={1} isQuiet />
+        <Percent value={negated(row?.below_high_52w_percent)} places={1} isQuiet />
       </span>
       <RangeBar
         low={row?.low_52w}

@@ -4,7 +4,9 @@ import { Sparkline } from '@/components/graphics/Sparkline';
 import { Empty } from '@/components/states/states';
 import { useLastHour } from '@/hooks/useBoard';
 import { useField, useFields } from '@/hooks/useQuote';
+import { negated } from '@/services/decimal';
 import { notationOf, quotes } from '@/services/quotes';
+
 import { Basis } from './columns';
 
 import css from './Futures.module.css';
@@ -42,11 +44,11 @@ export function Detail({ symbol }: { symbol: string }) {
 
 function LastHour({ symbol }: { symbol: string }) {
   const points = useLastHour(symbol);
-  if (points.filter((value) => value !== null).length < 2) {
+  if (points.length < 2) {
     return <Empty title={`No trade of ${symbol} in the last hour.`}>Its chart has older bars.</Empty>;
   }
   const notation = notationOf(quotes.instrument(symbol));
-  const known = points.filter((value) => value !== null);
+  const known = points;
   return (
     <div className={css.hour}>
       <div className={css.hourLine}>
@@ -84,8 +86,8 @@ function Figures({ symbol }: { symbol: string }) {
       </dd>
       <dt>From 52 w high</dt>
       <dd>
-        <Change value={row?.below_high_52w_diff} notation={notation} isQuiet />{' '}
-        <Percent value={row?.below_high_52w_percent} isQuiet />
+        <Change value={negated(row?.below_high_52w_diff)} notation={notation} isQuiet />{' '}
+        <Percent value={negated(row?.below_high_52w_percent)} isQuiet />
       </dd>
       <dt>From 52 w low</dt>
       <dd>

@@ -16,7 +16,8 @@ export function Minis({ instruments }: { instruments: readonly Instrument[] }) {
     const at = moment(now());
     return `select symbol, bar_start, close
 from market.bars_1m
-where bar_start > ${at} - interval '1 hour' and bar_start <= ${at}
+where close is not null
+  and bar_start > ${at} - interval '1 hour' and bar_start <= ${at}
 order by symbol, bar_start;`;
   };
   return (

@@ -20,7 +20,7 @@ import { useField } from '@/hooks/useQuote';
 import { useInstruments } from '@/hooks/useInstruments';
 import { useShortcuts } from '@/hooks/useShortcuts';
 import { quotes } from '@/services/quotes';
-import type { BoardRow } from '@/types/domain';
+import type { QuoteRow } from '@/types/domain';
 
 import { COLUMNS, Hour, Moved, type Column } from './columns';
 import css from './Futures.module.css';
@@ -38,7 +38,7 @@ const features = tableFeatures({
 type Features = typeof features;
 
 /** What is missing sorts last, whichever way. */
-function sorted(column: Column): Partial<ColumnDef<Features, BoardRow>> {
+function sorted(column: Column): Partial<ColumnDef<Features, QuoteRow>> {
   const value = column.sort;
   if (!value) return { enableSorting: false };
   return {
@@ -52,7 +52,7 @@ function sorted(column: Column): Partial<ColumnDef<Features, BoardRow>> {
 }
 
 const DEFINITIONS = COLUMNS.map(
-  (column) => ({ id: column.id, ...sorted(column) }) as ColumnDef<Features, BoardRow>,
+  (column) => ({ id: column.id, ...sorted(column) }) as ColumnDef<Features, QuoteRow>,
 );
 const BY_ID = new Map(COLUMNS.map((column) => [column.id, column]));
 const KINDS: Record<Column['kind'], string | undefined> = {
@@ -129,7 +129,7 @@ export function FuturesTable({ layouts, shown, order, selected, onSelect, isNarr
     else layouts.change({ sort: null });
   };
 
-  const rows = (found: readonly TableRow<Features, BoardRow>[], isPinned: boolean): ReactNode[] => {
+  const rows = (found: readonly TableRow<Features, QuoteRow>[], isPinned: boolean): ReactNode[] => {
     let group = '';
     return found.flatMap((row) => {
       const instrument = quotes.instrument(row.id);

@@ -17,7 +17,7 @@ import { useField, useFields } from '@/hooks/useQuote';
 import { useLastHour } from '@/hooks/useBoard';
 import * as format from '@/services/format';
 import { notationOf, quotes } from '@/services/quotes';
-import type { BoardRow } from '@/types/domain';
+import type { QuoteRow } from '@/types/domain';
 
 import css from './Futures.module.css';
 
@@ -32,7 +32,7 @@ export interface Column {
   /** From which width of the window it is shown unless chosen: 0 always, Infinity only then. */
   readonly from: number;
   /** Its place in a sort; without, it is not sorted by. A number may come as text. */
-  readonly sort?: (row: BoardRow) => string | number | null;
+  readonly sort?: (row: QuoteRow) => string | number | null;
   readonly cell: (symbol: string) => ReactNode;
 }
 
@@ -43,7 +43,7 @@ function number(value: string | number | null): number | null {
   return value === null ? null : Number(value);
 }
 
-function byAge(row: BoardRow): number | null {
+function byAge(row: QuoteRow): number | null {
   return row.heard_at === null ? null : -Date.parse(row.heard_at);
 }
 
@@ -56,7 +56,7 @@ export const COLUMNS: readonly Column[] = [
     kind: 'text',
     width: 18,
     from: 1600,
-    sort: (row) => row.name,
+    sort: (row) => quotes.instrument(row.symbol)?.name ?? null,
     cell: (symbol) => <span className="muted">{quotes.instrument(symbol)?.name}</span>,
   },
   {

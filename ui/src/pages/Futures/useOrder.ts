@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState, type RefObject } from 'react';
 
 import { quotes } from '@/services/quotes';
-import type { BoardRow, Instrument } from '@/types/domain';
+import type { QuoteRow, Instrument } from '@/types/domain';
 
 const SORT_MS = 2_000;
 
@@ -13,8 +13,8 @@ export function useOrder(
   instruments: readonly Instrument[],
   isSorted: boolean,
   body: RefObject<HTMLElement | null>,
-): BoardRow[] {
-  const [rows, setRows] = useState<BoardRow[]>([]);
+): QuoteRow[] {
+  const [rows, setRows] = useState<QuoteRow[]>([]);
   const newest = useRef(instruments);
   useEffect(() => {
     newest.current = instruments;
@@ -31,6 +31,6 @@ export function useOrder(
   return rows;
 }
 
-function taken(instruments: readonly Instrument[]): BoardRow[] {
+function taken(instruments: readonly Instrument[]): QuoteRow[] {
   return instruments.flatMap(({ symbol }) => quotes.read(symbol) ?? []);
 }
