@@ -48,7 +48,8 @@ test('what is missing is a dash, never 0', async ({ page }) => {
         'event: hello\ndata: {"ts":"2026-11-28T19:25:27Z","nature":"live","ping_s":60}\n\n' +
         'event: quote\ndata: {"symbol":"DX","last":null,"bid":null,"ask":null,"last_size":null,' +
         '"bid_size":null,"ask_size":null,"volume":null,"contract":null,"source":"EXCEL",' +
-        '"ts":"2026-11-28T19:25:27Z","received_at":"2099-11-28T19:25:27Z"}\n\n',
+        '"basis":null,"ts":"2026-11-28T19:25:27Z","received_at":"2099-11-28T19:25:27Z",' +
+        '"heard_at":"2099-11-28T19:25:27Z"}\n\n',
     }),
   );
   await page.goto('/');
