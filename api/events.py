@@ -53,7 +53,8 @@ class Hello(msgspec.Struct, kw_only=True):
     """What a stream begins with: what was asked for, and where it stands.
 
     `position` is the id of the newest entry, null before the first; `from` the id
-    after which a resumed stream goes on.
+    after which a resumed stream goes on. A quote that was heard less than `stale_ms` ago
+    is FRESH, more than `dead_ms` ago DEAD; null while the database is away.
     """
 
     ts: Instant
@@ -65,6 +66,8 @@ class Hello(msgspec.Struct, kw_only=True):
     from_: str | None = msgspec.field(name="from")
     conflate_ms: int
     ping_s: float
+    stale_ms: int | None
+    dead_ms: int | None
 
 
 class Ping(msgspec.Struct, kw_only=True):

@@ -8,11 +8,14 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
+from psycopg.rows import dict_row
 from ticks_made import wait_for
 
 ROOT = Path(__file__).parents[2]
@@ -43,7 +46,14 @@ def thor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """A simulated market as `thor up` starts it, with its pages; gives what the specs ask for."""
     subprocess.run([sys.executable, UI / "build.py"], check=True, capture_output=True)
     home, port = tmp_path_factory.mktemp("home"), free_port()
-    environment = {**os.environ, "THOR_HOME": str(home), "THOR_API_PORT": str(port)}
+    environment = {
+        **os.environ,
+        "THOR_HOME": str(home),
+        "THOR_API_PORT": str(port),
+        # Quotes die sooner than a desk would let them, so that the test need not wait.
+        "THOR_STALE_S": "3",
+        "THOR_DEAD_S": "6",
+    }
     command = [sys.executable, "-m", "thor", "up", "--no-open"]
     url = f"http://127.0.0.1:{port}"
     with (home / "up.log").open("wb") as log:
@@ -54,6 +64,8 @@ def thor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
                 "THOR_URL": url,
                 "THOR_CHROMIUM": CHROMIUM,
                 "THOR_PROCESSES": json.dumps(processes(environment)),
+                "THOR_RENDERED": str(home / "rendered.json"),
+                "THOR_DATABASE": ask(environment, "db", "url").strip(),
             }
         finally:
             process.send_signal(signal.SIGINT)
@@ -68,11 +80,17 @@ def is_quoted(url: str) -> bool:
         return False
 
 
+def ask(environment: dict[str, str], *words: str) -> str:
+    """Return what a command of Thor prints."""
+    command = [sys.executable, "-m", "thor", *words]
+    return subprocess.run(
+        command, env=environment, check=True, capture_output=True, text=True
+    ).stdout
+
+
 def processes(environment: dict[str, str]) -> dict[str, int]:
     """Return the ids of what `thor status` names."""
-    command = [sys.executable, "-m", "thor", "status", "--json"]
-    said = subprocess.run(command, env=environment, check=True, capture_output=True).stdout
-    rows: list[dict[str, Any]] = json.loads(said)
+    rows: list[dict[str, Any]] = json.loads(ask(environment, "status", "--json"))
     return {row["name"]: row["pid"] for row in rows}
 
 
@@ -88,6 +106,73 @@ def test_the_pages_do_what_their_spec_says(thor: dict[str, str], spec: str) -> N
         check=False,
     )
     assert ran.returncode == 0, ran.stdout[-6000:] + ran.stderr[-2000:]
+
+
+def test_the_table_shows_what_its_select_gives(thor: dict[str, str]) -> None:
+    """Needs what `rendered.spec.ts` wrote; `pytest -k` alone would not have run it."""
+    file = Path(thor["THOR_RENDERED"])
+    if not file.exists():
+        test_the_pages_do_what_their_spec_says(thor, "rendered.spec.ts")
+    shown = json.loads(file.read_text())
+    with psycopg.connect(thor["THOR_DATABASE"], row_factory=dict_row) as connection:
+        selected = connection.execute(shown["table"]).fetchall()
+        ticks = {
+            row["symbol"]: row["tick_size"]
+            for row in connection.execute("select symbol, tick_size from reference.instruments")
+        }
+        for view in ("heatmap", "cards", "detail"):
+            assert connection.execute(shown[view]).fetchall(), view
+    assert [row["symbol"] for row in shown["rows"]] == [row["symbol"] for row in selected]
+    assert len(selected) == 11
+    for cells, row in zip(shown["rows"], selected, strict=True):
+        assert cells == cells | written(row, ticks[row["symbol"]]), row["symbol"]
+
+
+MINUS = "\u2212"
+ARROWS = {1: "▲", 0: "■", -1: "▼"}
+
+
+def written(row: dict[str, Any], tick: Decimal) -> dict[str, str]:
+    """Return the cells of a row as a trader writes them, worked out apart from the page's code."""
+    in_32nds = tick == Decimal(1) / 32
+    places = -int(tick.normalize().as_tuple().exponent) if tick != tick.to_integral() else 0
+
+    def price(value: Decimal | None) -> str:
+        if value is None:
+            return "–"
+        sign = MINUS if value < 0 else ""
+        if not in_32nds:
+            return f"{sign}{abs(value):.{places}f}"
+        halves = int(abs(value) * 64)
+        return f"{sign}{halves // 64}'{halves % 64 // 2:02d}{'+' if halves % 2 else ''}"
+
+    def change(value: Decimal | None) -> str:
+        if value is None:
+            return "–"
+        way = (value > 0) - (value < 0)
+        return f"{ARROWS[way]}{'+' if way > 0 else ''}{price(value)}"
+
+    def percent(value: Decimal | None) -> str:
+        if value is None:
+            return "–"
+        return f"{'+' if value > 0 else MINUS if value < 0 else ''}{abs(value):.2f}%"
+
+    def size(value: int | None) -> str:
+        return "–" if value is None else f"{value:,}"
+
+    prices = {
+        name: price(row[name]) for name in ("last", "bid", "ask", "vwap", "open", "high", "low")
+    }
+    return {
+        **prices,
+        "net_change": change(row["net_change"]),
+        "net_change_percent": percent(row["net_change_percent"]),
+        "bid_size": size(row["bid_size"]),
+        "ask_size": size(row["ask_size"]),
+        "spread_ticks": f"{row['spread_ticks'].normalize():f}",
+        "volume": size(row["volume"]),
+        "source": row["source"],
+    }
 
 
 def test_the_first_page_is_light_and_the_chart_comes_apart() -> None:

@@ -306,6 +306,8 @@ class StreamHub:
             "from": None if subscriber.key is None else tick_text(subscriber.key),
             "conflate_ms": self.conflate_ms,
             "ping_s": self.ping_s,
+            "stale_ms": known.stale_ms if known else None,
+            "dead_ms": known.dead_ms if known else None,
         }
         frame = event("hello", data, offset if subscriber.key is None else None)
         self.events_sent += 1

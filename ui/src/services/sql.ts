@@ -18,7 +18,7 @@ export function forShell(statement: string): string {
 const WORDS = new Set(
   (
     'select from where order by group having limit join left lateral on and or not is null as ' +
-    'with union all desc asc nulls last first between in case when then else end distinct cross ' +
+    'with union all desc asc nulls between in case when then else end distinct cross ' +
     'using over partition rows range filter timestamptz interval values exists'
   ).split(' '),
 );

@@ -9,6 +9,7 @@ import type { Fault, Gap, Hello, Ping } from '@/types/domain';
 
 import { serverClock } from './clock';
 import { changeConnection, connection } from './connection';
+import { limits } from './quotes';
 
 export type StreamHandler = (data: unknown, id: string) => void;
 
@@ -168,6 +169,8 @@ export class Stream {
       serverClock.restart();
       serverClock.read(Date.parse(hello.ts));
       this.silenceMs = Math.max(SILENCE_MS, hello.ping_s * 1000 + 1_000);
+      limits.staleMs = hello.stale_ms ?? limits.staleMs;
+      limits.deadMs = hello.dead_ms ?? limits.deadMs;
       changeConnection({ nature: hello.nature ?? connection.get().nature });
     } else if (kind === 'ping') {
       serverClock.read(Date.parse((data as Ping).ts));

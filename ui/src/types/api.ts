@@ -790,6 +790,7 @@ export interface components {
         Hello: {
             bars: ("1s" | "1m" | "5m" | "1h" | "1d")[];
             conflate_ms: number;
+            dead_ms: number | null;
             from: string | null;
             /** @enum {string} */
             mode: "ticks" | "conflated";
@@ -797,6 +798,7 @@ export interface components {
             nature: "simulated" | "recorded" | "live" | null;
             ping_s: number;
             position: string | null;
+            stale_ms: number | null;
             symbols: string[] | null;
             /**
              * @description UTC, ISO 8601 with microseconds.

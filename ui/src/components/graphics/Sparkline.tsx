@@ -3,8 +3,8 @@ import { memo } from 'react';
 import css from './graphics.module.css';
 
 interface SparklineProps {
-  /** Closes, oldest first; a null is a hole. */
-  points: readonly (number | null)[];
+  /** Closes, oldest first. */
+  points: readonly number[];
   width: number;
   height: number;
   label: string;
@@ -20,20 +20,17 @@ export const Sparkline = memo(function Sparkline({
   label,
   isFilled,
 }: SparklineProps) {
-  const known = points.filter((value) => value !== null);
-  if (known.length < 2) {
+  if (points.length < 2) {
     return <svg width={width} height={height} role="img" aria-label={`${label}: no trades`} />;
   }
-  const [low, high] = [Math.min(...known), Math.max(...known)];
+  const [low, high] = [Math.min(...points), Math.max(...points)];
   const x = (index: number) => (index / (points.length - 1)) * (width - 3);
   const y = (value: number) =>
     high === low ? height / 2 : height - 2 - ((value - low) / (high - low)) * (height - 4);
-  const places = points.flatMap((value, index) =>
-    value === null ? [] : [[x(index), y(value)] as const],
-  );
+  const places = points.map((value, index) => [x(index), y(value)] as const);
   const line = places.map(([left, top]) => `${left.toFixed(1)},${top.toFixed(1)}`).join(' ');
   const end = places.at(-1)!;
-  const colour = known.at(-1)! >= known[0]! ? 'var(--up)' : 'var(--down)';
+  const colour = points.at(-1)! >= points[0]! ? 'var(--up)' : 'var(--down)';
   return (
     <svg
       className={`${css.spark} tinted`}
@@ -51,8 +48,14 @@ export const Sparkline = memo(function Sparkline({
           opacity="0.12"
         />
       )}
-      <polyline points={line} fill="none" stroke={colour} strokeWidth="1.25" />
-      <circle cx={end[0]} cy={end[1]} r="1.8" fill={colour} />
+      <polyline points={line} fill="none" stroke={colour} strokeWidth="1.25" vectorEffect="non-scaling-stroke" />
+      <path
+        d={`M${end[0].toFixed(1)} ${end[1].toFixed(1)}h0`}
+        stroke={colour}
+        strokeWidth="3.6"
+        strokeLinecap="round"
+        vectorEffect="non-scaling-stroke"
+      />
     </svg>
   );
 });

@@ -62,7 +62,7 @@ function Copy({ label, value }: { label: string; value: string }) {
   return (
     <CopyButton value={value} timeout={1500}>
       {({ copied, copy }) => (
-        <Button size="compact-sm" onClick={copy}>
+        <Button size="compact-sm" onClick={copy} data-autofocus={label === 'Copy' || undefined}>
           {copied ? 'Copied' : label}
         </Button>
       )}

@@ -48,16 +48,15 @@ function LastHour({ symbol }: { symbol: string }) {
     return <Empty title={`No trade of ${symbol} in the last hour.`}>Its chart has older bars.</Empty>;
   }
   const notation = notationOf(quotes.instrument(symbol));
-  const known = points;
   return (
     <div className={css.hour}>
       <div className={css.hourLine}>
         <Sparkline points={points} width={560} height={150} label={`${symbol}, closes of the last hour`} isFilled />
       </div>
       <span className={`${css.hourEnds} tiny dim`}>
-        <Price value={Math.max(...known)} notation={notation} />
+        <Price value={Math.max(...points)} notation={notation} />
         <span>last hour</span>
-        <Price value={Math.min(...known)} notation={notation} />
+        <Price value={Math.min(...points)} notation={notation} />
       </span>
     </div>
   );
@@ -87,12 +86,16 @@ function Figures({ symbol }: { symbol: string }) {
       <dt>From 52 w high</dt>
       <dd>
         <Change value={negated(row?.below_high_52w_diff)} notation={notation} isQuiet />{' '}
-        <Percent value={negated(row?.below_high_52w_percent)} isQuiet />
+        <span className="dim">
+          <Percent value={negated(row?.below_high_52w_percent)} isQuiet />
+        </span>
       </dd>
       <dt>From 52 w low</dt>
       <dd>
         <Change value={row?.above_low_52w_diff} notation={notation} isQuiet />{' '}
-        <Percent value={row?.above_low_52w_percent} isQuiet />
+        <span className="dim">
+          <Percent value={row?.above_low_52w_percent} isQuiet />
+        </span>
       </dd>
       <dt>Tick</dt>
       <dd>

@@ -9,7 +9,9 @@ import { Empty, Failure, Loading } from '@/components/states/states';
 import { useBoard } from '@/hooks/useBoard';
 import { useCell } from '@/hooks/useCell';
 import { useInstruments } from '@/hooks/useInstruments';
+import { useField } from '@/hooks/useQuote';
 import { useShortcuts } from '@/hooks/useShortcuts';
+import * as format from '@/services/format';
 import { lastQuoteAt } from '@/services/quotes';
 
 import { Cards } from './Cards';
@@ -54,6 +56,7 @@ export default function Futures() {
           transitionDuration={0}
           withItemsBorders={false}
         />
+        <TradeDate />
         <span className="spacer" />
         {view === 'table' && (
           <span className={`${css.menus} wide`}>
@@ -65,6 +68,14 @@ export default function Futures() {
       <Views view={view} layouts={layouts} shown={shown} order={order} />
     </>
   );
+}
+
+/** The exchange's day that the figures are of. */
+function TradeDate() {
+  const { instruments } = useInstruments();
+  const day = useField(instruments[0]?.symbol ?? '', 'trade_date');
+  if (day === null) return null;
+  return <span className="wide muted small">Trade date {format.date(day)}</span>;
 }
 
 /** The columns to show, by the width of the window and the layout, and their order. */
