@@ -23,33 +23,29 @@ test('the table, and the selects of all views', async ({ page }) => {
     await page.getByRole('checkbox', { name, exact: true }).check();
   }
   await page.keyboard.press('Escape');
-  // Once the market stands still, what is shown is what was stored last.
+  // Once the market stands still, what is shown is what was stored last. It stays so until the
+  // test behind this one has asked the database.
   signal('simulate', 'SIGSTOP');
-  try {
-    await page.waitForResponse((answer) => answer.url().endsWith('/api/board'));
-    await page.waitForResponse((answer) => answer.url().endsWith('/api/board'));
-    await expect(page.locator('[data-testid="futures"]')).toBeVisible();
-    const rows = await page.locator('tr[data-symbol]').evaluateAll((found) =>
-      found.map((row) => ({
-        symbol: row.getAttribute('data-symbol'),
-        ...Object.fromEntries(
-          [...row.querySelectorAll('td[data-column]')].map((one) => [
-            one.getAttribute('data-column'),
-            one.textContent,
-          ]),
-        ),
-      })),
-    );
-    const table = await statement(page);
-    const detail = await statement(page, 1);
-    await page.keyboard.press('h');
-    await expect(page).toHaveURL(/heatmap/);
-    const heatmap = await statement(page);
-    await page.keyboard.press('c');
-    await expect(page).toHaveURL(/cards/);
-    const cards = await statement(page);
-    writeFileSync(FILE!, JSON.stringify({ rows, table, detail, heatmap, cards }));
-  } finally {
-    signal('simulate', 'SIGCONT');
-  }
+  await page.waitForResponse((answer) => answer.url().endsWith('/api/board'));
+  await page.waitForResponse((answer) => answer.url().endsWith('/api/board'));
+  const rows = await page.locator('tr[data-symbol]').evaluateAll((found) =>
+    found.map((row) => ({
+      symbol: row.getAttribute('data-symbol'),
+      ...Object.fromEntries(
+        [...row.querySelectorAll('td[data-column]')].map((one) => [
+          one.getAttribute('data-column'),
+          one.textContent,
+        ]),
+      ),
+    })),
+  );
+  const table = await statement(page);
+  const detail = await statement(page, 1);
+  await page.keyboard.press('h');
+  await expect(page).toHaveURL(/heatmap/);
+  const heatmap = await statement(page);
+  await page.keyboard.press('c');
+  await expect(page).toHaveURL(/cards/);
+  const cards = await statement(page);
+  writeFileSync(FILE!, JSON.stringify({ rows, table, detail, heatmap, cards }));
 });

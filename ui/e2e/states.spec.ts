@@ -89,7 +89,8 @@ test.describe('with Thor’s processes at hand', () => {
     signal('simulate', 'SIGSTOP');
     try {
       const states = page.locator('td[data-column="state"]');
-      await expect(states.filter({ hasText: 'STALE' })).toHaveCount(11, { timeout: 9_000 });
+      await expect(cell(page, 'ES', 'state')).toHaveText(/STALE/, { timeout: 9_000 });
+      await expect(states.filter({ hasText: 'Fresh' })).toHaveCount(0, { timeout: 9_000 });
       await expect(states.filter({ hasText: 'DEAD' })).toHaveCount(11, { timeout: 32_000 });
       await expect(page.getByText('Connected')).toBeVisible();
     } finally {
