@@ -8,6 +8,8 @@ import psycopg
 import pytest
 from ticks_made import rows, tick
 
+from thor.errors import NotFound, Rejected
+from thor.market.studies import desk
 from thor.market.ticks.batch import EntryTicks
 from thor.market.ticks.writer import TickWriter
 
@@ -189,3 +191,53 @@ def test_the_history_of_the_total_has_a_row_a_step(connection: Link) -> None:
     )
     assert [row["count"] for row in found] == [0, 11, 11]
     assert [row["composite_signal"] for row in found] == [None, "BUY", "BUY"]
+
+
+def test_a_change_keeps_who_and_why_and_can_be_undone(connection: Link) -> None:
+    changed = desk.change(
+        connection, "desk", "ES", {"buy": Decimal("1.5")}, changed_by="ann", reason="too many"
+    )
+    assert (changed["buy"], changed["changed_by"], changed["reason"]) == (
+        Decimal("1.5"), "ann", "too many",
+    )  # fmt: skip
+    assert changed["thresholds_version"] == 2
+    assert changed["weight_version"] == 1
+    back = desk.undo(connection, "desk", "ES", "thresholds", 1, changed_by="bob")
+    assert (back["buy"], back["thresholds_version"], back["changed_by"]) == (1, 3, "bob")
+    assert [row["version"] for row in desk.versions(connection, "desk", "ES")] == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("of_set", "symbol", "given", "reason", "error", "text"),
+    [
+        ("none", "ES", {"buy": 2}, "why", NotFound, "set: 'none' is none of desk, reachable"),
+        ("desk", "ZN", {"buy": 2}, "why", NotFound, "symbol: 'ZN' is none of YM, ES"),
+        ("desk", "ES", {"bye": 2}, "why", Rejected, "bye: is none of strong_buy"),
+        ("desk", "ES", {"buy": 2}, " ", Rejected, "reason: is missing"),
+        ("desk", "ES", {"buy": 7}, "why", Rejected, "thresholds: are out of order"),
+        ("desk", "ES", {"weight": "NaN"}, "why", Rejected, "weight: NaN is no number"),
+        ("desk", "ES", {"strong_sell": 0, "sell": "0.5"}, "why", Rejected, "strong_buy: 6 has"),
+    ],
+)
+def test_a_change_that_cannot_be_says_which_field_and_why(
+    connection: Link,
+    of_set: str,
+    symbol: str,
+    given: dict[str, Any],
+    reason: str,
+    error: type[Exception],
+    text: str,
+) -> None:
+    values = {field: Decimal(value) for field, value in given.items()}
+    with pytest.raises(error, match=text):
+        desk.change(connection, of_set, symbol, values, changed_by="ann", reason=reason)
+
+
+def test_the_last_weight_that_counts_cannot_be_set_to_zero(connection: Link) -> None:
+    connection.execute(
+        "update studies.contract_weights set weight = 0 where set = 'desk' and symbol <> 'ES'"
+    )
+    with pytest.raises(Rejected, match="all weights of the set desk would be 0"):
+        desk.change(
+            connection, "desk", "ES", {"weight": Decimal(0)}, changed_by="ann", reason="why"
+        )

@@ -12,6 +12,7 @@ from thor.cli import (
     bars_rebuild,
     contracts,
     db,
+    desk,
     doctor,
     excel,
     export_to_parquet,
@@ -43,6 +44,7 @@ app.command("export-to-parquet")(export_to_parquet.export_to_parquet)
 app.command("gaps")(ticks.gaps)
 app.add_typer(instruments.app, name="instruments")
 app.add_typer(ticks.app, name="ticks")
+app.add_typer(desk.app, name="desk")
 bars.app.command("rebuild")(bars_rebuild.rebuild)
 app.add_typer(bars.app, name="bars")
 app.add_typer(excel.app, name="excel")

@@ -1,0 +1,119 @@
+"""Read and change the desk's numbers: thresholds and weights, in sets, with their versions.
+
+Stage 45, studies. Every change is a version with who made it and why; any version can be
+brought back, which is a change too.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any
+
+from thor import database
+from thor.database import Connection
+from thor.errors import NotFound, Rejected
+
+THRESHOLDS = ("strong_buy", "buy", "sell", "strong_sell")
+WEIGHT = ("weight", "is_inverted")
+
+
+def sets(connection: Connection[Any]) -> list[dict[str, Any]]:
+    """Return the sets: name, description, number of symbols."""
+    return database.rows(connection, "desk_sets")
+
+
+def numbers(connection: Connection[Any], of_set: str) -> list[dict[str, Any]]:
+    """Return a set's numbers, a row a symbol in the order of the board.
+
+    Thresholds are net changes in points. Raises `NotFound` for an unknown set.
+    """
+    found = database.rows(connection, "desk_numbers", {"set": of_set})
+    if not found:
+        names = ", ".join(row["set"] for row in sets(connection))
+        raise NotFound(f"set: {of_set!r} is none of {names}")
+    return found
+
+
+def change(
+    connection: Connection[Any],
+    of_set: str,
+    symbol: str,
+    given: Mapping[str, Decimal | bool],
+    *,
+    changed_by: str,
+    reason: str,
+) -> dict[str, Any]:
+    """Change some of a symbol's numbers and return all of them as they stand now.
+
+    Raises `NotFound` for an unknown set or symbol, `Rejected` for an unknown field, thresholds
+    out of order, weights that are all zero, or a change without a reason.
+    """
+    if not reason.strip():
+        raise Rejected("reason: is missing; say why the number changes")
+    unknown = sorted(set(given) - {*THRESHOLDS, *WEIGHT})
+    if unknown:
+        raise Rejected(f"{unknown[0]}: is none of {', '.join((*THRESHOLDS, *WEIGHT))}")
+    with database.transaction(connection):
+        database.rows(connection, "lock_desk_set", {"set": of_set})
+        rows = {row["symbol"]: row for row in numbers(connection, of_set)}
+        if symbol not in rows:
+            raise NotFound(f"symbol: {symbol!r} is none of {', '.join(rows)} of the set {of_set}")
+        stands = rows[symbol]
+        wanted = {field: given.get(field, stands[field]) for field in (*THRESHOLDS, *WEIGHT)}
+        _check(wanted)
+        others = [row["weight"] for name, row in rows.items() if name != symbol]
+        if wanted["weight"] == 0 and not any(others):
+            raise Rejected(f"weight: all weights of the set {of_set} would be 0; leave one that is")
+        who = {"set": of_set, "symbol": symbol, "changed_by": changed_by, "reason": reason}
+        if any(wanted[field] != stands[field] for field in THRESHOLDS):
+            levels = {field: wanted[field] for field in THRESHOLDS}
+            database.rows(connection, "change_thresholds", {**levels, **who})
+        if any(wanted[field] != stands[field] for field in WEIGHT):
+            weight = {field: wanted[field] for field in WEIGHT}
+            database.rows(connection, "change_weight", {**weight, **who})
+        return next(row for row in numbers(connection, of_set) if row["symbol"] == symbol)
+
+
+def versions(connection: Connection[Any], of_set: str, symbol: str) -> list[dict[str, Any]]:
+    """Return what a symbol's numbers were before, newest first, each until `valid_to`, UTC."""
+    return database.rows(connection, "desk_versions", {"set": of_set, "symbol": symbol})
+
+
+def undo(
+    connection: Connection[Any],
+    of_set: str,
+    symbol: str,
+    relation: str,
+    version: int,
+    *,
+    changed_by: str,
+) -> dict[str, Any]:
+    """Bring a version of a symbol's `thresholds` or `contract_weights` back.
+
+    Returns all numbers as they stand now. Raises `NotFound` for a version that never was.
+    """
+    fields = THRESHOLDS if relation == "thresholds" else WEIGHT
+    for row in versions(connection, of_set, symbol):
+        if (row["relation"], row["version"]) == (relation, version):
+            content = row["content"]
+            given = {
+                field: content[field] if field == "is_inverted" else Decimal(str(content[field]))
+                for field in fields
+            }
+            reason = f"version {version} again"
+            return change(connection, of_set, symbol, given, changed_by=changed_by, reason=reason)
+    raise NotFound(f"version: {relation} of {symbol} in {of_set} has no version {version} to undo")
+
+
+def _check(wanted: Mapping[str, Any]) -> None:
+    for field in (*THRESHOLDS, "weight"):
+        if not wanted[field].is_finite():
+            raise Rejected(f"{field}: {wanted[field]} is no number to count with")
+    levels = [wanted[field] for field in THRESHOLDS]
+    if not all(above > below for above, below in pairwise(levels)):
+        shown = " > ".join(f"{field} {wanted[field]}" for field in THRESHOLDS)
+        raise Rejected(f"thresholds: are out of order, {shown} has to hold")
+    if not levels[0] > 0 > levels[-1]:
+        raise Rejected(
+            f"strong_buy: {levels[0]} has to be above 0 and strong_sell {levels[-1]} below"
+        )
