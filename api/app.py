@@ -18,6 +18,14 @@ from api.metrics import Metrics, Observed
 from api.pages import SOURCE, Pages
 from api.routes.bars import bars
 from api.routes.board import board
+from api.routes.desk import (
+    change_desk_numbers,
+    desk_numbers,
+    desk_sets,
+    desk_signals,
+    desk_total,
+    desk_total_history,
+)
 from api.routes.features import features, features_of
 from api.routes.instruments import instruments
 from api.routes.ops import health, metrics
@@ -52,6 +60,8 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Litesta
 
     app = Litestar(
         route_handlers=[
+            *(desk_signals, desk_total, desk_total_history),
+            *(desk_sets, desk_numbers, change_desk_numbers),
             *(instruments, board, quotes, stream, quote, ticks, bars),
             *(features, features_of, health, metrics),
         ],

@@ -6,6 +6,7 @@ Gives symbols' names, instants, widths of bars and the wish of a stream.
 import re
 from collections.abc import Callable, Collection
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from thor.domain.bar import WIDTHS, day_start
@@ -50,6 +51,14 @@ def instant(field: str, text: str | None) -> datetime | None:
     raise Rejected(
         f"{field}: {text[:60]!r} has no time zone; write it as {text[:32]}Z if it is UTC"
     )
+
+
+def decimal(field: str, text: str) -> Decimal:
+    """Read a decimal number; raises `Rejected` naming the field."""
+    try:
+        return Decimal(text)
+    except InvalidOperation as error:
+        raise Rejected(f"{field}: {text[:60]!r} is not a number") from error
 
 
 def moment(field: str, text: str | None) -> datetime | None:

@@ -25,6 +25,7 @@ class SharedState:
     def __init__(self, settings: Settings, database_url: str, redis_url: str) -> None:
         """Make the parts; nothing connects before `opened`."""
         self.settings = settings
+        self.database_url = database_url
         self.pool = database.pool(database_url, "api")
         self.listener = Listener(redis_url)
         self.reference = Reference(self.pool)

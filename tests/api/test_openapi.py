@@ -9,16 +9,26 @@ from served import Api
 ROUTES = {
     "/api/bars/{symbol}": {"200", "404", "422", "500", "503"},
     "/api/board": {"200", "404", "422", "500", "503"},
+    "/api/desk": {"200", "404", "422", "500", "503"},
+    "/api/desk/{of_set}": {"200", "404", "422", "500", "503"},
+    "/api/desk/{of_set}/{symbol}": {"200", "404", "422", "500", "503"},
     "/api/features": {"200", "500", "503"},
     "/api/features/{symbol}": {"200", "404", "422", "500", "503"},
     "/api/instruments": {"200", "500", "503"},
     "/api/quotes": {"200", "404", "422", "500", "503"},
     "/api/quotes/stream": {"200", "404", "422", "500", "503"},
     "/api/quotes/{symbol}": {"200", "404", "422", "500", "503"},
+    "/api/signals/desk": {"200", "404", "422", "500", "503"},
     "/api/ticks/{symbol}": {"200", "404", "422", "500", "503"},
+    "/api/total": {"200", "404", "422", "500", "503"},
+    "/api/total/history": {"200", "404", "422", "500", "503"},
     "/health": {"200", "500", "503"},
     "/metrics": {"200", "500"},
 }
+
+
+# The routes that change something.
+METHODS = {"/api/desk/{of_set}/{symbol}": "patch"}
 
 
 @pytest.fixture
@@ -40,7 +50,7 @@ def test_every_route_is_in_the_document(document: dict[str, Any], asked_api: Api
 
 @pytest.mark.parametrize("path", ROUTES)
 def test_a_route_declares_its_answers_and_problems(document: dict[str, Any], path: str) -> None:
-    answers = document["paths"][path]["get"]["responses"]
+    answers = document["paths"][path][METHODS.get(path, "get")]["responses"]
     assert set(answers) == ROUTES[path]
     for status, answer in answers.items():
         if int(status) >= 400 and (path, status) != ("/health", "503"):
@@ -83,6 +93,6 @@ def test_the_page_shows_every_route_and_asks_no_other_site(asked_api: Api) -> No
     page = asked_api.http.get("/docs", follow_redirects=True)
     assert page.headers["content-type"].startswith("text/html")
     for path in ROUTES:
-        assert f"GET {path}</h2>" in page.text
+        assert f"{METHODS.get(path, 'get').upper()} {path}</h2>" in page.text
     assert "<script" not in page.text
     assert not re.search(r"""(src|href)=["']?(https?:)?//""", page.text)

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from thor.cli.common import AsJson, ledger, show
+from thor.cli.common import AsJson, open_database, show
 from thor.errors import Rejected
 
 app = typer.Typer(no_args_is_help=True, help="Show the desk's signals and change their numbers.")
@@ -22,7 +22,7 @@ def sets(as_json: AsJson = False) -> None:
     """List the sets of thresholds and weights."""
     from thor.market.studies import desk
 
-    with ledger() as connection:
+    with open_database() as connection:
         show(desk.sets(connection), "sets", as_json=as_json)
 
 
@@ -31,7 +31,7 @@ def show_numbers(of_set: OfSet = "desk", as_json: AsJson = False) -> None:
     """Show a set: thresholds in points of net change, weights, and who changed them last."""
     from thor.market.studies import desk
 
-    with ledger() as connection:
+    with open_database() as connection:
         show(desk.numbers(connection, of_set), f"set {of_set}", as_json=as_json)
 
 
@@ -40,7 +40,7 @@ def signals(of_set: OfSet = "desk", as_json: AsJson = False) -> None:
     """Show each symbol's signal now, or why it has none."""
     from thor import clock, database
 
-    with ledger() as connection:
+    with open_database() as connection:
         values = {"as_of": clock.now(), "set": of_set}
         rows = database.rows(connection, "desk_signals", values)
         show(
@@ -58,7 +58,7 @@ def total(of_set: OfSet = "desk", as_json: AsJson = False) -> None:
     """Show the TOTAL now, and which symbols it lacks."""
     from thor import clock, database
 
-    with ledger() as connection:
+    with open_database() as connection:
         values = {"as_of": clock.now(), "set": of_set}
         show(database.rows(connection, "desk_total", values), f"TOTAL by {of_set}", as_json=as_json)
 
@@ -80,7 +80,7 @@ def set_numbers(
     from thor.market.studies import desk
 
     given = dict(_change(text) for text in changes)
-    with ledger() as connection:
+    with open_database() as connection:
         row = desk.change(
             connection, of_set, symbol, given, changed_by=getpass.getuser(), reason=reason
         )
@@ -96,7 +96,7 @@ def versions(
     """List what a symbol's numbers were before, newest first."""
     from thor.market.studies import desk
 
-    with ledger() as connection:
+    with open_database() as connection:
         rows = desk.versions(connection, of_set, symbol)
         show(rows, f"earlier numbers of {symbol} in {of_set}", as_json=as_json)
 
@@ -115,7 +115,7 @@ def undo(
     from thor.market.studies import desk
 
     relation = "contract_weights" if weights else "thresholds"
-    with ledger() as connection:
+    with open_database() as connection:
         row = desk.undo(connection, of_set, symbol, relation, version, changed_by=getpass.getuser())
         show([row], f"{symbol} in {of_set}", as_json=as_json)
 

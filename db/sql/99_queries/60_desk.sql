@@ -88,3 +88,12 @@ select *
 from studies.total_at(
     as_of => %(as_of)s::timestamptz, set => %(set)s::text
 );
+
+-- name: desk_total_history
+select *
+from studies.total_between(
+    from_ts => %(from_ts)s::timestamptz,
+    to_ts => %(to_ts)s::timestamptz,
+    step => %(step)s::interval,
+    set => %(set)s::text
+);

@@ -47,6 +47,66 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/desk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * DeskSets
+         * @description List the sets of numbers.
+         */
+        get: operations["ApiDeskDeskSets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/desk/{of_set}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * DeskNumbers
+         * @description List the numbers of a set.
+         */
+        get: operations["ApiDeskOfSetDeskNumbers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/desk/{of_set}/{symbol}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * ChangeDeskNumbers
+         * @description Change some numbers of a symbol, as a version with who and why, and return all of them.
+         */
+        patch: operations["ApiDeskOfSetSymbolChangeDeskNumbers"];
+        trace?: never;
+    };
     "/api/features": {
         parameters: {
             query?: never;
@@ -182,6 +242,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/signals/desk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * DeskSignals
+         * @description List the signal of each symbol of a set; in SQL `select * from studies.signals_at(now())`.
+         */
+        get: operations["ApiSignalsDeskDeskSignals"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/ticks/{symbol}": {
         parameters: {
             query?: never;
@@ -194,6 +274,46 @@ export interface paths {
          * @description Return the newest ticks of a symbol with from <= ts < to, oldest first.
          */
         get: operations["ApiTicksSymbolTicks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/total": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * DeskTotal
+         * @description Return the TOTAL of a set; in SQL `select * from studies.total_at(now())`.
+         */
+        get: operations["ApiTotalDeskTotal"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/total/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * DeskTotalHistory
+         * @description Return the TOTAL at each step of a span, at most 1,000.
+         */
+        get: operations["ApiTotalHistoryDeskTotalHistory"];
         put?: never;
         post?: never;
         delete?: never;
@@ -694,6 +814,181 @@ export interface components {
             /** @enum {string} */
             state: "up" | "down";
         };
+        /** DeskChange */
+        DeskChange: {
+            buy?: string | null;
+            is_inverted?: boolean | null;
+            reason: string;
+            sell?: string | null;
+            strong_buy?: string | null;
+            strong_sell?: string | null;
+            weight?: string | null;
+        };
+        /** DeskNumbers */
+        DeskNumbers: {
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            buy: string;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            changed_at: string;
+            changed_by: string;
+            is_inverted: boolean;
+            reason: string;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            sell: string;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            strong_buy: string;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            strong_sell: string;
+            symbol: string;
+            thresholds_version: number;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            weight: string;
+            weight_version: number;
+        };
+        /** DeskSet */
+        DeskSet: {
+            description: string;
+            set: string;
+            symbols: number;
+        };
+        /** DeskSignal */
+        DeskSignal: {
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            basis: string | null;
+            basis_date: string | null;
+            basis_kind: string | null;
+            basis_source: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            change: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            contract_weight: string | null;
+            is_inverted: boolean;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            last: string | null;
+            reason: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            score: string | null;
+            /** @enum {null|string} */
+            signal: "STRONG_BUY" | "BUY" | "HOLD" | "SELL" | "STRONG_SELL" | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            signal_weight: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            stat_value: string | null;
+            /**
+             * @description FRESH where it was heard less than 5 s ago, DEAD where more than 30 s ago, STALE between; the limits are THOR_STALE_S and THOR_DEAD_S.
+             * @enum {null|string}
+             */
+            state: "FRESH" | "STALE" | "DEAD" | null;
+            symbol: string;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            ts: string | null;
+        };
+        /** DeskTotal */
+        DeskTotal: {
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            as_of: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            avg_weighted: string | null;
+            /** @enum {null|string} */
+            composite_signal: "STRONG_BUY" | "BUY" | "HOLD" | "SELL" | "STRONG_SELL" | null;
+            composite_signal_weight: number | null;
+            count: number;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            denominator: string | null;
+            missing: string[];
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            score: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            signal_weight_sum: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            sum_weighted: string | null;
+        };
+        /** DeskTotalStep */
+        DeskTotalStep: {
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            avg_weighted: string | null;
+            /** @enum {null|string} */
+            composite_signal: "STRONG_BUY" | "BUY" | "HOLD" | "SELL" | "STRONG_SELL" | null;
+            count: number;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            moment: string;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            score: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            signal_weight_sum: string | null;
+        };
         /** ErrorEvent */
         ErrorEvent: {
             data: components["schemas"]["Fault"];
@@ -1074,6 +1369,12 @@ export type BoardRow = components['schemas']['BoardRow'];
 export type BusHealth = components['schemas']['BusHealth'];
 export type ClosedBar = components['schemas']['ClosedBar'];
 export type DatabaseHealth = components['schemas']['DatabaseHealth'];
+export type DeskChange = components['schemas']['DeskChange'];
+export type DeskNumbers = components['schemas']['DeskNumbers'];
+export type DeskSet = components['schemas']['DeskSet'];
+export type DeskSignal = components['schemas']['DeskSignal'];
+export type DeskTotal = components['schemas']['DeskTotal'];
+export type DeskTotalStep = components['schemas']['DeskTotalStep'];
 export type ErrorEvent = components['schemas']['ErrorEvent'];
 export type Fault = components['schemas']['Fault'];
 export type FeatureRow = components['schemas']['FeatureRow'];
@@ -1188,6 +1489,183 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["BoardRow"][];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiDeskDeskSets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeskSet"][];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiDeskOfSetDeskNumbers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                of_set: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeskNumbers"][];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiDeskOfSetSymbolChangeDeskNumbers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                of_set: string;
+                symbol: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeskChange"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeskNumbers"];
                 };
             };
             /** @description There is no such thing. */
@@ -1560,6 +2038,67 @@ export interface operations {
             };
         };
     };
+    ApiSignalsDeskDeskSignals: {
+        parameters: {
+            query?: {
+                /** @description The moment to answer for, ISO 8601 with its zone; now if left out. */
+                as_of?: string | null;
+                /** @description The set of numbers. */
+                set?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeskSignal"][];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     ApiTicksSymbolTicks: {
         parameters: {
             query?: {
@@ -1585,6 +2124,132 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TickRow"][];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiTotalDeskTotal: {
+        parameters: {
+            query?: {
+                /** @description The moment to answer for, ISO 8601 with its zone; now if left out. */
+                as_of?: string | null;
+                /** @description The set of numbers. */
+                set?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeskTotal"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiTotalHistoryDeskTotalHistory: {
+        parameters: {
+            query: {
+                /** @description First moment, ISO 8601. */
+                from: string;
+                /** @description The set of numbers. */
+                set?: string;
+                /** @description Seconds between two. */
+                step_s?: number;
+                /** @description Last moment, ISO 8601. */
+                to: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeskTotalStep"][];
                 };
             };
             /** @description There is no such thing. */

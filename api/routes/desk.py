@@ -1,0 +1,220 @@
+"""The desk's signals, the TOTAL, and the numbers that they are computed by.
+
+Reads and changes the schema studies.
+"""
+
+import asyncio
+import getpass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+from litestar import get, patch
+from litestar.di import NamedDependency
+from litestar.params import FromPath, JSONBody, QueryParameter
+
+from api import params
+from api.errors import BAD_INPUT, ProblemOperation
+from api.state import SharedState
+from thor import clock, database
+from thor.errors import NotFound, Rejected
+from thor.market.bus import wire
+from thor.market.studies import desk
+from thor.stream.quote import Instant, State
+
+Signal = Literal["STRONG_BUY", "BUY", "HOLD", "SELL", "STRONG_SELL"]
+Number = Annotated[str, msgspec.Meta(description="Exact decimal.", examples=["-3051.026544"])]
+AsOf = Annotated[
+    str | None,
+    QueryParameter(
+        description="The moment to answer for, ISO 8601 with its zone; now if left out."
+    ),
+]
+OfSet = Annotated[str, QueryParameter(name="set", description="The set of numbers.")]
+_STEPS_MAX = 1000
+T = TypeVar("T")
+
+
+class DeskSignal(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of `studies.signals_at(as_of, set)`; without a signal, `reason` says why."""
+
+    symbol: str
+    ts: Instant | None
+    state: State | None
+    last: Number | None
+    basis: Number | None
+    basis_kind: str | None
+    basis_source: str | None
+    basis_date: str | None
+    change: Number | None
+    signal: Signal | None
+    stat_value: Number | None
+    contract_weight: Number | None
+    is_inverted: bool
+    signal_weight: Number | None
+    score: Number | None
+    reason: str | None
+
+
+class DeskTotal(msgspec.Struct, frozen=True, kw_only=True):
+    """The row of `studies.total_at(as_of, set)`; `missing` are the symbols without a signal."""
+
+    as_of: Instant | None
+    count: int
+    missing: list[str]
+    sum_weighted: Number | None
+    denominator: Number | None
+    avg_weighted: Number | None
+    signal_weight_sum: Number | None
+    composite_signal: Signal | None
+    composite_signal_weight: int | None
+    score: Number | None
+
+
+class DeskTotalStep(msgspec.Struct, frozen=True, kw_only=True):
+    """The TOTAL at one moment of its history."""
+
+    moment: Instant
+    count: int
+    avg_weighted: Number | None
+    signal_weight_sum: Number | None
+    composite_signal: Signal | None
+    score: Number | None
+
+
+class DeskSet(msgspec.Struct, frozen=True, kw_only=True):
+    """A set of numbers."""
+
+    set: str
+    description: str
+    symbols: int
+
+
+class DeskNumbers(msgspec.Struct, frozen=True, kw_only=True):
+    """A symbol's thresholds, in points of net change, its weight, and who changed them last."""
+
+    symbol: str
+    strong_buy: Number
+    buy: Number
+    sell: Number
+    strong_sell: Number
+    weight: Number
+    is_inverted: bool
+    thresholds_version: int
+    weight_version: int
+    changed_at: Instant
+    changed_by: str
+    reason: str
+
+
+class DeskChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is to change of a symbol's numbers, and why; what is left out stays."""
+
+    reason: str
+    strong_buy: str | None = None
+    buy: str | None = None
+    sell: str | None = None
+    strong_sell: str | None = None
+    weight: str | None = None
+    is_inverted: bool | None = None
+
+
+@get("/api/signals/desk", responses=BAD_INPUT, operation_class=ProblemOperation, tags=["desk"])
+async def desk_signals(
+    shared: NamedDependency[SharedState], of_set: OfSet = "desk", as_of: AsOf = None
+) -> list[DeskSignal]:
+    """List the signal of each symbol of a set; in SQL `select * from studies.signals_at(now())`."""
+    values = {"as_of": params.instant("as_of", as_of) or clock.now(), "set": of_set}
+    found = await database.fetch(shared.pool, "desk_signals", values)
+    if not found:
+        raise NotFound(f"set: {of_set!r} is no set of numbers; GET /api/desk lists them")
+    return [_converted(row, DeskSignal) for row in found]
+
+
+@get("/api/total", responses=BAD_INPUT, operation_class=ProblemOperation, tags=["desk"])
+async def desk_total(
+    shared: NamedDependency[SharedState], of_set: OfSet = "desk", as_of: AsOf = None
+) -> DeskTotal:
+    """Return the TOTAL of a set; in SQL `select * from studies.total_at(now())`."""
+    values = {"as_of": params.instant("as_of", as_of) or clock.now(), "set": of_set}
+    (found,) = await database.fetch(shared.pool, "desk_total", values)
+    return _converted(found, DeskTotal)
+
+
+@get("/api/total/history", responses=BAD_INPUT, operation_class=ProblemOperation, tags=["desk"])
+async def desk_total_history(
+    shared: NamedDependency[SharedState],
+    ts_from: Annotated[str, QueryParameter(name="from", description="First moment, ISO 8601.")],
+    ts_to: Annotated[str, QueryParameter(name="to", description="Last moment, ISO 8601.")],
+    step_s: Annotated[int, QueryParameter(ge=1, description="Seconds between two.")] = 300,
+    of_set: OfSet = "desk",
+) -> list[DeskTotalStep]:
+    """Return the TOTAL at each step of a span, at most 1,000."""
+    span = params.span(ts_from, ts_to)
+    first, last = span["ts_from"], span["ts_to"]
+    if first is None or last is None or (last - first) / timedelta(seconds=step_s) > _STEPS_MAX:
+        raise Rejected(f"step_s: {step_s} gives more than {_STEPS_MAX} steps; ask for fewer")
+    values = {
+        "from_ts": first, "to_ts": last, "step": timedelta(seconds=step_s), "set": of_set,
+    }  # fmt: skip
+    found = await database.fetch(shared.pool, "desk_total_history", values)
+    return [_converted(row, DeskTotalStep) for row in found]
+
+
+@get("/api/desk", responses=BAD_INPUT, operation_class=ProblemOperation, tags=["desk"])
+async def desk_sets(shared: NamedDependency[SharedState]) -> list[DeskSet]:
+    """List the sets of numbers."""
+    found = await database.fetch(shared.pool, "desk_sets")
+    return [_converted(row, DeskSet) for row in found]
+
+
+@get("/api/desk/{of_set:str}", responses=BAD_INPUT, operation_class=ProblemOperation, tags=["desk"])
+async def desk_numbers(
+    shared: NamedDependency[SharedState], of_set: FromPath[str]
+) -> list[DeskNumbers]:
+    """List the numbers of a set."""
+    found = await database.fetch(shared.pool, "desk_numbers", {"set": of_set})
+    if not found:
+        raise NotFound(f"set: {of_set!r} is no set of numbers; GET /api/desk lists them")
+    return [_converted(row, DeskNumbers) for row in found]
+
+
+@patch(
+    "/api/desk/{of_set:str}/{symbol:str}",
+    responses=BAD_INPUT,
+    operation_class=ProblemOperation,
+    tags=["desk"],
+)
+async def change_desk_numbers(
+    shared: NamedDependency[SharedState],
+    of_set: FromPath[str],
+    symbol: FromPath[str],
+    data: JSONBody[DeskChange],
+) -> DeskNumbers:
+    """Change some numbers of a symbol, as a version with who and why, and return all of them."""
+    given = {
+        field: value if isinstance(value, bool) else params.decimal(field, value)
+        for field, value in msgspec.structs.asdict(data).items()
+        if value is not None and field != "reason"
+    }
+    # People come later: until then the user whose Thor this is.
+    change = {"changed_by": getpass.getuser(), "reason": data.reason}
+
+    def apply() -> dict[str, Any]:
+        with database.connect(shared.database_url, "api desk") as connection:
+            return desk.change(connection, of_set, symbol, given, **change)
+
+    return _converted(await asyncio.to_thread(apply), DeskNumbers)
+
+
+def _converted(row: dict[str, Any], kind: type[T]) -> T:
+    return msgspec.convert({name: _shown(value) for name, value in row.items()}, kind)
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return wire.instant(value)
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}"
+    return value.isoformat() if hasattr(value, "isoformat") else value

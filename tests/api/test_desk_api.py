@@ -1,0 +1,86 @@
+"""The desk's signals, the TOTAL and their numbers, over REST."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from served import Api, problem
+from ticks_made import TS, take_in, tick
+
+from thor.domain.mark import Mark
+from thor.domain.sessions import trade_date
+from thor.market.bus.client import Bus
+
+pytestmark = pytest.mark.edition("plain")
+
+AS_OF = (TS + timedelta(seconds=1)).isoformat()
+
+
+def given(redis_url: str, database_url: str) -> None:
+    """Take in a quote of ES that is 10.75 above the close that the simulator says."""
+    bus = Bus(redis_url)
+    bus.publish([tick(last=Decimal("5000.75"))])
+    close = Mark(symbol="ES", trade_date=trade_date(TS), received_at=TS, prev_close=Decimal(4990))
+    bus.publish_marks("SIM", [close])
+    bus.close()
+    take_in(redis_url, database_url)
+
+
+def test_a_signal_and_the_total_are_those_of_the_select(
+    api: Api, redis_url: str, database_url: str
+) -> None:
+    given(redis_url, database_url)
+    found = {row["symbol"]: row for row in api.get("/api/signals/desk", as_of=AS_OF)}
+    assert (found["ES"]["signal"], found["ES"]["change"], found["ES"]["stat_value"]) == (
+        "STRONG_BUY", "10.75", "6",
+    )  # fmt: skip
+    assert (found["NQ"]["signal"], found["NQ"]["reason"]) == (None, "no quote")
+    total = api.get("/api/total", as_of=AS_OF)
+    assert (total["count"], total["sum_weighted"], total["avg_weighted"]) == (1, "36", "6")
+    assert (total["signal_weight_sum"], total["composite_signal"]) == ("2", "HOLD")
+    assert len(total["missing"]) == 10
+    history = api.get(
+        "/api/total/history",
+        **{"from": (TS - timedelta(seconds=9)).isoformat(), "to": AS_OF, "step_s": 10},
+    )
+    assert [step["count"] for step in history] == [0, 1]
+
+
+def test_a_changed_number_counts_at_the_next_question(
+    api: Api, redis_url: str, database_url: str
+) -> None:
+    given(redis_url, database_url)
+    answer = api.http.patch(
+        "/api/desk/desk/ES", json={"strong_buy": "11", "reason": "the market is wild"}
+    )
+    assert answer.status_code == 200, answer.text
+    changed = answer.json()
+    assert (changed["strong_buy"], changed["buy"], changed["thresholds_version"]) == ("11", "1", 2)
+    assert changed["reason"] == "the market is wild"
+    found = {row["symbol"]: row for row in api.get("/api/signals/desk", as_of=AS_OF)}
+    assert (found["ES"]["signal"], found["ES"]["stat_value"]) == ("BUY", "1")
+    numbers = {row["symbol"]: row for row in api.get("/api/desk/desk")}
+    assert numbers["ES"]["strong_buy"] == "11"
+    assert [row["set"] for row in api.get("/api/desk")] == ["desk", "reachable"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "text"),
+    [
+        ("/api/desk/none/ES", {"buy": "2", "reason": "x"}, 404, "none of desk, reachable"),
+        ("/api/desk/desk/ZN", {"buy": "2", "reason": "x"}, 404, "symbol: 'ZN'"),
+        ("/api/desk/desk/ES", {"buy": "two", "reason": "x"}, 422, "buy: 'two' is not a number"),
+        ("/api/desk/desk/ES", {"buy": "7", "reason": "x"}, 422, "out of order"),
+        ("/api/desk/desk/ES", {"buy": "2", "reason": ""}, 422, "reason: is missing"),
+        ("/api/desk/desk/ES", {"bye": "2", "reason": "x"}, 422, "bye"),
+    ],
+)
+def test_a_change_that_cannot_be_is_a_problem_that_names_the_field(
+    api: Api, path: str, body: dict[str, str], status: int, text: str
+) -> None:
+    assert text in problem(api.http.patch(path, json=body), status)["detail"]
+
+
+def test_an_unknown_set_has_no_signals(api: Api) -> None:
+    assert "none" in api.problem("/api/signals/desk", 404, set="none")["detail"]
+    assert "none" in api.problem("/api/desk/none", 404)["detail"]
