@@ -181,7 +181,7 @@ REFERENCE = {
     "regular_close_at, is_early_close",
 }
 MARKET = {
-    **{f"bars_{width}": "*" for width in ("1s", *WIDTHS)},
+    **{f"bars_{width}": "*" for width in ("1s", *WIDTHS, "1d")},
     "ticks": "ts, symbol, seq, source, bid_size, ask_size",
 }
 _TYPES = {
@@ -272,5 +272,6 @@ _OTHERS = {
     " close = close * (1 + (epoch(bar_start) // 60) % 7 / 10),"
     " volume = coalesce(volume, 0) * 3 + 1, volume_buy = coalesce(volume_buy, 1) * 5,"
     " volume_sell = coalesce(volume_sell, 2) * 3, trades = coalesce(trades, 3) + 1,"
-    " bid_close = bid_close - 3, ask_close = ask_close + 4, spread_mean = spread_mean + 7",
+    " bid_close = bid_close - 3, ask_close = ask_close + 4, spread_mean = spread_mean + 7,"
+    " vwap = vwap + 5",
 }

@@ -101,5 +101,5 @@ def test_series_whose_newest_bars_differ_each_get_the_row_of_their_own(link: Lin
 
 
 def test_a_width_that_is_none_is_refused_by_name(link: Link) -> None:
-    with pytest.raises(psycopg.errors.RaiseException, match="width: 2m: take 1m, 5m or 1h"):
+    with pytest.raises(psycopg.errors.InvalidParameterValue, match="width: 2m: take 1m, 5m or 1h"):
         rows(link, "select * from feat.matrix('2m', null, '-infinity', 'infinity')")

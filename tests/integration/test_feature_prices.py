@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from features_made import differences, engine, into_duckdb, put_bars
+from features_made import differences, engine, into_duckdb, put_bars, put_sessions
 
 Link = psycopg.Connection[Any]
 Row = tuple[Any, ...]
@@ -72,3 +72,60 @@ def test_features_do_not_depend_on_the_size_of_the_prices(link: Link) -> None:
             found = differences(lake, whole, "scaled", 1e-9)
             ties = OF_TIES if symbol in INEXACT else set()
             assert [row for row in found if row[0] not in ties] == [], symbol
+
+
+# Each divides a price by a price, or a part of a session's range by that range.
+RATIOS = (
+    "return_1", "return_5", "return_20", "return_15min", "return_60min", "drawdown_60", "roc_10",
+    "bollinger_width_20", "natr_14", "prior_close_distance", "prior_high_distance",
+    "prior_low_distance", "prior_range_position", "return_session", "drawdown_session",
+    "vwap_distance", "vwap_distance_20",
+)  # fmt: skip
+# Over the returns that there are of the last 60 widths; what is compared with is not the price.
+OF_PAIRS = {"corr_es_60widths", "beta_es_60widths", "corr_nq_60widths", "beta_nq_60widths"}
+
+
+def test_ratios_of_prices_at_or_below_zero_are_null(link: Link) -> None:
+    put_sessions(link, ("CME_RATES",))
+    link.execute("insert into reference.series values ('ZBM24', 'ZB', 'month')")
+    # A walk that falls through zero on its second day, and the same a thousand points higher.
+    rows = walk(3100, 60, -90, "37")
+    higher = [(*(price + 4000 for price in row[:4]), row[4]) for row in rows]
+    put_bars(link, bars_of("ZB", rows, "0.25"))
+    put_bars(link, bars_of("ZBM24", higher, "0.25"))
+    named = link.execute("select name, unit from feat.catalogue where width = '1m'")
+    units = dict(named.fetchall())
+    with engine(link) as lake:
+        into_duckdb(
+            link, lake, "select * from feat.matrix('1m', '{ZB, ZBM24}', null, null)", "theirs"
+        )
+        ours = "feat.matrix('1m', ['ZB', 'ZBM24'], null, null)"
+        assert differences(lake, "theirs", ours, 1e-9) == []
+        lake.execute(
+            "create temp table closes as select bar_start, close <= 0 as is_below"
+            " from market.bars_1m where symbol = 'ZB'"
+        )
+        for name, unit in units.items():
+            moved, below, above, wrong = lake.sql(
+                f"""
+                select
+                    count(*) filter (abs(a.{name} - b.{name}) > 1e-6 * abs(b.{name}) + 1e-9),
+                    count(a.{name}) filter (c.is_below),
+                    count(a.{name}) filter (not c.is_below),
+                    count(*) filter (isnan(a.{name}) or isinf(a.{name}))
+                from theirs as a
+                inner join theirs as b on b.symbol = 'ZBM24' and b.bar_start = a.bar_start
+                inner join closes as c on c.bar_start = a.bar_start
+                where a.symbol = 'ZB'
+                """
+            ).fetchall()[0]
+            assert wrong == 0, name
+            # What a thousand points more change is a price, or is made of ratios of prices.
+            is_ratio = moved and not unit.startswith("points") and name not in OF_PAIRS
+            if is_ratio or name in RATIOS:
+                assert below == 0, name
+            assert above or name not in RATIOS, name
+        for name in RATIOS:
+            share = f"{name} / 100" if name == "roc_10" else name
+            least = f"select min({share}) > -1 from theirs where symbol = 'ZB'"
+            assert lake.sql(least).fetchall() == [(True,)], name

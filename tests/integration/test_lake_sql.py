@@ -70,7 +70,8 @@ def test_features_and_bars_of_dates_can_be_asked_for() -> None:
     (row,) = json.loads(
         good("select count(*) as n, count(ema_20) as ema from feat.matrix_1m", "--json")
     )
-    assert row == {"n": BARS, "ema": BARS - 19}
+    # The bars have a hole of months after five sixths of them: the mean starts anew.
+    assert row == {"n": BARS, "ema": BARS - 2 * 19}
     days = json.loads(
         good("select distinct trade_date from bars_1m", "--json", "--bars=ticks", "--to=2024-03-05")
     )

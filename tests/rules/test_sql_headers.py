@@ -25,11 +25,14 @@ LOGIC = {"view", "function"}
 # for names instead.
 _OF_BOTH = {
     "reference.keep_version()",
+    "feat._asked(text, text[], timestamptz, timestamptz)",
     "feat._bars(text, text[], timestamptz, timestamptz, integer, interval)",
     "feat._closes(text, text[], timestamptz, timestamptz, integer, interval)",
+    "feat._prior_sessions(text[], timestamptz, timestamptz)",
     "feat._season_bars(text, text[], timestamptz, timestamptz)",
     "feat._seconds(text, text[], timestamptz, timestamptz)",
-    "feat._starts(text, text[], timestamptz, integer, interval)",
+    "feat._segments(text, text[], timestamptz, timestamptz, integer, interval)",
+    "feat._symbols(text[])",
     "feat.copy_comments(text)",
     "feat.copy_matrix_comments()",
     "feat.page(text, text, text[], timestamptz, timestamptz, integer, timestamptz)",

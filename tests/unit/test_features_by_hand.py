@@ -1,5 +1,6 @@
 """What no library tells: features worked out by hand, and correlations by numpy."""
 
+import itertools
 import math
 import random
 from collections.abc import Iterable
@@ -19,7 +20,7 @@ MINUTE, SECOND, DAY = timedelta(minutes=1), timedelta(seconds=1), timedelta(days
 FOUR = ("ES", "NQ", "YM", "RTY")
 NAMES = (
     "symbol, bar_start, bar_end, known_at, trade_date, open, high, low, close, volume, volume_buy,"
-    " volume_sell, trades, ticks, bid_close, ask_close, spread_mean"
+    " volume_sell, trades, ticks, bid_close, ask_close, spread_mean, vwap"
 )
 Lake = duckdb.DuckDBPyConnection
 Row = dict[str, Any]
@@ -42,14 +43,16 @@ def lake() -> Lake:
         " regular_close_at timestamptz, is_early_close boolean);"
         "create table market.ticks (ts timestamptz, symbol text, seq bigint, source text,"
         " bid_size integer, ask_size integer);"
-        "insert into reference.series values ('ES', 'ES'), ('ZBM24', 'ZB');"
+        "insert into reference.series values ('ES', 'ES'), ('ZBM24', 'ZB'),"
+        " ('NQ', 'NQ'), ('YM', 'YM'), ('RTY', 'RTY'), ('GC', 'GC');"
         "insert into reference.instruments values ('ES', 'X', 0.25), ('ZB', 'X', 0.03125)"
     )
-    for width in ("1s", "1m", "5m", "1h"):
+    for width in ("1s", "1m", "5m", "1h", "1d"):
         made.execute(
             f"create table market.bars_{width} (symbol text, bar_start timestamptz,"
             " bar_end timestamptz, known_at timestamptz, trade_date date,"
-            f" {prices}, {counts}, bid_close double, ask_close double, spread_mean double)"
+            f" {prices}, {counts}, bid_close double, ask_close double, spread_mean double,"
+            " vwap double)"
         )
     for statement in sql.features():
         made.execute(statement)
@@ -266,3 +269,50 @@ def test_sessions_older_than_thirty_days_are_forgotten(lake: Lake) -> None:
     put(lake, "ES", sessions([50]))
     # Of those from 25 April back nine are no older than 15 April.
     assert asked(lake, "season", "ES", START)["volume_z_20sessions"] is None
+
+
+def test_the_forecast_is_the_recursion_of_riskmetrics(lake: Lake) -> None:
+    rng = random.Random(4)
+    closes = [100.0]
+    for _ in range(700):
+        closes.append(closes[-1] * math.exp(rng.gauss(0, 1e-3)))
+    # Two prices that have no logarithm: three returns fewer, and the others follow each other.
+    closes[30], closes[400] = 0.0, -1.0
+    put(lake, "ES", walk(closes))
+    squares = [
+        math.log(now / before) ** 2 if now > 0 and before > 0 else None
+        for before, now in itertools.pairwise(closes)
+    ]
+    told = [square for square in squares if square is not None]
+    variance = sum(told[:20]) / 20
+    expected = {}
+    for number, square in enumerate(told):
+        if number >= 20:
+            variance = 0.94 * variance + 0.06 * square
+        expected[number] = math.sqrt(variance)
+    found = lake.execute(
+        "select vol_forecast_ewma_94 from feat.volatility('1m', ['ES'], null, null)"
+        " order by bar_start"
+    ).fetchall()
+    assert len(found) == len(closes)
+    number = -1
+    for square, (value,) in zip(squares, found[1:], strict=True):
+        number += square is not None
+        if square is None or number < 19:
+            assert value is None
+        else:
+            assert value == pytest.approx(expected[number], rel=1e-9)
+    assert found[0] == (None,)
+
+
+def test_the_mean_price_of_a_session_is_exact_where_bars_know_theirs(lake: Lake) -> None:
+    bars = walk([100.0, 102.0, 101.0])
+    bars[0] |= {"volume": 10, "vwap": 99.0}
+    bars[1] |= {"volume": 30, "vwap": 101.5}
+    # This one does not know: its typical price is (103 + 100 + 101) / 3.
+    bars[2] |= {"volume": 60, "high": 103.0, "low": 100.0}
+    put(lake, "ES", bars)
+    row = asked(lake, "session", "ES", START + 2 * MINUTE)
+    mean = (10 * 99.0 + 30 * 101.5 + 60 * 304 / 3) / 100
+    assert row["vwap_session"] == pytest.approx(mean)
+    assert row["vwap_distance"] == pytest.approx(101 / mean - 1)

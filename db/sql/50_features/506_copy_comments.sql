@@ -5,15 +5,15 @@
 -- Known at  –
 -- Reads     –
 -- Nulls     –
--- Why       A feature means the same at every width and in the matrix: what is
---           said of the 1m view of its family is said once.
+-- Why       A feature means the same at every width and in the matrix, so its
+--           comment is written once, on the 1m view of its family.
 
 create function feat.copy_comments(family text) returns void
 language plpgsql as $$
 declare
-    said record;
+    found record;
 begin
-    for said in
+    for found in
         select
             a.attname,
             w.width,
@@ -26,14 +26,14 @@ begin
     loop
         execute format(
             'comment on column feat.%I.%I is %L',
-            family || '_' || said.width, said.attname, said.words
+            family || '_' || found.width, found.attname, found.words
         );
     end loop;
-    for said in select * from (values ('5m'), ('1h')) as w (width)
+    for found in select * from (values ('5m'), ('1h')) as w (width)
     loop
         execute format(
             'comment on view feat.%I is %L',
-            family || '_' || said.width,
+            family || '_' || found.width,
             obj_description(
                 format('feat.%I', family || '_1m')::regclass, 'pg_class'
             )
@@ -42,14 +42,14 @@ begin
 end $$;
 
 comment on function feat.copy_comments(text) is
-    'Say of a family''s views of 5m and 1h what is said of that of 1m.';
+    'Copy the comments of a family''s 1m view to its 5m and 1h views.';
 
 create function feat.copy_matrix_comments() returns void
 language plpgsql as $$
 declare
-    said record;
+    found record;
 begin
-    for said in
+    for found in
         select distinct on (m.attrelid, m.attnum)
             m.attrelid::regclass as matrix,
             m.attname,
@@ -68,11 +68,11 @@ begin
     loop
         execute format(
             'comment on column %s.%I is %L',
-            said.matrix, said.attname, said.words
+            found.matrix, found.attname, found.words
         );
     end loop;
     perform feat.copy_comments('matrix');
 end $$;
 
 comment on function feat.copy_matrix_comments() is
-    'Say of the columns of the matrix what their families say of them.';
+    'Copy the comments of the families'' columns to the matrix.';

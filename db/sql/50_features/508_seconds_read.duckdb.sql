@@ -6,8 +6,8 @@
 -- Known at  the bar's known_at
 -- Reads     market.bars_1s, market.ticks
 -- Nulls     never
--- Why       Over Parquet there is no index to step into: the last record of
---           each bar is found in one pass over the ticks of the range.
+-- Why       Parquet has no index to step into: one pass over the ticks of the
+--           range finds the last record of each bar.
 
 create macro feat._seconds(of_width, of_symbols, ts_from, ts_to) as table
 with lengths as (

@@ -8,8 +8,9 @@
 --           feat._bars(text, text[], timestamptz, timestamptz, integer,
 --           interval)
 -- Nulls     never
--- Why       What a bar of a width no longer holds. Of a bar's ticks the newest
---           that told sizes is one step into the index, not a sum over all.
+-- Why       Bars of a width no longer hold their seconds and the sizes of their
+--           last quote. The newest tick with both sizes is one step into the
+--           index; a sum would read all ticks.
 
 create function feat._seconds(
     of_width text,
@@ -53,7 +54,7 @@ end $$;
 comment on function feat._seconds(
     text, text[], timestamptz, timestamptz
 ) is
-    'The seconds with a trade of the last minute of each bar of a width with '
+    'Seconds with a trade in the last minute of each bar of a width with '
     'ts_from <= bar_start < ts_to.';
 
 create function feat._last_quotes(
@@ -94,5 +95,5 @@ end;
 comment on function feat._last_quotes(
     text, text[], timestamptz, timestamptz
 ) is
-    'The sizes at the best bid and ask that the last record of each bar with '
-    'both told; of the bars of a width with ts_from <= bar_start < ts_to.';
+    'Sizes at the best bid and ask in the last record of each bar that has '
+    'both, of the bars of a width with ts_from <= bar_start < ts_to.';

@@ -4,7 +4,7 @@
 -- Grain     one row a bar with a trade
 -- Known at  –
 -- Reads     feat._closes(of_width, of_symbols, ts_from, ts_to, bars_back,
---           time_back)
+--           time_back), feat._upper_bound(ts_from, ts_to)
 -- Nulls     as in PostgreSQL
 -- Why       A pass over columns is cheaper than 31 steps: all bars of the days
 --           before a range are read.
@@ -19,6 +19,6 @@ select
     c.volume::double as volume,
     true as is_compared
 from feat._closes(
-    of_width, of_symbols, ts_from::timestamptz - interval '31 days', ts_to,
-    0, interval '0 hours'
+    of_width, of_symbols, ts_from::timestamptz - interval '31 days',
+    feat._upper_bound(ts_from, ts_to), 0, interval '0 hours'
 ) as c;

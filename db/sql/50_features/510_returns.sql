@@ -4,9 +4,10 @@
 -- Grain     one row a bar with a trade
 -- Known at  known_at
 -- Reads     feat.bars(text, text[], timestamptz, timestamptz, integer,
---           interval)
--- Nulls     before a look-back's first bar; logarithms of prices not above 0
--- Why       How far the price went, over bars and over minutes.
+--           interval), feat.lower_bound(timestamptz)
+-- Nulls     before a look-back's first bar; ratios and logarithms of prices not
+--           above 0
+-- Why       How far the price moved, over bars and over minutes.
 
 create function feat.returns(
     of_width text, of_symbols text[], ts_from timestamptz, ts_to timestamptz
@@ -52,7 +53,7 @@ begin atomic
             max(b.high) over sixty as high_60
         from bars as b
         window
-            w as (partition by b.symbol order by b.start_s),
+            w as (partition by b.symbol, b.run order by b.start_s),
             quarter as (w range between 900 preceding and current row),
             hour as (w range between 3600 preceding and current row),
             sixty as (w rows between 59 preceding and current row)
@@ -65,7 +66,7 @@ begin atomic
             sum(abs(s.close - s.close_1)) over twenty as path
         from steps as s
         window twenty as (
-            partition by s.symbol order by s.number
+            partition by s.symbol, s.run order by s.number
             rows between 19 preceding and current row
         )
     )
@@ -74,28 +75,31 @@ begin atomic
         s.symbol,
         s.bar_start,
         s.known_at,
-        s.close / nullif(s.close_1, 0) - 1 as return_1,
-        s.close / nullif(s.close_5, 0) - 1 as return_5,
-        s.close / nullif(s.close_20, 0) - 1 as return_20,
+        case when s.close > 0 and s.close_1 > 0
+            then s.close / s.close_1 - 1 end as return_1,
+        case when s.close > 0 and s.close_5 > 0
+            then s.close / s.close_5 - 1 end as return_5,
+        case when s.close > 0 and s.close_20 > 0
+            then s.close / s.close_20 - 1 end as return_20,
         case when s.close > 0 and s.close_1 > 0
             then ln(s.close / s.close_1) end as log_return_1,
         case when s.close > 0 and s.close_5 > 0
             then ln(s.close / s.close_5) end as log_return_5,
         case when s.close > 0 and s.close_20 > 0
             then ln(s.close / s.close_20) end as log_return_20,
-        case when s.gap_s <= 900
-            then s.close / nullif(s.close_15min, 0) - 1 end as return_15min,
-        case when s.gap_s <= 3600
-            then s.close / nullif(s.close_60min, 0) - 1 end as return_60min,
+        case when s.gap_s <= 900 and s.close > 0 and s.close_15min > 0
+            then s.close / s.close_15min - 1 end as return_15min,
+        case when s.gap_s <= 3600 and s.close > 0 and s.close_60min > 0
+            then s.close / s.close_60min - 1 end as return_60min,
         case when s.number >= 20 then s.slope end as slope_20,
         case when s.number > 20
             then abs(s.close - s.close_20) / nullif(s.path, 0)
         end as efficiency_20,
-        case when s.number >= 60
-            then s.close / nullif(s.high_60, 0) - 1 end as drawdown_60
+        case when s.number >= 60 and s.close > 0
+            then s.close / s.high_60 - 1 end as drawdown_60
     from spans as s
-    where s.bar_start >= ts_from;
+    where s.bar_start >= feat.lower_bound(ts_from);
 end;
 
 comment on function feat.returns(text, text[], timestamptz, timestamptz) is
-    'How far the price went, of the bars with ts_from <= bar_start < ts_to.';
+    'How far the price moved, for the bars with ts_from <= bar_start < ts_to.';

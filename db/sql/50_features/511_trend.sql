@@ -3,12 +3,11 @@
 -- Kind      function
 -- Grain     one row a bar with a trade
 -- Known at  known_at
--- Reads     feat.closes(text, text[], timestamptz, timestamptz, integer,
---           interval),
---           feat.block(bigint), feat.block_offset(bigint),
---           feat.ema_decay(integer, double precision),
---           feat.ema_input(bigint, bigint, double precision, double precision,
---           double precision)
+-- Reads     feat.block(bigint), feat.block_offset(bigint), feat.closes(text,
+--           text[], timestamptz, timestamptz, integer, interval),
+--           feat.ema_decay(integer, double precision), feat.ema_input(bigint,
+--           bigint, double precision, double precision, double precision),
+--           feat.lower_bound(timestamptz)
 -- Nulls     a mean before its first n bars
 -- Why       Exponential means without recursion: sums of weighted closes within
 --           blocks of 256 bars, and the ends of earlier blocks carried in. A
@@ -38,7 +37,7 @@ begin atomic
         select
             c.*,
             row_number() over (
-                partition by c.symbol order by c.bar_start
+                partition by c.symbol, c.run order by c.bar_start
             ) as number
         from feat.closes(
             of_width, of_symbols, ts_from, ts_to, 2900, interval '0 hours'
@@ -56,10 +55,11 @@ begin atomic
     firsts as (
         select
             b.symbol,
+            b.run,
             min(b.block) as block
         from bars as b
-        where b.bar_start >= ts_from
-        group by b.symbol
+        where b.bar_start >= feat.lower_bound(ts_from)
+        group by b.symbol, b.run
     ),
 
     -- Weights of a close that lies k bars into its block: in the running sum,
@@ -97,6 +97,7 @@ begin atomic
     seeds as (
         select
             b.symbol,
+            b.run,
             avg(b.close) filter (where b.number <= 9)
                 / (1 - feat.ema_decay(9, 1)) as seed_9,
             avg(b.close) filter (where b.number <= 12)
@@ -111,12 +112,13 @@ begin atomic
                 / (1 - feat.ema_decay(200, 1)) as seed_200
         from bars as b
         where b.number <= 200
-        group by b.symbol
+        group by b.symbol, b.run
     ),
 
     ends as (
         select
             b.symbol,
+            b.run,
             b.block,
             sum(
                 feat.ema_input(b.number, 9, s.seed_9, b.close, 1) * f.end_9
@@ -138,15 +140,16 @@ begin atomic
                 * f.end_200
             ) as ema_200
         from bars as b
-        inner join firsts as r on r.symbol = b.symbol
-        inner join seeds as s on s.symbol = b.symbol
+        inner join firsts as r on r.symbol = b.symbol and r.run = b.run
+        inner join seeds as s on s.symbol = b.symbol and s.run = b.run
         inner join decays as f on f.k = b.k
-        group by b.symbol, b.block
+        group by b.symbol, b.run, b.block
     ),
 
     carries as (
         select
             e.symbol,
+            e.run,
             e.block,
             sum(p.ema_9 * feat.ema_decay(9, 256 * d.back - 255))
                 filter (where d.back <= 2) as ema_9,
@@ -160,17 +163,21 @@ begin atomic
                 filter (where d.back <= 4) as ema_50,
             sum(p.ema_200 * feat.ema_decay(200, 256 * d.back - 255)) as ema_200
         from ends as e
-        inner join firsts as r on r.symbol = e.symbol
+        inner join firsts as r on r.symbol = e.symbol and r.run = e.run
         cross join generate_series(1, 14) as d (back)
         inner join ends as p
-            on p.symbol = e.symbol and p.block = e.block - d.back
+            on
+                p.symbol = e.symbol
+                and p.run = e.run
+                and p.block = e.block - d.back
         where e.block >= r.block
-        group by e.symbol, e.block
+        group by e.symbol, e.run, e.block
     ),
 
     adds as (
         select
             b.symbol,
+            b.run,
             b.bar_start,
             b.known_at,
             b.number,
@@ -189,8 +196,8 @@ begin atomic
             feat.ema_input(b.number, 200, s.seed_200, b.close, 1) * f.add_200
                 as add_200
         from bars as b
-        inner join firsts as r on r.symbol = b.symbol
-        inner join seeds as s on s.symbol = b.symbol
+        inner join firsts as r on r.symbol = b.symbol and r.run = b.run
+        inner join seeds as s on s.symbol = b.symbol and s.run = b.run
         inner join decays as f on f.k = b.k
         where b.block >= r.block
     ),
@@ -206,7 +213,7 @@ begin atomic
             sum(a.add_200) over w as ema_200
         from adds as a
         window w as (
-            partition by a.symbol, a.block
+            partition by a.symbol, a.run, a.block
             order by a.k
             rows between unbounded preceding and current row
         )
@@ -236,9 +243,11 @@ begin atomic
         end as ema_200
     from locals as l
     inner join decays as f on f.k = l.k
-    left join carries as c on c.symbol = l.symbol and c.block = l.block
-    where l.bar_start >= ts_from;
+    left join carries as c
+        on c.symbol = l.symbol and c.run = l.run and c.block = l.block
+    where l.bar_start >= feat.lower_bound(ts_from);
 end;
 
 comment on function feat.trend(text, text[], timestamptz, timestamptz) is
-    'Moving means of the bars with ts_from <= bar_start < ts_to.';
+    'Exponential means of the closes, for the bars with ts_from <= bar_start '
+    '< ts_to.';

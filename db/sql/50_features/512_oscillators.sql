@@ -3,16 +3,17 @@
 -- Kind      function
 -- Grain     one row a bar with a trade
 -- Known at  known_at
--- Reads     feat.closes(text, text[], timestamptz, timestamptz, integer,
---           interval),
---           feat.block(bigint), feat.block_offset(bigint),
---           feat.ema_decay(integer, double precision),
---           feat.ema_input(bigint, bigint, double precision, double precision,
---           double precision)
--- Nulls     before a look-back's first bar; where nothing moved
--- Why       Smoothed as in feat.trend; spans this short are forgotten after two
---           blocks. The signal smooths what is smoothed: a second stage, for
---           which the first begins a block before the range.
+-- Reads     feat.block(bigint), feat.block_offset(bigint), feat.closes(text,
+--           text[], timestamptz, timestamptz, integer, interval),
+--           feat.ema_decay(integer, double precision), feat.ema_input(bigint,
+--           bigint, double precision, double precision, double precision),
+--           feat.lower_bound(timestamptz)
+-- Nulls     before a look-back's first bar; where nothing moved; roc_10 of
+--           prices not above 0
+-- Why       The means are sums in blocks, as in feat.trend; spans this short
+--           keep nothing after two blocks. The MACD signal is a mean of means:
+--           a second stage, so the first stage begins one block before the
+--           range.
 
 create function feat.oscillators(
     of_width text, of_symbols text[], ts_from timestamptz, ts_to timestamptz
@@ -39,7 +40,7 @@ begin atomic
         from feat.closes(
             of_width, of_symbols, ts_from, ts_to, 512, interval '0 hours'
         ) as c
-        window w as (partition by c.symbol order by c.bar_start)
+        window w as (partition by c.symbol, c.run order by c.bar_start)
     ),
 
     bars as (
@@ -55,27 +56,30 @@ begin atomic
     firsts as (
         select
             b.symbol,
+            b.run,
             min(b.block) as block
         from bars as b
-        where b.bar_start >= ts_from
-        group by b.symbol
+        where b.bar_start >= feat.lower_bound(ts_from)
+        group by b.symbol, b.run
     ),
 
     seeds as (
         select
             b.symbol,
+            b.run,
             avg(b.gain) filter (where b.number between 2 and 15) as gain,
             avg(b.loss) filter (where b.number between 2 and 15) as loss,
             avg(b.close) filter (where b.number between 15 and 26) as fast,
             avg(b.close) filter (where b.number <= 26) as slow
         from bars as b
         where b.number <= 26
-        group by b.symbol
+        group by b.symbol, b.run
     ),
 
     steps as (
         select
             b.symbol,
+            b.run,
             b.bar_start,
             b.known_at,
             b.close,
@@ -96,19 +100,19 @@ begin atomic
             feat.ema_input(b.number, 26, s.slow, b.close, 2.0::float8 / 27)
                 as slow
         from bars as b
-        inner join seeds as s on s.symbol = b.symbol
+        inner join seeds as s on s.symbol = b.symbol and s.run = b.run
     ),
 
-    runs as (
+    sums as (
         select
             s.*,
-            sum(s.up / s.decay_27) over w * s.decay_27 as up_run,
-            sum(s.down / s.decay_27) over w * s.decay_27 as down_run,
-            sum(s.fast / s.decay_12) over w * s.decay_12 as fast_run,
-            sum(s.slow / s.decay_26) over w * s.decay_26 as slow_run
+            sum(s.up / s.decay_27) over w * s.decay_27 as up_sum,
+            sum(s.down / s.decay_27) over w * s.decay_27 as down_sum,
+            sum(s.fast / s.decay_12) over w * s.decay_12 as fast_sum,
+            sum(s.slow / s.decay_26) over w * s.decay_26 as slow_sum
         from steps as s
         window w as (
-            partition by s.symbol, s.block
+            partition by s.symbol, s.run, s.block
             order by s.k
             rows between unbounded preceding and current row
         )
@@ -118,22 +122,24 @@ begin atomic
     carries as (
         select
             r.symbol,
+            r.run,
             r.block + 1 as block,
-            r.up_run + feat.ema_decay(27, 256) * lag(r.up_run, 1, 0) over w
+            r.up_sum + feat.ema_decay(27, 256) * lag(r.up_sum, 1, 0) over w
                 as up,
-            r.down_run + feat.ema_decay(27, 256) * lag(r.down_run, 1, 0) over w
+            r.down_sum + feat.ema_decay(27, 256) * lag(r.down_sum, 1, 0) over w
                 as down,
-            r.fast_run as fast,
-            r.slow_run + feat.ema_decay(26, 256) * lag(r.slow_run, 1, 0) over w
+            r.fast_sum as fast,
+            r.slow_sum + feat.ema_decay(26, 256) * lag(r.slow_sum, 1, 0) over w
                 as slow
-        from runs as r
+        from sums as r
         where r.k = 255
-        window w as (partition by r.symbol order by r.block)
+        window w as (partition by r.symbol, r.run order by r.block)
     ),
 
     smooth as (
         select
             r.symbol,
+            r.run,
             r.bar_start,
             r.known_at,
             r.close,
@@ -142,28 +148,29 @@ begin atomic
             r.block,
             r.k,
             r.decay_9,
-            r.up_run + feat.ema_decay(27, 1) * r.decay_27 * coalesce(c.up, 0)
+            r.up_sum + feat.ema_decay(27, 1) * r.decay_27 * coalesce(c.up, 0)
                 as up,
-            r.down_run
+            r.down_sum
             + feat.ema_decay(27, 1) * r.decay_27 * coalesce(c.down, 0) as down,
-            r.fast_run
+            r.fast_sum
             + feat.ema_decay(12, 1) * r.decay_12 * coalesce(c.fast, 0)
-            - r.slow_run
+            - r.slow_sum
             - feat.ema_decay(26, 1) * r.decay_26 * coalesce(c.slow, 0)
                 as macd
-        from runs as r
-        inner join firsts as f on f.symbol = r.symbol
+        from sums as r
+        inner join firsts as f on f.symbol = r.symbol and f.run = r.run
         left join carries as c
-            on c.symbol = r.symbol and c.block = r.block
+            on c.symbol = r.symbol and c.run = r.run and c.block = r.block
         where r.block >= f.block - 1
     ),
 
     signal_seeds as (
         select
             s.symbol,
+            s.run,
             avg(s.macd) filter (where s.number between 26 and 34) as signal
         from smooth as s
-        group by s.symbol
+        group by s.symbol, s.run
     ),
 
     signal_steps as (
@@ -172,16 +179,16 @@ begin atomic
             feat.ema_input(s.number, 34, f.signal, s.macd, 2.0::float8 / 10)
                 as signal
         from smooth as s
-        inner join signal_seeds as f on f.symbol = s.symbol
+        inner join signal_seeds as f on f.symbol = s.symbol and f.run = s.run
     ),
 
-    signal_runs as (
+    signal_sums as (
         select
             s.*,
-            sum(s.signal / s.decay_9) over w * s.decay_9 as line_run
+            sum(s.signal / s.decay_9) over w * s.decay_9 as line_sum
         from signal_steps as s
         window w as (
-            partition by s.symbol, s.block
+            partition by s.symbol, s.run, s.block
             order by s.k
             rows between unbounded preceding and current row
         )
@@ -190,12 +197,16 @@ begin atomic
     signals as (
         select
             s.*,
-            s.line_run
-            + feat.ema_decay(9, 1) * s.decay_9 * coalesce(c.line_run, 0)
+            s.line_sum
+            + feat.ema_decay(9, 1) * s.decay_9 * coalesce(c.line_sum, 0)
                 as line
-        from signal_runs as s
-        left join signal_runs as c
-            on c.symbol = s.symbol and c.block = s.block - 1 and c.k = 255
+        from signal_sums as s
+        left join signal_sums as c
+            on
+                c.symbol = s.symbol
+                and c.run = s.run
+                and c.block = s.block - 1
+                and c.k = 255
     )
 
     select
@@ -207,10 +218,11 @@ begin atomic
         case when s.number >= 26 then s.macd end as macd_12_26,
         case when s.number >= 34 then s.line end as macd_signal_9,
         case when s.number >= 34 then s.macd - s.line end as macd_histogram,
-        100 * (s.close / nullif(s.close_10, 0) - 1) as roc_10
+        case when s.close > 0 and s.close_10 > 0
+            then 100 * (s.close / s.close_10 - 1) end as roc_10
     from signals as s
-    where s.bar_start >= ts_from;
+    where s.bar_start >= feat.lower_bound(ts_from);
 end;
 
 comment on function feat.oscillators(text, text[], timestamptz, timestamptz) is
-    'Momentum of the bars with ts_from <= bar_start < ts_to.';
+    'Momentum of the close, for the bars with ts_from <= bar_start < ts_to.';

@@ -4,11 +4,13 @@
 -- Grain     one row a bar with a trade
 -- Known at  known_at
 -- Reads     feat.bars(text, text[], timestamptz, timestamptz, integer,
---           interval), feat.block(bigint), feat.block_offset(bigint)
--- Nulls     before a look-back's first bar; where the price stood still
--- Why       Where the close lies between what the last bars reached. The mean
---           deviation of CCI is around the newest mean, which no frame can
---           say: hence twenty lags.
+--           interval), feat.block(bigint), feat.block_offset(bigint),
+--           feat.lower_bound(timestamptz)
+-- Nulls     before a look-back's first bar; where the price stood still; ratios
+--           of prices not above 0
+-- Why       Where the close lies in the range of the last bars. The mean
+--           deviation of CCI is taken around the newest mean, which no window
+--           frame can express: hence twenty lags.
 
 create function feat.bands(
     of_width text, of_symbols text[], ts_from timestamptz, ts_to timestamptz
@@ -44,20 +46,20 @@ begin atomic
             of_width, of_symbols, ts_from, ts_to, 199, interval '0 hours'
         ) as b
         window
-            w as (partition by b.symbol order by b.bar_start),
+            w as (partition by b.symbol, b.run order by b.bar_start),
             fourteen as (w rows between 13 preceding and current row),
             twenty as (w rows between 19 preceding and current row)
     ),
 
     -- Sums of many closes are differences of running sums, in blocks of 256.
-    runs as (
+    sums as (
         select
             b.*,
             sum(b.close) over (
-                partition by b.symbol, feat.block(b.number)
+                partition by b.symbol, b.run, feat.block(b.number)
                 order by b.number
                 rows between unbounded preceding and current row
-            ) as run,
+            ) as running,
             feat.block_offset(b.number)::integer as k,
             case when b.high_14 > b.low_14
                 then 100 * (b.close - b.low_14) / (b.high_14 - b.low_14)
@@ -68,12 +70,12 @@ begin atomic
     lags as (
         select
             p.*,
-            p.run - lag(p.run, 50, 0) over w
-            + case when p.k < 50 then lag(p.run, p.k + 1, 0) over w else 0 end
-                as sum_50,
-            p.run - lag(p.run, 200, 0) over w
-            + case when p.k < 200 then lag(p.run, p.k + 1, 0) over w else 0 end
-                as sum_200,
+            p.running - lag(p.running, 50, 0) over w
+            + case when p.k < 50
+                then lag(p.running, p.k + 1, 0) over w else 0 end as sum_50,
+            p.running - lag(p.running, 200, 0) over w
+            + case when p.k < 200
+                then lag(p.running, p.k + 1, 0) over w else 0 end as sum_200,
             lag(p.fast_k, 1) over w as k1, lag(p.fast_k, 2) over w as k2,
             lag(p.fast_k, 3) over w as k3, lag(p.fast_k, 4) over w as k4,
             lag(p.typical, 1) over w as t1, lag(p.typical, 2) over w as t2,
@@ -86,8 +88,8 @@ begin atomic
             lag(p.typical, 15) over w as t15, lag(p.typical, 16) over w as t16,
             lag(p.typical, 17) over w as t17, lag(p.typical, 18) over w as t18,
             lag(p.typical, 19) over w as t19
-        from runs as p
-        window w as (partition by p.symbol order by p.number)
+        from sums as p
+        window w as (partition by p.symbol, p.run order by p.number)
     ),
 
     means as (
@@ -99,7 +101,7 @@ begin atomic
                 + t.t16 + t.t17 + t.t18 + t.t19
             ) / 20 as typical_mean
         from lags as t
-        where t.bar_start >= ts_from
+        where t.bar_start >= feat.lower_bound(ts_from)
     ),
 
     deviations as (
@@ -135,9 +137,8 @@ begin atomic
         case when s.number >= 20
             then (s.close - s.sma_20) / nullif(4 * s.deviation, 0) + 0.5::float8
         end as bollinger_position_20,
-        case when s.number >= 20
-            then 4 * s.deviation / nullif(s.sma_20, 0)
-        end as bollinger_width_20,
+        case when s.number >= 20 and s.close > 0 and s.sma_20 > 0
+            then 4 * s.deviation / s.sma_20 end as bollinger_width_20,
         case when s.number >= 16
             then (s.fast_k + s.k1 + s.k2) / 3 end as stochastic_k_14,
         case when s.number >= 18
@@ -151,5 +152,5 @@ begin atomic
 end;
 
 comment on function feat.bands(text, text[], timestamptz, timestamptz) is
-    'Where the close lies in the reach of the bars before it, of the bars with '
+    'Where the close lies in the range of the last bars, for the bars with '
     'ts_from <= bar_start < ts_to.';

@@ -4,14 +4,14 @@
 -- Grain     one row a bar with a trade
 -- Known at  known_at
 -- Reads     feat.bars(text, text[], timestamptz, timestamptz, integer,
---           interval),
---           feat.block(bigint), feat.block_offset(bigint),
---           feat.ema_decay(integer, double precision),
---           feat.ema_input(bigint, bigint, double precision, double precision,
---           double precision)
--- Nulls     before a look-back's first bar; where nothing moved
--- Why       Wilder's smoothings as in feat.trend; ADX smooths what is smoothed,
---           so the first stage begins two blocks before the range.
+--           interval), feat.block(bigint), feat.block_offset(bigint),
+--           feat.ema_decay(integer, double precision), feat.ema_input(bigint,
+--           bigint, double precision, double precision, double precision),
+--           feat.lower_bound(timestamptz)
+-- Nulls     before a look-back's first bar; where nothing moved; natr_14 of
+--           prices not above 0
+-- Why       Wilder's means are sums in blocks, as in feat.trend. ADX is a mean
+--           of means, so its first stage begins two blocks before the range.
 
 create function feat.range(
     of_width text, of_symbols text[], ts_from timestamptz, ts_to timestamptz
@@ -40,12 +40,13 @@ begin atomic
         from feat.bars(
             of_width, of_symbols, ts_from, ts_to, 544, interval '0 hours'
         ) as b
-        window w as (partition by b.symbol order by b.bar_start)
+        window w as (partition by b.symbol, b.run order by b.bar_start)
     ),
 
     bars as (
         select
             m.symbol,
+            m.run,
             m.bar_start,
             m.known_at,
             m.close,
@@ -63,27 +64,30 @@ begin atomic
     firsts as (
         select
             b.symbol,
+            b.run,
             min(b.block) as block
         from bars as b
-        where b.bar_start >= ts_from
-        group by b.symbol
+        where b.bar_start >= feat.lower_bound(ts_from)
+        group by b.symbol, b.run
     ),
 
     seeds as (
         select
             b.symbol,
+            b.run,
             avg(b.true_range) filter (where b.number between 2 and 15) as atr,
             sum(b.true_range) filter (where b.number between 2 and 14) as reach,
             sum(b.plus) filter (where b.number between 2 and 14) as plus,
             sum(b.minus) filter (where b.number between 2 and 14) as minus
         from bars as b
         where b.number <= 15
-        group by b.symbol
+        group by b.symbol, b.run
     ),
 
     steps as (
         select
             b.symbol,
+            b.run,
             b.bar_start,
             b.known_at,
             b.close,
@@ -98,19 +102,19 @@ begin atomic
             feat.ema_input(b.number, 14, s.plus, b.plus, 1) as plus,
             feat.ema_input(b.number, 14, s.minus, b.minus, 1) as minus
         from bars as b
-        inner join seeds as s on s.symbol = b.symbol
+        inner join seeds as s on s.symbol = b.symbol and s.run = b.run
     ),
 
-    runs as (
+    sums as (
         select
             s.*,
-            sum(s.atr / s.decay) over w * s.decay as atr_run,
-            sum(s.reach / s.decay) over w * s.decay as reach_run,
-            sum(s.plus / s.decay) over w * s.decay as plus_run,
-            sum(s.minus / s.decay) over w * s.decay as minus_run
+            sum(s.atr / s.decay) over w * s.decay as atr_sum,
+            sum(s.reach / s.decay) over w * s.decay as reach_sum,
+            sum(s.plus / s.decay) over w * s.decay as plus_sum,
+            sum(s.minus / s.decay) over w * s.decay as minus_sum
         from steps as s
         window w as (
-            partition by s.symbol, s.block
+            partition by s.symbol, s.run, s.block
             order by s.k
             rows between unbounded preceding and current row
         )
@@ -120,23 +124,25 @@ begin atomic
     carries as (
         select
             r.symbol,
+            r.run,
             r.block + 1 as block,
-            r.atr_run + feat.ema_decay(27, 256) * lag(r.atr_run, 1, 0) over w
+            r.atr_sum + feat.ema_decay(27, 256) * lag(r.atr_sum, 1, 0) over w
                 as atr,
-            r.reach_run
-            + feat.ema_decay(27, 256) * lag(r.reach_run, 1, 0) over w as reach,
-            r.plus_run + feat.ema_decay(27, 256) * lag(r.plus_run, 1, 0) over w
+            r.reach_sum
+            + feat.ema_decay(27, 256) * lag(r.reach_sum, 1, 0) over w as reach,
+            r.plus_sum + feat.ema_decay(27, 256) * lag(r.plus_sum, 1, 0) over w
                 as plus,
-            r.minus_run
-            + feat.ema_decay(27, 256) * lag(r.minus_run, 1, 0) over w as minus
-        from runs as r
+            r.minus_sum
+            + feat.ema_decay(27, 256) * lag(r.minus_sum, 1, 0) over w as minus
+        from sums as r
         where r.k = 255
-        window w as (partition by r.symbol order by r.block)
+        window w as (partition by r.symbol, r.run order by r.block)
     ),
 
     smooth as (
         select
             r.symbol,
+            r.run,
             r.bar_start,
             r.known_at,
             r.close,
@@ -145,18 +151,18 @@ begin atomic
             r.k,
             r.decay,
             r.true_range,
-            r.atr_run + feat.ema_decay(27, 1) * r.decay * coalesce(c.atr, 0)
+            r.atr_sum + feat.ema_decay(27, 1) * r.decay * coalesce(c.atr, 0)
                 as atr,
-            r.reach_run + feat.ema_decay(27, 1) * r.decay * coalesce(c.reach, 0)
+            r.reach_sum + feat.ema_decay(27, 1) * r.decay * coalesce(c.reach, 0)
                 as reach,
-            r.plus_run + feat.ema_decay(27, 1) * r.decay * coalesce(c.plus, 0)
+            r.plus_sum + feat.ema_decay(27, 1) * r.decay * coalesce(c.plus, 0)
                 as plus,
-            r.minus_run + feat.ema_decay(27, 1) * r.decay * coalesce(c.minus, 0)
+            r.minus_sum + feat.ema_decay(27, 1) * r.decay * coalesce(c.minus, 0)
                 as minus
-        from runs as r
-        inner join firsts as f on f.symbol = r.symbol
+        from sums as r
+        inner join firsts as f on f.symbol = r.symbol and f.run = r.run
         left join carries as c
-            on c.symbol = r.symbol and c.block = r.block
+            on c.symbol = r.symbol and c.run = r.run and c.block = r.block
         where r.block >= f.block - 2
     ),
 
@@ -170,9 +176,10 @@ begin atomic
     adx_seeds as (
         select
             d.symbol,
+            d.run,
             avg(d.dx) filter (where d.number between 15 and 28) as adx
         from directions as d
-        group by d.symbol
+        group by d.symbol, d.run
     ),
 
     adx_steps as (
@@ -180,39 +187,40 @@ begin atomic
             d.*,
             feat.ema_input(d.number, 28, f.adx, d.dx, 1.0::float8 / 14) as adx
         from directions as d
-        inner join adx_seeds as f on f.symbol = d.symbol
+        inner join adx_seeds as f on f.symbol = d.symbol and f.run = d.run
     ),
 
-    adx_runs as (
+    adx_sums as (
         select
             s.*,
             sum(s.adx / s.decay) over (
-                partition by s.symbol, s.block
+                partition by s.symbol, s.run, s.block
                 order by s.k
                 rows between unbounded preceding and current row
-            ) * s.decay as adx_run
+            ) * s.decay as adx_sum
         from adx_steps as s
     ),
 
     adx_carries as (
         select
             r.symbol,
+            r.run,
             r.block + 1 as block,
-            r.adx_run + feat.ema_decay(27, 256) * lag(r.adx_run, 1, 0) over w
+            r.adx_sum + feat.ema_decay(27, 256) * lag(r.adx_sum, 1, 0) over w
                 as adx
-        from adx_runs as r
+        from adx_sums as r
         where r.k = 255
-        window w as (partition by r.symbol order by r.block)
+        window w as (partition by r.symbol, r.run order by r.block)
     ),
 
     strengths as (
         select
             r.*,
-            r.adx_run + feat.ema_decay(27, 1) * r.decay * coalesce(c.adx, 0)
+            r.adx_sum + feat.ema_decay(27, 1) * r.decay * coalesce(c.adx, 0)
                 as strength
-        from adx_runs as r
+        from adx_sums as r
         left join adx_carries as c
-            on c.symbol = r.symbol and c.block = r.block
+            on c.symbol = r.symbol and c.run = r.run and c.block = r.block
     )
 
     select
@@ -221,16 +229,17 @@ begin atomic
         s.known_at,
         case when s.number >= 2 then s.true_range end as true_range,
         case when s.number >= 15 then s.atr end as atr_14,
-        case when s.number >= 15
-            then 100 * s.atr / nullif(s.close, 0) end as natr_14,
+        case when s.number >= 15 and s.close > 0
+            then 100 * s.atr / s.close end as natr_14,
         case when s.number >= 15
             then 100 * s.plus / nullif(s.reach, 0) end as di_plus_14,
         case when s.number >= 15
             then 100 * s.minus / nullif(s.reach, 0) end as di_minus_14,
         case when s.number >= 28 then s.strength end as adx_14
     from strengths as s
-    where s.bar_start >= ts_from;
+    where s.bar_start >= feat.lower_bound(ts_from);
 end;
 
 comment on function feat.range(text, text[], timestamptz, timestamptz) is
-    'How far the bars with ts_from <= bar_start < ts_to reached, by Wilder.';
+    'Ranges and directions of the bars with ts_from <= bar_start < ts_to, '
+    'after Wilder.';

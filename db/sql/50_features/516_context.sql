@@ -5,11 +5,13 @@
 -- Known at  known_at
 -- Reads     feat.bars(text, text[], timestamptz, timestamptz, integer,
 --           interval),
+--           feat._prior_sessions(text[], timestamptz, timestamptz),
 --           reference.instruments, reference.series, reference.sessions
--- Nulls     outside sessions; without regular hours; before a first session
--- Why       Where in its day a bar lies, and where the close lies in what the
---           session before reached. That is made of its hours: two sessions
---           are no more than 48 of them.
+-- Nulls     outside sessions; without regular hours; prior_* where the session
+--           before has no bars, and ratios of prices not above 0
+-- Why       Where in its session a bar lies, and where its close lies in the
+--           range of the session before. A vendor's daily bar may be known only
+--           after the next session has begun: it counts from then on.
 
 create function feat.context(
     of_width text, of_symbols text[], ts_from timestamptz, ts_to timestamptz
@@ -59,54 +61,6 @@ begin atomic
                 and s.trade_date = b.trade_date
                 and b.bar_start >= s.open_at
                 and b.bar_start < s.close_at
-    ),
-
-    hours as (
-        select h.*
-        from feat.bars(
-            '1h', of_symbols, ts_from, ts_to, 48, interval '0 hours'
-        ) as h
-    ),
-
-    reaches as (
-        select
-            h.symbol,
-            h.trade_date,
-            max(h.high) as high,
-            min(h.low) as low,
-            max(h.bar_start) as last_start
-        from hours as h
-        group by h.symbol, h.trade_date
-    ),
-
-    days as (
-        select
-            d.symbol,
-            d.trade_date,
-            d.high,
-            d.low,
-            h.close,
-            lead(d.trade_date) over (
-                partition by d.symbol order by d.trade_date
-            ) as next_date
-        from reaches as d
-        inner join hours as h
-            on h.symbol = d.symbol and h.bar_start = d.last_start
-    ),
-
-    priors as (
-        select
-            t.symbol,
-            t.trade_date,
-            d.high,
-            d.low,
-            d.close
-        from (select distinct b.symbol, b.trade_date from bars as b) as t
-        inner join days as d
-            on
-                d.symbol = t.symbol
-                and d.trade_date < t.trade_date
-                and (d.next_date is null or d.next_date >= t.trade_date)
     )
 
     select
@@ -127,14 +81,23 @@ begin atomic
             ::float8 as is_early_close,
         b.session_number::float8 as session_number,
         extract(isodow from b.trade_date)::float8 as day_of_week,
-        b.close / nullif(p.close, 0) - 1 as prior_close_distance,
-        b.close / nullif(p.high, 0) - 1 as prior_high_distance,
-        b.close / nullif(p.low, 0) - 1 as prior_low_distance,
-        (b.close - p.low) / nullif(p.high - p.low, 0) as prior_range_position
+        case when b.close > 0 and p.close > 0
+            then b.close / p.close - 1 end as prior_close_distance,
+        case when b.close > 0 and p.high > 0
+            then b.close / p.high - 1 end as prior_high_distance,
+        case when b.close > 0 and p.low > 0
+            then b.close / p.low - 1 end as prior_low_distance,
+        case when b.close > 0 and p.low > 0 and p.high > p.low
+            then (b.close - p.low) / (p.high - p.low)
+        end as prior_range_position
     from bars as b
-    left join priors as p
-        on p.symbol = b.symbol and p.trade_date = b.trade_date;
+    left join feat._prior_sessions(of_symbols, ts_from, ts_to) as p
+        on
+            p.symbol = b.symbol
+            and p.trade_date = b.trade_date
+            and p.known_at <= b.known_at;
 end;
 
 comment on function feat.context(text, text[], timestamptz, timestamptz) is
-    'Where in their session the bars with ts_from <= bar_start < ts_to lie.';
+    'Where in their session the bars with ts_from <= bar_start < ts_to lie, '
+    'and where their closes lie in the session before.';

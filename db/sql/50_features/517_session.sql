@@ -4,11 +4,11 @@
 -- Grain     one row a bar with a trade
 -- Known at  known_at
 -- Reads     feat.bars(text, text[], timestamptz, timestamptz, integer,
---           interval),
+--           interval), feat.lower_bound(timestamptz),
 --           feat.since_open(timestamptz)
--- Nulls     where no volume is told; returns of prices not above 0
--- Why       What the session has done so far. Running sums begin with it, and
---           so does what is read: the past before the open counts for nothing.
+-- Nulls     without volumes; ratios and logarithms of prices not above 0
+-- Why       What the session has done so far. Running sums start with the
+--           session, so nothing before its open is read.
 
 create function feat.session(
     of_width text, of_symbols text[], ts_from timestamptz, ts_to timestamptz
@@ -32,7 +32,7 @@ begin atomic
     with bars as (
         select
             b.*,
-            (b.high + b.low + b.close) / 3 as typical,
+            coalesce(b.vwap, (b.high + b.low + b.close) / 3) as price,
             lag(b.close) over (
                 partition by b.symbol, b.trade_date order by b.bar_start
             ) as close_1
@@ -56,7 +56,7 @@ begin atomic
             max(m.high) over w as high_session,
             sum(m.move * m.move) over w as squares,
             sum(m.volume) over w as volume_session,
-            sum(m.typical * m.volume) over w as notional,
+            sum(m.price * m.volume) over w as notional,
             sum(sign(m.close - m.close_1) * m.volume) over w as obv
         from moves as m
         window w as (
@@ -69,20 +69,24 @@ begin atomic
         s.symbol,
         s.bar_start,
         s.known_at,
-        s.close / nullif(s.open_session, 0) - 1 as return_session,
-        s.close / nullif(s.high_session, 0) - 1 as drawdown_session,
-        sqrt(s.squares) as realised_session,
+        case when s.close > 0 and s.open_session > 0
+            then s.close / s.open_session - 1 end as return_session,
+        case when s.close > 0
+            then s.close / s.high_session - 1 end as drawdown_session,
+        case when s.close > 0
+            then sqrt(s.squares) end as realised_session,
         s.volume_session,
         s.notional / nullif(s.volume_session, 0) as vwap_session,
-        s.close * s.volume_session / nullif(s.notional, 0) - 1
-            as vwap_distance,
+        case when s.close > 0 and s.notional > 0
+            then s.close * s.volume_session / s.notional - 1
+        end as vwap_distance,
         case when s.volume_session is not null
             then coalesce(s.obv, 0) end as obv_session,
         coalesce(s.obv, 0) / nullif(s.volume_session, 0) as obv_share_session
     from sums as s
-    where s.bar_start >= ts_from;
+    where s.bar_start >= feat.lower_bound(ts_from);
 end;
 
 comment on function feat.session(text, text[], timestamptz, timestamptz) is
-    'What the session did so far, of the bars with ts_from <= bar_start < '
-    'ts_to.';
+    'What the session has done so far, at each bar with ts_from <= bar_start '
+    '< ts_to.';

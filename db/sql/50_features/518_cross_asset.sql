@@ -3,14 +3,14 @@
 -- Kind      function
 -- Grain     one row a bar with a trade
 -- Known at  known_at
--- Reads     feat.bars(text, text[], timestamptz, timestamptz, integer,
---           interval),
---           feat.since_open(timestamptz), feat.length(text)
+-- Reads     feat._symbols(text[]), feat.bars(text, text[], timestamptz,
+--           timestamptz, integer, interval), feat.length(text),
+--           feat.lower_bound(timestamptz), feat.since_open(timestamptz)
 -- Nulls     where an index future that is compared with has no bar
--- Why       A series beside four index futures, which are read whoever asks.
---           Returns of one width only, so that both lead over the same time;
---           frames of 60 widths of time, since a count of bars would reach as
---           far back as the emptier of two series.
+-- Why       A series beside four index futures, which are read whatever symbols
+--           a call names. Returns span one width, so that both sides cover the
+--           same time. Frames are 60 widths of time: a count of bars would
+--           reach as far back as the emptier of two series.
 
 create function feat.cross_asset(
     of_width text, of_symbols text[], ts_from timestamptz, ts_to timestamptz
@@ -32,7 +32,11 @@ returns table (
 language sql stable parallel safe rows 5000
 set enable_nestloop = off set work_mem = '64MB'
 begin atomic
-    with bars as (
+    with asked as (
+        select unnest(feat._symbols(of_symbols)) as symbol
+    ),
+
+    bars as (
         select
             b.*,
             date_part('epoch', b.bar_start) as start_s,
@@ -73,7 +77,9 @@ begin atomic
             lag(b.close) over w as close_1,
             first_value(b.close) over hour as close_60min
         from bars as b
-        where b.bar_start >= ts_from::timestamptz - 61 * feat.length(of_width)
+        where
+            b.bar_start
+            >= feat.lower_bound(ts_from) - 61 * feat.length(of_width)
         window
             w as (partition by b.symbol order by b.start_s),
             hour as (w range between 3600 preceding and current row)
@@ -120,7 +126,9 @@ begin atomic
             p.nq
         from moves as m
         left join peers as p on p.slot = m.slot
-        where of_symbols is null or m.symbol = any(of_symbols::text[])
+        where
+            of_symbols is null
+            or m.symbol in (select a.symbol from asked as a)
     ),
 
     sums as (
@@ -168,9 +176,9 @@ begin atomic
     from sums as s
     left join peers as p on p.slot = s.slot
     left join peers as q on q.slot = s.slot - 1
-    where s.bar_start >= ts_from;
+    where s.bar_start >= feat.lower_bound(ts_from);
 end;
 
 comment on function feat.cross_asset(text, text[], timestamptz, timestamptz) is
-    'The bars with ts_from <= bar_start < ts_to beside those of ES, NQ, YM and '
-    'RTY.';
+    'The bars with ts_from <= bar_start < ts_to beside those of ES, NQ, YM '
+    'and RTY.';

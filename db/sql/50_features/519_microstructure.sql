@@ -8,9 +8,11 @@
 --           feat._seconds(text, text[], timestamptz, timestamptz),
 --           feat._last_quotes(text, text[], timestamptz, timestamptz),
 --           reference.instruments, reference.series
--- Nulls     what no tick told: all but aggressors and trades of imported bars
--- Why       What happened inside the bar and between its buyers and sellers.
---           Looks back on nothing: the bar, its seconds and its last quote.
+-- Nulls     without ticks; aggressors and trades also of imported bars that
+--           lack them
+-- Why       What happened within the bar, between its buyers and its sellers.
+--           Nothing before the bar is read: only the bar, its seconds and its
+--           last quote.
 
 create function feat.microstructure(
     of_width text, of_symbols text[], ts_from timestamptz, ts_to timestamptz
@@ -95,4 +97,4 @@ end;
 comment on function feat.microstructure(
     text, text[], timestamptz, timestamptz
 ) is
-    'What happened inside the bars with ts_from <= bar_start < ts_to.';
+    'What happened within the bars with ts_from <= bar_start < ts_to.';

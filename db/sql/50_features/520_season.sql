@@ -4,14 +4,18 @@
 -- Grain     one row a bar with a trade
 -- Known at  known_at
 -- Reads     feat._season_bars(text, text[], timestamptz, timestamptz),
---           feat.length(text)
--- Nulls     without 10 sessions of the minute in 30 days
--- Why       A bar beside those of the same minute of the session, by the clock
---           of Chicago. PostgreSQL would add up each frame of floats anew: what
---           an hour holds is the difference of two running sums. They are of
---           whole numbers, 2^-40 and 2^-74 of a squared return, so that nothing
---           is rounded and a flat hour is 0. They only grow: of the one 20
---           sessions back and the one 30 days back the greater bounds both.
+--           feat.length(text), feat.lower_bound(timestamptz)
+-- Nulls     with fewer than 10 sessions of the minute in 30 days
+-- Why       A bar beside the bars of the same minute, by the clock of Chicago,
+--           of earlier sessions. PostgreSQL would add up each frame of floats
+--           anew, so the squared returns of an hour are the difference of two
+--           running sums. These are sums of whole numbers, in units of 2^-40
+--           and 2^-74 of a squared return: nothing is rounded, and an hour
+--           without a move is exactly 0. Running sums only grow: the greater of
+--           the one 20 sessions back and the one 30 days back is where the
+--           look-back begins. Two counts share one float, so that one window
+--           sums both: `counts` is the number of volumes plus 2^20 times the
+--           number of volatilities; no minute has 2^20 sessions.
 
 create function feat.season(
     of_width text, of_symbols text[], ts_from timestamptz, ts_to timestamptz
@@ -71,23 +75,24 @@ begin atomic
         )
     ),
 
-    told as (
+    counted as (
         select
             r.*,
+            -- Both counts in one float: 1 a volume, 2^20 a volatility.
             case when r.volume is null then 0::float8 else 1 end
-            + case when r.realised is null then 0 else 1048576 end as told
+            + case when r.realised is null then 0 else 1048576 end as counts
         from realised as r
         where r.is_compared
     ),
 
-    runs as (
+    sums as (
         select
             r.*,
             sum(r.volume) over before as volumes,
             sum(r.volume * r.volume) over before as squares,
             sum(r.realised) over before as realiseds,
-            sum(r.told) over before as told_before
-        from told as r
+            sum(r.counts) over before as counts_before
+        from counted as r
         window before as (
             partition by r.minute, r.symbol order by r.start_s
             rows between unbounded preceding and 1 preceding
@@ -103,9 +108,9 @@ begin atomic
             first_value(r.squares) over w as squares_30d,
             lag(r.realiseds, 20) over w as realiseds_20,
             first_value(r.realiseds) over w as realiseds_30d,
-            lag(r.told_before, 20) over w as told_20,
-            first_value(r.told_before) over w as told_30d
-        from runs as r
+            lag(r.counts_before, 20) over w as counts_20,
+            first_value(r.counts_before) over w as counts_30d
+        from sums as r
         window w as (
             partition by r.minute, r.symbol order by r.start_s
             range between 2635200 preceding and current row
@@ -124,17 +129,17 @@ begin atomic
                 as squares,
             b.realiseds - coalesce(greatest(b.realiseds_20, b.realiseds_30d), 0)
                 as realiseds,
-            b.told_before - coalesce(greatest(b.told_20, b.told_30d), 0)
-                as told
+            b.counts_before - coalesce(greatest(b.counts_20, b.counts_30d), 0)
+                as counts
         from bounds as b
-        where to_timestamp(b.start_s) >= ts_from
+        where to_timestamp(b.start_s) >= feat.lower_bound(ts_from)
     ),
 
-    counts as (
+    unpacked as (
         select
             s.*,
-            s.told - 1048576 * floor(s.told / 1048576) as volumes_told,
-            floor(s.told / 1048576) as realiseds_told
+            s.counts - 1048576 * floor(s.counts / 1048576) as volume_count,
+            floor(s.counts / 1048576) as realised_count
         from seasons as s
     )
 
@@ -142,15 +147,15 @@ begin atomic
         s.symbol,
         s.bar_start,
         s.bar_start + feat.length(of_width) + interval '1 second' as known_at,
-        case when s.volumes_told >= 10
-            then (s.volume - s.volumes / s.volumes_told) / nullif(sqrt(greatest(
-                s.squares - s.volumes * s.volumes / s.volumes_told, 0
-            ) / (s.volumes_told - 1)), 0)
+        case when s.volume_count >= 10
+            then (s.volume - s.volumes / s.volume_count) / nullif(sqrt(greatest(
+                s.squares - s.volumes * s.volumes / s.volume_count, 0
+            ) / (s.volume_count - 1)), 0)
         end as volume_z_20sessions,
-        case when s.realiseds_told >= 10
-            then s.realised / nullif(s.realiseds / s.realiseds_told, 0)
+        case when s.realised_count >= 10
+            then s.realised / nullif(s.realiseds / s.realised_count, 0)
         end as vol_regime_60min_20sessions
-    from counts as s;
+    from unpacked as s;
 end;
 
 comment on function feat.season(text, text[], timestamptz, timestamptz) is

@@ -4,9 +4,10 @@
 -- Grain     one row a bar with a trade
 -- Known at  known_at
 -- Reads     feat.bars(text, text[], timestamptz, timestamptz, integer,
---           interval)
--- Nulls     where no volume is told, before a look-back's first bar
--- Why       How much traded, and on which side of it the price is.
+--           interval), feat.lower_bound(timestamptz)
+-- Nulls     without volumes; before a look-back's first bar; ratios of prices
+--           not above 0
+-- Why       How much traded, and where the price lies beside what was paid.
 
 create function feat.volume(
     of_width text, of_symbols text[], ts_from timestamptz, ts_to timestamptz
@@ -25,13 +26,14 @@ begin atomic
     with bars as (
         select
             b.*,
-            (b.high + b.low + b.close) / 3 * b.volume as notional,
+            coalesce(b.vwap, (b.high + b.low + b.close) / 3) * b.volume
+                as notional,
             row_number() over w as number,
             lag(b.close) over w as close_1
         from feat.bars(
             of_width, of_symbols, ts_from, ts_to, 20, interval '0 hours'
         ) as b
-        window w as (partition by b.symbol order by b.bar_start)
+        window w as (partition by b.symbol, b.run order by b.bar_start)
     ),
 
     sums as (
@@ -43,7 +45,7 @@ begin atomic
             sum(sign(b.close - b.close_1) * b.volume) over twenty as signed_sum
         from bars as b
         window
-            w as (partition by b.symbol order by b.number),
+            w as (partition by b.symbol, b.run order by b.number),
             before as (w rows between 20 preceding and 1 preceding),
             twenty as (w rows between 19 preceding and current row)
     )
@@ -54,14 +56,15 @@ begin atomic
         s.known_at,
         case when s.number > 20
             then s.volume / nullif(s.volume_mean, 0) end as volume_ratio_20,
-        case when s.number >= 20
-            then s.close * s.volume_sum / nullif(s.notional_sum, 0) - 1
+        case when s.number >= 20 and s.close > 0 and s.notional_sum > 0
+            then s.close * s.volume_sum / s.notional_sum - 1
         end as vwap_distance_20,
         case when s.number > 20
             then s.signed_sum / nullif(s.volume_sum, 0) end as obv_share_20
     from sums as s
-    where s.bar_start >= ts_from;
+    where s.bar_start >= feat.lower_bound(ts_from);
 end;
 
 comment on function feat.volume(text, text[], timestamptz, timestamptz) is
-    'What traded in the bars with ts_from <= bar_start < ts_to.';
+    'What traded in the bars with ts_from <= bar_start < ts_to, and where the '
+    'close lies beside what was paid.';

@@ -5,8 +5,8 @@
 -- Known at  known_at
 -- Reads     feat.oscillators(text, text[], timestamptz, timestamptz)
 -- Nulls     as feat.oscillators(text, text[], timestamptz, timestamptz)
--- Why       The whole of every width, and what each column means: definition,
---           unit, look-back and source. Ask the function for a range.
+-- Why       Every bar of each width, with a comment on each column: definition,
+--           unit, look-back, source. Call the function for a range.
 
 create view feat.oscillators_1m as
 select f.* from feat.oscillators('1m', null, '-infinity', 'infinity') as f;
@@ -26,18 +26,17 @@ comment on column feat.oscillators_1m.bar_start is
 comment on column feat.oscillators_1m.known_at is
     'First moment at which a decision may use the row.';
 comment on column feat.oscillators_1m.rsi_14 is
-    'Relative strength index: mean gain over mean gain and loss, Wilder 14.'
-    ' | percent | 392 bars | TA-Lib RSI';
+    'Relative strength index: mean gain over mean gain plus mean loss, Wilder '
+    '14. | percent | 392 bars | TA-Lib RSI';
 comment on column feat.oscillators_1m.macd_12_26 is
-    'Exponential mean of span 12 less that of span 26. | points | 378 bars '
-    '| TA-Lib MACD';
+    'Exponential mean of span 12 less that of span 26. | points | 378 bars | '
+    'TA-Lib MACD';
 comment on column feat.oscillators_1m.macd_signal_9 is
-    'Exponential mean of macd_12_26, span 9. | points | 518 bars | TA-Lib '
-    'MACD';
+    'Exponential mean of macd_12_26, span 9. | points | 518 bars | TA-Lib MACD';
 comment on column feat.oscillators_1m.macd_histogram is
     'macd_12_26 less macd_signal_9. | points | 518 bars | TA-Lib MACD';
 comment on column feat.oscillators_1m.roc_10 is
-    'Change of the close against that of ten bars before. | percent | 10 '
-    'bars | TA-Lib ROC';
+    'Close over the close ten bars before, less 1. Null where a price is not '
+    'above 0. | percent | 10 bars | TA-Lib ROC';
 
 select feat.copy_comments('oscillators');

@@ -5,8 +5,8 @@
 -- Known at  known_at
 -- Reads     feat.bands(text, text[], timestamptz, timestamptz)
 -- Nulls     as feat.bands(text, text[], timestamptz, timestamptz)
--- Why       The whole of every width, and what each column means: definition,
---           unit, look-back and source. Ask the function for a range.
+-- Why       Every bar of each width, with a comment on each column: definition,
+--           unit, look-back, source. Call the function for a range.
 
 create view feat.bands_1m as
 select f.* from feat.bands('1m', null, '-infinity', 'infinity') as f;
@@ -18,7 +18,7 @@ create view feat.bands_1h as
 select f.* from feat.bands('1h', null, '-infinity', 'infinity') as f;
 
 comment on view feat.bands_1m is
-    'Where the close lies in the reach of the bars before it.';
+    'Where the close lies in the range of the last bars.';
 comment on column feat.bands_1m.symbol is
     'The series.';
 comment on column feat.bands_1m.bar_start is
@@ -32,25 +32,26 @@ comment on column feat.bands_1m.sma_50 is
 comment on column feat.bands_1m.sma_200 is
     'Mean of the last two hundred closes. | points | 199 bars | TA-Lib SMA';
 comment on column feat.bands_1m.bollinger_upper_20 is
-    'Mean of the last twenty closes and two of their deviations. | points |'
-    ' 19 bars | TA-Lib BBANDS';
+    'Mean of the last twenty closes plus two standard deviations. | points | '
+    '19 bars | TA-Lib BBANDS';
 comment on column feat.bands_1m.bollinger_lower_20 is
-    'Mean of the last twenty closes less two of their deviations. | points '
-    '| 19 bars | TA-Lib BBANDS';
+    'Mean of the last twenty closes less two standard deviations. | points | '
+    '19 bars | TA-Lib BBANDS';
 comment on column feat.bands_1m.bollinger_position_20 is
-    'Where the close lies between the bands: 0 the lower, 1 the upper. | '
-    'ratio | 19 bars | Bollinger, %B';
+    'Where the close lies between the lower band (0) and the upper band (1). '
+    '| ratio | 19 bars | Bollinger, %B';
 comment on column feat.bands_1m.bollinger_width_20 is
-    'Upper less lower band over their mean. | ratio | 19 bars | Bollinger, '
-    'BandWidth';
+    'Upper band less lower band, over their mean. Null where a price is not '
+    'above 0. | ratio | 19 bars | Bollinger, BandWidth';
 comment on column feat.bands_1m.stochastic_k_14 is
-    'Where the close lies in the reach of fourteen bars, mean of three. | '
-    'percent | 15 bars | TA-Lib STOCH, slow %K';
+    'Where the close lies between the lowest low (0) and the highest high '
+    '(100) of fourteen bars; mean of three. | percent | 15 bars | TA-Lib '
+    'STOCH, slow %K';
 comment on column feat.bands_1m.stochastic_d_3 is
     'Mean of the last three stochastic_k_14. | percent | 17 bars | TA-Lib '
     'STOCH, slow %D';
 comment on column feat.bands_1m.cci_20 is
-    'Typical price less its mean of twenty bars over 0.015 mean deviations.'
-    ' | 1 | 19 bars | TA-Lib CCI';
+    'Commodity channel index: typical price less its mean over twenty bars, '
+    'over 0.015 mean deviations. | 1 | 19 bars | TA-Lib CCI';
 
 select feat.copy_comments('bands');

@@ -5,8 +5,8 @@
 -- Known at  known_at
 -- Reads     feat.volatility(text, text[], timestamptz, timestamptz)
 -- Nulls     as feat.volatility(text, text[], timestamptz, timestamptz)
--- Why       The whole of every width, and what each column means: definition,
---           unit, look-back and source. Ask the function for a range.
+-- Why       Every bar of each width, with a comment on each column: definition,
+--           unit, look-back, source. Call the function for a range.
 
 create view feat.volatility_1m as
 select f.* from feat.volatility('1m', null, '-infinity', 'infinity') as f;
@@ -26,19 +26,24 @@ comment on column feat.volatility_1m.bar_start is
 comment on column feat.volatility_1m.known_at is
     'First moment at which a decision may use the row.';
 comment on column feat.volatility_1m.realised_15min is
-    'Root of the summed squared log returns between the bars of 15 minutes.'
-    ' | ratio | 15 min | realised volatility';
+    'Root of the summed squared log returns between the bars of the last 15 '
+    'minutes. | ratio | 15 min | realised volatility';
 comment on column feat.volatility_1m.realised_60min is
-    'Root of the summed squared log returns between the bars of 60 minutes.'
-    ' | ratio | 60 min | realised volatility';
+    'Root of the summed squared log returns between the bars of the last 60 '
+    'minutes. | ratio | 60 min | realised volatility';
 comment on column feat.volatility_1m.deviation_20 is
-    'Standard deviation of the last twenty log returns. | ratio | 20 bars |'
-    ' sample deviation';
+    'Standard deviation of the last twenty log returns. | ratio | 20 bars | '
+    'sample deviation';
 comment on column feat.volatility_1m.parkinson_20 is
-    'Deviation of a bar by the highs and lows of the last twenty. | ratio |'
-    ' 19 bars | Parkinson 1980';
+    'Deviation of a bar, estimated from the highs and lows of the last twenty '
+    'bars. | ratio | 19 bars | Parkinson 1980';
 comment on column feat.volatility_1m.garman_klass_20 is
-    'Deviation of a bar by the four prices of the last twenty. | ratio | 19'
-    ' bars | Garman and Klass 1980';
+    'Deviation of a bar, estimated from open, high, low and close of the last '
+    'twenty bars. | ratio | 19 bars | Garman and Klass 1980';
+comment on column feat.volatility_1m.vol_forecast_ewma_94 is
+    'Forecast of the deviation of the next bar''s log return: root of the '
+    'exponential mean of squared log returns that keeps 0.94 at each bar and '
+    'starts with the mean of the first twenty. | ratio | 467 bars | '
+    'RiskMetrics 1996, lambda 0.94';
 
 select feat.copy_comments('volatility');

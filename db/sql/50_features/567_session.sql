@@ -5,8 +5,8 @@
 -- Known at  known_at
 -- Reads     feat.session(text, text[], timestamptz, timestamptz)
 -- Nulls     as feat.session(text, text[], timestamptz, timestamptz)
--- Why       The whole of every width, and what each column means: definition,
---           unit, look-back and source. Ask the function for a range.
+-- Why       Every bar of each width, with a comment on each column: definition,
+--           unit, look-back, source. Call the function for a range.
 
 create view feat.session_1m as
 select f.* from feat.session('1m', null, '-infinity', 'infinity') as f;
@@ -26,25 +26,27 @@ comment on column feat.session_1m.bar_start is
 comment on column feat.session_1m.known_at is
     'First moment at which a decision may use the row.';
 comment on column feat.session_1m.return_session is
-    'Change of the close against the first open of the session. | ratio | '
-    'session | c / open - 1';
+    'Close over the first open of the session, less 1. Null where a price is '
+    'not above 0. | ratio | session | c / open - 1';
 comment on column feat.session_1m.drawdown_session is
-    'Close against the highest high of the session so far. | ratio | '
-    'session | c / max(h) - 1';
+    'Close over the highest high of the session so far, less 1. Null where a '
+    'price is not above 0. | ratio | session | c / max(h) - 1';
 comment on column feat.session_1m.realised_session is
-    'Root of the summed squared log returns between the bars of the '
-    'session. | ratio | session | realised volatility';
+    'Root of the summed squared log returns between the bars of the session '
+    'so far. | ratio | session | realised volatility';
 comment on column feat.session_1m.volume_session is
-    'Contracts traded in the session so far. | contracts | session | sum of'
-    ' volumes';
+    'Contracts traded in the session so far. | contracts | session | sum of '
+    'volumes';
 comment on column feat.session_1m.vwap_session is
-    'Mean of the typical prices of the session, weighted by volume. | '
-    'points | session | sum(p v) / sum(v)';
+    'Volume-weighted average price of the session so far: exact for bars made '
+    'of ticks, the typical price (high + low + close) / 3 for imported bars. '
+    '| points | session | sum(p v) / sum(v)';
 comment on column feat.session_1m.vwap_distance is
-    'Close against vwap_session. | ratio | session | c / vwap - 1';
+    'Close over vwap_session, less 1. Null where a price is not above 0. | '
+    'ratio | session | c / vwap - 1';
 comment on column feat.session_1m.obv_session is
-    'Volume of the bars that rose less that of those that fell, since the '
-    'open. | contracts | session | Granville 1963, OBV';
+    'On-balance volume since the open: volume of the bars that rose less '
+    'volume of the bars that fell. | contracts | session | Granville 1963, OBV';
 comment on column feat.session_1m.obv_share_session is
     'obv_session over volume_session. | ratio | session | OBV over volume';
 

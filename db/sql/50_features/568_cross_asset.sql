@@ -5,8 +5,8 @@
 -- Known at  known_at
 -- Reads     feat.cross_asset(text, text[], timestamptz, timestamptz)
 -- Nulls     as feat.cross_asset(text, text[], timestamptz, timestamptz)
--- Why       The whole of every width, and what each column means: definition,
---           unit, look-back and source. Ask the function for a range.
+-- Why       Every bar of each width, with a comment on each column: definition,
+--           unit, look-back, source. Call the function for a range.
 
 create view feat.cross_asset_1m as
 select f.* from feat.cross_asset('1m', null, '-infinity', 'infinity') as f;
@@ -26,36 +26,38 @@ comment on column feat.cross_asset_1m.bar_start is
 comment on column feat.cross_asset_1m.known_at is
     'First moment at which a decision may use the row.';
 comment on column feat.cross_asset_1m.rel_strength_60min is
-    'Log return of up to 60 minutes less the mean of those of ES, NQ, YM '
-    'and RTY at the same bar. | ratio | 60 min | range frame';
+    'Log return of up to 60 minutes, less the mean of those of ES, NQ, YM and '
+    'RTY at the same bar. | ratio | 60 min | range frame';
 comment on column feat.cross_asset_1m.rel_strength_session is
-    'Log return since the first open of the session less the mean of those '
-    'of ES, NQ, YM and RTY at the same bar. | ratio | session | ln(c / '
-    'open) - mean';
+    'Log return since the first open of the session, less the mean of those '
+    'of ES, NQ, YM and RTY at the same bar. | ratio | session | ln(c / open) '
+    '- mean';
 comment on column feat.cross_asset_1m.rank_60min is
-    'Place of the log return of up to 60 minutes beside those of ES, NQ, '
-    'YM and RTY: 1 above all. | 1 | 60 min | range frame';
+    'Rank of the log return of up to 60 minutes among those of ES, NQ, YM and '
+    'RTY: 1 is the highest. | 1 | 60 min | range frame';
 comment on column feat.cross_asset_1m.corr_es_60widths is
-    'Correlation with ES of the log returns of one width that both have in '
-    'the last 60 widths of time (60 min, 5 h, 60 h), of 20 or more. | '
-    'ratio | 60 widths | Pearson, numpy corrcoef';
+    'Correlation of the log returns of one width with those of ES, over the '
+    'pairs in the last 60 widths of time (60 min, 5 h, 60 h); 20 pairs or '
+    'more. | ratio | 60 widths | Pearson, numpy corrcoef';
 comment on column feat.cross_asset_1m.beta_es_60widths is
-    'Slope on those of ES of the log returns of one width that both have '
-    'in the last 60 widths of time (60 min, 5 h, 60 h), of 20 or more. | '
-    'ratio | 60 widths | least squares, numpy polyfit';
+    'Least-squares slope of the log returns of one width on those of ES, over '
+    'the pairs in the last 60 widths of time (60 min, 5 h, 60 h); 20 pairs or '
+    'more. | ratio | 60 widths | least squares, numpy polyfit';
 comment on column feat.cross_asset_1m.corr_nq_60widths is
-    'Correlation with NQ of the log returns of one width that both have in '
-    'the last 60 widths of time (60 min, 5 h, 60 h), of 20 or more. | '
-    'ratio | 60 widths | Pearson, numpy corrcoef';
+    'Correlation of the log returns of one width with those of NQ, over the '
+    'pairs in the last 60 widths of time (60 min, 5 h, 60 h); 20 pairs or '
+    'more. | ratio | 60 widths | Pearson, numpy corrcoef';
 comment on column feat.cross_asset_1m.beta_nq_60widths is
-    'Slope on those of NQ of the log returns of one width that both have '
-    'in the last 60 widths of time (60 min, 5 h, 60 h), of 20 or more. | '
-    'ratio | 60 widths | least squares, numpy polyfit';
+    'Least-squares slope of the log returns of one width on those of NQ, over '
+    'the pairs in the last 60 widths of time (60 min, 5 h, 60 h); 20 pairs or '
+    'more. | ratio | 60 widths | least squares, numpy polyfit';
 comment on column feat.cross_asset_1m.lead_es_1width is
-    'Log return of ES in the bar one width before less that of the bar: '
-    'what has not been followed yet. | ratio | 2 widths | r_es[-1] - r';
+    'Log return of ES one width before, less the log return of the bar: the '
+    'part of the move that the series has not followed. | ratio | 2 widths | '
+    'r_es[-1] - r';
 comment on column feat.cross_asset_1m.lead_nq_1width is
-    'Log return of NQ in the bar one width before less that of the bar: '
-    'what has not been followed yet. | ratio | 2 widths | r_nq[-1] - r';
+    'Log return of NQ one width before, less the log return of the bar: the '
+    'part of the move that the series has not followed. | ratio | 2 widths | '
+    'r_nq[-1] - r';
 
 select feat.copy_comments('cross_asset');

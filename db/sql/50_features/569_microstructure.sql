@@ -6,8 +6,8 @@
 -- Known at  known_at
 -- Reads     feat.microstructure(text, text[], timestamptz, timestamptz)
 -- Nulls     as feat.microstructure(text, text[], timestamptz, timestamptz)
--- Why       The whole of every width, and what each column means: definition,
---           unit, look-back and source. Ask the function for a range.
+-- Why       Every bar of each width, with a comment on each column: definition,
+--           unit, look-back, source. Call the function for a range.
 
 create view feat.microstructure_1m as
 select f.* from feat.microstructure('1m', null, '-infinity', 'infinity') as f;
@@ -19,7 +19,7 @@ create view feat.microstructure_1h as
 select f.* from feat.microstructure('1h', null, '-infinity', 'infinity') as f;
 
 comment on view feat.microstructure_1m is
-    'What happened inside the bar, between its buyers and sellers.';
+    'What happened within the bar, between its buyers and its sellers.';
 comment on column feat.microstructure_1m.symbol is
     'The series.';
 comment on column feat.microstructure_1m.bar_start is
@@ -27,23 +27,22 @@ comment on column feat.microstructure_1m.bar_start is
 comment on column feat.microstructure_1m.known_at is
     'First moment at which a decision may use the row.';
 comment on column feat.microstructure_1m.spread_mean_ticks is
-    'Mean of ask less bid over the records with both. | ticks | none | '
+    'Mean of ask less bid over the records that have both. | ticks | none | '
     'market.bars_1m spread_mean, reference.instruments tick_size';
 comment on column feat.microstructure_1m.spread_last_ticks is
     'Last ask less last bid of the bar. | ticks | none | market.bars_1m, '
     'reference.instruments tick_size';
 comment on column feat.microstructure_1m.quote_imbalance is
-    'Size at the bid less that at the ask over both, of the last record '
-    'that told them. | ratio | none | (b - a) / (b + a)';
+    'Bid size less ask size, over their sum, in the last record of the bar '
+    'that has both. | ratio | none | (b - a) / (b + a)';
 comment on column feat.microstructure_1m.tick_direction_1min is
-    'Rises less falls over their number, from second to second with a '
-    'trade in the last minute of the bar. | ratio | none | market.bars_1s';
+    'Rises less falls over their number, between the seconds with a trade in '
+    'the last minute of the bar. | ratio | none | market.bars_1s';
 comment on column feat.microstructure_1m.aggressor_balance is
-    'Contracts that buyers took less those that sellers hit, over both. | '
-    'ratio | none | (b - s) / (b + s)';
+    'Contracts bought at the ask less contracts sold at the bid, over their '
+    'sum. | ratio | none | (b - s) / (b + s)';
 comment on column feat.microstructure_1m.trade_intensity is
-    'Trades a second of the bar. | trades a second | none | trades / '
-    'length';
+    'Trades a second. | trades a second | none | trades / length';
 comment on column feat.microstructure_1m.trade_size_mean is
     'Contracts a trade. | contracts | none | volume / trades';
 

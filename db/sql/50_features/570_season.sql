@@ -5,8 +5,8 @@
 -- Known at  known_at
 -- Reads     feat.season(text, text[], timestamptz, timestamptz)
 -- Nulls     as feat.season(text, text[], timestamptz, timestamptz)
--- Why       The whole of every width, and what each column means: definition,
---           unit, look-back and source. Ask the function for a range.
+-- Why       Every bar of each width, with a comment on each column: definition,
+--           unit, look-back, source. Call the function for a range.
 
 create view feat.season_1m as
 select f.* from feat.season('1m', null, '-infinity', 'infinity') as f;
@@ -18,7 +18,7 @@ create view feat.season_1h as
 select f.* from feat.season('1h', null, '-infinity', 'infinity') as f;
 
 comment on view feat.season_1m is
-    'A bar beside those of the same minute of other sessions.';
+    'A bar beside the bars of the same minute of earlier sessions.';
 comment on column feat.season_1m.symbol is
     'The series.';
 comment on column feat.season_1m.bar_start is
@@ -26,12 +26,12 @@ comment on column feat.season_1m.bar_start is
 comment on column feat.season_1m.known_at is
     'First moment at which a decision may use the row.';
 comment on column feat.season_1m.volume_z_20sessions is
-    'Volume less its mean over its deviation, both of the last 20 sessions '
-    'with this minute, none older than 30 days, 10 or more. | 1 | 30 days | '
-    'z-score, sample deviation';
+    'Volume less its mean, over its standard deviation, both of the same '
+    'minute in the last 20 sessions of the last 30 days; 10 sessions or more. '
+    '| 1 | 30 days | z-score, sample deviation';
 comment on column feat.season_1m.vol_regime_60min_20sessions is
-    'Realised volatility of 60 minutes over its mean in the last 20 '
-    'sessions with this minute, none older than 30 days, 10 or more. | '
-    'ratio | 31 days | realised volatility';
+    'Realised volatility of 60 minutes over its mean at the same minute in '
+    'the last 20 sessions of the last 30 days; 10 sessions or more. | ratio | '
+    '31 days | realised volatility';
 
 select feat.copy_comments('season');

@@ -17,9 +17,10 @@
 --           feat.volatility(text, text[], timestamptz, timestamptz),
 --           feat.volume(text, text[], timestamptz, timestamptz)
 -- Nulls     as the families
--- Why       All features of a bar in one row, what a model is shown. A new
---           feature is in it because its family is: no column is listed. The
---           planner thinks that nearly no row fits three keys: it may not loop.
+-- Why       All features of a bar in one row, as a model reads them. No column
+--           is listed: a new feature is in the matrix because its family is.
+--           Nested loops are off, since the planner takes three equal keys to
+--           leave almost no row.
 
 create view feat._matrix as
 select *
@@ -95,6 +96,6 @@ comment on view feat.matrix_1m is
     'Every feature of every bar, by series and start.';
 comment on function feat.matrix(text, text[], timestamptz, timestamptz) is
     'Every feature of the bars of a width with ts_from <= bar_start < ts_to, '
-    'of the symbols (null: all listed).';
+    'of the symbols (null: all listed). A null bound is open.';
 
 select feat.copy_matrix_comments();

@@ -7,9 +7,10 @@
 --           interval),
 --           feat.matrix(text, text[], timestamptz, timestamptz), feat._matrix
 -- Nulls     as the families
--- Why       What may be used at a moment. Of the three newest bars that began
---           before it one may be open, and the next not known for a second.
---           Series whose newest bars are of the same hour are computed at once.
+-- Why       What a decision may use at a moment. Of the three newest bars that
+--           began before it, one may be open and the next is known a second
+--           after its end. Series whose newest bars start within the same hour
+--           are computed in one call.
 
 create function feat.latest(of_width text, as_of timestamptz)
 returns setof feat._matrix
@@ -45,4 +46,4 @@ begin atomic
 end;
 
 comment on function feat.latest(text, timestamptz) is
-    'The newest row of the matrix that is known at a moment, of each series.';
+    'The newest row of the matrix that is known at a moment, for each series.';

@@ -5,7 +5,8 @@
 -- Known at  –
 -- Reads     –
 -- Nulls     never
--- Why       The same comments as in PostgreSQL, from DuckDB's own catalogue.
+-- Why       The same comments as in PostgreSQL, read from DuckDB's own
+--           catalogue.
 
 create view feat.catalogue as
 select

@@ -7,9 +7,9 @@
 -- Reads     feat._closes(text, text[], timestamptz, timestamptz, integer,
 --           interval), feat.catalogue
 -- Nulls     as the families
--- Why       Features by their names, as the API gives them: only the families
---           that hold one are computed, and only over the bars that are shown.
---           Those are found first; a range can hold no more than fit into it.
+-- Why       Features by name, as the API returns them. Only the families that
+--           hold one are computed, and only over the bars on the page, which
+--           are found first.
 
 create function feat.page(
     of_width text,

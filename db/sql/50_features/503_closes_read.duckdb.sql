@@ -6,8 +6,8 @@
 -- Known at  known_at
 -- Reads     feat._bars(of_width, of_symbols, ts_from, ts_to, bars_back,
 --           time_back)
--- Nulls     volumes nobody told
--- Why       Parquet is read by column: what is not asked for costs nothing.
+-- Nulls     volumes that no record had
+-- Why       Parquet is read by column: a column that is not used costs nothing.
 
 create macro feat._closes(
     of_width, of_symbols, ts_from, ts_to, bars_back, time_back
@@ -17,7 +17,8 @@ select
     b.bar_start,
     b.known_at,
     b.close,
-    b.volume
+    b.volume,
+    b.run
 from feat._bars(
     of_width, of_symbols, ts_from, ts_to, bars_back, time_back
 ) as b;

@@ -5,10 +5,11 @@
 -- Grain     one row a bar with a trade
 -- Known at  known_at
 -- Reads     market.bars_1m, market.bars_5m, market.bars_1h,
---           feat._starts(text, text[], timestamptz, integer, interval)
--- Nulls     volumes nobody told
--- Why       A long mean looks back on thousands of closes, and on little else
---           of their bars: to read those whole takes three times as long.
+--           feat._segments(text, text[], timestamptz, timestamptz, integer,
+--           interval)
+-- Nulls     volumes that no record had
+-- Why       A long mean looks back on thousands of closes and little else of
+--           their bars; reading whole bars takes three times as long.
 
 create function feat._closes(
     of_width text,
@@ -23,23 +24,18 @@ returns table (
     bar_start timestamptz,
     known_at timestamptz,
     close numeric,
-    volume bigint
+    volume bigint,
+    run integer
 )
 language plpgsql stable parallel safe rows 5000
 set enable_nestloop = off as $$
 declare
     part record;
-    -- A plain value: Community compares it before it unpacks.
-    last timestamptz := least(ts_to, '2200-01-01Z');
 begin
     for part in
-        select s.symbols, s.start_at
-        from feat._starts(
-            of_width,
-            of_symbols,
-            least(greatest(ts_from, '1900-01-01Z'), '2200-01-01Z'),
-            bars_back,
-            time_back
+        select s.*
+        from feat._segments(
+            of_width, of_symbols, ts_from, ts_to, bars_back, time_back
         ) as s
     loop
         if of_width = '1m' then
@@ -49,12 +45,13 @@ begin
                 m.bar_start,
                 m.known_at,
                 m.close,
-                m.volume
+                m.volume,
+                part.run
             from market.bars_1m as m
             where
                 m.symbol = any(part.symbols)
                 and m.bar_start >= part.start_at
-                and m.bar_start < last
+                and m.bar_start < part.end_at
                 and m.close is not null;
         elsif of_width = '5m' then
             return query
@@ -63,12 +60,13 @@ begin
                 m.bar_start,
                 m.known_at,
                 m.close,
-                m.volume
+                m.volume,
+                part.run
             from market.bars_5m as m
             where
                 m.symbol = any(part.symbols)
                 and m.bar_start >= part.start_at
-                and m.bar_start < last
+                and m.bar_start < part.end_at
                 and m.close is not null;
         else
             return query
@@ -77,12 +75,13 @@ begin
                 m.bar_start,
                 m.known_at,
                 m.close,
-                m.volume
+                m.volume,
+                part.run
             from market.bars_1h as m
             where
                 m.symbol = any(part.symbols)
                 and m.bar_start >= part.start_at
-                and m.bar_start < last
+                and m.bar_start < part.end_at
                 and m.close is not null;
         end if;
     end loop;
@@ -91,5 +90,5 @@ end $$;
 comment on function feat._closes(
     text, text[], timestamptz, timestamptz, integer, interval
 ) is
-    'The closes that feat.closes tells of and their volumes, as the views have '
-    'them.';
+    'The closes that feat.closes returns, with their volumes, in their stored '
+    'types.';

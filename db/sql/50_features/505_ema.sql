@@ -1,15 +1,26 @@
 -- Stage     50 features
--- Makes     feat.block(bigint), feat.block_offset(bigint),
+-- Makes     feat.ema_decay(integer, double precision), feat.block(bigint),
+--           feat.block_offset(bigint),
 --           feat.ema_input(bigint, bigint, double precision, double precision,
 --           double precision)
 -- Kind      function
 -- Grain     one value a call
 -- Known at  –
 -- Reads     –
--- Nulls     where the value or the seed that counts is null
--- Why       Exponential means are sums in blocks of 256 bars: within a block no
---           weight leaves the range of a float. A mean starts from a seed, as
---           TA-Lib's do. docs/features/smoothing.md works both out.
+-- Nulls     null in, null out; an input where the value that counts is null
+-- Why       An exponential mean of span n gives the newest bar 2 / (n + 1) and
+--           keeps (n - 1) / (n + 1) of what it was; Wilder's mean of n is the
+--           one of span 2n - 1. Means are sums in blocks of 256 bars: within a
+--           block no weight leaves the range of a float. They start from a
+--           seed, as TA-Lib's do. docs/features/smoothing.md works it out.
+
+create function feat.ema_decay(span integer, bars float8) returns float8
+language sql immutable strict parallel safe
+return power((span - 1.0::float8) / (span + 1.0::float8), bars);
+
+comment on function feat.ema_decay(integer, float8) is
+    'Share of a value that an exponential mean of a span still holds after a '
+    'number of bars: ((span - 1) / (span + 1)) ^ bars.';
 
 create function feat.block(number bigint) returns float8
 language sql immutable strict parallel safe

@@ -10,10 +10,11 @@
 --           interval),
 --           feat._closes(text, text[], timestamptz, timestamptz, integer,
 --           interval)
--- Nulls     volumes nobody told; quotes of imported bars
--- Why       The one thing that every family reads bars of: features are float8.
---           `offset 0` has PostgreSQL turn each price into one once: it would
---           otherwise do so again for every frame that the price is in.
+-- Nulls     volumes that no record had; quotes and VWAP of imported bars
+-- Why       Every family reads bars through these functions: features are
+--           float8. With `offset 0` PostgreSQL turns each price into a float
+--           once; without it, it would do so for every frame that holds the
+--           price.
 
 create function feat.bars(
     of_width text,
@@ -39,7 +40,9 @@ returns table (
     trades float8,
     bid_close float8,
     ask_close float8,
-    spread_mean float8
+    spread_mean float8,
+    vwap float8,
+    run integer
 )
 language sql stable parallel safe rows 5000
 begin atomic
@@ -59,7 +62,9 @@ begin atomic
         b.trades::float8 as trades,
         b.bid_close::float8 as bid_close,
         b.ask_close::float8 as ask_close,
-        b.spread_mean::float8 as spread_mean
+        b.spread_mean::float8 as spread_mean,
+        b.vwap::float8 as vwap,
+        b.run
     from feat._bars(
         of_width, of_symbols, ts_from, ts_to, bars_back, time_back
     ) as b
@@ -70,9 +75,10 @@ comment on function feat.bars(
     text, text[], timestamptz, timestamptz, integer, interval
 ) is
     'Bars of a width (1m, 5m, 1h) with a trade, as float8, of the symbols '
-    '(null: all listed) with ts_from <= bar_start < ts_to, and those before '
-    'ts_from that a feature looks back on: bars_back bars and time_back of '
-    'time, whichever reaches further.';
+    '(null: all listed) with ts_from <= bar_start < ts_to, and the bars '
+    'before ts_from that a feature looks back on: bars_back bars or time_back '
+    'of time, whichever reaches further. run counts the holes of more than 10 '
+    'trade dates before a bar; it is 0 where bars_back is 0.';
 
 create function feat.closes(
     of_width text,
@@ -86,7 +92,8 @@ returns table (
     symbol text,
     bar_start timestamptz,
     known_at timestamptz,
-    close float8
+    close float8,
+    run integer
 )
 language sql stable parallel safe rows 5000
 begin atomic
@@ -94,7 +101,8 @@ begin atomic
         b.symbol,
         b.bar_start,
         b.known_at,
-        b.close::float8 as close
+        b.close::float8 as close,
+        b.run
     from feat._closes(
         of_width, of_symbols, ts_from, ts_to, bars_back, time_back
     ) as b
@@ -104,4 +112,4 @@ end;
 comment on function feat.closes(
     text, text[], timestamptz, timestamptz, integer, interval
 ) is
-    'As feat.bars, of each bar the close alone.';
+    'As feat.bars, with the close as the only price.';

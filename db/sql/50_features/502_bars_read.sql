@@ -5,11 +5,12 @@
 -- Grain     one row a bar with a trade
 -- Known at  known_at
 -- Reads     market.bars_1m, market.bars_5m, market.bars_1h,
---           feat._starts(text, text[], timestamptz, integer, interval)
+--           feat._segments(text, text[], timestamptz, timestamptz, integer,
+--           interval)
 -- Nulls     as the views
--- Why       The bars of a range and those before it, no more: that is each
---           engine's own. Prices stay what they are stored as: most families
---           turn few of them into floats.
+-- Why       Read the bars of a range and those before it, no more. Each engine
+--           reads in its own way. Prices keep their stored type, since most
+--           families turn few of them into floats.
 
 create function feat._bars(
     of_width text,
@@ -35,23 +36,19 @@ returns table (
     trades bigint,
     bid_close numeric,
     ask_close numeric,
-    spread_mean numeric
+    spread_mean numeric,
+    vwap numeric,
+    run integer
 )
 language plpgsql stable parallel safe rows 5000
 set enable_nestloop = off as $$
 declare
     part record;
-    -- A plain value: Community compares it before it unpacks.
-    last timestamptz := least(ts_to, '2200-01-01Z');
 begin
     for part in
-        select s.symbols, s.start_at
-        from feat._starts(
-            of_width,
-            of_symbols,
-            least(greatest(ts_from, '1900-01-01Z'), '2200-01-01Z'),
-            bars_back,
-            time_back
+        select s.*
+        from feat._segments(
+            of_width, of_symbols, ts_from, ts_to, bars_back, time_back
         ) as s
     loop
         if of_width = '1m' then
@@ -72,12 +69,14 @@ begin
                 m.trades,
                 m.bid_close,
                 m.ask_close,
-                m.spread_mean
+                m.spread_mean,
+                m.vwap,
+                part.run
             from market.bars_1m as m
             where
                 m.symbol = any(part.symbols)
                 and m.bar_start >= part.start_at
-                and m.bar_start < last
+                and m.bar_start < part.end_at
                 and m.close is not null;
         elsif of_width = '5m' then
             return query
@@ -97,12 +96,14 @@ begin
                 m.trades,
                 m.bid_close,
                 m.ask_close,
-                m.spread_mean
+                m.spread_mean,
+                m.vwap,
+                part.run
             from market.bars_5m as m
             where
                 m.symbol = any(part.symbols)
                 and m.bar_start >= part.start_at
-                and m.bar_start < last
+                and m.bar_start < part.end_at
                 and m.close is not null;
         else
             return query
@@ -122,12 +123,14 @@ begin
                 m.trades,
                 m.bid_close,
                 m.ask_close,
-                m.spread_mean
+                m.spread_mean,
+                m.vwap,
+                part.run
             from market.bars_1h as m
             where
                 m.symbol = any(part.symbols)
                 and m.bar_start >= part.start_at
-                and m.bar_start < last
+                and m.bar_start < part.end_at
                 and m.close is not null;
         end if;
     end loop;
@@ -136,4 +139,4 @@ end $$;
 comment on function feat._bars(
     text, text[], timestamptz, timestamptz, integer, interval
 ) is
-    'The bars that feat.bars tells of, as the views have them.';
+    'The bars that feat.bars returns, in their stored types.';
