@@ -94,7 +94,12 @@ def _look_for_gaps(connection: Any, tape: Any) -> None:
 def _print_result(connection: Any, tape: Any, is_new: bool, published: int) -> None:
     from thor import database
 
-    values = {"symbols": sorted(tape.spans), "source": tape.source}
+    values = {
+        "symbols": sorted(tape.spans),
+        "source": tape.source,
+        "first": min(span.first_ts for span in tape.spans.values()),
+        "last": max(span.last_ts for span in tape.spans.values()),
+    }
     found = database.row(connection, "source_counts", values) or {}
     refused = database.row(connection, "source_rejected", values) or {}
     console.print(

@@ -53,7 +53,10 @@ select
     min(t.ts) as first_ts,
     max(t.ts) as last_ts
 from market.ticks as t
-where t.symbol = any (%(symbols)s::text []) and t.source = %(source)s::text;
+where
+    t.symbol = any (%(symbols)s::text [])
+    and t.source = %(source)s::text
+    and t.ts between %(first)s::timestamptz and %(last)s::timestamptz;
 
 -- name: rejected_ticks
 select

@@ -3,6 +3,7 @@
 Stage 30, ticks. Pure: `ingest.py` writes what this describes.
 """
 
+import itertools
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
@@ -148,19 +149,31 @@ def heard(entries: Iterable[EntryTicks]) -> dict[tuple[str, str], tuple[datetime
     return found
 
 
-def stretches(instants: Collection[datetime]) -> list[tuple[datetime, datetime]]:
+def stretches(
+    instants: Collection[datetime], count_max: int | None = None
+) -> list[tuple[datetime, datetime]]:
     """Return the stretches of time that instants lie in, the first and last of each.
 
     Those nearer than a minute are one. Of instants within two minutes only the ends
-    are looked at.
+    are looked at. Where there are more than `count_max`, the nearest are one, too.
     """
     first, last = min(instants), max(instants)
     if last - first <= 2 * _MINUTE:
         return [(first, last)]
-    joined: list[tuple[datetime, datetime]] = []
-    for ts in sorted(set(instants)):
-        if joined and ts - joined[-1][1] <= _MINUTE:
-            joined[-1] = (joined[-1][0], ts)
-        else:
-            joined.append((ts, ts))
+    joined = _joined(((ts, ts) for ts in sorted(set(instants))), _MINUTE)
+    if count_max is not None and len(joined) > count_max:
+        between = sorted(after[0] - before[1] for before, after in itertools.pairwise(joined))
+        joined = _joined(joined, between[-count_max])
     return joined
+
+
+def _joined(
+    spans: Iterable[tuple[datetime, datetime]], gap: timedelta
+) -> list[tuple[datetime, datetime]]:
+    found: list[tuple[datetime, datetime]] = []
+    for span in spans:
+        if found and span[0] - found[-1][1] <= gap:
+            found[-1] = (found[-1][0], span[1])
+        else:
+            found.append(span)
+    return found

@@ -29,6 +29,8 @@ from thor.market.ticks.batch import (
 from thor.market.ticks.last_values import last_values
 
 _RACES_MAX = 5
+# A batch of instants far apart is looked up in so many parts: years lie between them.
+_PARTS_MAX = 16
 _FOLDED = ("ordinals", "received", "inserted", "duplicate", "rejected")
 
 
@@ -152,18 +154,28 @@ class TickWriter:
         return len(ticks)
 
     def _merge(self, ticks: list[Tick]) -> tuple[int, list[Tick]]:
+        if not ticks:
+            return 0, []
         with self._connection.cursor() as cursor:
             cursor.execute(database.statement("create_stage").encode())
             with cursor.copy(database.statement("copy_stage").encode()) as copy:
                 copy.set_types(COLUMN_TYPES)
                 for tick in ticks:
                     copy.write_row(columns(tick))
-            cursor.execute(database.statement("merge_stage").encode())
-            inserted = cursor.rowcount
-            if inserted == len(ticks):
-                return inserted, []
-            cursor.execute(database.statement("conflicting_stage").encode())
-            return inserted, [ticks[index - 1] for (index,) in cursor.fetchall()]
+            symbols = sorted({tick.symbol for tick in ticks})
+            inserted = 0
+            parts = [
+                {"first": first, "last": last, "symbols": symbols}
+                for first, last in stretches([tick.ts for tick in ticks], _PARTS_MAX)
+            ]
+            for part in parts:
+                cursor.execute(database.statement("merge_stage").encode(), part)
+                inserted += cursor.rowcount
+            conflicting: list[Tick] = []
+            for part in parts if inserted < len(ticks) else ():
+                cursor.execute(database.statement("conflicting_stage").encode(), part)
+                conflicting += [ticks[index - 1] for (index,) in cursor.fetchall()]
+            return inserted, conflicting
 
     def _insert_rejected(self, rejected: list[RejectedTick]) -> None:
         if rejected:

@@ -1,0 +1,109 @@
+"""What asks the ticks of a few instants reads the chunks of those, not every chunk there is."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+import pytest
+from bars_written import Stream, caught_up, in_columns, run_policies, write
+from ticks_made import account, tick
+
+from thor import database
+from thor.domain.tick import Tick
+from thor.market.ticks.batch import COLUMN_TYPES, columns
+from thor.market.ticks.writer import Ledger
+
+Link = psycopg.Connection[Any]
+
+DAYS = 6
+FIRST = datetime(2023, 7, 10, 0, 0, tzinfo=UTC)
+DAY, HOUR, SECOND = timedelta(days=1), timedelta(hours=1), timedelta(seconds=1)
+# An hour of one of the days in between, in which it has ticks.
+START, END = FIRST + 3 * DAY + HOUR, FIRST + 3 * DAY + 2 * HOUR
+SPAN = {"ts_from": START, "ts_to": END}
+ENDS = {"first": START, "last": END}
+WANTED = {"symbols": ["ES"], "first_ts": [START], "last_ts": [END]}
+STATEMENTS: dict[str, dict[str, Any]] = {
+    "merge_stage": {**ENDS, "symbols": ["CL", "ES", "NQ"]},
+    "conflicting_stage": {**ENDS, "symbols": ["CL", "ES", "NQ"]},
+    "source_counts": {**ENDS, "symbols": ["ES", "NQ"], "source": "SIM"},
+    "overlapping_ticks": {**WANTED, "source": "EXCEL"},
+    "bars_without_ticks": SPAN,
+    "lake_ticks": {**SPAN, "symbols": None},
+    "delete_ticks": SPAN,
+}
+
+
+def known(day: int) -> list[Tick]:
+    """Return the ticks of an hour of a day."""
+    return [
+        tick(
+            symbol=("ES", "NQ", "CL")[n % 3], ts=FIRST + day * DAY + HOUR + n * 9 * SECOND, seq=n,
+            last=Decimal(20_000 + n % 37) / 4, volume_delta=1,
+        )
+        for n in range(300)
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def six_days(kept_url: str) -> Iterator[Link]:
+    """Six days of ticks, in columns, without statistics as they are just after a replay."""
+    stream = Stream()
+    with psycopg.connect(kept_url, autocommit=True) as link:
+        for day in range(DAYS):
+            write(kept_url, [[stream.entry(known(day))]])
+        caught_up(link)
+        run_policies(link, "compression", ["ticks"])
+        assert in_columns(link) == DAYS
+        yield link
+
+
+def chunks_read(link: Link, name: str, values: Mapping[str, Any]) -> set[str]:
+    """Return the chunks of the ticks that a statement reads when it runs."""
+    text = f"explain (analyze, costs off, format json) {database.statement(name)}"
+    with link.cursor() as cursor:
+        found = cursor.execute(text.encode(), values).fetchone()
+    assert found is not None
+    read, nodes = set(), [one["Plan"] for one in found[0]]
+    while nodes:
+        node = nodes.pop()
+        nodes += node.get("Plans", [])
+        relation = str(node.get("Relation Name", ""))
+        if relation.startswith("_hyper_1_") and node.get("Actual Loops", 0):
+            read.add(relation.removesuffix("_compressed"))
+    return read
+
+
+@pytest.mark.edition("timescale")
+@pytest.mark.parametrize("name", STATEMENTS)
+def test_a_statement_about_an_hour_reads_the_chunk_of_that_hour_only(
+    six_days: Link, name: str
+) -> None:
+    with six_days.transaction(force_rollback=True):
+        six_days.execute(database.statement("create_stage").encode())
+        with (
+            six_days.cursor() as cursor,
+            cursor.copy(database.statement("copy_stage").encode()) as copy,
+        ):
+            copy.set_types(COLUMN_TYPES)
+            for one in known(3):
+                copy.write_row(columns(one))
+        assert len(chunks_read(six_days, name, STATEMENTS[name])) == 1
+
+
+def test_a_batch_of_far_apart_instants_is_told_from_what_is_known(
+    database_url: str, connection: Link
+) -> None:
+    # One tick a month of 30 years: more parts than one looks for, and each was there before.
+    months = [
+        tick(ts=datetime(1990 + n // 12, n % 12 + 1, 1, 12, tzinfo=UTC), seq=n) for n in range(360)
+    ]
+    stream = Stream()
+    write(database_url, [[stream.entry(months)]])
+    again = [*months[:-1], tick(ts=months[-1].ts, seq=359, last=Decimal("1.25")), tick(seq=999)]
+    ledger = Ledger(connection, "ingest")
+    written = ledger.write([stream.entry(again)])
+    assert (written.inserted, written.duplicate, written.rejected) == (1, 359, 1)
+    assert account(connection)[1:] == (361, 359, 1)
