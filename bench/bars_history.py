@@ -157,7 +157,7 @@ def load(at: Workbench, database_url: str, day_file: Path, sizes: Sizes) -> int:
         else:
             cursor.execute(
                 "select public.alter_job(job_id, scheduled => false)"
-                " from timescaledb_information.jobs where proc_name = 'policy_compression'"
+                " from timescaledb_information.jobs where proc_name = 'convert_chunks'"
             )
         later = "{0} + %(days)s * interval '1 day'"
         moved = {name: later.format(name) for name in ("ts", "received_at", "created_at")}

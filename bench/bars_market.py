@@ -222,7 +222,7 @@ def policies(database_url: str) -> dict[str, Runs]:
             return {}
         rows = connection.execute(
             "select case j.proc_name when 'policy_refresh_continuous_aggregate' then 'refresh '"
-            " when 'policy_compression' then 'columnstore ' else j.proc_name end"
+            " when 'convert_chunks' then 'columnstore ' else j.proc_name end"
             " || coalesce(v.view_name, j.hypertable_name), coalesce(s.total_runs, 0),"
             " coalesce(s.total_failures, 0),"
             " coalesce(extract(epoch from s.last_run_duration) * 1000, 0)"

@@ -107,9 +107,9 @@ def job(link: Link, view: str, kind: str) -> int:
         "select j.job_id from timescaledb_information.jobs as j"
         " left join timescaledb_information.continuous_aggregates as c"
         " on c.materialization_hypertable_name = j.hypertable_name"
-        " where coalesce(c.view_name, j.hypertable_name) = %s and j.proc_name like %s",
+        " where coalesce(c.view_name, j.hypertable_name) = %s and j.proc_name = %s",
         view,
-        f"policy_{kind}%",
+        {"refresh": "policy_refresh_continuous_aggregate", "compression": "convert_chunks"}[kind],
     )
     return found
 

@@ -39,7 +39,11 @@ select 'pg_proc', p.oid::bigint, format('%I.%I(%s)', mine.nspname, p.proname, (
             ', ' order by t.place
         ), '')
         from unnest(p.proargtypes) with ordinality as t (type, place)
-    )), case p.prorettype when 'trigger'::regtype then 'trigger function' else 'function' end, null
+    )), case
+        when p.prokind = 'p' then 'procedure'
+        when p.prorettype = 'trigger'::regtype then 'trigger function'
+        else 'function'
+    end, null
 from pg_proc as p join mine on mine.oid = p.pronamespace
 union all
 select 'pg_trigger', t.oid::bigint,
@@ -117,7 +121,7 @@ order by 1
 """
 POLICY_NAMES = {
     "policy_refresh_continuous_aggregate": "refresh policy",
-    "policy_compression": "columnstore policy",
+    "convert_chunks": "columnstore policy",
 }
 
 

@@ -94,14 +94,15 @@ def test_a_difference_of_plain_bars_would_be_seen(database_url: str, change: str
         "alter materialized view market._bars_1m set (timescaledb.materialized_only = true)",
         "alter materialized view market._bars_1m set (timescaledb.enable_columnstore = false)",
         "alter materialized view market._bars_1m set (timescaledb.chunk_interval = '3 days')",
-        "call public.remove_columnstore_policy('market.ticks')",
+        "select public.delete_job(j.job_id) "
+        "from timescaledb_information.jobs as j where j.hypertable_name = 'ticks'",
         "select public.remove_continuous_aggregate_policy('market._bars_1s')",
         "select public.add_retention_policy('market.ticks', interval '1 year')",
         "select public.alter_job(j.job_id, schedule_interval => interval '1 day') "
         "from timescaledb_information.jobs as j where j.hypertable_name = 'ticks'",
         "select public.alter_job(j.job_id, scheduled => false) "
         "from timescaledb_information.jobs as j where j.hypertable_name = 'ticks'",
-        'select public.alter_job(j.job_id, config => j.config || \'{"compress_after": "9 days"}\') '
+        'select public.alter_job(j.job_id, config => j.config || \'{"after": "9 days"}\') '
         "from timescaledb_information.jobs as j where j.hypertable_name = 'ticks'",
         "comment on column market._bars_1s.open is 'another'",
         "drop index _timescaledb_internal.{index}",
@@ -165,7 +166,8 @@ def test_a_migration_reads_no_file_of_db_sql(path: Path) -> None:
 def logic_made(text: str) -> list[str]:
     """Return the logic that a text of SQL makes: views, and functions but for triggers'.
 
-    A continuous aggregate is state though the word view is in its statement.
+    A continuous aggregate is state though the word view is in its statement, and so is a
+    procedure: the job that runs it names it, and a migration makes the job.
     """
     text = without_sql_prose(text)
     views = re.findall(
@@ -175,7 +177,7 @@ def logic_made(text: str) -> list[str]:
         text,
     )
     functions = re.findall(
-        r"\bcreate\s+(?:or\s+replace\s+)?(?:function|procedure|aggregate)\s+([\w.]++)"
+        r"\bcreate\s+(?:or\s+replace\s+)?(?:function|aggregate)\s+([\w.]++)"
         r"(?!\s*\(\s*\)\s+returns\s+trigger\b)",
         text,
     )
@@ -197,6 +199,7 @@ def test_logic_in_a_migration_would_be_seen() -> None:
         "create function market.d() returns trigger language plpgsql as '';\n"
         "create trigger d after insert on e execute function market.d();\n"
         "create or replace function market.f(n integer) returns integer return n;\n"
+        "create procedure market.g(n integer, of jsonb) language plpgsql as '';\n"
     )
     assert logic_made(text) == ["market.a", "market.b", "market.f"]
 

@@ -51,7 +51,7 @@ OPAQUE: dict[Edition, set[str]] = {
         "market.merge_bars(market._bars[])",
         "market.rebuild_bars(timestamptz, timestamptz)",
     },
-    "timescale": _OF_BOTH,
+    "timescale": _OF_BOTH | {"market.convert_chunks(integer, jsonb)"},
 }
 
 every_file = pytest.mark.parametrize(

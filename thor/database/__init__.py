@@ -32,6 +32,7 @@ from thor.database.connection import (
     stream,
     transaction,
     translated,
+    unconverted,
 )
 
 __all__ = [
@@ -68,4 +69,5 @@ __all__ = [
     "stream",
     "transaction",
     "translated",
+    "unconverted",
 ]

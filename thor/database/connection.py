@@ -41,6 +41,8 @@ __all__ = [
 DB = Path(__file__).resolve().parents[2] / "db"
 SEARCH_PATH = ("reference", "market", "studies", "feat", "ops", "public")
 _NAME = re.compile(r"^-- name: (?P<name>[a-z_0-9]+)\s*$", re.MULTILINE)
+# Shared by those who read one state, taken alone by market.convert_chunks.
+_CONVERSIONS_KEY = 7405113
 _CONNECT_TIMEOUT_S = 5
 _BLOCK_BYTES = 1 << 16
 
@@ -86,9 +88,25 @@ def transaction(connection: Connection[Any]) -> Iterator[None]:
 
 
 @contextmanager
+def unconverted(connection: Connection[Any]) -> Iterator[None]:
+    """Keep chunks from being converted to columnstore while the block runs.
+
+    Take a connection outside a transaction: one that waited here within a snapshot would
+    show the state from before the wait, and TimescaleDB empties a converted chunk for it.
+    """
+    with translated():
+        connection.execute("select pg_advisory_lock_shared(%s)", (_CONVERSIONS_KEY,))
+    try:
+        yield
+    finally:
+        if not connection.closed:
+            connection.execute("select pg_advisory_unlock_shared(%s)", (_CONVERSIONS_KEY,))
+
+
+@contextmanager
 def snapshot(connection: Connection[Any], shared: str | None = None) -> Iterator[None]:
     """Show the block one state of the database, its own or a shared one; it may write nothing."""
-    with transaction(connection):
+    with unconverted(connection), transaction(connection):
         connection.execute("set transaction isolation level repeatable read, read only")
         if shared is not None:
             connection.execute(filled("set transaction snapshot {shared}", {"shared": shared}))

@@ -64,7 +64,10 @@ def dump(url: str, file: Path, settings: Settings, on_progress: Progress) -> Arc
             f"--lock-wait-timeout={_LOCK_WAITS}",
             f"--file={part}",
         ]
-        pg_tools.run(tool, options, url, lambda table, _: on_progress(table, part.stat().st_size))
+        with database.connect(url, "dump") as connection, database.unconverted(connection):
+            pg_tools.run(
+                tool, options, url, lambda table, _: on_progress(table, part.stat().st_size)
+            )
         archive = read(part, settings)
         with part.open("rb") as written:
             os.fsync(written.fileno())

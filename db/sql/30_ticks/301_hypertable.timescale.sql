@@ -1,13 +1,12 @@
 -- Stage     30 ticks
--- Makes     hypertable market.ticks, columnstore policy of market.ticks
--- Kind      hypertable and policy
+-- Makes     hypertable market.ticks
+-- Kind      hypertable
 -- Grain     one chunk a UTC day
 -- Known at  –
 -- Reads     market.ticks
 -- Nulls     –
--- Why       Chunks of a day keep the index that is written to small, and what
---           is older than the late window goes to columns, where it takes a
---           tenth. No retention policy: it would drop what was just replayed.
+-- Why       Chunks of a day keep the index that is written to small. No
+--           retention policy: it would drop what was just replayed.
 
 select public.create_hypertable(
     'market.ticks', public.by_range('ts', interval '1 day'),
@@ -17,9 +16,4 @@ select public.create_hypertable(
 alter table market.ticks set (
     timescaledb.enable_columnstore, timescaledb.segmentby = 'symbol',
     timescaledb.orderby = 'ts, seq, source'
-);
-
-call public.add_columnstore_policy(
-    'market.ticks', after => interval '2 days',
-    schedule_interval => interval '1 hour'
 );

@@ -56,32 +56,24 @@ alter materialized view market._bars_1h set (
     timescaledb.orderby = 'bar_start'
 );
 
-call public.add_columnstore_policy(
-    'market._bars_1s', after => interval '7 days',
-    schedule_interval => interval '1 hour'
-);
-call public.add_columnstore_policy(
-    'market._bars_1m', after => interval '30 days',
-    schedule_interval => interval '1 hour'
-);
-call public.add_columnstore_policy(
-    'market._bars_5m', after => interval '90 days',
-    schedule_interval => interval '1 hour'
-);
-call public.add_columnstore_policy(
-    'market._bars_1h', after => interval '365 days',
-    schedule_interval => interval '1 hour'
-);
-
--- Where somebody reads a chunk that is being converted, neither its emptied
--- rows nor its index are worth a lock that all others would queue behind.
-select public.alter_job(j.job_id, config => j.config || '{"reindex": false}')
-from timescaledb_information.jobs as j
-where j.proc_name = 'policy_compression';
-
-do $$ begin
-    execute format(
-        'alter database %I set timescaledb.compress_truncate_behaviour = %L',
-        current_database(), 'truncate_or_delete'
-    );
-end $$;
+select _timescaledb_functions.alter_job_set_hypertable_id(
+    public.add_job(
+        'market.convert_chunks', interval '10 minutes',
+        config => jsonb_build_object('after', w.age), fixed_schedule => false
+    ),
+    format(
+        '%I.%I',
+        a.materialization_hypertable_schema,
+        a.materialization_hypertable_name
+    )::regclass
+)
+from (
+    values
+    (1, '_bars_1s', '7 days'),
+    (2, '_bars_1m', '30 days'),
+    (3, '_bars_5m', '90 days'),
+    (4, '_bars_1h', '365 days')
+) as w (place, bars, age)
+inner join timescaledb_information.continuous_aggregates as a
+    on a.view_schema = 'market' and a.view_name = w.bars
+order by w.place;

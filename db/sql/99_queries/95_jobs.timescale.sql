@@ -7,7 +7,7 @@ select
     j.job_id as job,
     case j.proc_name
         when 'policy_refresh_continuous_aggregate' then 'refresh'
-        when 'policy_compression' then 'columnstore'
+        when 'convert_chunks' then 'columnstore'
         else j.proc_name
     end as policy,
     -- A job of somebody's own has none.

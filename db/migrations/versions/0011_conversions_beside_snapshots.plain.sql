@@ -1,0 +1,2 @@
+-- The plain edition has no columns to convert to.
+select 1;
