@@ -121,7 +121,7 @@ def test_a_copy_misses_nothing_while_chunks_would_be_converted(
     to_and_fro = ToAndFro(filled)
     with made_databases(endpoints.database_url, "timescale") as made:
         target = made()
-        copied = copy(filled, target, progress=to_and_fro)
+        copied = copy(filled, target, to_and_fro)
         assert copied.is_whole
         assert count(target) == count(filled)
         columns = "ts, symbol, seq, source, last, created_at"

@@ -13,7 +13,7 @@ from ticks_made import account, tick
 from thor import database
 from thor.domain.tick import Tick
 from thor.market.ticks.batch import COLUMN_TYPES, columns
-from thor.market.ticks.writer import Ledger
+from thor.market.ticks.writer import TickWriter
 
 Link = psycopg.Connection[Any]
 
@@ -103,7 +103,7 @@ def test_a_batch_of_far_apart_instants_is_told_from_what_is_known(
     stream = Stream()
     write(database_url, [[stream.entry(months)]])
     again = [*months[:-1], tick(ts=months[-1].ts, seq=359, last=Decimal("1.25")), tick(seq=999)]
-    ledger = Ledger(connection, "ingest")
+    ledger = TickWriter(connection, "ingest")
     written = ledger.write([stream.entry(again)])
     assert (written.inserted, written.duplicate, written.rejected) == (1, 359, 1)
     assert account(connection)[1:] == (361, 359, 1)
