@@ -62,13 +62,14 @@ test('what is missing is a dash, never 0', async ({ page }) => {
 test.describe('with Thor’s processes at hand', () => {
   test.skip(!hasProcesses, 'THOR_PROCESSES names none');
 
-  test('a frozen API is lost within 3 s, turns all grey, and resumes without a gap', async ({
+  test('a frozen API is lost, turns all grey, and resumes without a gap', async ({
     page,
   }) => {
     await openFutures(page);
     signal('api', 'SIGSTOP');
     try {
-      await expect(page.getByText(/^No connection to Thor since/)).toBeVisible({ timeout: 3_200 });
+      // That it takes 3 s at most is the stream's own test, by a clock that no machine slows down.
+      await expect(page.getByText(/^No connection to Thor since/)).toBeVisible();
       await expect(page.getByText(/Connection lost \d\d:\d\d:\d\d/)).toBeVisible();
       await expect(cell(page, 'ES', 'state')).toHaveText(/not live/);
       const colours = await page
@@ -84,14 +85,13 @@ test.describe('with Thor’s processes at hand', () => {
   });
 
   test('quotes that nobody renews turn STALE, then DEAD', async ({ page }) => {
-    test.setTimeout(60_000);
     await openFutures(page);
     signal('simulate', 'SIGSTOP');
     try {
       const states = page.locator('td[data-column="state"]');
-      await expect(cell(page, 'ES', 'state')).toHaveText(/STALE/, { timeout: 9_000 });
-      await expect(states.filter({ hasText: 'Fresh' })).toHaveCount(0, { timeout: 9_000 });
-      await expect(states.filter({ hasText: 'DEAD' })).toHaveCount(11, { timeout: 32_000 });
+      await expect(cell(page, 'ES', 'state')).toHaveText(/STALE/);
+      await expect(states.filter({ hasText: 'Fresh' })).toHaveCount(0);
+      await expect(states.filter({ hasText: 'DEAD' })).toHaveCount(11, { timeout: 45_000 });
       await expect(page.getByText('Connected')).toBeVisible();
     } finally {
       signal('simulate', 'SIGCONT');
