@@ -1,0 +1,228 @@
+import {
+  CandlestickSeries,
+  createChart,
+  createSeriesMarkers,
+  HistogramSeries,
+  LineSeries,
+  LineStyle,
+  type IChartApi,
+  type ISeriesApi,
+  type ISeriesMarkersPluginApi,
+  type LogicalRange,
+  type Time,
+  type UTCTimestamp,
+} from 'lightweight-charts';
+import { useEffect, useRef, useState } from 'react';
+
+import { useComputedColorScheme } from '@mantine/core';
+
+import * as format from '@/services/format';
+import type { Notation } from '@/services/format';
+
+import {
+  candles,
+  chartTime,
+  featureLine,
+  rolls,
+  sessionStarts,
+  sessionVwap,
+  volumes,
+  type Bar,
+  type FeaturesRow,
+} from './bars';
+import css from './Chart.module.css';
+
+/** A feature of the catalogue that is drawn: over the prices, or in a pane of its own. */
+export interface Drawn {
+  readonly name: string;
+  readonly isOverlay: boolean;
+}
+
+interface Props {
+  bars: readonly Bar[];
+  rows: readonly FeaturesRow[];
+  drawn: readonly Drawn[];
+  notation: Notation;
+  zone: string;
+  hasSeconds: boolean;
+  label: string;
+  /** Changes when another series is shown: the view then goes to the newest bar. */
+  seriesKey: string;
+  onOlder: () => void;
+  onPointer: (bar: Bar | null) => void;
+}
+
+/** Left of this many bars older ones are read. */
+const OLDER_WITHIN = 60;
+const SERIES = ['--series-2', '--series-3', '--series-4', '--series-5'];
+const DASHES = [LineStyle.Solid, LineStyle.Dashed, LineStyle.Dotted, LineStyle.LargeDashed];
+
+function token(name: string): string {
+  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}
+
+/** The candles with volume, VWAP, sessions, rolls and features, drawn on a canvas. */
+export function Canvas(props: Props) {
+  const { bars, rows, drawn, notation, zone, hasSeconds, label, seriesKey, onOlder, onPointer } = props;
+  const box = useRef<HTMLDivElement>(null);
+  const chart = useRef<IChartApi>(null);
+  const parts = useRef<{
+    price: ISeriesApi<'Candlestick'>;
+    volume: ISeriesApi<'Histogram'>;
+    vwap: ISeriesApi<'Line'>;
+    markers: ISeriesMarkersPluginApi<Time>;
+  }>(null);
+  const lines = useRef(new Map<string, ISeriesApi<'Line'>>());
+  const [sessions, setSessions] = useState<{ x: number; date: string }[]>([]);
+  const scheme = useComputedColorScheme('dark');
+  const newest = useRef({ bars, onOlder, onPointer, zone });
+  useEffect(() => {
+    newest.current = { bars, onOlder, onPointer, zone };
+  });
+
+  useEffect(() => {
+    const made = createChart(box.current!, {
+      autoSize: true,
+      layout: { attributionLogo: false, background: { color: 'transparent' }, fontSize: 11 },
+      rightPriceScale: { borderVisible: false },
+      timeScale: { borderVisible: false, rightOffset: 6, minBarSpacing: 1 },
+    });
+    const price = made.addSeries(CandlestickSeries, { borderVisible: true });
+    const volume = made.addSeries(HistogramSeries, {
+      priceScaleId: 'volume',
+      priceFormat: { type: 'volume' },
+      lastValueVisible: false,
+      priceLineVisible: false,
+    });
+    made.priceScale('volume').applyOptions({ scaleMargins: { top: 0.82, bottom: 0 } });
+    const vwap = made.addSeries(LineSeries, {
+      lineWidth: 2,
+      lastValueVisible: false,
+      priceLineVisible: false,
+      crosshairMarkerVisible: false,
+    });
+    parts.current = { price, volume, vwap, markers: createSeriesMarkers(price, []) };
+    chart.current = made;
+    const drawSessions = () => {
+      const scale = made.timeScale();
+      setSessions(
+        sessionStarts(newest.current.bars).flatMap((bar) => {
+          const x = scale.timeToCoordinate(chartTime(bar.bar_start, newest.current.zone));
+          return x === null || x < 0 || x > scale.width() ? [] : [{ x, date: bar.trade_date }];
+        }),
+      );
+    };
+    const onRange = (range: LogicalRange | null) => {
+      if (range && range.from < OLDER_WITHIN) newest.current.onOlder();
+      drawSessions();
+    };
+    made.timeScale().subscribeVisibleLogicalRangeChange(onRange);
+    made.subscribeCrosshairMove(({ time }) => {
+      const { bars: all, zone: now, onPointer: tell } = newest.current;
+      tell(time === undefined ? null : (all.find((bar) => chartTime(bar.bar_start, now) === time) ?? null));
+    });
+    const made_lines = lines.current;
+    return () => {
+      made_lines.clear();
+      parts.current = null;
+      chart.current = null;
+      made.remove();
+    };
+  }, []);
+
+  // Colours and the writing of prices, again when the scheme or the instrument changes.
+  useEffect(() => {
+    const found = parts.current!;
+    chart.current!.applyOptions({
+      layout: { textColor: token('--text-3'), panes: { separatorColor: token('--line') } },
+      grid: { vertLines: { color: token('--grid') }, horzLines: { color: token('--grid') } },
+      timeScale: { timeVisible: true, secondsVisible: hasSeconds },
+      localization: { priceFormatter: (value: number) => format.price(value, notation, true) },
+    });
+    const [up, down] = [token('--up'), token('--down')];
+    // Hollow is up, filled is down: the chart reads without colour.
+    found.price.applyOptions({
+      upColor: 'transparent', borderUpColor: up, wickUpColor: up,
+      downColor: down, borderDownColor: down, wickDownColor: down,
+    });
+    found.vwap.applyOptions({ color: token('--series-1') });
+  }, [scheme, notation, hasSeconds]);
+
+  useEffect(() => {
+    const found = parts.current!;
+    found.price.setData(candles(bars, zone));
+    found.volume.setData(volumes(bars, zone, { up: token('--up-soft'), down: token('--down-soft') }));
+    found.vwap.setData(sessionVwap(bars, zone));
+    found.markers.setMarkers(
+      rolls(bars).map(({ bar, from }) => ({
+        time: chartTime(bar.bar_start, zone),
+        position: 'aboveBar',
+        shape: 'square',
+        color: token('--series-5'),
+        text: `${from} → ${bar.contract}`,
+      })),
+    );
+  }, [bars, zone, scheme]);
+
+  useEffect(() => {
+    chart.current?.timeScale().scrollToRealTime();
+  }, [seriesKey]);
+
+  useEffect(() => {
+    const made = chart.current!;
+    const wanted = new Set(drawn.map((one) => one.name));
+    for (const [name, line] of lines.current) {
+      if (!wanted.has(name)) {
+        made.removeSeries(line);
+        lines.current.delete(name);
+      }
+    }
+    let pane = 0;
+    drawn.forEach(({ name, isOverlay }, index) => {
+      if (!isOverlay) pane += 1;
+      const line =
+        lines.current.get(name) ??
+        made.addSeries(LineSeries, { lineWidth: 1, priceLineVisible: false, title: name }, isOverlay ? 0 : pane);
+      lines.current.set(name, line);
+      line.applyOptions({
+        color: token(SERIES[index % SERIES.length]!),
+        lineStyle: DASHES[index % DASHES.length]!,
+        ...(isOverlay ? {} : { priceFormat: { type: 'price', precision: 2, minMove: 0.01 } }),
+      });
+      line.setData(featureLine(rows, name, zone));
+    });
+  }, [drawn, rows, zone, scheme]);
+
+  const move = (by: number) => {
+    const scale = chart.current?.timeScale();
+    if (scale) scale.scrollToPosition(scale.scrollPosition() + by, false);
+  };
+
+  return (
+    <div
+      className={css.canvas}
+      role="img"
+      aria-label={label}
+      tabIndex={0}
+      onKeyDown={(event) => {
+        if (event.key === 'ArrowLeft') move(-5);
+        else if (event.key === 'ArrowRight') move(5);
+        else if (event.key === 'End') chart.current?.timeScale().scrollToRealTime();
+        else if (event.key === 'Home') {
+          const scale = chart.current?.timeScale();
+          scale?.setVisibleLogicalRange({ from: 0, to: 200 });
+        } else return;
+        event.preventDefault();
+      }}
+    >
+      <div ref={box} className={css.box} data-testid="chart" />
+      {sessions.map(({ x, date }) => (
+        <span key={date} className={css.session} style={{ transform: `translateX(${x}px)` }}>
+          <i>{format.date(date)}</i>
+        </span>
+      ))}
+    </div>
+  );
+}
+
+export type { UTCTimestamp };

@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest';
+
+import { candles, chartTime, merged, rolls, sessionStarts, sessionVwap, type Bar } from './bars';
+
+const CHICAGO = 'America/Chicago';
+
+function bar(start: string, given: Partial<Bar> = {}): Bar {
+  return {
+    symbol: 'ES', bar_start: start, bar_end: start, known_at: start, changed_at: start,
+    trade_date: '2026-03-02', open: '1', high: '2', low: '0.5', close: '1.5', vwap: '1.25',
+    volume: 10, volume_buy: 5, volume_sell: 5, trades: 3, ticks: 4, late_ticks: 0,
+    bid_close: null, ask_close: null, spread_mean: null, contract: null, adjustment: null,
+    rule: null, is_imported: false, is_open: false, is_sampled: false,
+    ...given,
+  } as Bar;
+}
+
+describe('the time of a chart', () => {
+  it('is moved by the offset of the zone', () => {
+    // 14:30 UTC is 08:30 in Chicago in winter, 09:30 in summer.
+    expect(chartTime('2026-03-02T14:30:00Z', CHICAGO)).toBe(Date.UTC(2026, 2, 2, 8, 30) / 1000);
+    expect(chartTime('2026-07-01T14:30:00Z', CHICAGO)).toBe(Date.UTC(2026, 6, 1, 9, 30) / 1000);
+  });
+
+  it('has one bar for the hour that comes twice', () => {
+    const twice = [bar('2026-11-01T06:30:00Z'), bar('2026-11-01T07:30:00Z', { close: '1.75' })];
+    expect(candles(twice, CHICAGO).map((one) => one.close)).toEqual([1.75]);
+  });
+});
+
+describe('bars', () => {
+  it('that come anew take the place of those that stood there', () => {
+    const [a, b, c] = [bar('2026-03-02T14:30:00Z'), bar('2026-03-02T14:31:00Z'), bar('2026-03-02T14:32:00Z')];
+    const changed = bar('2026-03-02T14:31:00Z', { close: '9' });
+    expect(merged([a, b], [changed, c])).toEqual([a, changed, c]);
+    expect(merged([a], [])).toEqual([a]);
+  });
+
+  it('without a trade leave their place empty', () => {
+    expect(candles([bar('2026-03-02T14:30:00Z', { open: null, close: null })], 'UTC')).toEqual([]);
+  });
+
+  it('begin a session where the trade date changes', () => {
+    const next = bar('2026-03-02T23:00:00Z', { trade_date: '2026-03-03' });
+    expect(sessionStarts([bar('2026-03-02T21:59:00Z'), next])).toEqual([next]);
+  });
+
+  it('roll where the contract changes', () => {
+    const next = bar('2026-03-12T14:30:00Z', { contract: 'ESM26' });
+    expect(rolls([bar('2026-03-11T14:30:00Z', { contract: 'ESH26' }), next])).toEqual([
+      { bar: next, from: 'ESH26' },
+    ]);
+  });
+});
+
+describe('the VWAP of a session', () => {
+  it('is weighted by volume and starts anew with the trade date', () => {
+    const line = sessionVwap(
+      [
+        bar('2026-03-02T14:30:00Z', { vwap: '10', volume: 1 }),
+        bar('2026-03-02T14:31:00Z', { vwap: '20', volume: 3 }),
+        bar('2026-03-02T23:00:00Z', { vwap: '40', volume: 2, trade_date: '2026-03-03' }),
+      ],
+      'UTC',
+    );
+    expect(line.map((point) => point.value)).toEqual([10, 17.5, 40]);
+  });
+});

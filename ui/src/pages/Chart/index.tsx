@@ -1,0 +1,297 @@
+import { MultiSelect, SegmentedControl, Select } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
+import { useMemo, useState } from 'react';
+
+import { LiveAge, LiveChange, LivePercent, LivePrice, LiveState } from '@/components/figures/live';
+import { Panel } from '@/components/panel/Panel';
+import { Empty, Failure, Loading, Note } from '@/components/states/states';
+import { useInstruments } from '@/hooks/useInstruments';
+import { useShortcuts } from '@/hooks/useShortcuts';
+import { CHICAGO, ownZone, useZoneChoice } from '@/hooks/useZone';
+import { api, ApiError, data } from '@/services/api';
+import * as format from '@/services/format';
+import { notationOf } from '@/services/quotes';
+
+import {
+  ADJUSTMENTS,
+  chartSql,
+  FEATURE_WIDTHS,
+  readFeatures,
+  WIDTHS,
+  type Adjustment,
+  type Bar,
+  type Width,
+} from './bars';
+import { Canvas, type Drawn } from './Canvas';
+import css from './Chart.module.css';
+import { useBars } from './useBars';
+
+const FEATURES_MAX = 4;
+const NONE: readonly never[] = [];
+const ADJUSTED: Record<Adjustment, string> = {
+  none: 'As recorded',
+  raw: 'Continuous',
+  difference: 'Continuous, by difference',
+  ratio: 'Continuous, by ratio',
+};
+
+interface Asked {
+  width?: string;
+  adjusted?: string;
+  features?: string;
+}
+
+/** One symbol over time: candles, volume, VWAP, and any feature of the catalogue. */
+export default function Chart() {
+  const { symbol } = useParams({ strict: false }) as { symbol: string };
+  const asked = useSearch({ strict: false }) as Asked;
+  const { instruments, isPending } = useInstruments();
+  const instrument = instruments.find((one) => one.symbol === symbol);
+  const width = WIDTHS.find((one) => one === (asked.width ?? '5m'));
+  if (!width) {
+    return (
+      <Empty title={`Thor has no bars of the width ${asked.width}.`}>
+        It has {WIDTHS.join(', ')}:{' '}
+        <Link to="/chart/$symbol" params={{ symbol }} search={{ width: '5m' }} className="link">
+          {symbol} in five minutes
+        </Link>
+        .
+      </Empty>
+    );
+  }
+  if (!instrument && !isPending && instruments.length > 0) {
+    const near = instruments.find((one) => symbol.toUpperCase().startsWith(one.root));
+    return (
+      <Empty title={`Thor does not know the symbol ${symbol}.`}>
+        {near && (
+          <>
+            Did you mean{' '}
+            <Link to="/chart/$symbol" params={{ symbol: near.symbol }} className="link">
+              {near.symbol}
+            </Link>
+            ?{' '}
+          </>
+        )}
+        Press <kbd>/</kbd> and type a symbol.
+      </Empty>
+    );
+  }
+  return <Series key={symbol} symbol={symbol} width={width} asked={asked} name={instrument?.name ?? ''} />;
+}
+
+interface SeriesProps {
+  symbol: string;
+  name: string;
+  width: Width;
+  asked: Asked;
+}
+
+function Series({ symbol, name, width, asked }: SeriesProps) {
+  const navigate = useNavigate();
+  const { instruments } = useInstruments();
+  const [zone, setZone] = useZoneChoice();
+  const [pointed, setPointed] = useState<Bar | null>(null);
+  const instrument = instruments.find((one) => one.symbol === symbol);
+  const notation = useMemo(() => notationOf(instrument), [instrument]);
+  const canAdjust = width !== '1s' && instrument?.root === symbol;
+  const adjusted = (canAdjust && ADJUSTMENTS.find((one) => one === asked.adjusted)) || 'none';
+  const { bars, error, isPending, older } = useBars(symbol, width, adjusted);
+
+  const change = (wanted: Asked) =>
+    void navigate({
+      to: '/chart/$symbol',
+      params: { symbol },
+      search: { ...asked, width, ...wanted } as never,
+      replace: true,
+    });
+  useShortcuts(
+    WIDTHS.map((one, index) => ({
+      keys: [String(index + 1)],
+      label: `Bars of ${one}`,
+      run: () => change({ width: one }),
+    })),
+  );
+
+  const catalogue = useQuery({
+    queryKey: ['features'],
+    queryFn: () => data(api.GET('/api/features')),
+    staleTime: 300_000,
+  });
+  const names = useMemo(
+    () => (asked.features ?? '').split(',').filter(Boolean).slice(0, FEATURES_MAX),
+    [asked.features],
+  );
+  const hasFeatures = FEATURE_WIDTHS.includes(width) && adjusted === 'none';
+  const known = useMemo(
+    () => (catalogue.data ?? []).filter((one) => one.widths.includes(width)),
+    [catalogue.data, width],
+  );
+  const drawn = useMemo(
+    (): readonly Drawn[] =>
+      names.flatMap((one) => {
+        const feature = known.find((it) => it.name === one);
+        return feature ? [{ name: one, isOverlay: feature.unit === 'points' && /^(ema|sma|wma|vwap|bollinger_(upper|lower|middle)|keltner|donchian|prior|session_(open|high|low))/.test(one) }] : [];
+      }),
+    [names, known],
+  );
+  const from = bars[0]?.bar_start;
+  const newest = bars.at(-1)?.bar_start;
+  const features = useQuery({
+    queryKey: ['features', symbol, width, names, from, newest],
+    queryFn: () => readFeatures(symbol, width, drawn.map((one) => one.name), from!),
+    enabled: hasFeatures && drawn.length > 0 && from !== undefined,
+  });
+
+  const shown = pointed ?? bars.at(-1) ?? null;
+  const isUnknown = error instanceof ApiError && error.status === 404;
+  return (
+    <>
+      <div className={css.head}>
+        <h1>{symbol}</h1>
+        <span className={css.name}>{name}</span>
+        <span className={css.last}>
+          <LivePrice symbol={symbol} field="last" isFlashing />
+        </span>
+        <LiveChange symbol={symbol} field="net_change" />
+        <LivePercent symbol={symbol} field="net_change_percent" />
+        <LiveState symbol={symbol} />
+        <LiveAge symbol={symbol} field="received_at" />
+        <span className="spacer" />
+        <div className={css.controls}>
+          <SegmentedControl
+            size="xs"
+            aria-label="Width of a bar"
+            value={width}
+            onChange={(value) => change({ width: value })}
+            data={WIDTHS.map((one) => ({ value: one, label: one }))}
+            transitionDuration={0}
+            withItemsBorders={false}
+          />
+          {canAdjust && (
+            <Select
+              size="xs"
+              aria-label="Series"
+              w={190}
+              value={adjusted}
+              onChange={(value) => change({ adjusted: value === 'none' ? '' : (value ?? '') })}
+              data={ADJUSTMENTS.map((one) => ({ value: one, label: ADJUSTED[one] }))}
+              allowDeselect={false}
+            />
+          )}
+          {hasFeatures && (
+            <MultiSelect
+              size="xs"
+              aria-label="Features"
+              placeholder={names.length ? '' : 'Features'}
+              w={220}
+              searchable
+              maxValues={FEATURES_MAX}
+              value={names}
+              onChange={(value) => change({ features: value.join(',') })}
+              data={known.map((one) => ({ value: one.name, label: one.name }))}
+              nothingFoundMessage="No feature of this name."
+            />
+          )}
+          <Select
+            size="xs"
+            aria-label="Time zone"
+            w={150}
+            value={zone}
+            onChange={(value) => value && setZone(value)}
+            data={[...new Set([CHICAGO, ownZone(), 'UTC'])].map((one) => ({
+              value: one,
+              label: one === CHICAGO ? 'Chicago' : one.split('/').at(-1)!.replaceAll('_', ' '),
+            }))}
+            allowDeselect={false}
+          />
+        </div>
+      </div>
+      {error !== null && !isUnknown && (
+        <Failure title={`The bars of ${symbol} could not be read.`} error={error} still="Quotes go on." />
+      )}
+      {features.error && (
+        <Failure title={`Features of ${symbol} could not be read.`} error={features.error} still="Bars go on." />
+      )}
+      {names.length > drawn.length && catalogue.data && (
+        <Note kind="warning" title="A feature of the link is unknown at this width.">
+          {names.filter((one) => !drawn.some((it) => it.name === one)).join(', ')} is not in the catalogue.
+        </Note>
+      )}
+      <Panel
+        title={`${symbol} · ${width}`}
+        meta={<span>{format.time(Date.parse(shown?.bar_start ?? ''), zone, Date.now())} {zone === CHICAGO ? 'Chicago' : zone}</span>}
+        isFlush
+        sql={{
+          statement: () => chartSql(symbol, width, adjusted, bars),
+          gives: `${bars.length} bars`,
+        }}
+      >
+        {shown && <Facts bar={shown} notation={notation} zone={zone} />}
+        {isPending ? (
+          <div className={css.canvas}><Loading rows={8} height={24} /></div>
+        ) : bars.length === 0 ? (
+          <Empty title={isUnknown ? `Thor does not know ${symbol}.` : `${symbol} has no bars of ${width} yet.`}>
+            Bars appear with the first trade.
+          </Empty>
+        ) : (
+          <Canvas
+            bars={bars}
+            rows={hasFeatures ? (features.data ?? NONE) : NONE}
+            drawn={hasFeatures ? drawn : NONE}
+            notation={notation}
+            zone={zone}
+            hasSeconds={width === '1s'}
+            label={`Candles of ${symbol}, ${width}, ${bars.length} bars`}
+            seriesKey={`${symbol} ${width} ${adjusted}`}
+            onOlder={older}
+            onPointer={setPointed}
+          />
+        )}
+        {hasFeatures && drawn.length > 0 && (
+          <div className={css.definitions}>
+            {drawn.map((one) => (
+              <dl key={one.name} style={{ margin: 0 }}>
+                <dt>{one.name}</dt>
+                <dd>{known.find((it) => it.name === one.name)?.definition}</dd>
+              </dl>
+            ))}
+          </div>
+        )}
+      </Panel>
+    </>
+  );
+}
+
+function Facts({ bar, notation, zone }: { bar: Bar; notation: format.Notation; zone: string }) {
+  const marks = [
+    bar.is_open && 'open',
+    bar.is_imported && 'imported',
+    bar.is_sampled && 'sampled',
+    bar.late_ticks > 0 && `${format.size(bar.late_ticks)} late ticks`,
+  ].filter(Boolean);
+  const facts: [string, string][] = [
+    ['O', format.price(bar.open, notation)],
+    ['H', format.price(bar.high, notation)],
+    ['L', format.price(bar.low, notation)],
+    ['C', format.price(bar.close, notation)],
+    ['VWAP', format.price(bar.vwap, notation, true)],
+    ['Volume', format.size(bar.volume)],
+    ['Ticks', format.size(bar.ticks)],
+  ];
+  return (
+    <dl className={css.facts} data-testid="facts" style={{ margin: 0 }}>
+      {facts.map(([label, value]) => (
+        <div key={label}>
+          <dt>{label}</dt>
+          <dd>{value}</dd>
+        </div>
+      ))}
+      <div className={css.from}>
+        {format.date(bar.trade_date)}
+        {bar.contract ? ` · ${bar.contract}` : ''}
+        {marks.length ? ` · ${marks.join(', ')}` : ''} · changed {format.time(Date.parse(bar.changed_at), zone)}
+      </div>
+    </dl>
+  );
+}
