@@ -31,6 +31,7 @@ from api.routes.instruments import instruments
 from api.routes.ops import health, metrics
 from api.routes.quotes import quote, quotes
 from api.routes.stream import stream
+from api.routes.system import system
 from api.routes.ticks import ticks
 from api.state import SharedState
 from thor.config import Settings
@@ -63,7 +64,7 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Litesta
             *(desk_signals, desk_total, desk_total_history),
             *(desk_sets, desk_numbers, change_desk_numbers),
             *(instruments, board, quotes, stream, quote, ticks, bars),
-            *(features, features_of, health, metrics),
+            *(features, features_of, health, metrics, system),
         ],
         dependencies={
             "shared": Provide(lambda: shared, sync_to_thread=False),

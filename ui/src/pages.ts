@@ -22,5 +22,6 @@ export interface Page {
 export const pages: readonly Page[] = [
   { path: '/', title: 'Futures', nav: { icon: 'futures', isMain: true }, load: () => import('@/pages/Futures') },
   { path: '/chart/$symbol', title: 'Chart', nav: { icon: 'chart', to: '/chart/ES', isMain: true }, load: () => import('@/pages/Chart') },
+  { path: '/system', title: 'System', nav: { icon: 'system', isMain: true }, load: () => import('@/pages/System') },
   { path: '/about', title: 'About', nav: { icon: 'about', isMain: true }, load: () => import('@/pages/About') },
 ];

@@ -148,3 +148,16 @@ where
     (%(symbol)s::text is null or g.symbol = %(symbol)s)
     and (%(trade_date)s::date is null or g.trade_date = %(trade_date)s)
 order by g.gap_start, g.symbol, g.source;
+
+-- name: newest_gaps
+select
+    g.symbol,
+    g.source,
+    g.trade_date,
+    g.gap_start,
+    g.gap_end,
+    g.cause,
+    g.filled_by
+from market.gaps as g
+order by g.gap_start desc, g.symbol, g.source
+limit %(limit)s::integer;

@@ -262,6 +262,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/system": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * System
+         * @description Return how every stage is; never fails for a server that is away.
+         */
+        get: operations["ApiSystemSystem"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/ticks/{symbol}": {
         parameters: {
             query?: never;
@@ -468,6 +488,15 @@ export interface components {
              * @example -0.25
              */
             vwap: string | null;
+        };
+        /** BarsWaiting */
+        BarsWaiting: {
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            oldest: string | null;
+            ranges: number;
         };
         /** BoardRow */
         BoardRow: {
@@ -1046,6 +1075,25 @@ export interface components {
             event: "gap";
             id: string;
         };
+        /** GapRow */
+        GapRow: {
+            cause: string;
+            filled_by: string | null;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            gap_end: string;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            gap_start: string;
+            source: string;
+            symbol: string;
+            /** Format: date */
+            trade_date: string;
+        };
         /** Health */
         Health: {
             /** @description null while a server is away */
@@ -1145,6 +1193,10 @@ export interface components {
             reason: string;
             state: string;
         };
+        /** LakeState */
+        LakeState: {
+            missing: string[];
+        };
         /** Ping */
         Ping: {
             position: string | null;
@@ -1168,6 +1220,20 @@ export interface components {
             status: number;
             title: string;
             type: string;
+        };
+        /** ProcessRow */
+        ProcessRow: {
+            kind: string;
+            last_exit: number | null;
+            name: string;
+            reason: string | null;
+            restarts: number;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            started_at: string | null;
+            state: string;
         };
         /** Quote */
         Quote: {
@@ -1243,6 +1309,20 @@ export interface components {
             event: "quote";
             id: string;
         };
+        /** RefusedTick */
+        RefusedTick: {
+            field: string;
+            reason: string;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            rejected_at: string;
+            source: string | null;
+            symbol: string | null;
+            ticks: number;
+            value: string;
+        };
         /** StreamHealth */
         StreamHealth: {
             /** @default 0 */
@@ -1296,6 +1376,18 @@ export interface components {
             ts: string;
             volume?: number | null;
             volume_delta?: number | null;
+        };
+        /** SystemState */
+        SystemState: {
+            bars_waiting: components["schemas"]["BarsWaiting"] | null;
+            disk_free_bytes: number;
+            disk_total_bytes: number;
+            gaps: components["schemas"]["GapRow"][] | null;
+            health: components["schemas"]["Health"];
+            lake: components["schemas"]["LakeState"] | null;
+            processes: components["schemas"]["ProcessRow"][];
+            refused: components["schemas"]["RefusedTick"][] | null;
+            versions: components["schemas"]["Versions"];
         };
         /** TickEvent */
         TickEvent: {
@@ -1355,6 +1447,12 @@ export interface components {
             volume: number | null;
             volume_delta: number | null;
         };
+        /** Versions */
+        Versions: {
+            postgres: string | null;
+            thor: string;
+            timescaledb: string | null;
+        };
     };
     responses: never;
     parameters: never;
@@ -1365,6 +1463,7 @@ export interface components {
 export type Account = components['schemas']['Account'];
 export type BarEvent = components['schemas']['BarEvent'];
 export type BarRow = components['schemas']['BarRow'];
+export type BarsWaiting = components['schemas']['BarsWaiting'];
 export type BoardRow = components['schemas']['BoardRow'];
 export type BusHealth = components['schemas']['BusHealth'];
 export type ClosedBar = components['schemas']['ClosedBar'];
@@ -1381,6 +1480,7 @@ export type FeatureRow = components['schemas']['FeatureRow'];
 export type FeaturesRow = components['schemas']['FeaturesRow'];
 export type Gap = components['schemas']['Gap'];
 export type GapEvent = components['schemas']['GapEvent'];
+export type GapRow = components['schemas']['GapRow'];
 export type Health = components['schemas']['Health'];
 export type Heard = components['schemas']['Heard'];
 export type HeardEvent = components['schemas']['HeardEvent'];
@@ -1388,15 +1488,20 @@ export type Hello = components['schemas']['Hello'];
 export type HelloEvent = components['schemas']['HelloEvent'];
 export type InstrumentRow = components['schemas']['InstrumentRow'];
 export type JobHealth = components['schemas']['JobHealth'];
+export type LakeState = components['schemas']['LakeState'];
 export type Ping = components['schemas']['Ping'];
 export type PingEvent = components['schemas']['PingEvent'];
 export type Problem = components['schemas']['Problem'];
+export type ProcessRow = components['schemas']['ProcessRow'];
 export type Quote = components['schemas']['Quote'];
 export type QuoteEvent = components['schemas']['QuoteEvent'];
+export type RefusedTick = components['schemas']['RefusedTick'];
 export type StreamHealth = components['schemas']['StreamHealth'];
 export type StreamTick = components['schemas']['StreamTick'];
+export type SystemState = components['schemas']['SystemState'];
 export type TickEvent = components['schemas']['TickEvent'];
 export type TickRow = components['schemas']['TickRow'];
+export type Versions = components['schemas']['Versions'];
 export type $defs = Record<string, never>;
 export interface operations {
     ApiBarsSymbolBars: {
@@ -2090,6 +2195,35 @@ export interface operations {
             };
             /** @description A server is down or full: wait, then try again. */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiSystemSystem: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SystemState"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };

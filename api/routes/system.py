@@ -1,0 +1,173 @@
+"""How a tick fares on its way: counts, refusals, gaps, bars to refresh, the lake, processes.
+
+Reads every part; what is away is left out and named in the health beside it.
+"""
+
+import asyncio
+import shutil
+from datetime import date, datetime
+from importlib.metadata import version
+from typing import Any
+
+import msgspec
+from litestar import get
+from litestar.di import NamedDependency
+
+from api.errors import ProblemOperation, declared
+from api.health import Health, bounded, health_of
+from api.state import SharedState
+from thor import clock, database, observe
+from thor.errors import ThorError
+from thor.lake.export import coverage
+from thor.lake.store import Store, url_of
+from thor.market.bus import wire
+from thor.services.home import Home
+from thor.services.status import read_status
+from thor.stream.quote import Instant
+
+_REFUSED = 20
+_GAPS = 20
+
+
+class RefusedTick(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the newest refused ticks: which field and value, and why."""
+
+    rejected_at: Instant
+    symbol: str | None
+    source: str | None
+    field: str
+    value: str
+    reason: str
+    ticks: int
+
+
+class GapRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A silence longer than the feed's cadence."""
+
+    symbol: str
+    source: str
+    trade_date: date
+    gap_start: Instant
+    gap_end: Instant
+    cause: str
+    filled_by: str | None
+
+
+class BarsWaiting(msgspec.Struct, frozen=True, kw_only=True):
+    """The ranges whose stored bars are behind their ticks."""
+
+    ranges: int
+    oldest: Instant | None
+
+
+class LakeState(msgspec.Struct, frozen=True, kw_only=True):
+    """Which closed trade dates the lake does not have whole."""
+
+    missing: list[date]
+
+
+class ProcessRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A server or job that the supervisor of this home runs."""
+
+    name: str
+    kind: str
+    state: str
+    restarts: int
+    started_at: Instant | None
+    last_exit: int | None
+    reason: str | None
+
+
+class Versions(msgspec.Struct, frozen=True, kw_only=True):
+    """What runs: Thor, PostgreSQL and its extension."""
+
+    thor: str
+    postgres: str | None
+    timescaledb: str | None
+
+
+class SystemState(msgspec.Struct, frozen=True, kw_only=True):
+    """The health, and what it rests on. Null is what could not be asked."""
+
+    health: Health
+    refused: list[RefusedTick] | None
+    gaps: list[GapRow] | None
+    bars_waiting: BarsWaiting | None
+    lake: LakeState | None
+    processes: list[ProcessRow]
+    versions: Versions
+    disk_free_bytes: int
+    disk_total_bytes: int
+
+
+@get("/api/system", responses=declared(), operation_class=ProblemOperation, tags=["ops"])
+async def system(shared: NamedDependency[SharedState]) -> SystemState:
+    """Return how every stage is; never fails for a server that is away."""
+    newest = {"symbol": None, "unretried": False, "limit": _REFUSED}
+    found = await asyncio.gather(
+        health_of(shared),
+        _asked(database.fetch(shared.pool, "rejected_ticks", newest)),
+        _asked(database.fetch(shared.pool, "newest_gaps", {"limit": _GAPS})),
+        _asked(database.fetch(shared.pool, "bars_waiting")),
+        _asked(database.fetch(shared.pool, "server_facts")),
+        _asked(asyncio.to_thread(_lake, shared)),
+    )
+    health, refused, gaps, waiting, facts, lake = found
+    home = Home(shared.settings.home)
+    disk = shutil.disk_usage(next(p for p in (home.path, *home.path.parents) if p.exists()))
+    return SystemState(
+        health=health,
+        refused=None if refused is None else [_row(row, RefusedTick) for row in refused],
+        gaps=None if gaps is None else [_row(row, GapRow) for row in gaps],
+        bars_waiting=_row(waiting[0], BarsWaiting) if waiting else None,
+        lake=lake,
+        processes=_processes(home),
+        versions=Versions(
+            thor=version("thor"),
+            postgres=facts[0]["version"] if facts else None,
+            timescaledb=facts[0]["timescaledb"] if facts else None,
+        ),
+        disk_free_bytes=disk.free,
+        disk_total_bytes=disk.total,
+    )
+
+
+async def _asked(answer: Any) -> Any:
+    try:
+        return await bounded(answer, "the database")
+    except ThorError:
+        return None
+
+
+def _lake(shared: SharedState) -> LakeState:
+    store = Store(url_of(shared.settings))
+    with database.connect(shared.database_url, "api lake") as connection:
+        return LakeState(missing=coverage.missing(connection, store, clock.now()))
+
+
+def _processes(home: Home) -> list[ProcessRow]:
+    try:
+        found = read_status(home).processes.values()
+    except ThorError:
+        return []
+    return [
+        ProcessRow(
+            name=process.name,
+            kind=process.kind,
+            state=process.state,
+            restarts=process.restarts,
+            started_at=None if process.started_at is None else wire.instant(process.started_at),
+            last_exit=process.last_exit,
+            reason=None if process.reason is None else observe.redacted(process.reason),
+        )
+        for process in found
+    ]
+
+
+def _row(row: dict[str, Any], kind: type[Any]) -> Any:
+    values = {
+        name: wire.instant(value) if isinstance(value, datetime) else value
+        for name, value in row.items()
+        if name in kind.__struct_fields__
+    }
+    return kind(**values)
