@@ -59,6 +59,13 @@ def fill(url: str, *days: date, an_hour: int = 20, symbols: Sequence[str] = ("ES
         cursor = psycopg.RawCursor(connection)
         for day in days:
             cursor.execute(_TICKS.encode(), (day, an_hour, list(symbols)))
+            # As the ingestor keeps them.
+            connection.execute("delete from market.last_values where trade_date = %s", (day,))
+            connection.execute(
+                "insert into market.last_values select v.* from unnest(%s::text[]) as s (symbol)"
+                " cross join lateral market.last_values_of(s.symbol, %s) as v",
+                (list(symbols), day),
+            )
             if refresh.edition(connection) == "timescale":
                 span = database.row(connection, "trade_date_span", {"trade_date": day})
                 database.rows(connection, "mark_stale", span)

@@ -77,6 +77,16 @@ values
 insert into market.gaps (symbol, source, trade_date, gap_start, gap_end, cause)
 values ('ES', 'SIM', '2024-07-01', '2024-07-01 14:00+00', '2024-07-01 14:05+00', 'symbol silent');
 insert into market.source_clocks (source, ts) values ('SIM', '2024-07-03 15:00+00');
+insert into market.heard (symbol, source, heard_from, heard_at)
+values ('DX', 'EXCEL', '2024-07-03 14:00+00', '2024-07-03 15:00+00');
+insert into market.marks (symbol, trade_date, source, prev_close, received_at)
+values ('ES', '2024-07-03', 'EXCEL', 5500.25, '2024-07-03 14:00+00');
+insert into market.mark_versions select * from market.marks;
+insert into market.last_values (
+    symbol, trade_date, first_ts, ts, seq, source, received_at, last, last_key
+)
+values ('ES', '2024-07-03', '2024-07-03 14:00+00', '2024-07-03 15:00+00', 2, 'é "x"',
+    '2024-07-03 15:00+00', 5501.5, row('2024-07-03 15:00+00', 2, 'é "x"'));
 insert into market.bar_files (
     file, sha256, file_name, format, records, symbols, widths, first_bar, last_bar
 )

@@ -60,7 +60,9 @@ def refers(url: str) -> dict[str, list[tuple[Any, ...]]]:
 
 def has(url: str) -> dict[str, list[tuple[Any, ...]]]:
     found = {f"bars_{w}": everything(url, f"market.bars_{w}", "symbol, bar_start") for w in WIDTHS}
-    return found | {"ticks": everything(url, "market.ticks", "symbol, ts, seq, source")}
+    # A quote is made of the newest ticks, which came back.
+    quotes = {"quotes": everything(url, "market.quotes", "symbol")}
+    return found | quotes | {"ticks": everything(url, "market.ticks", "symbol, ts, seq, source")}
 
 
 def test_an_empty_database_gets_the_same_ticks_bars_and_reference(

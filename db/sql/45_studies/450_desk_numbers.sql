@@ -4,7 +4,7 @@
 -- Kind      table and its trigger function
 -- Grain     one row a set; a set and symbol; a set and symbol; a signal
 -- Known at  changed_at
--- Reads     reference.instruments, reference.keep_version()
+-- Reads     reference.keep_version()
 -- Nulls     never
 -- Why       The desk's numbers are rows: each change is a version with who
 --           and why, and signals are computed from what stands.
@@ -34,7 +34,7 @@ comment on column studies.sets.reason is 'Why this version was written.';
 
 create table studies.thresholds (
     set text not null references studies.sets (set),
-    symbol text not null references reference.instruments (symbol),
+    symbol text not null,
     strong_buy numeric(18, 8) not null,
     buy numeric(18, 8) not null,
     sell numeric(18, 8) not null,
@@ -78,7 +78,7 @@ comment on column studies.thresholds.reason is
 
 create table studies.contract_weights (
     set text not null references studies.sets (set),
-    symbol text not null references reference.instruments (symbol),
+    symbol text not null,
     weight numeric(18, 8) not null
     check (weight > '-Infinity' and weight < 'NaN'),
     is_inverted boolean not null default false,
