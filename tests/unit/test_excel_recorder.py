@@ -1,19 +1,23 @@
 """A recording survives what cuts it short, and is a file of the neutral schema at its end."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import pyarrow as pa
 import pyarrow.parquet as pa_parquet
 import pytest
-from excel_made import LISTING, block
+from excel_made import LISTING, block, table
 
 from thor.domain.tick import Tick
 from thor.errors import Refused, Rejected
 from thor.market.collect.excel import sheet
 from thor.market.collect.excel.changes import Changes
 from thor.market.collect.excel.recorder import Recorder
+from thor.market.collect.files.tape import open_tape
 
 AT = datetime(2025, 10, 26, 23, 0, 0, 250_000, tzinfo=UTC)
 
@@ -21,6 +25,21 @@ AT = datetime(2025, 10, 26, 23, 0, 0, 250_000, tzinfo=UTC)
 def ticks(seconds: int = 0) -> list[Tick]:
     rows = sheet.read(block(), LISTING).rows
     return Changes().ticks(rows, AT + timedelta(seconds=seconds))
+
+
+def _changing() -> Iterator[list[Tick]]:
+    """Yield what a collector gives: a first reading, then trades, quotes and a blank volume."""
+    header = ("Symbol", "Last", "Bid", "Ask", "Volume", "BidSize")
+    changes = Changes(last_seq=41)
+    readings = [
+        [["ES", 6873.75, 6873.5, 6874, 100, 5], ["ZB", "118'10", "118'09", None, "12,520", 0]],
+        [["ES", 6874, 6873.75, 6874.25, 130, 5], ["ZB", "118'10", "118'09", None, "12,520", 0]],
+        [["ES", 6874, 6873.75, 6874.25, None, 7], ["/ESZ25:XCME", 6880, None, None, 9, None]],
+        [["ES", None, 6873.75, 6874.25, 131, 7]],
+    ]
+    for number, reading in enumerate(readings):
+        rows = sheet.read(table(*reading, header=header), LISTING).rows
+        yield changes.ticks(rows, AT + timedelta(seconds=2 * number))
 
 
 def rows(path: Path) -> list[dict[str, Any]]:
@@ -44,6 +63,32 @@ def test_what_was_read_is_recorded_exactly(tmp_path: Path) -> None:
     assert (zb["kind"], zb["volume"], zb["volume_delta"]) == ("quote", 12520, None)
     assert zb["is_sampled"] is True
     assert found[21]["ts"] == AT + timedelta(seconds=2)
+
+
+def test_a_recording_replayed_gives_the_same_ticks_but_for_the_source(tmp_path: Path) -> None:
+    published = [*_changing()]
+    recorder = Recorder(tmp_path / "day.parquet")
+    for step in published:
+        recorder.write(step)
+    recorder.close()
+
+    tape = open_tape(tmp_path / "day.parquet")
+    replayed = [tick for batch in tape.batches() for tick in batch]
+
+    assert {tick.source for tick in replayed} == {tape.source}
+    told = [
+        msgspec.structs.replace(tick, source=tape.source) for step in published for tick in step
+    ]
+    assert replayed == told
+    assert any(tick.is_trade and tick.volume_delta for tick in replayed)
+
+
+def test_a_file_that_is_no_recording_says_no_session_volume(tmp_path: Path) -> None:
+    # Where a vendor calls the size of a trade its volume, it is no volume of the session.
+    row = {"symbol": "ES", "ts": AT, "last": 6873.75, "volume": 3, "seq": 7}
+    pa_parquet.write_table(pa.Table.from_pylist([row]), tmp_path / "vendor.parquet")
+    ((tick,),) = open_tape(tmp_path / "vendor.parquet").batches()
+    assert (tick.seq, tick.volume, tick.is_sampled) == (0, None, False)
 
 
 def test_a_recording_without_a_tick_leaves_no_file(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pyarrow.parquet as pa_parquet
 
 from thor.domain.tick import Tick
 from thor.errors import Refused, Rejected
+from thor.market.collect.files.columns import RECORDING_MARK
 
 _PRICE = pa.decimal128(18, 8)
 _TIME = pa.timestamp("us", tz="UTC")
@@ -33,7 +34,9 @@ SCHEMA = pa.schema(
         ("received_at", _TIME),
         ("seq", pa.int64()),
         ("source", pa.string()),
-    ]
+    ],
+    # Read by `thor.market.collect.files.columns`: replayed, the ticks are those that were read.
+    metadata={RECORDING_MARK: b"1"},
 )
 
 
@@ -97,7 +100,7 @@ def _whole_batches(part: Path) -> list[pa.RecordBatch]:
         return batches
     try:
         with part.open("rb") as file, pa.ipc.open_stream(file) as found:
-            if found.schema == SCHEMA:
+            if found.schema.equals(SCHEMA):
                 batches.extend(found)
     except (pa.ArrowException, OSError, EOFError):
         # list.extend keeps what came before the cut.

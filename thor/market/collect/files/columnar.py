@@ -50,6 +50,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     unlisted: tuple[str, ...] = ("source",)
     names: tuple[str, ...]
     times: tuple[str, ...]
+    flags: tuple[str, ...] = ()
 
     @property
     def read(self) -> tuple[str, ...]:
@@ -229,7 +230,9 @@ def _check_type(path: Path, field: str, kind: pa.DataType, layout: Layout) -> No
         if inner.tz is None:
             raise Rejected(f"{path}: column {field!r} has no time zone; write it with tz UTC")
         return
+    if field in layout.flags and types.is_boolean(inner):
+        return
     is_number = types.is_integer(inner) or types.is_floating(inner) or types.is_decimal(inner)
-    if is_number and field not in (*layout.times, *layout.names):
+    if is_number and field not in (*layout.times, *layout.names, *layout.flags):
         return
     raise Rejected(f"{path}: column {field!r} is of type {kind}, which it cannot be")

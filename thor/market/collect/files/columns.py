@@ -6,14 +6,21 @@ Stage 20, collect. A file → its ticks in the file's order, piece by piece.
 not used, but a row whose number is below one already seen is refused. Without a `kind`
 column a row with `last` is a trade. A row without a usable `ts` is refused and carries the
 `ts` of the row before it.
+
+A recording of a live collector (`thor.recording` in the metadata of its Parquet schema) also
+says volumes and whether it sampled, and its own numbers are the ticks': replayed, it gives
+the ticks that were published, of another source.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow as pa
+import pyarrow.parquet as pa_parquet
 
 from thor.domain.series import SeriesNames
 from thor.domain.tick import Tick
@@ -31,6 +38,25 @@ LAYOUT = Layout(
     names=("symbol", "contract", "side", "kind"),
     times=("ts", "received_at"),
 )
+RECORDING = msgspec.structs.replace(
+    LAYOUT,
+    known=(*LAYOUT.known, "volume", "volume_delta", "is_sampled"),
+    required=(*LAYOUT.required, "seq"),
+    flags=("is_sampled",),
+)
+RECORDING_MARK = b"thor.recording"
+
+
+def layout_of(path: Path, form: str) -> Layout:
+    """Return the columns of a file: those of a recording where it says that it is one.
+
+    What is no Parquet file at all is left to who reads it.
+    """
+    if form == "parquet":
+        with suppress(pa.ArrowException, OSError):
+            if RECORDING_MARK in (pa_parquet.read_schema(path).metadata or {}):
+                return RECORDING
+    return LAYOUT
 
 
 def ticks(
@@ -49,7 +75,8 @@ def ticks(
     seq = 0
     highest: int | None = None
     ts_before = first_ts
-    for batch in record_batches(path, form, LAYOUT):
+    layout = layout_of(path, form)
+    for batch in record_batches(path, form, layout):
         times, unusable = parsing.read_times(batch.column("ts"), "ts", "is missing")
         if unusable:
             times = _carried(times, ts_before)
@@ -66,7 +93,7 @@ def ticks(
         refused: list[Any] = [None] * batch.num_rows
         for row, reason in faults.items():
             refused[row] = reason
-        yield [
+        given = [
             Tick(
                 symbol=symbol,
                 ts=ts,
@@ -93,7 +120,28 @@ def ticks(
                 *values, refused, strict=True,
             )
         ]  # fmt: skip
+        yield given if layout is not RECORDING else _as_recorded(given, batch, seqs)
         seq += batch.num_rows
+
+
+def _as_recorded(ticks: list[Tick], batch: pa.RecordBatch, seqs: list[Any]) -> list[Tick]:
+    # The recorder wrote these columns itself: a cell that it cannot have written is left out.
+    volumes, _ = parsing.optional(batch, "volume", _counts)
+    deltas, _ = parsing.optional(batch, "volume_delta", _counts)
+    sampled = batch.column("is_sampled").to_pylist() if "is_sampled" in batch.schema.names else []
+    sampled = sampled or [False] * len(ticks)
+    return [
+        msgspec.structs.replace(
+            tick,
+            seq=tick.seq if seq is None else seq,
+            volume=volume,
+            volume_delta=delta,
+            is_sampled=is_sampled is True,
+        )
+        for tick, seq, volume, delta, is_sampled in zip(
+            ticks, seqs, volumes, deltas, sampled, strict=True
+        )
+    ]
 
 
 def _values(batch: pa.RecordBatch, faults: Faults) -> tuple[list[bool], list[list[Any]]]:

@@ -70,7 +70,8 @@ def open_tape(path: Path, *, as_root: str | None = None, roots: Collection[str] 
     if fingerprint.format == "dbn":
         found = dbn.survey(path, dbn_ticks.SCHEMAS, names)
     else:
-        found = columnar.survey(path, fingerprint.format, columns.LAYOUT, names)
+        layout = columns.layout_of(path, fingerprint.format)
+        found = columnar.survey(path, fingerprint.format, layout, names)
     if not found.records:
         raise Rejected(f"{path}: holds no records")
     if found.first_ts is None:
