@@ -901,3 +901,16 @@ def test_the_group_is_named_as_everyone_reads_it(bus: Bus, client: "redis.Redis"
     bus.open_group()
     groups: Any = client.xinfo_groups(STREAM)
     assert [group["name"].decode() for group in groups] == [GROUP]
+
+
+def test_a_server_that_is_made_a_replica_is_away_and_not_broken(
+    redis_url: str, client: "redis.Redis"
+) -> None:
+    with opened(redis_url) as bus:
+        client.replicaof("127.0.0.1", 1)
+        try:
+            with pytest.raises(Unavailable, match="read only replica"):
+                bus.publish(many(1))
+        finally:
+            client.replicaof("NO", "ONE")
+        assert bus.publish(many(1)).ticks == 1

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from excel_made import LISTING, SAMPLE, block, table
 
+from thor.domain.mark import check_mark
 from thor.domain.tick import Tick, check
 from thor.errors import Rejected
 from thor.market.collect.excel.changes import Changes
@@ -97,8 +98,9 @@ def test_only_the_row_that_changed_gives_a_tick() -> None:
 def test_the_sheets_day_goes_beside_the_ticks_once_and_again_when_it_changes() -> None:
     desk = Desk(es(6873.75), es(6874), table(["ES", 6874, 1, 2, 3, 6828, 46], header=HEADER))
     (mark,) = desk.poll().marks
-    assert (mark.symbol, mark.trade_date, mark.source) == ("ES", MONDAY, "EXCEL")
+    assert (mark.symbol, mark.trade_date) == ("ES", MONDAY)
     assert (mark.prev_close, mark.received_at) == (6827, AT)
+    assert check_mark(mark, LISTING) is None
     assert desk.poll().marks == []
     assert [mark.prev_close for mark in desk.poll().marks] == [6828]
 

@@ -19,6 +19,7 @@ from thor.cli import (
     instruments,
     lake,
     lake_sql,
+    poll_tos_excel,
     replay,
     rolls,
     status,
@@ -39,6 +40,7 @@ app = typer.Typer(
 app.command("up")(up.up)
 app.command("status")(status.status)
 app.command("doctor")(doctor.doctor)
+app.command("poll-tos-excel")(poll_tos_excel.poll_tos_excel)
 app.command("replay")(replay.replay)
 app.command("export-to-parquet")(export_to_parquet.export_to_parquet)
 app.command("gaps")(ticks.gaps)

@@ -7,14 +7,18 @@ once a second of the source's own time how far that has come.
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 import msgspec
 
 from thor.domain.instrument import Listing
+from thor.domain.mark import Mark
 from thor.domain.tick import SKEW_MAX, Tick, check
 from thor.market.bus.client import Bus
 from thor.market.bus.messages import Claim, Published
 from thor.runtime import Stop, persist
+
+T = TypeVar("T")
 
 
 class Publisher:
@@ -28,10 +32,13 @@ class Publisher:
         claims: Mapping[str, Claim] | None = None,
         on_wait: Callable[[str, int], None] = lambda *_: None,
         skew_max: timedelta = SKEW_MAX,
+        *,
+        waits: bool = True,
     ) -> None:
         """Take the listing to judge by, and the seats of an arbitrated source.
 
-        `on_wait` hears why the bus is being waited for, and the attempt's number.
+        `on_wait` hears why the bus is being waited for, and the attempt's number. Where it
+        does not wait, what the bus does not take raises `Unavailable` at once.
         """
         self._bus = bus
         self._listing = listing
@@ -39,6 +46,7 @@ class Publisher:
         self._claims = claims
         self._on_wait = on_wait
         self._skew_max = skew_max
+        self._waits = waits
         self._newest_seq: dict[str, int] = {}
         # How far each source's time has come, and how far it was told.
         self._reached: dict[str, datetime] = {}
@@ -51,9 +59,25 @@ class Publisher:
         Where the first tick opens a second, the source's clock goes before it.
         Raises `Stopped` where the process is to stop meanwhile.
         """
-        checked = [self._checked(tick) for tick in ticks]
-        self._reach(checked)
-        return persist(lambda: self._bus.publish(checked, self._claims), self._stop, self._on_wait)
+        return self.publish_checked(self.checked(ticks))
+
+    def checked(self, ticks: list[Tick]) -> list[Tick]:
+        """Return ticks with the reason on each that must not be loaded; give each tick once."""
+        return [self._checked(tick) for tick in ticks]
+
+    def publish_checked(self, ticks: list[Tick], seen: Sequence[str] | None = None) -> Published:
+        """Publish ticks that `checked` has returned, now or before; raises as `publish`.
+
+        `seen` are the symbols that the source looked at when it emitted them.
+        """
+        if seen is not None and ticks:
+            self._seen[ticks[0].source] = seen
+        self._reach(ticks)
+        return self._do(lambda: self._bus.publish(ticks, self._claims))
+
+    def publish_marks(self, source: str, marks: Sequence[Mark]) -> None:
+        """Publish what a source says of the day; raises as `publish`."""
+        self._do(lambda: self._bus.publish_marks(source, marks))
 
     def publish_clock(self, source: str, ts: datetime, seen: Sequence[str] | None = None) -> None:
         """Say how far a source's own time has come; told once a second, in whole ones.
@@ -85,8 +109,11 @@ class Publisher:
 
     def _publish_clock(self, source: str, ts: datetime) -> None:
         seen = self._seen.get(source, ())
-        persist(lambda: self._bus.publish_clock(source, ts, seen), self._stop, self._on_wait)
+        self._do(lambda: self._bus.publish_clock(source, ts, seen))
         self._published[source] = ts
+
+    def _do(self, do: Callable[[], T]) -> T:
+        return persist(do, self._stop, self._on_wait) if self._waits else do()
 
     def _checked(self, tick: Tick) -> Tick:
         if tick.refused is not None:

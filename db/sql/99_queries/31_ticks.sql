@@ -117,6 +117,18 @@ where
     and k.source = %(source)s::text
     and k.volume is not null;
 
+-- Numbers are made of the clock: those of earlier days are below today's, unless the
+-- clock was ahead, and then their ts is later than now.
+-- name: highest_of_source
+select
+    max(t.seq) as seq,
+    max(t.ts) as ts
+from market.ticks as t
+where
+    t.symbol = any (%(symbols)s::text [])
+    and t.source = %(source)s::text
+    and t.ts > %(since)s::timestamptz;
+
 -- name: source_rejected
 select coalesce(sum(r.ticks), 0)::bigint as ticks
 from market.rejected_ticks as r

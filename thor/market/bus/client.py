@@ -37,9 +37,18 @@ _SCRIPTS = Path(__file__).parent / "scripts"
 _JOB = "thor:job:"
 # A job that stops says so; this forgets one that was taken out of the system.
 _JOB_TTL_S = 7 * 86_400
+_LEASE = "thor:lease:"
+_COLLECTOR = "thor:collector:"
+_COLLECTOR_TTL_S = 60
 # No retries of its own: a publish whose answer was lost is the caller's to repeat.
 _TIMEOUTS: dict[str, Any] = {"socket_timeout": 5, "socket_connect_timeout": 5}
 _DOWN = (redis.ConnectionError, redis.TimeoutError, redis.exceptions.BusyLoadingError, OSError)
+# The client takes the server's code off the message of an error that it has a class for.
+_FOR_NOW = (
+    redis.exceptions.ReadOnlyError,
+    redis.exceptions.MasterDownError,
+    redis.exceptions.TryAgainError,
+)
 
 
 @contextmanager
@@ -52,7 +61,9 @@ def translated() -> Iterator[None]:
     except redis.OutOfMemoryError as error:
         raise Unavailable(f"Redis is out of memory: {error}") from error
     except redis.ResponseError as error:
-        is_for_now = any(word in str(error) for word in messages.FOR_NOW)
+        is_for_now = isinstance(error, _FOR_NOW) or any(
+            word in str(error) for word in messages.FOR_NOW
+        )
         raise (Unavailable if is_for_now else Broken)(f"Redis: {error}") from error
 
 
@@ -73,6 +84,8 @@ class Bus:
         self._clock: Any = self._redis.register_script(_script("counted", "clock"))
         self._marks: Any = self._redis.register_script(_script("counted", "marks"))
         self._trim = self._redis.register_script(_script("trim"))
+        self._lease = self._redis.register_script(_script("lease"))
+        self._release = self._redis.register_script(_script("release"))
         self._rebase = self._redis.register_script(_script("rebase"))
 
     def close(self) -> None:
@@ -227,6 +240,22 @@ class Bus:
             for key in self._redis.scan_iter(match=_JOB + "*", count=100):
                 self._redis.delete(key)
 
+    def hold_lease(self, name: str, owner: str, ttl_ms: int) -> str:
+        """Take a lease, or renew it where it is the owner's; returns who holds it now."""
+        with translated():
+            answer: Any = self._lease(keys=[_LEASE + name], args=[owner, ttl_ms])
+        return str(answer.decode(errors="replace"))
+
+    def release_lease(self, name: str, owner: str) -> bool:
+        """Give a lease back; returns whether it was the owner's."""
+        with translated():
+            return bool(self._release(keys=[_LEASE + name], args=[owner]))
+
+    def report_collector(self, source: str, status: bytes) -> None:
+        """Report a collector's status, a JSON object; forgotten after 60 s unless repeated."""
+        with translated():
+            self._redis.set(_COLLECTOR + source, status, ex=_COLLECTOR_TTL_S)
+
 
 class Listener:
     """The bus as the API uses it: reads only, asynchronous."""
@@ -299,3 +328,14 @@ class Listener:
                 pipe.hgetall(key)
             names = [key.decode().removeprefix(_JOB) for key in keys]
             return messages.hashes(names, await pipe.execute())
+
+    async def collectors(self) -> dict[str, bytes]:
+        """Return the status that each collector last reported, as JSON, by source."""
+        with translated():
+            keys = [key async for key in self._redis.scan_iter(match=_COLLECTOR + "*", count=100)]
+            values: Any = await self._redis.mget(keys) if keys else []
+        return {
+            key.decode().removeprefix(_COLLECTOR): value
+            for key, value in zip(keys, values, strict=True)
+            if value is not None
+        }

@@ -12,11 +12,12 @@ from typing import Protocol
 import msgspec
 
 from thor.domain.instrument import Listing
+from thor.domain.mark import Mark
 from thor.domain.tick import Tick
 from thor.errors import Rejected
 from thor.market.collect.excel import sheet
 from thor.market.collect.excel.changes import SOURCE, Changes
-from thor.market.collect.excel.marks import DayMarks, Marks
+from thor.market.collect.excel.marks import Marks
 from thor.market.collect.excel.sheet import Block, NoHeader, Reading
 from thor.market.collect.excel.states import NotRead, State, StateName
 
@@ -43,7 +44,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
     at: datetime
     ticks: list[Tick]
-    marks: list[DayMarks]
+    marks: list[Mark]
     seen: list[str]
     state: State
     faults: list[str]
@@ -165,7 +166,7 @@ class ExcelCollector:
         self,
         at: datetime,
         ticks: list[Tick] | None = None,
-        marks: list[DayMarks] | None = None,
+        marks: list[Mark] | None = None,
         seen: list[str] | None = None,
         faults: list[str] | None = None,
     ) -> Step:

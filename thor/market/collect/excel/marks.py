@@ -4,31 +4,12 @@ Stage 20, collect. Pure but for what it remembers of this run.
 """
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 
-import msgspec
-
+from thor.domain.mark import Mark
 from thor.domain.sessions import trade_date
-from thor.market.collect.excel.changes import SOURCE
 from thor.market.collect.excel.sheet import Row
-
-
-class DayMarks(msgspec.Struct, frozen=True, kw_only=True):
-    """What the feed says once a day of one symbol; null is not said. Prices in points."""
-
-    symbol: str
-    trade_date: date
-    source: str
-    received_at: datetime
-    prev_close: Decimal | None = None
-    settlement: Decimal | None = None
-    open: Decimal | None = None
-    high: Decimal | None = None
-    low: Decimal | None = None
-    open_interest: int | None = None
-    high_52w: Decimal | None = None
-    low_52w: Decimal | None = None
 
 
 class Marks:
@@ -37,7 +18,7 @@ class Marks:
     def __init__(self) -> None:
         self._known: dict[str, tuple[object, ...]] = {}
 
-    def changed(self, rows: Iterable[Row], at: datetime) -> list[DayMarks]:
+    def changed(self, rows: Iterable[Row], at: datetime) -> list[Mark]:
         """Return the marks of each listed row that says others than before, or a new day.
 
         The previous close is the sheet's Close, or Last less NetChange where it has none.
@@ -58,10 +39,9 @@ class Marks:
             self._known[row.symbol] = (day, *values)
             prev_close, settlement, open_, high, low, open_interest, high_52w, low_52w = values
             found.append(
-                DayMarks(
+                Mark(
                     symbol=row.symbol,
                     trade_date=day,
-                    source=SOURCE,
                     received_at=at,
                     prev_close=prev_close,
                     settlement=settlement,

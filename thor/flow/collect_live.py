@@ -1,0 +1,249 @@
+"""Run a live collector: one process a feed, nothing lost while the bus is full or away.
+
+Stages: 20 collect → 25 bus. What cannot be published is spilled to a file and drained in
+order; the state in which the collector is goes to the bus, and to a file of the home.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from thor import clock
+from thor.domain.mark import Mark
+from thor.domain.tick import Tick
+from thor.errors import Unavailable
+from thor.flow.lease import Lease
+from thor.flow.publish import Edge
+from thor.flow.spill import Emission, Spill
+from thor.market.bus.client import Bus
+from thor.runtime import Stop, Stopped
+from thor.services.home import Home, write_beside
+
+_ASK_LEASE_EVERY_S = 1.0
+# What is held is drained between two steps for no longer than this, so that the feed is read.
+_DRAIN_AT_ONCE_S = 1.0
+_REPORT_EVERY_S = 2.0
+
+
+class FeedState(Protocol):
+    """How a feed is."""
+
+    @property
+    def name(self) -> str:
+        """The state, one of the collector's own."""
+
+    @property
+    def reason(self) -> str:
+        """What explains it, empty where nothing has to."""
+
+    @property
+    def since(self) -> datetime:
+        """When it began."""
+
+
+class LiveStep(Protocol):
+    """What a live collector gave at once."""
+
+    @property
+    def at(self) -> datetime:
+        """How far the source's time has come."""
+
+    @property
+    def ticks(self) -> Sequence[Tick]:
+        """The ticks, in order."""
+
+    @property
+    def marks(self) -> Sequence[Mark]:
+        """What the feed says of the day, where it changed."""
+
+    @property
+    def seen(self) -> Sequence[str]:
+        """The symbols that were looked at, with or without a change."""
+
+    @property
+    def state(self) -> FeedState:
+        """How the feed is."""
+
+    @property
+    def faults(self) -> Sequence[str]:
+        """What a person should put right, each with where it stands and the cure."""
+
+
+class LiveCollector(Protocol):
+    """A feed of the market as it is now."""
+
+    source: str
+
+    def steps(self) -> Iterator[LiveStep]:
+        """Yield steps in time with the clock until the process is to stop."""
+
+
+class CollectorStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a collector: its state since when, and what it holds back."""
+
+    source: str
+    state: str
+    reason: str
+    since: datetime
+    at: datetime
+    faults: list[str] = []
+    spilled: int = 0
+    ticks: int = 0
+
+
+class Outlet:
+    """Where a live collector's emissions go: onto the bus, or into the spill."""
+
+    def __init__(self, source: str, edge: Edge, spill: Spill) -> None:
+        """Take the publisher, which does not wait, and the spill of this source."""
+        self._source = source
+        self._edge = edge
+        self._spill = spill
+        self.reason = ""
+        self.published = 0
+
+    @property
+    def held(self) -> int:
+        """Ticks that are spilled and not yet published."""
+        return self._spill.ticks if self._spill else 0
+
+    def emit(self, step: LiveStep) -> None:
+        """Publish a step, after what is held, or hold it; `reason` says why one is held."""
+        self.reason = ""
+        # Apart, so that what was published is not held as well.
+        parts = [
+            Emission(self._edge.validated(list(step.ticks)), []),
+            Emission([], list(step.marks)),
+        ]
+        left = [part for part in parts if part.ticks or part.marks]
+        try:
+            if self.drain():
+                while left:
+                    self._publish(left[0], step.seen)
+                    del left[0]
+                self._edge.tell_time(self._source, step.at, step.seen)
+        except Unavailable as error:
+            self.reason = str(error)
+        for part in left:
+            try:
+                self._spill.add(part)
+            except Unavailable as error:
+                self.reason = f"{self.reason}; {error}"
+
+    def drain(self) -> bool:
+        """Publish what is held, for a second at most; tell whether all is out.
+
+        Raises `Unavailable`.
+        """
+        if not self._spill:
+            return True
+        until_s = clock.monotonic_s() + _DRAIN_AT_ONCE_S
+        return self._spill.drain(self._publish, lambda: clock.monotonic_s() > until_s)
+
+    def _publish(self, emission: Emission, seen: Sequence[str] = ()) -> None:
+        if emission.ticks:
+            self._edge.publish_validated(emission.ticks, seen)
+            self.published += len(emission.ticks)
+        if emission.marks:
+            self._edge.publish_marks(self._source, emission.marks)
+
+
+def collect(
+    collector: LiveCollector,
+    outlet: Outlet,
+    lease: Lease,
+    report: Callable[[CollectorStatus], None],
+    on_step: Callable[[LiveStep], None] = lambda _: None,
+) -> bool:
+    """Publish a collector's steps until it ends; tell whether the lease was kept until then.
+
+    `report` takes the status after each step, `on_step` what was read.
+    """
+    for step in collector.steps():
+        # While Redis is away no other process can take the lease either.
+        if is_lost(lease):
+            return False
+        on_step(step)
+        outlet.emit(step)
+        report(status_of(collector.source, step, outlet))
+    return True
+
+
+def is_lost(lease: Lease) -> bool:
+    """Tell whether another process has the lease; not while Redis is away."""
+    try:
+        return not lease.hold()
+    except Unavailable:
+        return False
+
+
+def wait_for(lease: Lease, stop: Stop, on_wait: Callable[[str], None]) -> None:
+    """Wait until the lease is ours; `on_wait` takes why it is not. Raises `Stopped`."""
+    while True:
+        try:
+            if lease.hold():
+                return
+            on_wait(f"another poller reads it: {lease.holder}")
+        except Unavailable as error:
+            on_wait(str(error))
+        if stop.wait(_ASK_LEASE_EVERY_S):
+            raise Stopped
+
+
+def status_of(source: str, step: LiveStep, outlet: Outlet) -> CollectorStatus:
+    """Return the status after a step."""
+    reasons = [step.state.reason]
+    if outlet.held or outlet.reason:
+        why = outlet.reason or "the bus is caught up with"
+        reasons.append(f"{outlet.held} ticks spilled to a file: {why}")
+    return CollectorStatus(
+        source=source,
+        state=step.state.name,
+        reason="; ".join(filter(None, reasons)),
+        since=step.state.since,
+        at=step.at,
+        faults=list(step.faults[:20]),
+        spilled=outlet.held,
+        ticks=outlet.published,
+    )
+
+
+class StatusReport:
+    """Puts a collector's status where it is looked for: on the bus, and in a file of the home."""
+
+    def __init__(self, bus: Bus, home: Home) -> None:
+        """Take the bus and the home."""
+        self._bus = bus
+        self._home = home
+        self._last: tuple[object, ...] = ()
+        self._due_s = 0.0
+
+    def __call__(self, status: CollectorStatus) -> None:
+        """Write the status where it changed, and every few seconds; neither may fail it."""
+        now_s = clock.monotonic_s()
+        said = (status.state, status.reason, status.faults, bool(status.spilled))
+        if said == self._last and now_s < self._due_s:
+            return
+        self._last, self._due_s = said, now_s + _REPORT_EVERY_S
+        with suppress(OSError):
+            write_beside(status_file(self._home, status.source), msgspec.json.encode(status))
+        with suppress(Unavailable):
+            self._bus.report_collector(status.source, msgspec.json.encode(status))
+
+
+def status_file(home: Home, source: str) -> Path:
+    """Return the file of a collector's last status."""
+    return home.run / f"collector-{source}.json"
+
+
+def read_statuses(home: Home) -> list[CollectorStatus]:
+    """Return the last status of each collector of this home, by source."""
+    found = []
+    for file in sorted(home.run.glob("collector-*.json")):
+        with suppress(OSError, msgspec.MsgspecError):
+            found.append(msgspec.json.decode(file.read_bytes(), type=CollectorStatus))
+    return found
