@@ -16,7 +16,8 @@ from thor import clock, database, observe
 from thor.errors import ThorError, Unavailable
 from thor.market.bus import wire
 from thor.market.bus.messages import BusState
-from thor.ops import checks
+from thor.ops import checks, collectors
+from thor.ops.collectors import CollectorStatus
 from thor.ops.heartbeat import Beat
 from thor.stream.quote import Instant
 
@@ -67,6 +68,21 @@ class JobHealth(msgspec.Struct, kw_only=True):
     age_ms: int | None
 
 
+class CollectorHealth(msgspec.Struct, kw_only=True):
+    """The state of a live feed, since when, and how long ago its collector reported.
+
+    `spilled` counts ticks that wait in a file for the bus; `faults` are what a person
+    should put right in the feed.
+    """
+
+    state: str
+    reason: str
+    since: Instant
+    age_ms: int
+    spilled: int
+    faults: list[str]
+
+
 class Account(msgspec.Struct, kw_only=True):
     """The account of this life of the bus: received is the sum of the rest.
 
@@ -92,6 +108,7 @@ class Health(msgspec.Struct, kw_only=True):
     bus: BusHealth
     stream: StreamHealth
     jobs: dict[str, JobHealth]
+    collectors: dict[str, CollectorHealth]
     accounting: Annotated[Account | None, msgspec.Meta(description="null while a server is away")]
 
 
@@ -106,8 +123,8 @@ async def bounded(probe: Awaitable[T], what: str) -> T:
 
 async def health_of(shared: SharedState) -> Health:
     """Look at all parts at once; no probe is waited for longer than 1.5 s."""
-    database_health, bus, jobs = await asyncio.gather(
-        _database(shared), _bus(shared), jobs_of(shared)
+    database_health, bus, jobs, feeds = await asyncio.gather(
+        _database(shared), _bus(shared), jobs_of(shared), collectors_of(shared)
     )
     stream = _stream(shared)
     account = None
@@ -121,6 +138,10 @@ async def health_of(shared: SharedState) -> Health:
         reasons.append("accounting: not balanced")
     reasons += [f"stream: {stream.reason}"] if stream.reason and not bus.reason else []
     reasons += _job_faults(jobs) if not bus.reason else []
+    now = clock.now()
+    reasons += [
+        f"{feed.source}: {fault}" for feed in feeds if (fault := collectors.fault(feed, now))
+    ]
     status: Literal["ok", "degraded", "down"] = "degraded" if reasons else "ok"
     return Health(
         status="down" if is_down else status,
@@ -130,6 +151,7 @@ async def health_of(shared: SharedState) -> Health:
         bus=bus,
         stream=stream,
         jobs=jobs,
+        collectors={feed.source: _collector(feed, now) for feed in feeds},
         accounting=account,
     )
 
@@ -211,6 +233,25 @@ def _job(beat: Beat, now: datetime) -> JobHealth:
         reason=observe.redacted(fault or ""),
         attempt=beat.attempt,
         age_ms=int((now - beat.at).total_seconds() * 1000),
+    )
+
+
+async def collectors_of(shared: SharedState) -> list[CollectorStatus]:
+    """Return what each live collector last reported; none while the bus is away."""
+    try:
+        return collectors.of_bus(await bounded(shared.bus_reader.collectors(), "Redis"))
+    except ThorError:
+        return []
+
+
+def _collector(feed: CollectorStatus, now: datetime) -> CollectorHealth:
+    return CollectorHealth(
+        state=feed.state,
+        reason=observe.redacted(feed.reason),
+        since=wire.instant(feed.since),
+        age_ms=max(int((now - feed.at).total_seconds() * 1000), 0),
+        spilled=feed.spilled,
+        faults=feed.faults,
     )
 
 

@@ -11,12 +11,13 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from api.health import Account, JobHealth, account_of, bounded, jobs_of
+from api.health import Account, JobHealth, account_of, bounded, collectors_of, jobs_of
 from api.quotes import quotes_of
 from api.state import SharedState
 from thor import clock, database
 from thor.errors import ThorError
 from thor.market.bus.messages import BusState
+from thor.ops.collectors import CollectorStatus
 from thor.stream.quote import Quote
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
@@ -37,6 +38,7 @@ class Metrics:
         self._account: Account | None = None
         self._quotes: list[Quote] = []
         self._jobs: dict[str, JobHealth] = {}
+        self._feeds: list[CollectorStatus] = []
         self._up: dict[str, bool] = {}
         self.registry = CollectorRegistry()
         self.requests = Histogram(
@@ -78,6 +80,7 @@ class Metrics:
 
     async def _ask_jobs(self) -> None:
         self._jobs = await jobs_of(self._shared)
+        self._feeds = await collectors_of(self._shared)
 
     def collect(self) -> Iterator[Metric]:
         """Yield what was asked for last; called by the registry."""
@@ -95,6 +98,7 @@ class Metrics:
             "thor_sse_events_sent", "Events given to streams.", self._shared.hub.events_sent
         )
         yield from self._of_jobs()
+        yield from self._of_feeds()
         yield from self._of_bus()
         yield from self._of_account()
         ages = GaugeMetricFamily(
@@ -119,6 +123,30 @@ class Metrics:
                 ages.add_metric([name], job.age_ms / 1000)
         yield up
         yield ages
+
+    def _of_feeds(self) -> Iterator[Metric]:
+        states = GaugeMetricFamily(
+            "thor_collector_state",
+            "1 for the state that a live feed is in.",
+            labels=["source", "state"],
+        )
+        since = GaugeMetricFamily(
+            "thor_collector_state_since_timestamp_seconds",
+            "When a live feed came into its state, in seconds since 1970.",
+            labels=["source"],
+        )
+        spilled = GaugeMetricFamily(
+            "thor_collector_spilled_ticks",
+            "Ticks that wait in a file for the bus.",
+            labels=["source"],
+        )
+        for feed in self._feeds:
+            states.add_metric([feed.source, feed.state], 1)
+            since.add_metric([feed.source], feed.since.timestamp())
+            spilled.add_metric([feed.source], feed.spilled)
+        yield states
+        yield since
+        yield spilled
 
     def _of_bus(self) -> Iterator[Metric]:
         bus = self._bus

@@ -13,18 +13,23 @@ import msgspec
 from thor.config import Settings
 from thor.domain.nature import NATURES, Nature
 from thor.errors import NotFound
+from thor.flow.feeds import configured as feeds_of
 
 # Long enough for one transaction that waits for another.
 _TURN_S = 60.0
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """A job: its name, when it runs, for which data, and how often its loop must come round."""
+    """A job: its name, when it runs, for which data, and how often its loop must come round.
+
+    A feed's collector runs where the feed is configured.
+    """
 
     name: str
     runs: Literal["always", "scheduled"] = "always"
     natures: tuple[Nature, ...] = NATURES
     is_numbered: bool = False
+    is_feed: bool = False
     turn_within_s: float = _TURN_S
 
     @property
@@ -47,6 +52,8 @@ JOBS: tuple[Job, ...] = (
     Job(name="bars", turn_within_s=600.0),
     Job(name="gaps", turn_within_s=900.0),
     Job(name="simulate", natures=("simulated",)),
+    # Its loop comes round once an interval, and waits while another process has the lease.
+    Job(name="poll_tos_excel", natures=("live",), is_feed=True, turn_within_s=600.0),
     Job(name="export_trade_date", runs="scheduled", turn_within_s=86_400.0),
     Job(name="drop_old_ticks", runs="scheduled", turn_within_s=86_400.0),
 )
@@ -64,6 +71,14 @@ def job_of(process: str) -> Job:
 
 
 def running_with(nature: Nature, settings: Settings) -> Sequence[tuple[str, tuple[str, ...]]]:
-    """Return the processes that run as long as Thor does, for data of this nature."""
-    jobs = [job for job in JOBS if job.runs == "always" and nature in job.natures]
+    """Return the processes that run as long as Thor does, for data of this nature.
+
+    Raises `Rejected` where a feed is named and not configured.
+    """
+    feeds = {feed.job for feed in feeds_of(settings)} if nature == "live" else set()
+    jobs = [
+        job
+        for job in JOBS
+        if job.runs == "always" and nature in job.natures and (not job.is_feed or job.name in feeds)
+    ]
     return [process for job in jobs for process in job.processes(settings.ingestors)]

@@ -36,4 +36,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    run(main, "excel")
+    run(main, "poll_tos_excel")

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -114,7 +114,7 @@ def test_a_tape_that_cannot_be_played_ends_the_start_in_one_line(
 class up:
     """`thor up` in a process of its own, which a signal stops."""
 
-    def __init__(self, path: Path, *words: str) -> None:
+    def __init__(self, path: Path, *words: str, env: Mapping[str, str] | None = None) -> None:
         own = {name: item for name, item in os.environ.items() if not name.startswith("THOR_")}
         self._env = {
             **own,
@@ -122,6 +122,7 @@ class up:
             "THOR_EDITION": "plain",
             "THOR_API_PORT": "0",
             "COLUMNS": "200",
+            **(env or {}),
         }
         self._cwd = path.parent
         self._log = path.parent / "up.log"

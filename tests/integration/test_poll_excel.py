@@ -17,12 +17,12 @@ from excel_made import SAMPLE, save
 from ticks_made import rows, settings, stored, taking_in, value, wait_for
 
 from thor.errors import Refused, Rejected
-from thor.flow.collect_live import read_statuses
 from thor.flow.lease import Lease
 from thor.flow.poll_excel import poll_excel
 from thor.market.bus.client import Bus
 from thor.market.bus.messages import COUNTER, LATEST, SEAT
 from thor.market.collect.excel.live import LiveWorkbook
+from thor.ops import collectors
 from thor.runtime import Stop, Stopped
 from thor.services.home import Home
 
@@ -125,7 +125,7 @@ def trimming(redis_url: str) -> Iterator[None]:
 
 
 def state_of(home: Path) -> tuple[str, str]:
-    found = read_statuses(Home(home))
+    found = collectors.of_home(Home(home))
     return (found[0].state, found[0].reason) if found else ("", "")
 
 

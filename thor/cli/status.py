@@ -1,5 +1,8 @@
 """`thor status`: what runs in this home."""
 
+from datetime import datetime
+from typing import Any
+
 import typer
 
 from thor.cli.common import AsJson, show
@@ -9,13 +12,21 @@ from thor.config import Settings
 def status(as_json: AsJson = False) -> None:
     """Tell what runs in this home, since when, and how often it was restarted."""
     from thor import clock
-    from thor.ops import checks
+    from thor.ops import checks, collectors
     from thor.services.home import Home
     from thor.services.status import read_status
 
     home = Home(Settings().home)
     found = read_status(home)
-    faults = checks.faults_of_home(home, found, clock.now())
+    now = clock.now()
+    faults = checks.faults_of_home(home, found, now)
+    is_live = found.is_alive and found.nature == "live"
+    # What an earlier run left says nothing of one without a feed.
+    feeds = [
+        feed
+        for feed in collectors.of_home(home)
+        if is_live or (now - feed.at).total_seconds() < collectors.SILENT_S
+    ]
     rows = [
         {
             "name": process.name,
@@ -30,8 +41,29 @@ def status(as_json: AsJson = False) -> None:
         }
         for process in found.processes.values()
     ]
+    rows += [feed_row(feed, now) for feed in feeds]
     runs = f"running, {found.nature} market" if found.is_alive else "not running"
     title = f"Thor in {found.home}: {runs}"
     show(rows, title, as_json=as_json)
     if not found.is_alive:
         raise typer.Exit(5)
+
+
+def feed_row(feed: Any, now: datetime) -> dict[str, Any]:
+    """Return a live feed as a row beside the processes: its state, since when, and why."""
+    from thor.ops import collectors
+
+    silent_s = (now - feed.at).total_seconds()
+    is_silent = silent_s > collectors.SILENT_S
+    reasons = [feed.reason, *feed.faults]
+    return {
+        "name": feed.source,
+        "kind": "feed",
+        "state": "silent" if is_silent else feed.state,
+        "pid": None,
+        "since": (feed.at if is_silent else feed.since).isoformat(" ", "seconds"),
+        "restarts": None,
+        "last exit": None,
+        "reason": collectors.fault(feed, now) if is_silent else "; ".join(filter(None, reasons)),
+        "log": None,
+    }

@@ -28,8 +28,12 @@ def up(
         bool,
         typer.Option("--open/--no-open", help="Open the pages in a browser where there is one."),
     ] = True,
+    live: Annotated[
+        bool,
+        typer.Option("--live", help="Collect the market's own quotes, in a database for them."),
+    ] = False,
 ) -> None:
-    """Start everything, migrate, and show quotes until Ctrl-C: simulated, or of tapes."""
+    """Start everything, migrate, and show quotes until Ctrl-C: simulated, of tapes, or live."""
     from thor import clock, observe
     from thor.cli import up_quotes
     from thor.market.collect.files.pace import parse_speed
@@ -40,10 +44,14 @@ def up(
 
     if speed is not None and not tape:
         raise Rejected("--speed: says how fast tapes are played; name one with --tape FILE")
+    if live and tape:
+        raise Rejected("--live: tapes are played in a database of their own; give one of the two")
     times = parse_speed(speed or "1x")
     settings = Settings()
-    nature = "recorded" if tape else settings.nature or USUAL
+    nature = "recorded" if tape else "live" if live else settings.nature or USUAL
     settings = settings.model_copy(update={"nature": nature})
+    if nature == "live":
+        _note_feeds(settings)
     observe.configure("warning", "console")
     stop = Stop()
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
@@ -75,6 +83,16 @@ def up(
 
 def _report(text: str, **more: Any) -> None:
     notes.print(f"  {text}", *(f"{key}={value}" for key, value in more.items()))
+
+
+def _note_feeds(settings: Settings) -> None:
+    """Say which setting starts which feed where none is configured."""
+    from thor.flow.feeds import FEEDS, configured
+
+    if not configured(settings):
+        notes.print("no feed is configured; nothing is collected until one is:")
+        for feed in FEEDS:
+            notes.print(f"  {feed.setting}=… starts {feed.provider}")
 
 
 def _migrate(settings: Settings, url: str) -> None:

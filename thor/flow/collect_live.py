@@ -7,7 +7,6 @@ order; the state in which the collector is goes to the bus, and to a file of the
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
-from pathlib import Path
 from typing import Protocol
 
 import msgspec
@@ -20,6 +19,7 @@ from thor.flow.lease import Lease
 from thor.flow.publish import Edge
 from thor.flow.spill import Emission, Spill
 from thor.market.bus.client import Bus
+from thor.ops.collectors import CollectorStatus, status_file
 from thor.runtime import Stop, Stopped
 from thor.services.home import Home, write_beside
 
@@ -80,19 +80,6 @@ class LiveCollector(Protocol):
 
     def steps(self) -> Iterator[LiveStep]:
         """Yield steps in time with the clock until the process is to stop."""
-
-
-class CollectorStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a collector: its state since when, and what it holds back."""
-
-    source: str
-    state: str
-    reason: str
-    since: datetime
-    at: datetime
-    faults: list[str] = []
-    spilled: int = 0
-    ticks: int = 0
 
 
 class Outlet:
@@ -230,20 +217,14 @@ class StatusReport:
             return
         self._last, self._due_s = said, now_s + _REPORT_EVERY_S
         with suppress(OSError):
+            # Read by `thor status`, also while the bus is away.
             write_beside(status_file(self._home, status.source), msgspec.json.encode(status))
         with suppress(Unavailable):
             self._bus.report_collector(status.source, msgspec.json.encode(status))
 
-
-def status_file(home: Home, source: str) -> Path:
-    """Return the file of a collector's last status."""
-    return home.run / f"collector-{source}.json"
-
-
-def read_statuses(home: Home) -> list[CollectorStatus]:
-    """Return the last status of each collector of this home, by source."""
-    found = []
-    for file in sorted(home.run.glob("collector-*.json")):
-        with suppress(OSError, msgspec.MsgspecError):
-            found.append(msgspec.json.decode(file.read_bytes(), type=CollectorStatus))
-    return found
+    def forget(self, source: str) -> None:
+        """Take the status back at the end of a run."""
+        with suppress(OSError):
+            status_file(self._home, source).unlink(missing_ok=True)
+        with suppress(Unavailable):
+            self._bus.forget_collector(source)

@@ -87,19 +87,24 @@ def poll_excel(
     open_reader = reader or partial(
         workbook.open_workbook, file, settings.excel_sheet, settings.excel_range
     )
+    report = StatusReport(bus, home)
     log_wait = _Once(lambda reason: log.info("waiting", reason=reason))
     try:
         while True:
             wait_for(lease, stop, log_wait)
             source = open_reader()
             try:
-                if _poll(settings, bus, database_url, stop, log, home, source, lease, recorder):
+                if _poll(
+                    settings, bus, database_url, stop, log, home, source, lease, recorder, report
+                ):
                     return
             finally:
                 source.close()
             log.warning("another poller has taken over", holder=lease.holder)
     finally:
         with suppress(Unavailable):
+            if lease.holder == lease.owner:
+                report.forget(SOURCE)
             lease.release()
         if recorder is not None:
             log.info("recorded", file=str(record), ticks=recorder.close())
@@ -115,6 +120,7 @@ def _poll(
     reader: Reader,
     lease: Lease,
     recorder: Recorder | None,
+    report: StatusReport,
 ) -> bool:
     def on_wait(reason: str, attempt: int) -> None:
         log.info("waiting", reason=reason, attempt=attempt)
@@ -145,8 +151,6 @@ def _poll(
         log_faults("; ".join(step.faults))
         if recorder is not None:
             recorder.write(list(step.ticks))
-
-    report = StatusReport(bus, home)
 
     def on_status(status: Any) -> None:
         log_spill(f"{outlet.reason}: ticks go to {spill.file}" if outlet.reason else "")

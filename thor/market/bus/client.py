@@ -256,6 +256,11 @@ class Bus:
         with translated():
             self._redis.set(_COLLECTOR + source, status, ex=_COLLECTOR_TTL_S)
 
+    def forget_collector(self, source: str) -> None:
+        """Drop a collector's status: it ends."""
+        with translated():
+            self._redis.delete(_COLLECTOR + source)
+
 
 class Listener:
     """The bus as the API uses it: reads only, asynchronous."""

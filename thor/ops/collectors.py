@@ -1,0 +1,68 @@
+"""What each live collector last reported: the state of its feed, since when, and why.
+
+Stage 95, ops. A collector reports to the bus and to its home; health, metrics and
+`thor status` read it there.
+"""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from thor.services.home import Home
+
+# The states in which a feed is well; in every other one somebody has to do something.
+WELL = frozenset({"live", "quiet"})
+# A report is due every two seconds; Excel may be waited for ten.
+SILENT_S = 30.0
+
+
+class CollectorStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """A collector's report. Times are UTC; `spilled` counts ticks that wait in a file.
+
+    `faults` are what a person should put right, each with where it stands and the cure.
+    """
+
+    source: str
+    state: str
+    reason: str
+    since: datetime
+    at: datetime
+    faults: list[str] = []
+    spilled: int = 0
+    ticks: int = 0
+
+
+def fault(status: CollectorStatus, now: datetime) -> str | None:
+    """Return what is wrong with a feed at an instant, None where nothing is."""
+    silent_s = (now - status.at).total_seconds()
+    if silent_s > SILENT_S:
+        return f"its collector has not reported for {silent_s:.0f} s"
+    if status.state not in WELL or status.spilled:
+        return ", ".join(filter(None, (status.state, status.reason)))
+    return None
+
+
+def of_bus(reports: Mapping[str, bytes]) -> list[CollectorStatus]:
+    """Return the reports that the bus holds, by source; what is none is left out."""
+    found = []
+    for _, report in sorted(reports.items()):
+        with suppress(msgspec.MsgspecError):
+            found.append(msgspec.json.decode(report, type=CollectorStatus))
+    return found
+
+
+def of_home(home: Home) -> list[CollectorStatus]:
+    """Return the last report of each collector of a home, by source."""
+    reports = {}
+    for file in home.run.glob("collector-*.json"):
+        with suppress(OSError):
+            reports[file.name] = file.read_bytes()
+    return of_bus(reports)
+
+
+def status_file(home: Home, source: str) -> Path:
+    """Return the file of a collector's last report."""
+    return home.run / f"collector-{source}.json"
