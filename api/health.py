@@ -239,7 +239,7 @@ def _job(beat: Beat, now: datetime) -> JobHealth:
 async def collectors_of(shared: SharedState) -> list[CollectorStatus]:
     """Return what each live collector last reported; none while the bus is away."""
     try:
-        return collectors.of_bus(await bounded(shared.bus_reader.collectors(), "Redis"))
+        return collectors.of_bus(await bounded(shared.listener.collectors(), "Redis"))
     except ThorError:
         return []
 

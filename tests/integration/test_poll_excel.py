@@ -20,7 +20,7 @@ from thor.errors import Refused, Rejected
 from thor.flow.lease import Lease
 from thor.flow.poll_excel import poll_excel
 from thor.market.bus.client import Bus
-from thor.market.bus.messages import COUNTER, LATEST, SEAT
+from thor.market.bus.messages import COUNTER, LATEST, CLAIM
 from thor.market.collect.excel.live import LiveWorkbook
 from thor.ops import collectors
 from thor.runtime import Stop, Stopped
@@ -175,10 +175,10 @@ def test_what_does_not_change_is_heard_and_stays_its_own(
 ) -> None:
     client = redis.Redis.from_url(redis_url, decode_responses=True)
     with polling(tmp_path / "home", redis_url, live_url, Desk().reader):
-        wait_for(lambda: client.hget(SEAT + "DX", "heard_ms"), "the claim")
-        first = int(client.hget(SEAT + "DX", "heard_ms") or 0)
+        wait_for(lambda: client.hget(CLAIM + "DX", "heard_ms"), "the claim")
+        first = int(client.hget(CLAIM + "DX", "heard_ms") or 0)
         wait_for(
-            lambda: int(client.hget(SEAT + "DX", "heard_ms") or 0) > first + 1000,
+            lambda: int(client.hget(CLAIM + "DX", "heard_ms") or 0) > first + 1000,
             "the claim's renewal",
         )
         counter: Any = client.hgetall(COUNTER)

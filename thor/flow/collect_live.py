@@ -16,7 +16,7 @@ from thor.domain.mark import Mark
 from thor.domain.tick import Tick
 from thor.errors import Unavailable
 from thor.flow.lease import Lease
-from thor.flow.publish import Edge
+from thor.flow.publish import Publisher
 from thor.flow.spill import Emission, Spill
 from thor.market.bus.client import Bus
 from thor.ops.collectors import CollectorStatus, status_file
@@ -85,10 +85,10 @@ class LiveCollector(Protocol):
 class Outlet:
     """Where a live collector's emissions go: onto the bus, or into the spill."""
 
-    def __init__(self, source: str, edge: Edge, spill: Spill) -> None:
+    def __init__(self, source: str, publisher: Publisher, spill: Spill) -> None:
         """Take the publisher, which does not wait, and the spill of this source."""
         self._source = source
-        self._edge = edge
+        self._publisher = publisher
         self._spill = spill
         self.reason = ""
         self.published = 0
@@ -103,7 +103,7 @@ class Outlet:
         self.reason = ""
         # Apart, so that what was published is not held as well.
         parts = [
-            Emission(self._edge.validated(list(step.ticks)), []),
+            Emission(self._publisher.checked(list(step.ticks)), []),
             Emission([], list(step.marks)),
         ]
         left = [part for part in parts if part.ticks or part.marks]
@@ -112,7 +112,7 @@ class Outlet:
                 while left:
                     self._publish(left[0], step.seen)
                     del left[0]
-                self._edge.tell_time(self._source, step.at, step.seen)
+                self._publisher.publish_clock(self._source, step.at, step.seen)
         except Unavailable as error:
             self.reason = str(error)
         for part in left:
@@ -133,10 +133,10 @@ class Outlet:
 
     def _publish(self, emission: Emission, seen: Sequence[str] = ()) -> None:
         if emission.ticks:
-            self._edge.publish_validated(emission.ticks, seen)
+            self._publisher.publish_checked(emission.ticks, seen)
             self.published += len(emission.ticks)
         if emission.marks:
-            self._edge.publish_marks(self._source, emission.marks)
+            self._publisher.publish_marks(self._source, emission.marks)
 
 
 def collect(

@@ -16,10 +16,10 @@ from thor.domain.instrument import Listing
 from thor.errors import Refused, Rejected, Unavailable
 from thor.flow.collect_live import LiveStep, Outlet, StatusReport, collect, wait_for
 from thor.flow.lease import Lease
-from thor.flow.publish import Edge
+from thor.flow.publish import Publisher
 from thor.flow.spill import Spill
 from thor.market.bus.client import Bus
-from thor.market.bus.messages import Seat
+from thor.market.bus.messages import Claim
 from thor.market.collect.excel import workbook
 from thor.market.collect.excel.changes import SOURCE
 from thor.market.collect.excel.collector import ExcelCollector, Reader, check_interval
@@ -125,13 +125,13 @@ def _poll(
     def on_wait(reason: str, attempt: int) -> None:
         log.info("waiting", reason=reason, attempt=attempt)
 
-    listing, seats, last_seq, last_ts = persist(lambda: _stored(database_url), stop, on_wait)
-    edge = Edge(
-        bus, listing, stop, seats, skew_max=timedelta(seconds=settings.skew_max_s), waits=False
+    listing, claims, last_seq, last_ts = persist(lambda: _stored(database_url), stop, on_wait)
+    publisher = Publisher(
+        bus, listing, stop, claims, skew_max=timedelta(seconds=settings.skew_max_s), waits=False
     )
     nature = settings.nature or "live"
     spill = Spill(home.path / "spill" / f"{SOURCE}-{nature}.jsonl")
-    outlet = Outlet(SOURCE, edge, spill)
+    outlet = Outlet(SOURCE, publisher, spill)
     collector = ExcelCollector(
         reader,
         listing,
@@ -184,14 +184,15 @@ def _refuse_other_natures(database_url: str) -> None:
 
 def _stored(
     database_url: str,
-) -> tuple[Listing, dict[str, Seat], int, datetime | None]:
+) -> tuple[Listing, dict[str, Claim], int, datetime | None]:
     with database.connect(database_url, "excel") as connection:
         listing = instruments.listing(connection)
-        seats = {
-            symbol: Seat(*seat) for symbol, seat in instruments.seats(connection, SOURCE).items()
+        claims = {
+            symbol: Claim(*claim)
+            for symbol, claim in instruments.claims(connection, SOURCE).items()
         }
         since = clock.now() - _STORED_WITHIN
         wanted = {"symbols": list(listing.series), "source": SOURCE, "since": since}
         highest = database.row(connection, "highest_of_source", wanted) or {}
     seq = highest.get("seq")
-    return listing, seats, -1 if seq is None else seq, highest.get("ts")
+    return listing, claims, -1 if seq is None else seq, highest.get("ts")

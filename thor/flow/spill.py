@@ -18,7 +18,7 @@ from thor.errors import Unavailable
 
 
 class Emission(msgspec.Struct, frozen=True):
-    """What a collector gave at once: validated ticks and marks of one source."""
+    """What a collector gave at once: checked ticks and marks of one source."""
 
     ticks: list[Tick] = []
     marks: list[Mark] = []
