@@ -20,7 +20,7 @@ from thor.errors import Refused, Rejected
 from thor.flow.lease import Lease
 from thor.flow.poll_excel import poll_excel
 from thor.market.bus.client import Bus
-from thor.market.bus.messages import COUNTER, LATEST, CLAIM
+from thor.market.bus.messages import CLAIM, COUNTER, LATEST
 from thor.market.collect.excel.live import LiveWorkbook
 from thor.ops import collectors
 from thor.runtime import Stop, Stopped
