@@ -377,5 +377,8 @@ def test_the_desk_stays_out_of_a_database_that_is_not_for_live_data(
 def test_options_that_cannot_be_are_refused_before_anything_is_opened(
     given: dict[str, Any], reason: str
 ) -> None:
+    # Whatever waits for a server ends at once.
+    stop = Stop()
+    stop.set()
     with pytest.raises(Rejected, match=reason):
-        poll_excel(settings(**given), Bus("redis://127.0.0.1:1/0"), "", Stop(), Log())
+        poll_excel(settings(**given), Bus("redis://127.0.0.1:1/0"), "", stop, Log())

@@ -185,7 +185,7 @@ def test_a_file_that_is_saved_while_it_is_read_is_read_again(
     ("cells", "reason"),
     [
         ("A1:N13", None), ("$A$1:$N$13", None), ("tblLiveData", None), ("N13:A1", None),
-        ("A1", None), ("", "no range"), ("A1:", "no range"), ("A 1:B2", "no range"),
+        ("A1", "no range"), ("", "no range"), ("A1:", "no range"), ("A 1:B2", "no range"),
         ("A0:B2", "outside"), ("A1:XFE2", "outside"), ("A1:B1048577", "outside"),
         ("A1:Z10000", "more than 100000 cells"),
     ],

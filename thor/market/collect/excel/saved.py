@@ -122,7 +122,9 @@ def check_range(cells: str) -> str | None:
     """Return why a range cannot be read, or None; a name may be a table's."""
     match = _RANGE.fullmatch(cells.strip())
     if match is None:
-        is_name = re.fullmatch(r"[A-Za-z_\\][A-Za-z0-9_.\\]*", cells.strip())
+        # Excel takes no name that is a cell's address.
+        is_cell = re.fullmatch(r"\$?[A-Za-z]{1,3}\$?[0-9]+", cells.strip())
+        is_name = not is_cell and re.fullmatch(r"[A-Za-z_\\][A-Za-z0-9_.\\]*", cells.strip())
         return None if is_name else f"{cells!r} is no range as A1:N13 and no name"
     _, (row1, column1), (row2, column2) = _parsed(match)
     if row1 < 1 or row2 > _ROWS_MAX or column2 > _COLUMNS_MAX:
