@@ -117,8 +117,8 @@ where
     and k.source = %(source)s::text
     and k.volume is not null;
 
--- Numbers are made of the clock: those of earlier days are below today's, unless the
--- clock was ahead, and then their ts is later than now.
+-- Numbers are made of the clock: those of earlier days are below today's,
+-- unless the clock was ahead, and then their ts is later than now.
 -- name: highest_of_source
 select
     max(t.seq) as seq,

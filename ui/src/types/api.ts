@@ -834,6 +834,19 @@ export interface components {
             /** @enum {string} */
             width: "1s" | "1m" | "5m" | "1h" | "1d";
         };
+        /** CollectorHealth */
+        CollectorHealth: {
+            age_ms: number;
+            faults: string[];
+            reason: string;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            since: string;
+            spilled: number;
+            state: string;
+        };
         /** DatabaseHealth */
         DatabaseHealth: {
             edition?: string | null;
@@ -1099,6 +1112,9 @@ export interface components {
             /** @description null while a server is away */
             accounting: components["schemas"]["Account"] | null;
             bus: components["schemas"]["BusHealth"];
+            collectors: {
+                [key: string]: components["schemas"]["CollectorHealth"];
+            };
             database: components["schemas"]["DatabaseHealth"];
             jobs: {
                 [key: string]: components["schemas"]["JobHealth"];
@@ -1467,6 +1483,7 @@ export type BarsWaiting = components['schemas']['BarsWaiting'];
 export type BoardRow = components['schemas']['BoardRow'];
 export type BusHealth = components['schemas']['BusHealth'];
 export type ClosedBar = components['schemas']['ClosedBar'];
+export type CollectorHealth = components['schemas']['CollectorHealth'];
 export type DatabaseHealth = components['schemas']['DatabaseHealth'];
 export type DeskChange = components['schemas']['DeskChange'];
 export type DeskNumbers = components['schemas']['DeskNumbers'];
