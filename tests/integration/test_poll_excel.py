@@ -14,6 +14,7 @@ import pytest
 import redis
 from excel_fake import FakeApp, FakeBook, FakeExcel, FakeSheet
 from excel_made import SAMPLE, save
+from excel_polling import FILE, Log, polling
 from ticks_made import rows, settings, stored, taking_in, value, wait_for
 
 from thor.errors import Refused, Rejected
@@ -23,11 +24,10 @@ from thor.market.bus.client import Bus
 from thor.market.bus.messages import CLAIM, COUNTER, LATEST
 from thor.market.collect.excel.live import LiveWorkbook
 from thor.ops import collectors
-from thor.runtime import Stop, Stopped
+from thor.runtime import Stop
 from thor.services.home import Home
 
 pytestmark = pytest.mark.edition("plain")
-FILE = "RTD_TOS.xlsm"
 
 
 @pytest.fixture
@@ -52,57 +52,6 @@ class Desk:
 
     def reader(self) -> LiveWorkbook:
         return LiveWorkbook(FILE, "LiveData", "A1:N13", self.excel)
-
-
-class Log:
-    """A logger that remembers."""
-
-    def __init__(self) -> None:
-        self.lines: list[tuple[str, dict[str, Any]]] = []
-
-    def __getattr__(self, _: str) -> Callable[..., None]:
-        return lambda what, **more: self.lines.append((what, more))
-
-    def said(self, what: str) -> list[dict[str, Any]]:
-        return [more for line, more in self.lines if line == what]
-
-
-@contextmanager
-def polling(
-    home: Path,
-    redis_url: str,
-    database_url: str,
-    reader: Callable[[], Any] | None = None,
-    record: Path | None = None,
-    ticks_max: int = 2_000_000,
-    **given: Any,
-) -> Iterator[Log]:
-    """Poll in a thread meanwhile; raises what it raised."""
-    home.mkdir(exist_ok=True)
-    (home / "run").mkdir(exist_ok=True)
-    stop, log = Stop(), Log()
-    bus = Bus(redis_url, ticks_max=ticks_max)
-    asked = settings(home=home, excel_file=FILE, excel_interval_s=0.2, **given)
-    raised: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            poll_excel(asked, bus, database_url, stop, log, record, reader)
-        except Stopped:
-            pass
-        except BaseException as error:
-            raised.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        yield log
-    finally:
-        stop.set()
-        thread.join()
-        bus.close()
-    if raised:
-        raise raised[0]
 
 
 @contextmanager
