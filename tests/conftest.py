@@ -16,6 +16,7 @@ from typing import Any
 from unittest.mock import patch
 from urllib.parse import urlsplit, urlunsplit
 
+import hypothesis
 import psycopg
 import pytest
 import redis
@@ -31,6 +32,10 @@ from thor.services.home import Home
 from thor.services.postgres import Postgres
 from thor.services.running import Endpoints, start_servers
 from thor.services.server import stop_all
+
+# A slow machine is no fault of the code.
+hypothesis.settings.register_profile("thor", deadline=None)
+hypothesis.settings.load_profile("thor")
 
 REPO = Path(__file__).resolve().parents[1]
 DATA = REPO.parent / "shared" / "data"
