@@ -199,7 +199,7 @@ def test_psql_finds_the_tables_of_a_restored_database_without_their_schemas(
 ) -> None:
     dump.restore(file, target, settings(), nothing)
     with psycopg.connect(target) as connection:
-        assert value(connection, "show search_path") == "reference, market, feat, ops, public"
+        assert value(connection, "show search_path") == ", ".join(database.SEARCH_PATH)
         assert value(connection, "select count(*) from ticks") == 801
 
 

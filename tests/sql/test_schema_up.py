@@ -11,6 +11,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
+from thor import database
 from thor.database import schema
 from thor.database.edition import Edition
 from thor.errors import Refused
@@ -109,7 +110,7 @@ def test_a_new_database_is_what_its_server_offers_and_of_the_nature_asked_for(
 
 def test_names_need_no_schema_in_psql(bare_database_url: str) -> None:
     schema.up(bare_database_url)
-    assert _value(bare_database_url, "show search_path") == "reference, market, feat, ops, public"
+    assert _value(bare_database_url, "show search_path") == ", ".join(database.SEARCH_PATH)
     assert _value(bare_database_url, "select count(*) from ticks") == 0
 
 
