@@ -17,6 +17,7 @@ import duckdb
 import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
+from ticks_made import MONTHS
 
 from thor.domain.tick import Tick
 
@@ -116,7 +117,8 @@ def of_ticks(ticks: Iterable[Tick]) -> pa.Table:
 
 
 def of_file(path: Path, grid: int) -> pa.Table:
-    """Return a recording's rows in that form, each under its month, prices on 1 / `grid`."""
+    """Return a recording's rows in that form, each under its month's key, prices on 1 / `grid`."""
+    months = " ".join(f"when '{code}' then '{key}'" for code, key in MONTHS.items())
     prices = ", ".join(
         f"round({name} * {grid})::bigint * {10**8 // grid} as {name}"
         for name in ("last", "bid", "ask")
@@ -124,7 +126,8 @@ def of_file(path: Path, grid: int) -> pa.Table:
     return (
         _engine()
         .sql(
-            "select coalesce(contract, symbol) as symbol, epoch_us(ts) as ts, seq,"
+            f"select coalesce(case contract {months} else contract end, symbol) as symbol,"
+            " epoch_us(ts) as ts, seq,"
             f" 'TAPE' as source, {prices}, last_size as volume_delta, side,"
             " kind = 'trade' as is_trade, false as is_sampled, epoch_us(ts) as received_at"
             f" from '{path}'"

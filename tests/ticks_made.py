@@ -32,6 +32,13 @@ from thor.ops import heartbeat
 from thor.ops.heartbeat import Beat, Heartbeat
 from thor.runtime import Stop
 
+# The months that the recorded files name with one digit, by the dates of their records.
+MONTHS = {
+    "ESH2": "ESH22", "ESH4": "ESH24", "ESM8": "ESM18", "ESU4": "ESU24", "ESZ3": "ESZ13",
+    "GCV3": "GCV13", "GCX3": "GCX13", "GCZ3": "GCZ13", "GCG4": "GCG14", "GCJ4": "GCJ14",
+    "GCM4": "GCM14", "GCQ4": "GCQ14", "GCV4": "GCV14", "GCZ4": "GCZ14", "GCM5": "GCM15",
+    "GCZ5": "GCZ15",
+}  # fmt: skip
 # Monday, 1 July 2024, in regular hours.
 TS = datetime(2024, 7, 1, 14, 30, 0, 123456, tzinfo=UTC)
 

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pa_parquet
 import pytest
 import redis
-from ticks_made import account, rejected, rows, take_in, value
+from ticks_made import MONTHS, account, rejected, rows, take_in, value
 
 from thor.domain.instrument import Instrument
 from thor.errors import NotFound, Refused, Rejected
@@ -47,13 +47,6 @@ TICKS = {
 DBN, MBO = "esu4-glbx-mdp3-20240701T2358.mbp-1", "esh4-glbx-mdp3-20231225.mbo"
 ALL = sum(TICKS.values())
 GRID = {"ES": 4, "GC": 10, "BAC": 100}
-# The months that the files name with one digit, by the dates of their records.
-MONTHS = {
-    "ESH2": "ESH22", "ESH4": "ESH24", "ESM8": "ESM18", "ESU4": "ESU24", "ESZ3": "ESZ13",
-    "GCV3": "GCV13", "GCX3": "GCX13", "GCZ3": "GCZ13", "GCG4": "GCG14", "GCJ4": "GCJ14",
-    "GCM4": "GCM14", "GCQ4": "GCQ14", "GCV4": "GCV14", "GCZ4": "GCZ14", "GCM5": "GCM15",
-    "GCZ5": "GCZ15",
-}  # fmt: skip
 
 
 @dataclass

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pytest
 import redis
 from bars_written import write_tape
-from ticks_made import rejected, rows, take_in, value
+from ticks_made import MONTHS, rejected, rows, take_in, value
 
 from thor.domain.instrument import Instrument
 from thor.flow.replay import admit, replay
@@ -70,7 +70,7 @@ class Market:
         return {(bar["symbol"], bar["bar_start"]): bar for bar in found if bar["trades"]}
 
     def vendors(self, name: str, where: str) -> dict[tuple[str, datetime], Any]:
-        """Return a vendor's bars by contract and start, prices to the eighth decimal."""
+        """Return a vendor's bars by month's key and start, prices to the eighth decimal."""
         query = (
             "select contract, epoch_us(ts) as us, open, high, low, close, volume"
             f" from '{self.folder / 'bars' / name}.parquet' where {where}"
@@ -81,7 +81,8 @@ class Market:
         for row in found:
             start = datetime.fromtimestamp(row.pop("us") / 10**6, UTC)
             exact = {price: Decimal(str(row[price])) for price in PRICES}
-            made[row.pop("contract"), start] = {**exact, "volume": row["volume"]}
+            code = row.pop("contract")
+            made[MONTHS.get(code, code), start] = {**exact, "volume": row["volume"]}
         return made
 
 
