@@ -8,7 +8,7 @@ import msgspec
 import psycopg
 import pytest
 from served import Api, publish, streaming
-from ticks_made import TS, rows, take_in, tick
+from ticks_made import TS, rows, take_in, tick, wait_for
 
 from api.events import StreamEvent
 from api.schemas import BoardRow
@@ -109,6 +109,8 @@ def test_a_quote_carries_both_ages_its_state_and_its_basis(
     )
     bus = Bus(redis_url)
     bus.publish([tick(source="EXCEL")], {"ES": Claim(20, 5000)})
+    # The API may have read the previous closes just before this one was written.
+    wait_for(lambda: api.get("/api/quotes")[0]["basis"] is not None, "the previous close")
     (quote,) = api.get("/api/quotes")
     assert (quote["basis"], quote["basis_kind"], quote["basis_source"]) == (
         "4990.00", "prev_close", "EXCEL",
