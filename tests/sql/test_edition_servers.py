@@ -118,7 +118,7 @@ def test_timescale_is_refused_under_the_apache_licence_with_the_fix(new_url: str
 
 
 @pytest.mark.edition("timescale")
-@pytest.mark.parametrize("wish", ["auto", "timescale", "plain"])
+@pytest.mark.parametrize("requested", ["auto", "timescale", "plain"])
 def test_a_community_database_is_refused_under_the_apache_licence(
     apache_url: str, requested: Any
 ) -> None:
@@ -147,7 +147,7 @@ def not_preloaded_url(edition: Edition) -> Iterator[str]:
 
 
 @pytest.mark.edition("timescale")
-@pytest.mark.parametrize("wish", ["auto", "timescale"])
+@pytest.mark.parametrize("requested", ["auto", "timescale"])
 def test_a_server_that_does_not_preload_it_is_told_what_to_add(
     not_preloaded_url: str, requested: Any
 ) -> None:
