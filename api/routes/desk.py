@@ -16,6 +16,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 
 from api import params
 from api.errors import BAD_INPUT, ProblemOperation
+from api.routes.board import AsOf
 from api.state import SharedState
 from thor import clock, database
 from thor.errors import NotFound, Rejected
@@ -25,12 +26,6 @@ from thor.stream.quote import Instant, State
 
 Signal = Literal["STRONG_BUY", "BUY", "HOLD", "SELL", "STRONG_SELL"]
 Number = Annotated[str, msgspec.Meta(description="Exact decimal.", examples=["-3051.026544"])]
-AsOf = Annotated[
-    str | None,
-    QueryParameter(
-        description="The moment to answer for, ISO 8601 with its zone; now if left out."
-    ),
-]
 OfSet = Annotated[str, QueryParameter(name="set", description="The set of numbers.")]
 _STEPS_MAX = 1000
 T = TypeVar("T")

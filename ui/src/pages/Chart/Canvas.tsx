@@ -10,7 +10,6 @@ import {
   type ISeriesMarkersPluginApi,
   type LogicalRange,
   type Time,
-  type UTCTimestamp,
 } from 'lightweight-charts';
 import { useEffect, useRef, useState } from 'react';
 
@@ -224,5 +223,3 @@ export function Canvas(props: Props) {
     </div>
   );
 }
-
-export type { UTCTimestamp };
