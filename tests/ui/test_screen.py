@@ -57,9 +57,20 @@ def open_home() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def thor(open_home: Path) -> Iterator[dict[str, str]]:
+def pages() -> None:
+    """The built pages; a build that fails shows its log."""
+    built = subprocess.run(
+        [sys.executable, UI / "build.py"], capture_output=True, text=True, check=False
+    )
+    if built.returncode:
+        log = UI / "dist.state/build.log"
+        said = log.read_text(errors="replace")[-4000:] if log.is_file() else ""
+        pytest.fail(f"{built.stdout}{built.stderr}{said}", pytrace=False)
+
+
+@pytest.fixture(scope="module")
+def thor(pages: None, open_home: Path) -> Iterator[dict[str, str]]:
     """A simulated market as `thor up` starts it, with its pages; gives what the specs ask for."""
-    subprocess.run([sys.executable, UI / "build.py"], check=True, capture_output=True)
     home, port = open_home, free_port()
     environment = {
         **os.environ,
@@ -204,7 +215,6 @@ def written(row: dict[str, Any], tick: Decimal) -> dict[str, str]:
     }
 
 
-def test_the_first_page_is_light_and_the_chart_comes_apart() -> None:
-    subprocess.run([sys.executable, UI / "build.py"], check=True, capture_output=True)
+def test_the_first_page_is_light_and_the_chart_comes_apart(pages: None) -> None:
     ran = subprocess.run(["node", "scripts/size.mjs"], cwd=UI, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -3,6 +3,8 @@
 import importlib.util
 import json
 import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -108,6 +110,20 @@ def test_one_builder_at_a_time_and_a_dead_one_counts_for_none(
     with builder.Lock(ui) as is_third:
         assert is_third
     assert not (ui / "dist.state/lock").exists()
+
+
+def test_who_asks_for_the_pages_waits_for_another_builder_but_in_the_background(
+    ui: Path, builder: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine(tmp_path, monkeypatch, "v20.19.0", NPM)
+    script = shutil.copy(BUILDER, ui / "build.py")
+    with builder.Lock(ui):
+        waiting = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True)
+        subprocess.run([sys.executable, script, "--background"], check=True)
+        assert not (ui / "calls").exists()
+        assert waiting.poll() is None
+    assert waiting.communicate()[0] == "the pages are built\n"
+    assert waiting.returncode == 0
 
 
 def test_the_script_needs_nothing_but_python(builder: ModuleType) -> None:
