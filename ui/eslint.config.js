@@ -29,5 +29,8 @@ export default ts.config(
       ],
     },
   },
-  { files: ['scripts/*.mjs', '*.config.*', 'e2e/**'], languageOptions: { globals: globals.node } },
+  {
+    files: ['scripts/*.mjs', 'bench/*.mjs', '*.config.*', 'e2e/**'],
+    languageOptions: { globals: { ...globals.node, ...globals.browser } },
+  },
 );

@@ -35,6 +35,31 @@ export function useFields<F extends BoardField>(
   });
 }
 
+/** Render with a field of a symbol's quote four times a second: where the eye only passes by. */
+export function useSlowField<F extends BoardField>(symbol: string, field: F): QuoteRow[F] {
+  const value = () => quotes.read(symbol)?.[field] ?? (null as QuoteRow[F]);
+  return useSyncExternalStore(ticker.subscribe, value);
+}
+
+/** Render with a number that is made of a symbol's quote, anew only when the number changes. */
+export function useFigure<F extends BoardField>(
+  symbol: string,
+  fields: readonly F[],
+  figure: (row: QuoteRow) => number | null,
+): number | null {
+  const subscribe = useCallback(
+    (listener: () => void) => {
+      const ends = fields.map((field) => quotes.subscribe(symbol, field, listener));
+      return () => ends.forEach((end) => end());
+    },
+    [symbol, fields],
+  );
+  return useSyncExternalStore(subscribe, () => {
+    const row = quotes.read(symbol);
+    return row ? figure(row) : null;
+  });
+}
+
 /** Render with a text that is made of Thor's time, anew only when the text changes. */
 export function useTicking(text: (now: number) => string): string {
   return useSyncExternalStore(ticker.subscribe, () => text(ticker.get()));

@@ -141,6 +141,26 @@ export function derive(row: QuoteRow, tickSize: string | undefined): void {
   row.spread_ticks = ticks ? written(trimmed(ticks)) : null;
 }
 
+/** How long a flush stands before the next: no eye follows more, and the machine has other work. */
+const FLUSH_MS = 32;
+
+/** Return a schedule that flushes with a frame, and lets `FLUSH_MS` pass between two. */
+function atFrames(): (flush: () => void) => void {
+  let last = 0;
+  return (flush) => {
+    const frame = (now: number) => {
+      // A frame that is a little early counts, else every third would be waited for.
+      if (now - last < FLUSH_MS - 4) {
+        requestAnimationFrame(frame);
+        return;
+      }
+      last = now;
+      flush();
+    };
+    requestAnimationFrame(frame);
+  };
+}
+
 /** An instrument by one of its symbols. */
 export type Listed = Instrument & { readonly root: string };
 
@@ -162,10 +182,7 @@ export class QuoteStore {
    */
   readonly symbols = new Cell<readonly string[]>([]);
 
-  constructor(
-    private readonly schedule: (flush: () => void) => void = (flush) =>
-      requestAnimationFrame(flush),
-  ) {}
+  constructor(private readonly schedule: (flush: () => void) => void = atFrames()) {}
 
   /** Take the instruments; rows of new ones begin empty. */
   list(instruments: readonly Instrument[]): void {

@@ -36,7 +36,8 @@ export function LivePrice({ symbol, field, isMean, isAligned, isFlashing }: Live
   );
   if (!isFlashing) return price;
   return (
-    <span ref={flash} className={css.flash}>
+    <span className={css.flash}>
+      <span ref={flash} className={css.ground} aria-hidden="true" />
       {price}
     </span>
   );

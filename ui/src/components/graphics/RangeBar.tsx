@@ -1,34 +1,71 @@
+import { useFigure } from '@/hooks/useQuote';
+import type { QuoteRow } from '@/types/domain';
+
 import css from './graphics.module.css';
 
 interface RangeBarProps {
-  low: string | number | null | undefined;
-  high: string | number | null | undefined;
-  last: string | number | null | undefined;
-  /** Drawn as a thin mark where it is given. */
-  open?: string | number | null;
+  /** Where the last price stands, in per cent of the way from low to high; null for nowhere. */
+  at: number | null;
+  /** Where the open stands: a thin mark. */
+  openAt?: number | null;
   /** What the bar says, for those who do not see it. */
   label: string;
 }
 
 /** Where the last price stands between low and high: a white mark, the open a thin one. */
-export function RangeBar({ low, high, last, open, label }: RangeBarProps) {
-  const at = position(low, high, last);
-  const openAt = position(low, high, open);
+export function RangeBar({ at, openAt = null, label }: RangeBarProps) {
   return (
     <span className={css.range} role="img" aria-label={label}>
-      {openAt !== null && <span className={css.open} style={{ left: `${openAt}%` }} />}
-      {at !== null && <span className={`${css.last} tinted`} style={{ left: `${at}%` }} />}
+      {openAt !== null && <Mark at={openAt} className={css.open} />}
+      {at !== null && <Mark at={at} className={`${css.last} tinted`} />}
+    </span>
+  );
+}
+
+/** A mark at so many per cent: shifted, which needs no layout. */
+function Mark({ at, className }: { at: number; className: string | undefined }) {
+  return (
+    <span className={css.shift} style={{ transform: `translateX(${at}%)` }}>
+      <span className={className} />
     </span>
   );
 }
 
 type Bound = string | number | null | undefined;
 
-/** Per cent from low to high, or null where there is no such place. */
+/** Whole per cent of the way from low to high, or null where there is no such place. */
 export function position(low: Bound, high: Bound, value: Bound): number | null {
   if (low == null || high == null || value == null) return null;
   const [from, to, at] = [Number(low), Number(high), Number(value)];
   if (![from, to, at].every(Number.isFinite) || to < from) return null;
   if (to === from) return 50;
-  return Math.round(Math.min(1, Math.max(0, (at - from) / (to - from))) * 1000) / 10;
+  return Math.round(Math.min(1, Math.max(0, (at - from) / (to - from))) * 100);
+}
+
+const DAY = ['low', 'high', 'last'] as const;
+const OPEN = ['low', 'high', 'open'] as const;
+const YEAR = ['low_52w', 'high_52w', 'last'] as const;
+const ofDay = (row: QuoteRow) => position(row.low, row.high, row.last);
+const ofOpen = (row: QuoteRow) => position(row.low, row.high, row.open);
+const ofYear = (row: QuoteRow) => position(row.low_52w, row.high_52w, row.last);
+
+/** The day's range of a symbol, as its quote moves. */
+export function DayBar({ symbol }: { symbol: string }) {
+  return (
+    <RangeBar
+      at={useFigure(symbol, DAY, ofDay)}
+      openAt={useFigure(symbol, OPEN, ofOpen)}
+      label={`${symbol}: the last price between the day's low and high`}
+    />
+  );
+}
+
+/** The range of 52 weeks of a symbol, as its quote moves. */
+export function YearBar({ symbol }: { symbol: string }) {
+  return (
+    <RangeBar
+      at={useFigure(symbol, YEAR, ofYear)}
+      label={`${symbol}: the last price between low and high of 52 weeks`}
+    />
+  );
 }

@@ -1,11 +1,11 @@
 import { Link } from '@tanstack/react-router';
 import { useRef } from 'react';
 
-import { LivePercent, LivePrice } from '@/components/figures/live';
+import { Percent, Price } from '@/components/figures/figures';
+import { useInstruments } from '@/hooks/useInstruments';
+import { useSlowField } from '@/hooks/useQuote';
 import * as format from '@/services/format';
 import { notationOf, quotes } from '@/services/quotes';
-import { useField } from '@/hooks/useQuote';
-import { useInstruments } from '@/hooks/useInstruments';
 
 import css from './Frame.module.css';
 
@@ -21,30 +21,30 @@ export function Ribbon() {
   );
 }
 
+/** What a change in per cent may need: an arrow, a sign, four digits, a point. */
+const PERCENT_DIGITS = 8;
+
 function RibbonQuote({ symbol }: { symbol: string }) {
+  const last = useSlowField(symbol, 'last');
+  const state = useSlowField(symbol, 'state');
+  const notation = notationOf(quotes.instrument(symbol));
+  // As wide as the price ever was: a shorter one moves nothing.
+  const widest = useRef(0);
+  widest.current = Math.max(widest.current, format.price(last, notation).length);
+  const digits = symbol.length * 1.2 + widest.current + PERCENT_DIGITS;
   return (
     <Link
       to="/chart/$symbol"
       params={{ symbol }}
       className={css.quote}
-      data-state={useField(symbol, 'state')}
+      style={{ flexBasis: `calc(${digits}ch + 12px)` }}
+      data-state={state ?? undefined}
     >
       <b>{symbol}</b>
-      <span style={{ minWidth: `${useWidest(symbol)}ch` }}>
-        <LivePrice symbol={symbol} field="last" />
-      </span>
+      <Price value={last} notation={notation} />
       <span className={css.percent}>
-        <LivePercent symbol={symbol} hasArrow />
+        <Percent value={useSlowField(symbol, 'net_change_percent')} hasArrow />
       </span>
     </Link>
   );
-}
-
-/** How many digits the price had at most, so that a shorter one moves nothing. */
-function useWidest(symbol: string): number {
-  const last = useField(symbol, 'last');
-  const widest = useRef(0);
-  const length = format.price(last, notationOf(quotes.instrument(symbol))).length;
-  widest.current = Math.max(widest.current, length);
-  return widest.current;
 }

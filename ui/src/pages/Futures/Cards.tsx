@@ -8,7 +8,7 @@ import {
   LivePrice,
   LiveSize,
 } from '@/components/figures/live';
-import { RangeBar } from '@/components/graphics/RangeBar';
+import { DayBar, YearBar } from '@/components/graphics/RangeBar';
 import { SymbolLink } from '@/components/SymbolLink';
 import { useField, useFields } from '@/hooks/useQuote';
 import { useInstruments } from '@/hooks/useInstruments';
@@ -192,36 +192,20 @@ function Range({ symbol }: { symbol: string }) {
   );
 }
 
-const DAY = ['low', 'high', 'last', 'open'] as const;
-
 function DayRange({ symbol }: { symbol: string }) {
-  const row = useFields(symbol, DAY);
-  const notation = notationOf(quotes.instrument(symbol));
   return (
     <div>
       <span className={`${css.ends} tiny dim`}>
-        <Price value={row?.low} notation={notation} />
+        <LivePrice symbol={symbol} field="low" />
         <span>24 h</span>
-        <Price value={row?.high} notation={notation} />
+        <LivePrice symbol={symbol} field="high" />
       </span>
-      <RangeBar
-        low={row?.low}
-        high={row?.high}
-        last={row?.last}
-        open={row?.open}
-        label={`${symbol} at ${format.price(row?.last, notation)} between low and high of the day`}
-      />
+      <DayBar symbol={symbol} />
     </div>
   );
 }
 
-const YEAR = [
-  'low_52w',
-  'high_52w',
-  'last',
-  'above_low_52w_percent',
-  'below_high_52w_percent',
-] as const;
+const YEAR = ['above_low_52w_percent', 'below_high_52w_percent'] as const;
 
 function YearRange({ symbol }: { symbol: string }) {
   const row = useFields(symbol, YEAR);
@@ -232,12 +216,7 @@ function YearRange({ symbol }: { symbol: string }) {
         <span>52 w</span>
         <Percent value={negated(row?.below_high_52w_percent)} places={1} isQuiet />
       </span>
-      <RangeBar
-        low={row?.low_52w}
-        high={row?.high_52w}
-        last={row?.last}
-        label={`${symbol} between low and high of 52 weeks`}
-      />
+      <YearBar symbol={symbol} />
     </div>
   );
 }

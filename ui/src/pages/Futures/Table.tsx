@@ -275,7 +275,7 @@ const WideRow = memo(function WideRow({ symbol, columns, isPinned, isSelected, o
       </th>
       {columns.map((column) => (
         <td key={column.id} className={KINDS[column.kind]} data-column={column.id}>
-          {column.cell(symbol)}
+          <div className={css.cell}>{column.cell(symbol)}</div>
         </td>
       ))}
     </tr>

@@ -2,7 +2,7 @@
 
 import type { ReactNode } from 'react';
 
-import { Price, Rate } from '@/components/figures/figures';
+import { Rate } from '@/components/figures/figures';
 import {
   LiveAge,
   LiveChange,
@@ -11,7 +11,7 @@ import {
   LiveSize,
   LiveState,
 } from '@/components/figures/live';
-import { RangeBar } from '@/components/graphics/RangeBar';
+import { DayBar, YearBar } from '@/components/graphics/RangeBar';
 import { Sparkline } from '@/components/graphics/Sparkline';
 import { useField, useFields } from '@/hooks/useQuote';
 import { useLastHour } from '@/hooks/useBoard';
@@ -35,9 +35,6 @@ export interface Column {
   readonly sort?: (row: QuoteRow) => string | number | null;
   readonly cell: (symbol: string) => ReactNode;
 }
-
-const DAY = ['low', 'high', 'last', 'open'] as const;
-const YEAR = ['low_52w', 'high_52w', 'last'] as const;
 
 function number(value: string | number | null): number | null {
   return value === null ? null : Number(value);
@@ -351,35 +348,27 @@ function useAges(symbol: string): string {
 }
 
 /** Low and high of the day over the bar that shows where the last price stands between them. */
-export function Day({ symbol }: { symbol: string }) {
-  const row = useFields(symbol, DAY);
-  const notation = notationOf(quotes.instrument(symbol));
-  const [low, high] = [format.price(row?.low, notation), format.price(row?.high, notation)];
-  const last = format.price(row?.last, notation);
+function Day({ symbol }: { symbol: string }) {
   return (
     <span className={css.range}>
       <span className={css.ends}>
-        <Price value={row?.low} notation={notation} />
-        <Price value={row?.high} notation={notation} />
+        <LivePrice symbol={symbol} field="low" />
+        <LivePrice symbol={symbol} field="high" />
       </span>
-      <RangeBar
-        low={row?.low}
-        high={row?.high}
-        last={row?.last}
-        open={row?.open}
-        label={`${symbol} at ${last} between the day's low ${low} and high ${high}`}
-      />
+      <DayBar symbol={symbol} />
     </span>
   );
 }
 
+const YEAR = ['low_52w', 'high_52w'] as const;
+
 function Year({ symbol }: { symbol: string }) {
   const row = useFields(symbol, YEAR);
   const notation = notationOf(quotes.instrument(symbol));
-  const label = `${symbol} between ${format.price(row?.low_52w, notation)} and ${format.price(row?.high_52w, notation)}, low and high of 52 weeks`;
+  const [low, high] = [row?.low_52w, row?.high_52w].map((one) => format.price(one, notation));
   return (
-    <span className={css.year} title={label}>
-      <RangeBar low={row?.low_52w} high={row?.high_52w} last={row?.last} label={label} />
+    <span className={css.year} title={`52 weeks: ${low} to ${high}`}>
+      <YearBar symbol={symbol} />
     </span>
   );
 }
