@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import psycopg
 import pytest
 import redis
@@ -11,9 +12,11 @@ from served import NO_BUS, NOBODY, Api, publish, serving, streaming
 from ticks_made import TS, inject, many, take_in, tick, wait_for
 
 from thor import clock
+from thor.market.bus import wire
 from thor.market.bus.client import Bus
 from thor.market.bus.messages import COUNTER
 from thor.ops import heartbeat
+from thor.ops.collectors import CollectorStatus
 from thor.ops.heartbeat import Beat
 
 LINE = re.compile(r"^(?P<name>\w+)(?:\{(?P<labels>.*)\})? (?P<value>\S+)$", re.MULTILINE)
@@ -217,3 +220,37 @@ def test_a_scrape_goes_on_while_a_server_is_away(redis_url: str, database_url: s
         found = samples(api)
         assert (found['thor_up{part="database"}'], found['thor_up{part="bus"}']) == (1, 0)
         assert "thor_bus_received_total" not in found
+
+
+def test_a_live_feed_s_state_is_in_health_and_metrics_and_degrades_where_it_is_not_well(
+    api: Api, redis_url: str
+) -> None:
+    bus, now = Bus(redis_url), clock.now()
+    since = now - timedelta(minutes=3)
+    status = CollectorStatus(
+        source="EXCEL",
+        state="RTD not connected",
+        reason="#N/A or loading in 33 of 121 cells",
+        since=since,
+        at=now,
+        faults=["A4: AAPL is not listed; `thor instruments add` lists one"],
+        spilled=7,
+    )
+    bus.report_collector("EXCEL", msgspec.json.encode(status))
+    report(redis_url, "ingest-1")
+    health = api.get("/health")
+    found = health["collectors"]["EXCEL"]
+    assert (found["state"], found["spilled"]) == ("RTD not connected", 7)
+    assert found["since"] == wire.instant(since)
+    assert found["faults"] == status.faults
+    assert health["reasons"] == [
+        "EXCEL: RTD not connected, #N/A or loading in 33 of 121 cells",
+    ]
+    metrics = samples(api)
+    assert metrics['thor_collector_state{source="EXCEL",state="RTD not connected"}'] == 1
+    assert metrics['thor_collector_spilled_ticks{source="EXCEL"}'] == 7
+    bus.report_collector(
+        "EXCEL", msgspec.json.encode(msgspec.structs.replace(status, state="quiet", spilled=0))
+    )
+    assert api.get("/health")["reasons"] == []
+    bus.close()
