@@ -14,7 +14,7 @@ import msgspec
 from thor.domain.instrument import Listing
 from thor.domain.mark import Mark
 from thor.domain.tick import SKEW_MAX, Tick, check
-from thor.market.bus.client import Bus
+from thor.market.bus.client import Bus, SourceClock
 from thor.market.bus.messages import Claim, Published
 from thor.runtime import Stop, persist
 
@@ -72,8 +72,11 @@ class Publisher:
         """
         if seen is not None and ticks:
             self._seen[ticks[0].source] = seen
-        self._reach(ticks)
-        return self._do(lambda: self._bus.publish(ticks, self._claims))
+        clock = self._reach(ticks)
+        published = self._do(lambda: self._bus.publish(ticks, self._claims, clock))
+        if clock is not None:
+            self._published[clock.source] = clock.ts
+        return published
 
     def publish_marks(self, source: str, marks: Sequence[Mark]) -> None:
         """Publish what a source says of the day; raises as `publish`."""
@@ -99,13 +102,19 @@ class Publisher:
         if reached is not None and reached != self._published.get(source):
             self._publish_clock(source, reached)
 
-    def _reach(self, ticks: list[Tick]) -> None:
+    def _reach(self, ticks: list[Tick]) -> SourceClock | None:
+        # Gives the clock to go before the ticks where the first opens a second.
         first = next((tick for tick in ticks if tick.refused is None), None)
-        if first is not None:
-            last = next(tick for tick in reversed(ticks) if tick.refused is None)
-            self.publish_clock(first.source, _moment(first))
-            newest = max(self._reached[first.source], _moment(last))
-            self._reached[first.source] = newest
+        if first is None:
+            return None
+        source, ts = first.source, _moment(first)
+        reached = max(self._reached.get(source, ts), ts)
+        last = next(tick for tick in reversed(ticks) if tick.refused is None)
+        self._reached[source] = max(reached, _moment(last))
+        second = ts.replace(microsecond=0)
+        if source in self._published and self._published[source] >= second:
+            return None
+        return SourceClock(source, second, self._seen.get(source, ()))
 
     def _publish_clock(self, source: str, ts: datetime) -> None:
         seen = self._seen.get(source, ())

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import redis
 import redis.asyncio
@@ -72,6 +72,14 @@ def _script(*names: str) -> str:
     return "\n".join((_SCRIPTS / f"{name}.lua").read_text() for name in names)
 
 
+class SourceClock(NamedTuple):
+    """How far a source's own time has come, and the symbols that it has looked at."""
+
+    source: str
+    ts: datetime
+    seen: Sequence[str] = ()
+
+
 class Bus:
     """The bus as jobs use it, blocking."""
 
@@ -92,11 +100,17 @@ class Bus:
         """Close the connections."""
         self._redis.close()
 
-    def publish(self, ticks: list[Tick], claims: Mapping[str, Claim] | None = None) -> Published:
+    def publish(
+        self,
+        ticks: list[Tick],
+        claims: Mapping[str, Claim] | None = None,
+        clock: SourceClock | None = None,
+    ) -> Published:
         """Publish what one source emitted together, in order.
 
-        With seats the source is arbitrated: ticks of a symbol that a better
-        source speaks for are counted, not published. Raises `BusFull`.
+        With claims the source is arbitrated: ticks of a symbol that a better
+        source speaks for are counted, not published. `clock` goes before the first
+        tick, in one round trip with it. Raises `BusFull`.
         """
         done = Published(0, 0)
         for part, payload in wire.parts(ticks):
@@ -104,10 +118,30 @@ class Bus:
             outcome = None
             while outcome is None:
                 with translated():
-                    answer = self._publish(keys=request.keys, args=request.arguments)
+                    answer = self._send(request, clock)
+                clock = None
                 outcome = request.outcome(answer)
             done += outcome
         return done
+
+    def _send(self, request: messages.PublishRequest, clock: SourceClock | None) -> Any:
+        if clock is None:
+            return self._publish(keys=request.keys, args=request.arguments)
+        # One turn of the server's loop, which syncs its file once for both.
+        keys, arguments = self._clock_request(clock)
+        pipe: Any = self._redis.pipeline(transaction=False)
+        pipe.evalsha(self._clock.sha, len(keys), *keys, *arguments)
+        pipe.evalsha(self._publish.sha, len(request.keys), *request.keys, *request.arguments)
+        found, answer = pipe.execute(raise_on_error=False)
+        # A server that was started anew has forgotten the scripts.
+        if isinstance(found, redis.exceptions.NoScriptError):
+            found = self._clock(keys=keys, args=arguments)
+        if isinstance(answer, redis.exceptions.NoScriptError):
+            answer = self._publish(keys=request.keys, args=request.arguments)
+        for one in (found, answer):
+            if isinstance(one, Exception):
+                raise one
+        return answer
 
     def publish_clock(self, source: str, ts: datetime, seen: Sequence[str] = ()) -> str:
         """Publish how far a source's own time has come; returns the entry's id.
@@ -116,12 +150,17 @@ class Bus:
         source has looked at just now: their quotes are heard, and its claims on them
         renewed, without a tick. Raises `BusFull`.
         """
-        keys = [STREAM, COUNTER, CLOCKS, HEARD + source, *(CLAIM + symbol for symbol in seen)]
-        arguments = [source, wire.instant(ts), self._ticks_max, wire.encode_seen(seen), *seen]
+        keys, arguments = self._clock_request(SourceClock(source, ts, seen))
         with translated():
             answer = self._clock(keys=keys, args=arguments)
         messages.refuse_full(answer)
         return str(answer[1].decode())
+
+    def _clock_request(self, clock: SourceClock) -> tuple[list[str], list[Any]]:
+        source, ts, seen = clock
+        keys = [STREAM, COUNTER, CLOCKS, HEARD + source, *(CLAIM + symbol for symbol in seen)]
+        arguments = [source, wire.instant(ts), self._ticks_max, wire.encode_seen(seen), *seen]
+        return keys, arguments
 
     def publish_marks(self, source: str, marks: Sequence[Mark]) -> list[str]:
         """Publish what a source says of the day; returns the entries' ids.
