@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -16,22 +15,13 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from browser import CHROMIUM, UI, build, drive, missing
 from psycopg.rows import dict_row
 from ticks_made import wait_for
 
-ROOT = Path(__file__).parents[2]
-UI = ROOT / "ui"
-CHROMIUM = os.environ.get("THOR_CHROMIUM", "/usr/bin/chromium")
 START_S = 90
 
-pytestmark = [
-    pytest.mark.skipif(
-        shutil.which("npm") is None, reason="no Node on this machine: the pages are not driven"
-    ),
-    pytest.mark.skipif(
-        not Path(CHROMIUM).exists(), reason=f"no {CHROMIUM}: `.ci/run` installs Debian's chromium"
-    ),
-]
+pytestmark = pytest.mark.skipif(missing() is not None, reason=missing() or "")
 
 
 def free_port() -> int:
@@ -58,14 +48,8 @@ def open_home() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def pages() -> None:
-    """The built pages; a build that fails shows its log."""
-    built = subprocess.run(
-        [sys.executable, UI / "build.py"], capture_output=True, text=True, check=False
-    )
-    if built.returncode:
-        log = UI / "dist.state/build.log"
-        said = log.read_text(errors="replace")[-4000:] if log.is_file() else ""
-        pytest.fail(f"{built.stdout}{built.stderr}{said}", pytrace=False)
+    """The built pages."""
+    build()
 
 
 @pytest.fixture(scope="module")
@@ -120,26 +104,14 @@ def processes(environment: dict[str, str]) -> dict[str, int]:
     return {row["name"]: row["pid"] for row in rows}
 
 
-SPECS = sorted({path.name for path in (UI / "e2e").glob("*.spec.ts")} - {"rendered.spec.ts"})
+# What these show is compared by a test of their own.
+APART = {"rendered.spec.ts", "workbook.spec.ts"}
+SPECS = sorted({path.name for path in (UI / "e2e").glob("*.spec.ts")} - APART)
 
 
 @pytest.mark.parametrize("spec", SPECS)
 def test_the_pages_do_what_their_spec_says(thor: dict[str, str], spec: str) -> None:
     drive(thor, spec)
-
-
-def drive(thor: dict[str, str], spec: str) -> None:
-    """Run a spec; fails with what it printed."""
-    node = Path("node_modules/@playwright/test/cli.js")
-    ran = subprocess.run(
-        ["node", str(node), "test", f"e2e/{spec}"],
-        cwd=UI,
-        env={**os.environ, **thor, "CI": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stdout[-6000:] + ran.stderr[-2000:]
 
 
 def test_the_table_shows_what_its_select_gives(thor: dict[str, str]) -> None:
