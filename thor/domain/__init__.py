@@ -1,1 +1,1 @@
-"""What things are: pure types and rules, with no clock, database or bus."""
+"""Pure types and rules: no clock, no database, no bus."""

@@ -1,6 +1,6 @@
-"""The bar that a vendor made: what one row of its file said, and the rules it has to keep.
+"""A vendor's bar: the values of one row of its file, and the rules that it must keep.
 
-Stage 10, reference. Pure; bars that Thor computes from ticks live in the database alone.
+Stage 10, reference. Pure; bars that Thor computes from ticks exist in the database only.
 """
 
 from datetime import UTC, date, datetime, time, timedelta
@@ -30,11 +30,11 @@ _SHOWN_MAX = 200
 
 
 class ImportedBar(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One bar of a vendor's file; null means that the file did not say.
+    """One bar of a vendor's file; null means that the file has no value.
 
-    `bar_start` is aware and UTC; a day begins at 17:00 in Chicago, the day before its
-    trade date. Prices are exact decimals in the instrument's quotation, the rest counts
-    contracts or trades. Identity is `(symbol, width, bar_start)`.
+    `bar_start` is aware and UTC; a day begins at 17:00 in Chicago, the day before its trade date.
+    Prices are exact decimals in the instrument's quotation, the rest counts contracts or trades.
+    Identity is `(symbol, width, bar_start)`.
     """
 
     symbol: str
@@ -49,7 +49,7 @@ class ImportedBar(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     volume_sell: int | None = None
     trades: int | None = None
     open_interest: int | None = None
-    # Set at the edge: why the collector would not vouch for this record.
+    # Why the collector refused this record.
     refused: str | None = None
 
 

@@ -1,4 +1,4 @@
-"""Business days of an exchange, from the sessions that are there already.
+"""Business days of an exchange, derived from its sessions.
 
 Stage 10, reference. Pure: the sessions of one calendar arrive as an argument.
 """
@@ -16,8 +16,8 @@ _FRIDAY = 4
 class BusinessDays:
     """The business days of one calendar: the sessions that have regular hours.
 
-    So not the holidays of the United States on which Globex trades until noon, nor
-    the Good Fridays on which it opens for an employment report.
+    Holidays of the United States on which Globex trades until noon are not business days, nor are
+    Good Fridays on which it opens for an employment report.
     """
 
     def __init__(self, sessions: Iterable[Session]) -> None:

@@ -1,7 +1,7 @@
-"""Compute trading sessions from the calendar library and the corrections it needs.
+"""Compute trading sessions from the calendar library and correct its errors.
 
-Stage 10, reference. The only module that names pandas_market_calendars, and only
-inside a function: importing it costs a second. Gives `reference.sessions` its rows.
+Stage 10, reference. The only module that names pandas_market_calendars, and only inside a function:
+importing it costs a second. Gives `reference.sessions` its rows.
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from thor.domain.hours import HOURS, Override, overridden, session_on
 from thor.domain.sessions import Session
 from thor.errors import NotFound, Rejected
 
-# The library's CME_Equity still has the halt of 15:15, so not that one.
+# The library's CME_Equity still has the halt of 15:15, so it is not used.
 _LIBRARY = {
     "CME_EQUITY": "CME Globex Equity",
     "CME_RATES": "CME Globex Interest Rate Products",
@@ -21,7 +21,7 @@ _LIBRARY = {
     "ICE": "ICEUS",
 }
 
-# What a weekday is: closed, or open until the usual close (None), or until an early one.
+# A weekday is closed, open until the usual close (None), or open until an early close.
 _Close = time | None
 _CLOSED = time.min
 
@@ -60,8 +60,8 @@ def compute(
 ) -> list[Session]:
     """Return the sessions of the trade dates from first to last, both included, in order.
 
-    Rows of `overrides` for other calendars or dates are left out. Raises
-    `NotFound` for an unknown calendar and `Rejected` for a reversed span.
+    Rows of `overrides` for other calendars or dates are ignored. Raises `NotFound` for an unknown
+    calendar and `Rejected` for a reversed span.
     """
     if calendar not in _LIBRARY:
         raise NotFound(f"calendar: {calendar!r} is not one of {', '.join(_LIBRARY)}")

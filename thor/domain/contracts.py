@@ -105,7 +105,7 @@ RULES: dict[str, Rule] = {
     "ES": _THIRD_FRIDAY,
     "NQ": _THIRD_FRIDAY,
     "YM": _THIRD_FRIDAY,
-    # It came to this exchange in July 2017.
+    # The contract moved to this exchange in July 2017.
     "RTY": _THIRD_FRIDAY._replace(since=date(2017, 9, 1)),
     "CL": Rule(
         MONTH_LETTERS,

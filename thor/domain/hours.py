@@ -14,7 +14,7 @@ from thor.domain.sessions import CHICAGO, Session, session_number, trade_date
 from thor.errors import NotFound, Rejected
 
 NEW_YORK = ZoneInfo("America/New_York")
-# What the note of such a session says.
+# The note of a simulated session.
 STAND_IN = "simulated: this market never closes"
 _DAY_TURNS = time(17)
 _FIRST_MONDAY = date(1970, 1, 5)

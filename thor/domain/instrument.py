@@ -1,4 +1,4 @@
-"""Instruments, their series and the sources that may speak of them.
+"""Instruments, their series, and the sources that publish them.
 
 Stage 10, reference. Pure: rows of `reference.*` arrive as arguments.
 """
@@ -45,7 +45,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
 
     def price_fault(self, price: Decimal) -> str | None:
         """Return why a price cannot be this instrument's, or None."""
-        # One look for almost every price there is; the reasons are for the others.
+        # The quick check: almost every price passes it. The reasons below are for the others.
         is_plain = price.is_finite() and -_DECIMALS_MAX <= price.adjusted() < _PRICE_DIGITS
         if is_plain and not price % self.quote_increment and (price >= 0 or self.is_negative_legal):
             return None
@@ -54,7 +54,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     def _fault(self, price: Decimal) -> str | None:
         if not price.is_finite():
             return "is not a finite number"
-        # By the place of the first digit, since arithmetic itself has limits.
+        # Compare the exponent of the first digit: decimal arithmetic has limits of its own.
         if price and price.adjusted() >= _PRICE_DIGITS:
             return "does not fit numeric(18,8)"
         if price and (price.adjusted() < -_DECIMALS_MAX or price % self.quote_increment):
@@ -65,7 +65,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Listing:
-    """What may be traded and who may speak of it, as the ledger knows it now.
+    """The instruments, series and sources that the database lists now.
 
     Immutable in meaning: a change of reference data makes a new listing.
     """

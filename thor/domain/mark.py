@@ -1,4 +1,4 @@
-"""A mark: what a feed says once a day of a symbol, and the rules that need no memory.
+"""A mark: the values that a feed gives once a day for a symbol, and the rules of one mark alone.
 
 Stage 10, reference. Pure. A `Mark` is the bus message and the row of market.marks.
 """
@@ -17,11 +17,11 @@ _TS_MAX = datetime(2200, 1, 1, tzinfo=UTC)
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a source says of a symbol and trade date; null is what it did not say.
+    """The daily values of a source for a symbol and trade date; null means not given.
 
-    Prices are exact decimals in points and need not lie on the instrument's grid: a
-    settlement is finer than a tick. `settlement` is that of `trade_date` itself,
-    `prev_close` that of the session before. `received_at` is aware, the source's clock.
+    Prices are exact decimals in points and need not lie on the instrument's grid: a settlement is
+    finer than a tick. `settlement` is that of `trade_date` itself, `prev_close` that of the session
+    before. `received_at` is aware, the source's clock.
     """
 
     symbol: str

@@ -1,7 +1,7 @@
-"""The nature of a database: what its data are, fixed when it is made.
+"""The nature of a database's data, fixed when the database is created.
 
-Stage 10, reference. Pure: `simulated` data come from Thor's own simulator, `recorded` data
-from files, `live` data from a market's feed.
+Stage 10, reference. Pure: `simulated` data come from Thor's own simulator, `recorded` data from
+files, `live` data from a market's feed.
 """
 
 from typing import Literal

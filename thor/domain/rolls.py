@@ -1,7 +1,7 @@
-"""Front months by rule: from when on which contract stands for its root.
+"""Front months by rule: from which instant on a contract is the front month of its root.
 
-Stage 10, reference. Pure: what traded and the business days arrive as arguments;
-gives `reference.rolls` its rows, but for the prices.
+Stage 10, reference. Pure: what traded and the business days arrive as arguments; gives
+`reference.rolls` its rows, but for the prices.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,7 +21,7 @@ DAYS_BEFORE = 5
 
 
 class Traded(msgspec.Struct, frozen=True, kw_only=True):
-    """What a contract traded on a trade date, in contracts; None where nobody told."""
+    """The volume of a contract on a trade date, in contracts; None where it is not known."""
 
     trade_date: date
     contract: Contract
@@ -71,11 +71,11 @@ def day_start(trade_date: date) -> datetime:
 def by_volume(root: str, traded: Iterable[Traded], days: BusinessDays) -> list[Roll]:
     """Return the rolls of the volume rule, in order, the beginning of the series first.
 
-    The session after the first trade date on which a later month traded more than the
-    front is the later month's, the one that traded most; never back. A front whose
-    volume is not known is not compared. Whatever the volumes, nobody holds the front
-    on its first notice day where a later month trades, nor after its last trade.
-    Raises `NotFound` where the sessions do not reach.
+    The front rolls at the session after the first trade date on which a later month traded more
+    than the front, to the month that traded most; it never rolls back. A front whose volume is not
+    known is not compared. Whatever the volumes, a month is not the front on its first notice day
+    where a later month trades, nor after its last trade date. Raises `NotFound` where the sessions
+    do not reach.
     """
     rolls: list[Roll] = []
     front: Traded | None = None
@@ -112,9 +112,9 @@ def by_expiry(
 ) -> list[Roll]:
     """Return the rolls of the expiry rule, in order, the beginning of the series first.
 
-    The session that many business days before the earlier of last trade and first
-    notice is the next listed month's already; a month without a bar is passed over.
-    No roll lies after the last trade date that has bars. Raises as `by_volume`.
+    The front rolls to the next listed month at the session that many business days before the
+    earlier of last trade and first notice; a month without a bar is skipped. No roll lies after the
+    last trade date that has bars. Raises as `by_volume`.
     """
     rule = rule_name(days_before)
     letters = RULES[root].months if root in RULES else MONTH_LETTERS
@@ -152,7 +152,7 @@ def _by_date(traded: Iterable[Traded]) -> list[tuple[date, list[Traded]]]:
 
 
 def _busiest(rows: Sequence[Traded]) -> Traded:
-    # Of equals the first, which is the nearest month.
+    # Of equal volumes the first wins: the nearest month.
     return max(rows, key=lambda row: row.volume or 0)
 
 

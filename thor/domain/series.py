@@ -1,10 +1,10 @@
 """The key of a series: a root, or one month of one year of a root.
 
-Stage 10, reference. Pure: the names that feeds, vendors and people use arrive with the date of
-what they name; gives the one key under which ticks and bars stand, `ES` or `ESH24`.
+Stage 10, reference. Pure: the names that feeds, vendors and people use arrive with the date of what
+they name; gives the one key under which ticks and bars are stored, `ES` or `ESH24`.
 
-A code with one digit of its year comes again after ten years, so it means nothing without a
-date: `ESH4` was March 2014 and was March 2024.
+A code with one digit of the year repeats after ten years, so it needs a date: `ESH4` was March 2014
+and March 2024.
 """
 
 import re
@@ -38,19 +38,19 @@ class MonthCode(NamedTuple):
 
 
 class Series(NamedTuple):
-    """What a name stands for: its root, and the key of its month where it names one."""
+    """The series that a name means: its root, and the key of its month where it names one."""
 
     root: str
     contract: str | None
 
     @property
     def key(self) -> str:
-        """The symbol under which its ticks and bars stand."""
+        """The symbol under which its ticks and bars are stored."""
         return self.contract or self.root
 
 
 def bare(name: str) -> str:
-    """Return a name without what platforms put around it: `/ESH24:XCME` is ESH24."""
+    """Return a name without a platform's slash and exchange: `/ESH24:XCME` is ESH24."""
     return name.strip().removeprefix("/").partition(":")[0]
 
 
@@ -63,9 +63,9 @@ def parse_month_code(code: str) -> MonthCode | None:
 def delivery_month(code: MonthCode, on: date, expiry: date | None = None) -> date:
     """Return the first day of the month that a code names in a record of the day `on`.
 
-    One digit of a year means the first such month that had not ended on that day, at most ten
-    years on; two digits the nearest year. Where the vendor tells the contract's `expiry` its
-    year is taken instead: the one nearest to it.
+    One digit of a year means the first such month that had not ended on that day, at most ten years
+    on; two digits the nearest year. Where the vendor gives the contract's `expiry`, the month
+    nearest to it is taken.
     """
     century = 10 ** len(code.year)
     written = int(code.year)
@@ -77,7 +77,7 @@ def delivery_month(code: MonthCode, on: date, expiry: date | None = None) -> dat
         years = [year for year in (start - century, start, start + century) if 0 < year < 10_000]
         return min((date(year, code.month, 1) for year in years), key=lambda one: abs(one - near))
     ends_after = _MONTHS_AFTER.get(code.root, 0)
-    # Counted in months since year 0: the first of this digit from the day's own month on.
+    # Counted in months since year 0: the first month with this digit, from the day's own month on.
     first = on.year * 12 + on.month - 1 - ends_after
     year = on.year - 10 - on.year % 10 + written
     while year * 12 + code.month - 1 < first and year < 9_990:
@@ -91,7 +91,7 @@ def key_of(root: str, month: date) -> str:
 
 
 class SeriesNames:
-    """Turns the names of feeds and files into series; a listed root is never taken for a month."""
+    """Maps names of feeds and files to series; a listed root is never read as a month."""
 
     def __init__(self, roots: Collection[str] = ()) -> None:
         """Take the listed roots, of which some may look like month codes."""
@@ -99,7 +99,7 @@ class SeriesNames:
         self._known: dict[tuple[str, date], Series] = {}
 
     def series(self, name: str, on: date) -> Series:
-        """Return what a name stands for in a record of a day; any other name is its own root."""
+        """Return the series of a name in a record of a day; an unknown name is its own root."""
         known = self._known.get((name, on))
         if known is None:
             known = self._known[name, on] = self._found(bare(name), on)
@@ -108,8 +108,8 @@ class SeriesNames:
     def month(self, symbol: str, contract: str, on: date) -> Series:
         """Return the series of a record that names a symbol and its contract.
 
-        A contract that is no month code is kept as it stands, for the listing to judge. Raises
-        `ValueError` with the reason where the contract is no month of the symbol.
+        A contract that is no month code is kept as written; the listing accepts or refuses it.
+        Raises `ValueError` with the reason where the contract is no month of the symbol.
         """
         named = self.series(symbol, on)
         code = parse_month_code(bare(contract))

@@ -1,4 +1,4 @@
-"""Trading sessions: what is open when, and which trade date an instant belongs to.
+"""Trading sessions: when a calendar is open, and the trade date of an instant.
 
 Stage 10, reference. Pure: rows of `reference.sessions` arrive as arguments.
 """
@@ -14,7 +14,7 @@ import msgspec
 from thor.errors import NotFound, Rejected
 
 CHICAGO = ZoneInfo("America/Chicago")
-# 17:00 in Chicago plus 7 hours is midnight: there the exchange's day begins.
+# 17:00 in Chicago plus 7 hours is midnight: the exchange's day begins there.
 _DAY_LEAD = timedelta(hours=7)
 _FIRST_MONDAY = date(1970, 1, 5)
 
@@ -47,8 +47,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 def trade_date(instant: datetime) -> date:
     """Return the exchange's day of an aware instant, from 17:00 to 17:00 in Chicago.
 
-    Wall-clock arithmetic, the same as the ledger's generated column:
-    `((ts at time zone 'America/Chicago') + interval '7 hours')::date`.
+    Wall-clock arithmetic, the same as in the database's generated column: `((ts at time zone
+    'America/Chicago') + interval '7 hours')::date`.
     """
     return (_aware(instant).astimezone(CHICAGO).replace(tzinfo=None) + _DAY_LEAD).date()
 
@@ -56,9 +56,9 @@ def trade_date(instant: datetime) -> date:
 def session_number(day: date) -> int:
     """Return the ordinal of a trade date: weekdays since Monday 5 January 1970, which is 1.
 
-    The next session has the next number, a holiday leaves a hole: so it depends
-    on no range and no override. In SQL, with `d` the days since that Monday:
-    `5 * (d / 7) + d % 7 + 1`. Raises `Rejected` for a Saturday or Sunday.
+    A holiday leaves a gap in the numbers, so a number depends on no range and no override. In SQL,
+    with `d` the days since that Monday: `5 * (d / 7) + d % 7 + 1`. Raises `Rejected` for a Saturday
+    or Sunday.
     """
     week, weekday = divmod((day - _FIRST_MONDAY).days, 7)
     if weekday > 4:
@@ -67,7 +67,7 @@ def session_number(day: date) -> int:
 
 
 class Sessions:
-    """The sessions of every calendar, ready to be asked; immutable in meaning."""
+    """The sessions of every calendar, indexed for look-up; immutable."""
 
     def __init__(self, rows: Iterable[Session]) -> None:
         """Take sessions in any order; raise `Rejected` where two of a calendar overlap."""

@@ -1,4 +1,4 @@
-"""The tick: what one record of a feed said, and the rules that need no memory.
+"""The tick: the values of one record of a feed, and the rules of one tick alone.
 
 Stage 10, reference. A `Tick` is the bus message, the row and the API's form.
 """
@@ -24,11 +24,10 @@ SKEW_MAX = timedelta(seconds=5)
 
 
 class Tick(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """One record of a feed; null means that the record did not say.
+    """One record of a feed; null means that the record has no value.
 
-    Times are aware and UTC; prices are exact decimals in the instrument's
-    quotation; sizes and volumes count contracts. Identity is
-    `(ts, symbol, seq, source)`, order is `(ts, seq, source)`.
+    Times are aware and UTC; prices are exact decimals in the instrument's quotation; sizes and
+    volumes count contracts. Identity is `(ts, symbol, seq, source)`, order is `(ts, seq, source)`.
     """
 
     symbol: str
@@ -48,11 +47,11 @@ class Tick(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     volume_delta: int | None = None
     is_trade: bool = False
     is_sampled: bool = False
-    # Set at the edge: why the collector would not vouch for this record.
+    # Why the collector or the publisher refused this record.
     refused: str | None = None
 
 
-# A field that newer reference data may know.
+# Fields whose value may be listed later.
 _RELISTABLE = ("symbol", "source")
 
 
@@ -107,7 +106,7 @@ def check(tick: Tick, listing: Listing, skew_max: timedelta = SKEW_MAX) -> Refus
 
 
 def _check_values(tick: Tick, instrument: Instrument) -> Refusal | None:
-    # Written out, since every tick of every feed passes here twice.
+    # Unrolled: every tick of every feed passes here twice.
     fault = instrument.price_fault
     if (price := tick.last) is not None and (reason := fault(price)) is not None:
         return _refuse("last", price, reason)

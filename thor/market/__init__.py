@@ -1,1 +1,1 @@
-"""The market floor: collect, bus, ticks."""
+"""The market stages: collect, bus, ticks, bars, studies."""

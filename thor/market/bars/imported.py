@@ -1,7 +1,7 @@
-"""Write the bars of a vendor's file into the ledger, all of them or none.
+"""Write the bars of a vendor's file into the database, all of them or none.
 
-Stage 40, bars. Takes `ImportedBar`; gives market.bars_imported and market.bar_files. The
-same file may come any number of times.
+Stage 40, bars. Takes `ImportedBar`; gives market.bars_imported and market.bar_files. The same file
+may be imported any number of times.
 """
 
 from collections.abc import Iterable
@@ -33,7 +33,7 @@ class BarFile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KnownFile(msgspec.Struct, frozen=True):
-    """A file that was imported before: under which symbols, and how many bars still stand."""
+    """A file that was imported before: its symbols, and how many of its bars are still stored."""
 
     file_name: str
     symbols: tuple[str, ...]
@@ -41,7 +41,7 @@ class KnownFile(msgspec.Struct, frozen=True):
 
 
 class Doubled(msgspec.Struct, frozen=True):
-    """A bar of a row whose place an earlier row of the same file has; rows count from 1."""
+    """A bar whose key an earlier row of the same file has; rows count from 1."""
 
     row: int
     first_row: int
@@ -51,20 +51,19 @@ class Doubled(msgspec.Struct, frozen=True):
 
 
 class BarImport:
-    """One file's way into the ledger: staged piece by piece, then taken as a whole.
+    """The import of one file: staged piece by piece, then written as a whole.
 
-    Lives in one transaction of the connection, which the caller opens before and which
-    undoes everything where it fails.
+    It runs within one transaction, which the caller opens and which a failure rolls back.
     """
 
     def __init__(self, connection: Connection[Any], file: BarFile) -> None:
-        """Take a connection inside a transaction; other imports wait until that is over."""
+        """Take a connection inside a transaction; other imports wait until it ends."""
         self._connection = connection
         self._file = file
         database.rows(connection, "lock_bars_imported")
 
     def known(self) -> KnownFile | None:
-        """Return what stands of this file, or None where it was never imported.
+        """Return the earlier import of this file, or None where there was none.
 
         Raises `Refused` where another file has the same 8 hex of its SHA-256.
         """
@@ -78,7 +77,7 @@ class BarImport:
         return KnownFile(found["file_name"], tuple(found["symbols"]), found["bars"])
 
     def open_stage(self) -> None:
-        """Make the place where bars wait until the whole file is known to be good."""
+        """Create the table in which bars are staged until the whole file is known to be good."""
         database.rows(self._connection, "create_bar_stage")
 
     def stage(self, bars: Iterable[tuple[int, ImportedBar]]) -> None:
@@ -98,7 +97,7 @@ class BarImport:
                 )  # fmt: skip
 
     def remove_doubled(self) -> list[Doubled]:
-        """Take bars out of the stage that an earlier row gave already, and return them."""
+        """Remove staged bars whose key an earlier row has, and return them."""
         found = database.rows(self._connection, "remove_doubled_bars")
         doubled = [
             Doubled(row["place"], row["first_place"], row["symbol"], row["width"], row["bar_start"])
@@ -107,10 +106,10 @@ class BarImport:
         return sorted(doubled, key=lambda bar: bar.row)
 
     def take(self, *, replace: bool) -> int:
-        """Write what is staged; returns how many bars were not there as this file says.
+        """Write the staged bars; returns how many were new or different.
 
-        Raises `Refused` where bars of another file stand in a place, unless these are to
-        be replaced.
+        Raises `Refused` where another file has bars of the same keys, unless these are to be
+        replaced.
         """
         if not replace:
             self._refuse_overlap()

@@ -1,9 +1,8 @@
-"""Keep the bars right: refresh what late ticks made stale, and rebuild what is asked.
+"""Keep bars current: refresh bars that late ticks made stale, and rebuild a range on request.
 
-Stage 40, bars. Reads market.bars_to_refresh and market.dropped_ranges; brings the
-stored bars of every width in step with market.ticks. On the timescale edition by
-refreshing the continuous aggregates bottom-up, on the plain one hour by hour. Bars
-of dropped ticks are never touched.
+Stage 40, bars. Reads market.bars_to_refresh and market.dropped_ranges; makes the stored bars of
+every width equal market.ticks. The timescale edition refreshes the continuous aggregates bottom-up,
+the plain one rebuilds hour by hour. Bars of dropped ticks are never touched.
 """
 
 import itertools
@@ -16,7 +15,7 @@ from thor import clock, database
 from thor.database import Connection
 from thor.errors import NotFound, Refused, Rejected, Unavailable
 
-# Bottom-up: what is refreshed below is stale above until its own turn.
+# Bottom-up: a refresh of a width makes the wider ones stale until their own turn.
 WIDTHS = {
     "1s": timedelta(seconds=1),
     "1m": timedelta(minutes=1),
@@ -24,26 +23,27 @@ WIDTHS = {
     "1h": timedelta(hours=1),
 }
 HOUR = timedelta(hours=1)
-# How far back the policies look: what is older, none of them makes right.
+# How far back the policies look; none of them refreshes anything older.
 _REACH = {
     "1s": timedelta(hours=1),
     "1m": timedelta(hours=3),
     "5m": timedelta(hours=12),
     "1h": timedelta(days=3),
 }
-# Ticks that are so young come live, and go before what is replayed.
+# Ticks of this age are live and are refreshed before replayed ones.
 _RECENT = timedelta(minutes=30)
-# A refresh that went further than the policies do would hide what is read live.
+# A refresh beyond the policies' end would hide ticks that are read live.
 LIVE = timedelta(seconds=10)
 _DAY = timedelta(days=1)
-# Writers of an hour wait while it is rebuilt: by the day only where none writes.
+# Writers of an hour wait while it is rebuilt, so whole days are rebuilt only where nothing is
+# written.
 _BY_THE_HOUR = timedelta(days=2)
-# What a refresh says when another is at the same bars, and how long it is waited for.
+# The error of a refresh while another refreshes the same bars, and how long to wait for that one.
 _TAKEN = "55P03"
 _TURN_S = 2.0
 _REBUILD_TURN_S = 60.0
-# How long a policy is waited for, how often it is looked at, and how exactly its reach is
-# known: its run began a little before it is seen, and the next one begins a little later.
+# How long to wait for a policy, how often to look, and how exactly its reach is known: its run
+# began a little before it is seen, and the next one begins a little later.
 _POLICY_S = 10.0
 _LOOK_S = 0.1
 _SLACK = timedelta(minutes=1)
@@ -61,12 +61,12 @@ def catch_up(connection: Connection[Any]) -> int:
 
 
 def refresh_next(connection: Connection[Any]) -> bool:
-    """Bring a piece of the stale bars up to date, a day at most; returns whether there was one.
+    """Refresh one piece of the stale bars, a day at most; returns whether there was one.
 
-    The newest ticks come first, so that a late live one does not wait behind a replay of
-    years. Takes a connection in autocommit. A range stays recorded until all its widths
-    are right, so that whatever interrupts this, it is done again. Raises `Unavailable`
-    where the server is away or another refresh is at the same bars: try again.
+    The newest ticks come first, so that a late live tick does not wait behind a replay of years.
+    Takes a connection in autocommit. A range stays recorded until all its widths are refreshed, so
+    an interrupted refresh is repeated. Raises `Unavailable` where the server is away or another
+    refresh works on the same bars: try again.
     """
     stale = _next_stale(connection)
     if stale is None:
@@ -81,10 +81,10 @@ def refresh_next(connection: Connection[Any]) -> bool:
 
 
 def renew(connection: Connection[Any], ts_from: datetime, ts_to: datetime) -> None:
-    """Make the bars of a range anew, at every width, from the ticks that are there.
+    """Rebuild the bars of a range, at every width, from the stored ticks.
 
-    The range is widened to whole bars of each width. Where the ticks are not there
-    any more their bars go, so never call it on a dropped range.
+    The range is widened to whole bars of each width. Bars whose ticks are gone are deleted, so
+    never call it on a dropped range.
     """
     if edition(connection) == "plain":
         return _rebuild_plain(connection, _floor(ts_from, HOUR), _ceil(ts_to, HOUR))
@@ -94,11 +94,11 @@ def renew(connection: Connection[Any], ts_from: datetime, ts_to: datetime) -> No
 def rebuild(
     connection: Connection[Any], ts_from: datetime, ts_to: datetime, *, drop_empty: bool = False
 ) -> Iterator[tuple[int, int]]:
-    """Make the bars of a range anew slice by slice; yields slices done and slices in all.
+    """Rebuild the bars of a range slice by slice; yields slices done and slices in all.
 
-    A rebuild of the same range that was cut goes on where it was. Raises `Rejected`
-    for a range that is none, `Refused` where all its ticks were dropped, or where bars
-    would go because their ticks are gone, unless `drop_empty`.
+    An interrupted rebuild of the same range resumes. Raises `Rejected` for an empty range,
+    `Refused` where all its ticks were dropped, or where bars would be deleted because their ticks
+    are gone, unless `drop_empty`.
     """
     if not ts_from < ts_to:
         raise Rejected(f"--from: {ts_from.isoformat()} is not before --to {ts_to.isoformat()}")
@@ -121,7 +121,7 @@ def rebuild(
     ]
     firsts, lasts = [first for first, _ in slices], [last for _, last in slices]
     database.rows(connection, "plan_rebuild", {**asked, "firsts": firsts, "lasts": lasts})
-    # One that was cut had its slices planned then.
+    # An interrupted rebuild has its slices planned already.
     planned = database.rows(connection, "rebuild_slices", asked)
     for number, row in enumerate(planned, 1):
         if row["rebuilt_at"] is None:
@@ -135,7 +135,7 @@ def rebuild(
 
 
 def edition(connection: Connection[Any]) -> str:
-    """Return the database's edition; raises `NotFound` where it was never migrated."""
+    """Return the database's edition; raises `NotFound` where the database was never migrated."""
     found = database.row(connection, "edition")
     if found is None:
         raise NotFound("The database has no edition yet: run `thor db up`")
@@ -143,7 +143,7 @@ def edition(connection: Connection[Any]) -> str:
 
 
 def server_now(connection: Connection[Any]) -> datetime:
-    """Return the moment by the database's own clock, which the policies go by."""
+    """Return the time of the database's clock, which the policies use."""
     now: datetime = database.rows(connection, "server_clock")[0]["now"]
     return now
 
@@ -160,7 +160,7 @@ def joined(spans: Iterable[Span]) -> list[Span]:
 
 
 def without(span: Span, dropped: Iterable[Span]) -> list[Span]:
-    """Return the parts of a span that lie in none of the dropped ones."""
+    """Return the parts of a span outside all dropped ranges."""
     left = [span]
     for gone_from, gone_to in dropped:
         left = [
@@ -185,7 +185,7 @@ def _renew_from(
 
 
 def _next_stale(connection: Connection[Any]) -> tuple[Span, list[int]] | None:
-    """Return the next piece of the stale ranges, and the numbers of those it is of."""
+    """Return the next piece of the stale ranges, and the numbers of the ranges it belongs to."""
     now = server_now(connection)
     rows = database.rows(connection, "next_stale_ranges", {"live_from": now - _RECENT})
     rows = [row for row in rows if row["is_live"] == rows[0]["is_live"]]
@@ -197,10 +197,10 @@ def _next_stale(connection: Connection[Any]) -> tuple[Span, list[int]] | None:
 
 
 def _store_next(connection: Connection[Any]) -> bool:
-    """Store a piece that neither policy nor ticks will; returns whether there was one.
+    """Store a piece that neither a policy nor new ticks will store; returns whether there was one.
 
-    Where the policies did not run for longer than they reach back, their next run steps
-    over what is older: above the watermark it would be hidden, below it it is.
+    Where the policies did not run for longer than they reach back, their next run skips everything
+    older. Above the watermark that would be hidden by the run; below it, it is hidden already.
     """
     if edition(connection) == "plain":
         return False
@@ -216,16 +216,16 @@ def _store_next(connection: Connection[Any]) -> bool:
     width = row["bars"].removeprefix("_bars_")
     with _locked(connection, row["ts_from"], row["ts_to"]) as parts:
         for part in parts:
-            # What is stored anew changes the bars above it, too.
+            # Bars that are stored again change the wider ones, too.
             _renew_from(connection, width, *part)
     return True
 
 
 def _hiding_none(connection: Connection[Any], width: str, span: Span, now: datetime) -> Span | None:
-    """Return what of a span is to be refreshed so that no bar of the width is hidden.
+    """Return the part of a span to refresh so that no bar of the width is hidden.
 
-    A refresh moves the watermark to its own end, and what lies below the watermark is not
-    read live: it must begin no later than the watermark, or never go beyond it.
+    A refresh moves the watermark to its own end, and bars below the watermark are not read live: a
+    refresh must begin no later than the watermark, or never go beyond it.
     """
     start, end = span
     if start >= end:
@@ -236,7 +236,7 @@ def _hiding_none(connection: Connection[Any], width: str, span: Span, now: datet
         return span
     is_kept_up = watermark is not None and watermark >= now - _REACH[width] / 2
     if is_kept_up or start >= now - _RECENT:
-        # Read live until the policy stores it.
+        # These bars are read live until the policy stores them.
         return (start, watermark) if watermark is not None and start < watermark else None
     if watermark is None or watermark < start:
         _refresh_in_turn(connection, width, (watermark, start), _TURN_S)
@@ -246,11 +246,11 @@ def _hiding_none(connection: Connection[Any], width: str, span: Span, now: datet
 def _refresh_beside_policy(
     connection: Connection[Any], width: str, span: Span, now: datetime
 ) -> None:
-    """Refresh a span without getting into the way of the policy of its width.
+    """Refresh a span without colliding with the policy of its width.
 
-    Whichever of two refreshes of the same bars comes second fails. The seconds that their
-    policy reaches are left to it, since it comes every other second; of the wider ones,
-    its next run is waited for where it is near.
+    Of two refreshes of the same bars the second fails. The 1s bars within the policy's reach are
+    left to it, since it runs every other second; for wider bars this waits for the policy's next
+    run where it is near.
     """
     length, reach = WIDTHS[width], now - _REACH[width]
     outside, inside = _floor(reach - _SLACK, length), _ceil(reach + _SLACK, length)
@@ -292,7 +292,7 @@ def _policy(connection: Connection[Any], width: str) -> dict[str, Any] | None:
 def _locked(
     connection: Connection[Any], ts_from: datetime, ts_to: datetime
 ) -> Iterator[list[Span]]:
-    # What was not dropped, and will not be while its bars are made anew.
+    # Ranges that were not dropped, and will not be while their bars are rebuilt.
     database.rows(connection, "lock_ranges_for_session")
     try:
         yield _kept(connection, ts_from, ts_to)
@@ -301,7 +301,7 @@ def _locked(
 
 
 def _kept(connection: Connection[Any], ts_from: datetime, ts_to: datetime) -> list[Span]:
-    # Dropped ranges are of whole hours: what is outside stays outside when widened.
+    # Dropped ranges are whole hours, so a span outside them stays outside when it is widened.
     values = {"first": _floor(ts_from, HOUR), "last": _ceil(ts_to, HOUR)}
     rows = database.rows(connection, "dropped_ranges", values)
     return without((ts_from, ts_to), [(row["ts_from"], row["ts_to"]) for row in rows])
@@ -314,12 +314,12 @@ def _renew_all(connection: Connection[Any], ts_from: datetime, ts_to: datetime) 
     for width, length in WIDTHS.items():
         end = min(ts_to, _floor(now - LIVE, length))
         if part := _hiding_none(connection, width, (ts_from, end), now):
-            # Also what no invalidation was logged for.
+            # Forced: also spans without a logged invalidation.
             _refresh_in_turn(connection, width, part, _REBUILD_TURN_S, force=True)
 
 
 def _rebuild_plain(connection: Connection[Any], ts_from: datetime, ts_to: datetime) -> None:
-    # By the hour: it holds the seconds of what it rebuilds in memory.
+    # By the hour, since the seconds of a rebuild are kept in memory.
     for hour_from, hour_to in _slices(ts_from, ts_to, HOUR):
         values = {"hour_from": hour_from, "hour_to": hour_to}
         database.rows(connection, "rebuild_bars", values)
@@ -338,7 +338,7 @@ def _refresh_in_turn(
         try:
             return _refresh(connection, width, span, force=force)
         except Unavailable as error:
-            # A policy that is at the same bars is over soon, and comes again soon.
+            # A policy that works on the same bars ends soon, and runs again soon.
             is_taken = getattr(error.__cause__, "sqlstate", None) == _TAKEN
             if not is_taken or clock.monotonic_s() > until_s:
                 raise

@@ -1,7 +1,7 @@
-"""Find the rolls between front months in the bars of the months, and keep them.
+"""Find the rolls between front months in the months' bars, and store them.
 
-Stage 40, bars. Reads reference.contracts and the bars of every width; gives
-reference.rolls, which the continuous views follow.
+Stage 40, bars. Reads reference.contracts and the bars of every width; gives reference.rolls, which
+the continuous views read.
 """
 
 from datetime import UTC, date, datetime, timedelta
@@ -17,13 +17,13 @@ from thor.domain.rolls import Roll, Traded, by_expiry, by_volume, rule_name
 from thor.domain.sessions import trade_date
 from thor.errors import NotFound
 
-# The finest bars that both months have tell the gap; an older one tells another market.
+# The gap is taken from the finest bars that both months have; an older bar is of another market.
 _WIDTHS = ("1m", "5m", "1h", "1d")
 _COMMON_WITHIN = timedelta(days=7)
 
 
 def lock(connection: Connection[Any]) -> None:
-    """Let one transaction at a time find rolls, until this one ends."""
+    """Lock out other transactions that find rolls, until this one ends."""
     database.rows(connection, "lock_rolls")
 
 

@@ -1,7 +1,7 @@
-"""Carry ticks from collectors to whoever listens: the only module that names Redis.
+"""Carry ticks from collectors to readers: the only module that names Redis.
 
-Stage 25, bus. Takes ticks and clocks; gives the latest hash, the unified stream
-and its consumer group. What is not acknowledged is never trimmed.
+Stage 25, bus. Takes ticks and clocks; gives the latest hash, the unified stream and its consumer
+group. Entries that are not acknowledged are never trimmed.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -35,15 +35,16 @@ from thor.market.bus.messages import (
 
 _SCRIPTS = Path(__file__).parent / "scripts"
 _JOB = "thor:job:"
-# A job that stops says so; this forgets one that was taken out of the system.
+# A job that stops removes its own state; this expires that of a job that was taken out of the
+# system.
 _JOB_TTL_S = 7 * 86_400
 _LEASE = "thor:lease:"
 _COLLECTOR = "thor:collector:"
 _COLLECTOR_TTL_S = 60
-# No retries of its own: a publish whose answer was lost is the caller's to repeat.
+# No retries here: the caller repeats a publish whose answer was lost.
 _TIMEOUTS: dict[str, Any] = {"socket_timeout": 5, "socket_connect_timeout": 5}
 _DOWN = (redis.ConnectionError, redis.TimeoutError, redis.exceptions.BusyLoadingError, OSError)
-# The client takes the server's code off the message of an error that it has a class for.
+# The client strips the server's code from the message of an error that it has a class for.
 _FOR_NOW = (
     redis.exceptions.ReadOnlyError,
     redis.exceptions.MasterDownError,
@@ -144,11 +145,11 @@ class Bus:
         return answer
 
     def publish_clock(self, source: str, ts: datetime, seen: Sequence[str] = ()) -> str:
-        """Publish how far a source's own time has come; returns the entry's id.
+        """Publish the source's clock; returns the entry's id.
 
-        What it emitted up to then is on the stream already. `seen` are the symbols the
-        source has looked at just now: their quotes are heard, and its claims on them
-        renewed, without a tick. Raises `BusFull`.
+        All ticks that it emitted up to then are on the stream already. `seen` are the symbols that
+        the source has just looked at: this updates when their quotes were last heard and renews its
+        claims on them, without a tick. Raises `BusFull`.
         """
         keys, arguments = self._clock_request(SourceClock(source, ts, seen))
         with translated():
@@ -163,9 +164,9 @@ class Bus:
         return keys, arguments
 
     def publish_marks(self, source: str, marks: Sequence[Mark]) -> list[str]:
-        """Publish what a source says of the day; returns the entries' ids.
+        """Publish a source's marks of the day; returns the entries' ids.
 
-        Accounts for no tick. Raises `BusFull`.
+        Marks count as no ticks. Raises `BusFull`.
         """
         ids = []
         for payload in wire.encode_marks(marks):
@@ -177,7 +178,7 @@ class Bus:
         return ids
 
     def open_group(self) -> None:
-        """Make the ingest group, from the stream's beginning, where there is none."""
+        """Create the ingest group, from the stream's beginning, where there is none."""
         with translated():
             try:
                 self._redis.xgroup_create(STREAM, GROUP, id="0", mkstream=True)
@@ -186,15 +187,16 @@ class Bus:
                     raise
 
     def read(self, consumer: str, entries_max: int, block_ms: int) -> list[Entry]:
-        """Read entries that no consumer has had yet; waits at most `block_ms`, 0 not at all."""
+        """Read entries not yet delivered to any consumer; waits at most `block_ms`, 0 for no wait.
+        """
         return self._read(consumer, ">", entries_max, block_ms or None)
 
     def read_own(self, consumer: str, entries_max: int, after: str = "0") -> list[Entry]:
-        """Read entries this consumer was given and did not acknowledge, after an id."""
+        """Read entries that this consumer received and did not acknowledge, after an id."""
         return self._read(consumer, after, entries_max, None)
 
     def claim(self, consumer: str, idle_ms: int, entries_max: int) -> list[Entry]:
-        """Take over entries that another consumer left unacknowledged so long."""
+        """Claim entries that another consumer left unacknowledged for so long."""
         with translated(), self._group_reopened():
             answer: Any = self._redis.xautoclaim(
                 STREAM, GROUP, consumer, min_idle_time=idle_ms, count=entries_max
@@ -214,7 +216,7 @@ class Bus:
 
     @contextmanager
     def _group_reopened(self) -> Iterator[None]:
-        # A bus that was wiped under us has no group any more: make it, read on.
+        # A bus that was wiped meanwhile has no group: create it and read on.
         try:
             yield
         except redis.ResponseError as error:
@@ -223,18 +225,18 @@ class Bus:
             self.open_group()
 
     def acknowledge(self, entry_ids: list[str]) -> None:
-        """Say that these entries are committed; they may be trimmed from now on."""
+        """Acknowledge committed entries; they may be trimmed from now on."""
         with translated():
             if entry_ids:
                 self._redis.xack(STREAM, GROUP, *entry_ids)
 
     def trim(self) -> int:
-        """Drop acknowledged entries that nobody needs; returns how many."""
+        """Trim acknowledged entries past the retention; returns how many."""
         with translated():
             return int(self._trim(keys=[STREAM, COUNTER], args=[self._keep_ms, self._ticks_max]))
 
     def rebase(self, ordinal: int) -> bool:
-        """Begin ordinals anew where the bus has forgotten some that the ledger took."""
+        """Restart ordinals where the bus lost some that the database has."""
         with translated():
             return bool(self._rebase(keys=[COUNTER], args=[ordinal]))
 
@@ -259,14 +261,14 @@ class Bus:
                 self._redis.delete(*(messages.LATEST + symbol for symbol in symbols))
 
     def server(self) -> tuple[str, str]:
-        """Return the server's version and what it does when memory runs out."""
+        """Return the server's version and its policy for full memory."""
         with translated():
             info: Any = self._redis.info("server")
             memory: Any = self._redis.info("memory")
         return str(info.get("valkey_version") or info["redis_version"]), memory["maxmemory_policy"]
 
     def report(self, job: str, fields: Mapping[str, Any]) -> None:
-        """Keep how a job is, for those who ask; forgotten a week after the last report."""
+        """Store a job's state; it expires a week after the last report."""
         with translated():
             pipe = self._redis.pipeline(transaction=True)
             pipe.hset(_JOB + job, mapping={k: str(v) for k, v in fields.items()})
@@ -274,13 +276,13 @@ class Bus:
             pipe.execute()
 
     def forget_reports(self) -> None:
-        """Drop what jobs reported in an earlier run, before the jobs of this one start."""
+        """Delete the states of an earlier run, before the jobs of this run start."""
         with translated():
             for key in self._redis.scan_iter(match=_JOB + "*", count=100):
                 self._redis.delete(key)
 
     def hold_lease(self, name: str, owner: str, ttl_ms: int) -> str:
-        """Take a lease, or renew it where it is the owner's; returns who holds it now."""
+        """Take a lease, or renew it where it is the owner's; returns the owner that has it now."""
         with translated():
             answer: Any = self._lease(keys=[_LEASE + name], args=[owner, ttl_ms])
         return str(answer.decode(errors="replace"))
@@ -291,12 +293,12 @@ class Bus:
             return bool(self._release(keys=[_LEASE + name], args=[owner]))
 
     def report_collector(self, source: str, status: bytes) -> None:
-        """Report a collector's status, a JSON object; forgotten after 60 s unless repeated."""
+        """Store a collector's status, a JSON object; it expires after 60 s unless repeated."""
         with translated():
             self._redis.set(_COLLECTOR + source, status, ex=_COLLECTOR_TTL_S)
 
     def forget_collector(self, source: str) -> None:
-        """Drop a collector's status: it ends."""
+        """Delete a collector's status when the collector ends."""
         with translated():
             self._redis.delete(_COLLECTOR + source)
 
@@ -305,7 +307,7 @@ class Listener:
     """The bus as the API uses it: reads only, asynchronous."""
 
     def __init__(self, url: str) -> None:
-        """Take the server's URL; connects when first asked."""
+        """Take the server's URL; connects at the first call."""
         self._redis = redis.asyncio.Redis.from_url(
             url, retry=AsyncRetry(NoBackoff(), 0), **_TIMEOUTS
         )

@@ -1,6 +1,6 @@
-"""What the bus's server answers, as values; and what a publish tells it.
+"""Parse the bus server's answers into values, and build its publish requests.
 
-Stage 25, bus. Pure: names no server, so that `bus.py` holds the conversation only.
+Stage 25, bus. Pure: names no server; `client.py` does the calls.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ SHADOWED = "quotes:shadowed"
 CLOCKS = "quotes:clocks"
 HEARD = "quotes:heard:"
 GROUP = "ingest"
-# How a server begins that may not write just now: full, without replicas, a replica itself.
+# The first word of an error where the server cannot write now: full, without replicas, a replica.
 FOR_NOW = ("OOM", "NOREPLICAS", "MISCONF", "READONLY", "MASTERDOWN", "TRYAGAIN")
 LATEST = "quotes:latest:"
 CLAIM = "quotes:source:"
@@ -39,14 +39,14 @@ class Claim(msgspec.Struct, frozen=True):
 
 
 class Published(msgspec.Struct, frozen=True):
-    """What became of a publish: ticks on the stream, ticks shadowed, and the last entry's id."""
+    """The result of a publish: ticks on the stream, ticks shadowed, and the last entry's id."""
 
     ticks: int
     shadowed: int
     entry_id: str | None = None
 
     def __add__(self, other: "Published") -> "Published":
-        """Return what became of both, of which the other came later."""
+        """Return the sum of two results, of which the other is the later one."""
         return Published(
             self.ticks + other.ticks,
             self.shadowed + other.shadowed,
@@ -55,12 +55,12 @@ class Published(msgspec.Struct, frozen=True):
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """An entry of the stream as it lies there; `first` is None where it is not Thor's.
+    """An entry of the stream as stored; `first` is None where the entry is not Thor's.
 
-    A clock entry holds no tick: it says how far its source's own time has come, and
-    with `since` how far it had come before, None where that run began with it; `seen`
-    are the symbols that the source has looked at, with or without a tick. A marks entry
-    holds no tick either: `marks` is its JSON array, see `wire.decode_marks`.
+    A clock entry has no tick: it carries its source's clock, and in `since` the clock before, None
+    where that run began with it; `seen` are the symbols that the source has looked at, with or
+    without a tick. A marks entry has no tick either: `marks` is its JSON array, see
+    `wire.decode_marks`.
     """
 
     entry_id: str
@@ -92,7 +92,7 @@ class BusState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PublishRequest:
-    """One entry's publish: what the script is told, and told again without the shadowed."""
+    """One entry's publish request, which is sent again without the shadowed ticks."""
 
     def __init__(
         self,
@@ -114,7 +114,7 @@ class PublishRequest:
         self.arguments = [*head, is_arbitrated, self._shadowed, len(self._symbols), *values]
 
     def outcome(self, answer: list[Any]) -> Published | None:
-        """Return what became of the ticks, or None where the script is to be told again.
+        """Return the result, or None where the request must be sent again.
 
         Raises `BusFull`.
         """
@@ -129,7 +129,7 @@ class PublishRequest:
 
 
 def refuse_full(answer: list[Any]) -> None:
-    """Raise `BusFull` where that is what a script answered."""
+    """Raise `BusFull` where the script answered that the bus is full."""
     if answer[0] == b"full":
         raise BusFull(f"the bus holds {answer[1]} ticks that nobody has taken")
 
@@ -187,7 +187,7 @@ def streams(found: Any) -> list[Any]:
 
 
 def entry(raw: Any) -> Entry:
-    """Return an entry as it lies on the stream."""
+    """Return an entry of the stream."""
     entry_id, fields = raw
     fields = fields or {}
     first, n = fields.get(b"first", b""), fields.get(b"n", b"")
@@ -240,13 +240,13 @@ def hashes(names: list[str], answers: list[Any]) -> dict[str, dict[str, str]]:
 
 
 def ask_latest(pipe: Any, symbols: list[str]) -> None:
-    """Queue on a pipeline what `hashes` reads the answers of."""
+    """Queue on a pipeline the commands whose answers `hashes` reads."""
     for symbol in symbols:
         pipe.hgetall(LATEST + symbol)
 
 
 def ask_state(pipe: Any) -> None:
-    """Queue on a pipeline what `state` reads the answers of."""
+    """Queue on a pipeline the commands whose answers `state` reads."""
     pipe.hgetall(COUNTER)
     pipe.xlen(STREAM)
     pipe.xinfo_groups(STREAM)

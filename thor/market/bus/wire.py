@@ -1,7 +1,7 @@
 """The wire form of ticks: one JSON array an entry, exact and readable.
 
-Stage 25, bus. Gives bytes for ticks, and ticks back for bytes: whatever the
-bytes are, every tick in them is either read or explained, never an exception.
+Stage 25, bus. Encodes ticks as bytes and decodes them again: for any bytes, every tick is either
+read or refused with a reason, never an exception.
 """
 
 import json
@@ -53,7 +53,7 @@ def parts(ticks: list[Tick]) -> Iterator[tuple[list[Tick], bytes]]:
 
 
 def _escaped(tick: Tick) -> Tick:
-    # Halves of surrogate pairs have no UTF-8; the check refuses what is left of them.
+    # A lone surrogate has no UTF-8; the check refuses what remains of it.
     texts = {
         name: text.encode("utf-8", "backslashreplace").decode()
         for name in _TEXTS
@@ -63,7 +63,7 @@ def _escaped(tick: Tick) -> Tick:
 
 
 def utc_or_none(ts: datetime) -> datetime | None:
-    """Return an aware instant in UTC, or None where that falls off the calendar."""
+    """Return an aware instant in UTC, or None where it falls outside the calendar."""
     try:
         return ts.astimezone(UTC)
     except OverflowError:
@@ -71,11 +71,11 @@ def utc_or_none(ts: datetime) -> datetime | None:
 
 
 def one(tick: Tick) -> str:
-    """Return one tick as text that can be kept and read back, whatever it holds."""
+    """Return one tick as text that can be stored and read back, whatever its values are."""
     try:
         return text_of(encode([tick])[1:-1])
     except UnicodeEncodeError:
-        # Halves of surrogate pairs have no UTF-8; as JSON escapes they do.
+        # A lone surrogate has no UTF-8; as a JSON escape it does.
         return json.dumps(msgspec.to_builtins(tick))
 
 
@@ -85,7 +85,7 @@ def instant(ts: datetime) -> str:
 
 
 def read_instant(value: Any) -> datetime | None:
-    """Return the instant that a text says, in UTC; None where it says none with its zone."""
+    """Return the instant of a text, in UTC; None where the text is no instant with a zone."""
     try:
         found = datetime.fromisoformat(value)
     except (TypeError, ValueError):
@@ -94,7 +94,7 @@ def read_instant(value: Any) -> datetime | None:
 
 
 def decode(payload: bytes, n: int, entry_id: str) -> tuple[list[Tick], list[RejectedTick]]:
-    """Read an entry of `n` ticks; what cannot be read comes back with its reason.
+    """Read an entry of `n` ticks; returns each unreadable one with its reason.
 
     Ticks read plus `ticks` of the rejected always add up to `n`.
     """
@@ -116,7 +116,7 @@ def encode_seen(symbols: Sequence[str]) -> bytes:
 
 
 def decode_seen(payload: bytes | None) -> tuple[str, ...]:
-    """Return the symbols of such an array; none where it is no array of texts."""
+    """Return the symbols of a JSON array; none where it is no array of texts."""
     try:
         return tuple(msgspec.json.decode(payload or b"[]", type=list[str]))
     except msgspec.MsgspecError:
@@ -132,9 +132,9 @@ def encode_marks(marks: Sequence[Mark]) -> Iterator[bytes]:
 
 
 def decode_marks(payload: bytes, entry_id: str) -> tuple[list[Mark], list[RejectedTick]]:
-    """Read the marks of an entry; what cannot be read comes back with its reason.
+    """Read the marks of an entry; returns each unreadable one with its reason.
 
-    A refused mark accounts for no tick.
+    A refused mark counts as no tick.
     """
     try:
         items: Any = json.loads(payload, parse_float=_Number, parse_constant=_Number)
@@ -158,8 +158,8 @@ def decode_marks(payload: bytes, entry_id: str) -> tuple[list[Mark], list[Reject
 def _decode_one_by_one(
     payload: bytes, n: int, entry_id: str
 ) -> tuple[list[Tick], list[RejectedTick]]:
-    # The standard library reads NaN and Infinity too, so one such number does
-    # not take its neighbours with it; texts keep numbers as they were written.
+    # The standard library reads NaN and Infinity too, so one such number does not cost the whole
+    # entry; texts keep numbers as they were written.
     try:
         items: Any = json.loads(payload, parse_float=_Number, parse_constant=_Number)
     except (ValueError, RecursionError) as error:
@@ -247,7 +247,7 @@ def _miscounted(payload: bytes, n: int, entry_id: str, found: int) -> RejectedTi
 
 
 def text_of(payload: bytes) -> str:
-    """Return bytes as text that PostgreSQL can keep; what is no text is escaped."""
+    """Return bytes as text that PostgreSQL can store; bytes that are no text are escaped."""
     return payload.decode("utf-8", "backslashreplace").replace("\x00", "\\x00")
 
 

@@ -1,7 +1,7 @@
 """Read and change the desk's numbers: thresholds and weights, in sets, with their versions.
 
-Stage 45, studies. Every change is a version with who made it and why; any version can be
-brought back, which is a change too.
+Stage 45, studies. Every change is a version with who made it and why; any version can be restored,
+which is a change too.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ def sets(connection: Connection[Any]) -> list[dict[str, Any]]:
 
 
 def numbers(connection: Connection[Any], of_set: str) -> list[dict[str, Any]]:
-    """Return a set's numbers, a row a symbol in the order of the board.
+    """Return a set's numbers, one row a symbol, in display order.
 
     Thresholds are net changes in points. Raises `NotFound` for an unknown set.
     """
@@ -43,10 +43,10 @@ def change(
     changed_by: str,
     reason: str,
 ) -> dict[str, Any]:
-    """Change some of a symbol's numbers and return all of them as they stand now.
+    """Change some of a symbol's numbers and return all its current numbers.
 
-    Raises `NotFound` for an unknown set or symbol, `Rejected` for an unknown field, thresholds
-    out of order, weights that are all zero, or a change without a reason.
+    Raises `NotFound` for an unknown set or symbol, `Rejected` for an unknown field, thresholds out
+    of order, weights that are all zero, or a change without a reason.
     """
     if not reason.strip():
         raise Rejected("reason: is missing; say why the number changes")
@@ -88,9 +88,9 @@ def undo(
     *,
     changed_by: str,
 ) -> dict[str, Any]:
-    """Bring a version of a symbol's `thresholds` or `contract_weights` back.
+    """Restore a version of a symbol's `thresholds` or `contract_weights`.
 
-    Returns all numbers as they stand now. Raises `NotFound` for a version that never was.
+    Returns all current numbers. Raises `NotFound` for an unknown version.
     """
     fields = THRESHOLDS if relation == "thresholds" else WEIGHT
     for row in versions(connection, of_set, symbol):

@@ -1,6 +1,6 @@
-"""Ticks as the ledger sees them: their columns, their order, their account.
+"""Ticks as the database stores them: their columns, their order, their ingest counts.
 
-Stage 30, ticks. Pure: `ingest.py` writes what this describes.
+Stage 30, ticks. Pure: `writer.py` writes it.
 """
 
 import itertools
@@ -41,11 +41,11 @@ _ORDER = attrgetter("ts", "seq", "source")
 
 
 class EntryTicks(msgspec.Struct, frozen=True):
-    """One stream entry, judged: its ordinals `first … first + n`, and its ticks.
+    """One validated stream entry: its ordinals `first … first + n`, and its ticks.
 
-    `first` is None for an entry that is not Thor's and accounts for nothing. `clock`
-    is a source and how far its own time has come, in an entry that holds no ticks, and
-    `seen` are the symbols it has looked at then; `marks` are what `marks_source` says.
+    `first` is None for an entry that is not Thor's; it counts as no ticks. `clock` is a source and
+    its clock, in an entry without ticks, and `seen` the symbols it looked at then; `marks` are
+    those of `marks_source`.
     """
 
     entry_id: str
@@ -60,7 +60,7 @@ class EntryTicks(msgspec.Struct, frozen=True):
 
 
 class IngestCounts(msgspec.Struct, frozen=True):
-    """What a transaction did: received = inserted + duplicate + rejected."""
+    """The counts of a transaction: received = inserted + duplicate + rejected."""
 
     received: int = 0
     inserted: int = 0
@@ -80,7 +80,7 @@ class IngestCounts(msgspec.Struct, frozen=True):
 def in_order(entries: Iterable[EntryTicks]) -> list[Tick]:
     """Return all ticks of the entries in the order of their index: symbol, ts, seq, source.
 
-    A symbol's ticks come nearly in order: sorting each symbol's costs half of sorting all.
+    A symbol's ticks arrive nearly in order: sorting by symbol costs half of sorting all.
     """
     of_symbol: defaultdict[str, list[Tick]] = defaultdict(list)
     for entry in entries:
@@ -113,7 +113,7 @@ def columns(tick: Tick) -> tuple[Any, ...]:
 
 
 def spans(entries: Iterable[EntryTicks]) -> list[tuple[int, int]]:
-    """Return the ordinals of the entries as half-open spans, neighbours joined."""
+    """Return the ordinals of the entries as half-open spans, adjacent ones joined."""
     joined: list[tuple[int, int]] = []
     for first, n in sorted((e.first, e.n) for e in entries if e.first is not None and e.n):
         if joined and joined[-1][1] == first:
@@ -124,7 +124,7 @@ def spans(entries: Iterable[EntryTicks]) -> list[tuple[int, int]]:
 
 
 def clocks(entries: Iterable[EntryTicks]) -> dict[str, datetime]:
-    """Return how far the entries say that each source's own time has come."""
+    """Return the newest clock of each source in the entries."""
     newest: dict[str, datetime] = {}
     for entry in entries:
         if entry.clock is not None:
@@ -134,7 +134,7 @@ def clocks(entries: Iterable[EntryTicks]) -> dict[str, datetime]:
 
 
 def heard(entries: Iterable[EntryTicks]) -> dict[tuple[str, str], tuple[datetime, datetime]]:
-    """Return since when and when last each source looked at each symbol, by (symbol, source).
+    """Return the start and the end of each source's latest stretch of looking, by (symbol, source).
 
     A pause longer than `HEARD_PAUSE` begins a new stretch of looking.
     """
@@ -154,8 +154,8 @@ def stretches(
 ) -> list[tuple[datetime, datetime]]:
     """Return the stretches of time that instants lie in, the first and last of each.
 
-    Those nearer than a minute are one. Of instants within two minutes only the ends
-    are looked at. Where there are more than `count_max`, the nearest are one, too.
+    Stretches nearer than a minute are joined. Of instants within two minutes only the ends are
+    used. Above `count_max` stretches, the nearest are joined, too.
     """
     first, last = min(instants), max(instants)
     if last - first <= 2 * _MINUTE:

@@ -1,17 +1,17 @@
-"""Keep the gap ledger: what was not heard, by whom, why, and who filled it.
+"""Record gaps: silences of a source on a symbol, their reason, and what filled them.
 
 Stage 30, ticks. Reads market.ticks through market.gaps_found; gives market.gaps.
 
-A hole is a silence of a source on a symbol, within the symbol's session, longer
-than the source's cadence. The ledger forgets no hole that came to be filled:
-- Another source's ticks in it: the row stays, `filled_by` names who told first.
-- Late ticks of its own source: what is still silent longer than the cadence
-  keeps or becomes rows of its own; what is not, where longer than the cadence,
-  stays as a row whose `filled_by` is its own source. Shorter remains go.
+A hole is a silence of a source on a symbol, within the symbol's session, longer than the source's
+cadence. A filled hole is never forgotten:
+- Another source's ticks in it: the row stays, `filled_by` names the source of the first.
+- Late ticks of its own source: each remaining silence longer than the cadence is a row; each filled
+  part longer than the cadence stays as a row whose `filled_by` is its own source. Shorter parts are
+  deleted.
 - Where no ticks came but the hours or the cadence changed, the rows follow.
 - A trade date whose ticks were dropped keeps its rows as they are.
-So the rows not filled by their own source are the holes of now, and no two rows
-of a symbol and source overlap.
+So the rows not filled by their own source are the current holes, and no two rows of a symbol and
+source overlap.
 """
 
 from datetime import date, datetime, timedelta
@@ -24,7 +24,7 @@ from thor.database import Connection
 from thor.domain import sessions
 from thor.errors import Rejected
 
-# Younger ticks may still be on their way: they are not missed yet.
+# Younger ticks may still be on their way, so their absence is no gap yet.
 SETTLED = timedelta(seconds=5)
 LATE = timedelta(days=4)
 
@@ -43,7 +43,7 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Scan(msgspec.Struct, frozen=True):
-    """What a scan changed: holes that are new, and those that ended, shrank or were filled."""
+    """The changes of a scan: new holes, and holes that ended, shrank or were filled."""
 
     found: int = 0
     closed: int = 0
@@ -53,7 +53,7 @@ class Scan(msgspec.Struct, frozen=True):
         return Scan(self.found + other.found, self.closed + other.closed)
 
     def __bool__(self) -> bool:
-        """Tell whether it changed any."""
+        """Return whether the scan changed anything."""
         return bool(self.found or self.closed)
 
 
@@ -65,13 +65,12 @@ def scan(
     *,
     trade_date_to: date | None = None,
 ) -> Scan:
-    """Bring the ledger in step with the ticks before `as_of`, a transaction a trade date.
+    """Update market.gaps to the ticks before `as_of`, one transaction a trade date.
 
-    Looks at the sessions from one trade date to another, both included, or at all
-    that have ticks. `cadence` is for the sources that have none of their own, which
-    are left alone without it. A second scan changes nothing. Takes a connection in
-    autocommit; raises `Rejected` for a naive `as_of` or a cadence that is not above
-    0, `Unavailable` where the server is away.
+    Looks at the sessions from one trade date to another, both included, or at all that have ticks.
+    `cadence` applies to sources that have none of their own; without it they are skipped. A second
+    scan changes nothing. Takes a connection in autocommit; raises `Rejected` for a naive `as_of` or
+    a cadence that is not above 0, `Unavailable` where the server is away.
     """
     if as_of.tzinfo is None:
         raise Rejected(f"as_of: {as_of.isoformat()} has no time zone; give it one, best UTC")
@@ -90,10 +89,10 @@ def scan(
 
 
 def catch_up(connection: Connection[Any], now: datetime, back: timedelta | None) -> Scan:
-    """Scan the trade dates that are not over, or were not so long ago; for a job to repeat.
+    """Scan the open trade dates and those that closed recently; for a job to repeat.
 
-    With `back` None it goes on from the ledger's newest rows, or a stretch for late
-    ticks before them; where there are none, from the first tick.
+    With `back` None it resumes a little before the newest rows, to catch late ticks; without rows,
+    at the first tick.
     """
     as_of = now - SETTLED
     if back is not None:
@@ -105,6 +104,6 @@ def catch_up(connection: Connection[Any], now: datetime, back: timedelta | None)
 def listed(
     connection: Connection[Any], symbol: str | None = None, trade_date: date | None = None
 ) -> list[Gap]:
-    """Return the ledger's rows in order of time, of one symbol or trade date where given."""
+    """Return the gaps in order of time, of one symbol or trade date where given."""
     values = {"symbol": symbol, "trade_date": trade_date}
     return [msgspec.convert(row, Gap) for row in database.rows(connection, "gaps", values)]

@@ -1,7 +1,7 @@
-"""What ticks say last: for each field the newest value that is not null.
+"""Last values of ticks: for each field the newest value that is not null.
 
-Stage 30, ticks. Pure. Takes ticks in order; gives rows of market.last_values, which are
-merged in any order.
+Stage 30, ticks. Pure. Takes ticks in order; gives rows of market.last_values, which can be merged
+in any order.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,9 +16,9 @@ FIELDS = ("contract", "last", "bid", "ask", "last_size", "bid_size", "ask_size",
 
 
 def last_values(ticks: Iterable[Tick]) -> list[dict[str, Any]]:
-    """Return a row a (symbol, trade date) of ticks in the order of their index.
+    """Return one row for each (symbol, trade date) of ticks in the order of their index.
 
-    A key names the tick that said a value, by `ts`, `seq` and `source`.
+    A key names the tick that gave a value, by `ts`, `seq` and `source`.
     """
     return [
         _row(of_date)
@@ -28,7 +28,7 @@ def last_values(ticks: Iterable[Tick]) -> list[dict[str, Any]]:
 
 
 def _dates(ticks: list[Tick]) -> Iterator[list[Tick]]:
-    # As a rule a batch lies within one trade date: its ends tell.
+    # A batch usually lies within one trade date: comparing its ends is enough.
     if trade_date(ticks[0].ts) == trade_date(ticks[-1].ts):
         yield ticks
         return

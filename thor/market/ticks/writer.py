@@ -1,8 +1,8 @@
-"""Write a batch of ticks and its account into the ledger, in one transaction.
+"""Write a batch of ticks and its ingest counts into the database, in one transaction.
 
-Stage 30, ticks. Takes judged entries; gives market.ticks, market.rejected_ticks,
-market.ingest_batches, market.source_clocks, last values, marks, and on the timescale
-edition the ranges whose bars are to be refreshed. The same batch may come any number of times.
+Stage 30, ticks. Takes validated entries; gives market.ticks, market.rejected_ticks,
+market.ingest_batches, market.source_clocks, last values, marks, and on the timescale edition the
+ranges whose bars are to be refreshed. The same batch may be written any number of times.
 """
 
 from datetime import date, datetime
@@ -29,29 +29,29 @@ from thor.market.ticks.batch import (
 from thor.market.ticks.last_values import last_values
 
 _RACES_MAX = 5
-# A batch of instants far apart is looked up in so many parts: years lie between them.
+# A batch whose instants lie years apart is looked up in so many parts.
 _PARTS_MAX = 16
 _FOLDED = ("ordinals", "received", "inserted", "duplicate", "rejected")
 
 
 class TickWriter:
-    """The writing end of the ledger on one connection, which it alone may use."""
+    """Writes ticks on one connection, which nothing else may use."""
 
     def __init__(self, connection: Connection[Any], consumer: str) -> None:
-        """Take a connection in autocommit and the name the account is signed with."""
+        """Take a connection in autocommit and the ingestor's name for its batches."""
         self._connection = connection
         self._consumer = consumer
-        # After a collision more are likely (a replay): stage first until none came.
+        # After a collision more are likely (a replay): stage first until a batch has none.
         self._stages_first = False
         # The plain edition's bars are never behind its ticks.
         found = database.row(connection, "edition")
         self._marks_stale = found is not None and found["edition"] == "timescale"
 
     def write(self, entries: list[EntryTicks]) -> IngestCounts:
-        """Commit the entries that the ledger does not have yet, and their account.
+        """Commit the entries that the database does not have yet, and their counts.
 
-        Raises `Unavailable` where the server is away; nothing is written then.
-        A tick that the database itself refuses is kept aside with its words.
+        Raises `Unavailable` where the server is away; nothing is written then. A tick that the
+        database refuses is kept in rejected_ticks with the database's message.
         """
         try:
             return self._write_new(entries)
@@ -66,7 +66,7 @@ class TickWriter:
             try:
                 return self._write_once(entries)
             except database.ExclusionViolation:
-                # Delivered before, or being delivered to another ingestor now.
+                # Committed before, or being written by another ingestor now.
                 entries = self._uncovered(entries)
                 if not entries:
                     return IngestCounts()
@@ -125,7 +125,7 @@ class TickWriter:
         """Return the ticks that may go in, and those whose range was dropped, with the reason."""
         if not ticks:
             return ticks, []
-        # Held until the commit: nothing is dropped between the look and the insert.
+        # The lock lasts until the commit: nothing is dropped between the check and the insert.
         self._connection.execute(database.statement("lock_ranges").encode())
         span = {"first": min(instants), "last": max(instants)}
         found = database.rows(self._connection, "dropped_ranges", span)
@@ -186,7 +186,7 @@ class TickWriter:
                 )
 
     def _insert_clocks(self, entries: list[EntryTicks]) -> None:
-        # In one order: two writers with the same sources would wait for each other.
+        # In one order, since two writers with the same sources would otherwise deadlock.
         for source, ts in sorted(clocks(entries).items()):
             values = {"source": source, "ts": ts}
             self._connection.execute(database.statement("upsert_clock").encode(), values)
@@ -244,7 +244,7 @@ class TickWriter:
     def fold(self, before: datetime, base: int) -> int:
         """Fold the batches committed before a moment into one; returns how many there were.
 
-        Those below `base`, the first ordinal of this life of the bus, stay apart.
+        Batches below `base`, the first ordinal of this life of the bus, stay separate.
         """
         with database.transaction(self._connection):
             values = {"before": before, "base": base}
@@ -273,7 +273,7 @@ def _entry_id(tick: Tick, entries: list[EntryTicks]) -> str:
 
 def _conflict(tick: Tick, entry_id: str) -> RejectedTick:
     key = f"{tick.ts.isoformat()}, {tick.symbol}, {tick.seq}, {tick.source}"
-    return _refused(tick, "seq", f"({key}) stands in the ledger with other values", entry_id)
+    return _refused(tick, "seq", f"({key}) is stored with other values", entry_id)
 
 
 def _refused(tick: Tick, field: str, reason: str, entry_id: str) -> RejectedTick:

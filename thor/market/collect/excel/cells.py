@@ -1,8 +1,8 @@
 """Read one cell: a price, a count, or nothing, from what Excel or a saved workbook gives.
 
-Stage 20, collect. Pure. A cell that holds no value (blank, `N/A`, `loading`, an error)
-is None. A cell that holds something else than a number is unreadable, with the reason:
-a wrong number is never made of it.
+Stage 20, collect. Pure. A cell that holds no value (blank, `N/A`, `loading`, an error) is None. A
+cell that holds something else than a number is unreadable, with the reason: it never becomes a
+wrong number.
 """
 
 import math
@@ -26,7 +26,7 @@ _COM_ERROR_LAST = _COM_ERROR_FIRST + 100
 
 # What thinkorswim writes where an instrument has no such value.
 _BLANKS = frozenset({"", "n/a", "na", "nan", "-", "--", "—"})
-# What a cell shows while RTD is not connected, or not yet.
+# What a cell shows while RTD is not connected.
 _WAITING = frozenset({"loading", "loading...", "loading…", "#getting_data", "getting data"})
 
 _SPACES = re.compile(r"[\s\u00a0\u2007\u202f]+")
@@ -45,7 +45,7 @@ _FEWEST_PARTS = 32
 
 
 class Unreadable(ValueError):
-    """The cell holds something, and it is no number; the text says what and the cure."""
+    """The cell has a value that is no number; the message names the value and the cure."""
 
 
 def is_waiting(value: Any) -> bool:

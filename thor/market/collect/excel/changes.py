@@ -1,8 +1,8 @@
-"""Turn readings into ticks: what changed since the last one, numbered for ever upwards.
+"""Turn readings into ticks: the rows that changed, numbered upwards for ever.
 
-Stage 20, collect. Pure but for what it remembers of this run. The sheet has no clock and no
-numbers of its own: a tick's `ts` is the moment its block was read, its `seq` that moment in
-ms since 1970 × 64 plus the row's index.
+Stage 20, collect. Pure but for its memory of this run. The sheet has no clock and no numbers of its
+own: a tick's `ts` is the moment its block was read, its `seq` that moment in ms since 1970 × 64
+plus the row's index.
 """
 
 from collections.abc import Iterable
@@ -21,7 +21,7 @@ _MS = timedelta(milliseconds=1)
 
 
 class _Known(msgspec.Struct):
-    """What this run last read of a symbol."""
+    """The last reading of a symbol in this run."""
 
     quote: tuple[object, ...]
     last: object
@@ -33,21 +33,21 @@ class Changes:
     """Compares each reading with the last one of this run."""
 
     def __init__(self, last_seq: int = -1) -> None:
-        """Take the highest `seq` that is stored for EXCEL; what follows is above it."""
+        """Take the highest `seq` stored for EXCEL; new ticks are numbered above it."""
         self._seq = last_seq
         self._known: dict[str, _Known] = {}
         self._unlisted: set[str] = set()
 
     @property
     def seq(self) -> int:
-        """The highest number given so far."""
+        """The highest `seq` given so far."""
         return self._seq
 
     def ticks(self, rows: Iterable[Row], at: datetime) -> list[Tick]:
-        """Return a tick for each row that says something else than before, in the rows' order.
+        """Return a tick for each row that changed, in the rows' order.
 
-        `at` is the moment the block was read, aware. A row without a quote gives none. A
-        name that is not listed gives one in a run, to be refused and kept.
+        `at` is the moment the block was read, aware. A row without a quote gives none. An unlisted
+        name gives one tick a run, which is refused and kept.
         """
         day = trade_date(at)
         first = max((at - _EPOCH) // _MS * SEQ_PER_MS, self._seq + 1)

@@ -1,7 +1,7 @@
-"""Poll a block of cells and give what changed: the Excel collector.
+"""The Excel collector: poll a block of cells and give the changes.
 
-Stage 20, collect. A `Reader` of blocks → steps with ticks, marks and the symbols that were
-looked at; and the state in which the workbook is.
+Stage 20, collect. A `Reader` of blocks → steps with ticks, marks and the symbols that were looked
+at; and the state of the workbook.
 """
 
 import math
@@ -24,7 +24,7 @@ from thor.market.collect.excel.states import NotRead, State, StateName
 INTERVAL_S = 2.0
 INTERVAL_MIN_S = 0.2
 QUIET_AFTER = timedelta(seconds=10)
-# A clock that a time server sets right goes back by less; quotes keep their order then.
+# A time server's correction sets the clock back by less; quotes keep their order then.
 _SMALL_STEP = timedelta(seconds=5)
 _US = timedelta(microseconds=1)
 
@@ -36,11 +36,11 @@ class Reader(Protocol):
         """Return the block, None where it is known not to have changed. Raises `NotRead`."""
 
     def close(self) -> None:
-        """Let go of the workbook; it stays as it is."""
+        """Release the workbook; it stays as it is."""
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """What one poll gave: the ticks, the day's marks, and the symbols that were looked at."""
+    """The result of one poll: ticks, the day's marks, and the symbols that were looked at."""
 
     at: datetime
     ticks: list[Tick]
@@ -51,7 +51,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ExcelCollector:
-    """Polls one block of one workbook until its wait is ended."""
+    """Polls one block of one workbook until `wait` ends it."""
 
     source = SOURCE
 
@@ -83,14 +83,14 @@ class ExcelCollector:
         self._changes = Changes(last_seq)
         self._marks = Marks()
         self._last_ts = last_ts
-        # The time to which the clock had come before it was set back.
+        # The clock's time before it was set back.
         self._ahead: datetime | None = None
         self._reading: Reading | None = None
         self._changed_at: datetime | None = None
         self.state = State("not running", "not looked at yet", now())
 
     def relist(self, listing: Listing) -> None:
-        """Take the listing as it stands now."""
+        """Take the current listing."""
         self._listing = listing
 
     def steps(self) -> Iterator[Step]:
@@ -101,13 +101,13 @@ class ExcelCollector:
             now_s = self._monotonic_s()
             due_s += self._interval_s
             if due_s < now_s:
-                # A read that took longer than the interval is not made up for.
+                # A read that took longer than the interval is not caught up.
                 due_s = now_s
             if self._wait(due_s - now_s):
                 return
 
     def poll(self) -> Step:
-        """Read the block once and return what it says."""
+        """Read the block once and return the changes."""
         try:
             block = self._reader.read()
         except NotRead as fault:
@@ -139,7 +139,7 @@ class ExcelCollector:
         return self._step(at, ticks, marks, seen, faults)
 
     def _unchanged(self, at: datetime) -> Step:
-        # A workbook that was not saved again was not heard again.
+        # A workbook that was not saved again gives no news of its symbols.
         if self._reading is not None and self._reading.is_connected:
             self._enter_read(at)
         return self._step(at)
@@ -174,7 +174,7 @@ class ExcelCollector:
         if self._ahead is not None:
             faults = [
                 f"clock: it was set back from {self._ahead.isoformat(timespec='seconds')}; quotes "
-                "of that time stay newest on the screen until it has passed again",
+                "of that time stay newest until it has passed again",
                 *faults,
             ]
         return Step(
@@ -187,8 +187,8 @@ class ExcelCollector:
         )
 
     def _moment(self) -> datetime:
-        # A step back by a time server keeps the order; a clock that was wrong by more was
-        # wrong before, and is believed now.
+        # A step back by a time server keeps the order; a clock that goes back by more was wrong
+        # before, and is trusted now.
         now, last = self._now(), self._last_ts
         if last is not None and now <= last:
             if last - now <= _SMALL_STEP:
@@ -202,7 +202,7 @@ class ExcelCollector:
 
 
 def check_interval(interval_s: float) -> None:
-    """Raise `Rejected` for an interval below 0.2 s, which Excel would not bear."""
+    """Raise `Rejected` for an interval below 0.2 s, which is too fast for Excel."""
     if not INTERVAL_MIN_S <= interval_s < math.inf:
         raise Rejected(
             f"interval: {interval_s:g} s is too short; Excel renews RTD every 2 s, and "

@@ -1,6 +1,6 @@
-"""Run calls in one thread of their own, as COM's apartments demand, with a limit of time.
+"""Run calls in one thread, as COM's apartments demand, with a time limit.
 
-Stage 20, collect. Excel may take long to answer, or never do: the caller goes on.
+Stage 20, collect. Where Excel takes long to answer, or never does, the caller goes on.
 """
 
 import queue
@@ -33,8 +33,8 @@ class ComThread:
     def call(self, do: Callable[[], T], timeout_s: float) -> T:
         """Return what `do` returns, or raise what it raises.
 
-        Raises `Unanswered` after so many seconds, and while an earlier call is unanswered:
-        Excel is never asked twice at once.
+        Raises `Unanswered` after so many seconds, and while an earlier call is unanswered: there is
+        never a second call at once.
         """
         if self._pending is not None:
             if not self._pending.done():
@@ -60,12 +60,12 @@ class ComThread:
             do, future = job
             with _Into(future):
                 future.set_result(do())
-            # What COM gave is let go of in the thread that it belongs to.
+            # COM objects are released in the thread that they belong to.
             del do, future, job
 
 
 class _Into:
-    """Gives whatever a call raises to its future."""
+    """Passes an exception of a call to its future."""
 
     def __init__(self, future: Future[Any]) -> None:
         self._future = future

@@ -20,15 +20,15 @@ _COM_ATTEMPTS = 3
 # After as many polls in a row without a workbook, it is looked for less often.
 _FIRST_PAUSE_POLLS, _LONGEST_PAUSE_POLLS = 1, 8
 
-# What COM answers while a person edits a cell or a dialogue is open.
+# COM's errors while a person edits a cell or a dialogue is open.
 _BUSY = frozenset({-2147418111, -2147417846, -2146777998})
-# What it answers once that Excel is gone.
+# COM's errors after that Excel has ended.
 _GONE = frozenset({-2147023174, -2147417848, -2147023170, -2147417842, -2147220995})
 _ACCESS_DENIED = -2147024891
 
 
 class LiveWorkbook:
-    """An open workbook's block; attached to at the first read, and again after a loss."""
+    """An open workbook's block; it attaches at the first read, and again after a loss."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class LiveWorkbook:
         self._pause_polls = self._left_polls = 0
 
     def read(self) -> Block:
-        """Return the block as it stands now. Raises `NotRead`."""
+        """Return the current block. Raises `NotRead`."""
         if self._refused is not None and self._left_polls > 0:
             self._left_polls -= 1
             raise NotRead(self._refused.state, self._refused.reason)
@@ -70,11 +70,11 @@ class LiveWorkbook:
         return block
 
     def close(self) -> None:
-        """Let go of the workbook and end the thread; Excel and the workbook stay open."""
+        """Release the workbook and end the thread; Excel and the workbook stay open."""
         self._thread.close()
 
     def _back_off(self, refused: NotRead) -> None:
-        # Looking for the workbook asks every window; a busy Excel is asked at every poll.
+        # A search for the workbook calls every window; a busy Excel is called at every poll.
         self._refused = None
         if refused.state != "busy":
             doubled = max(self._pause_polls * 2, _FIRST_PAUSE_POLLS)
@@ -130,7 +130,7 @@ class LiveWorkbook:
         if ntpath.dirname(self._file.replace("/", "\\")):
             full = ntpath.normcase(ntpath.normpath(self._file))
             for book, path in zip(named, paths, strict=True):
-                # What a cloud drive keeps has an address instead of a path.
+                # A workbook on a cloud drive has an address instead of a path.
                 if path is None or ntpath.normcase(ntpath.normpath(path)) == full:
                     return book
             raise NotRead("workbook not open", f"{paths[0]} is open, and {self._file} is asked for")
@@ -144,7 +144,7 @@ class LiveWorkbook:
 
 
 class _Guard:
-    """Takes whatever COM raises, in any of the forms that xlwings gives it, as a state."""
+    """Maps every error of COM, in each form in which xlwings raises it, to a state."""
 
     def __init__(self, file: str) -> None:
         self._file = file

@@ -1,6 +1,6 @@
-"""Keep what the sheet says of the day, and give it where it changed.
+"""Keep the day's marks of the sheet, and give those that changed.
 
-Stage 20, collect. Pure but for what it remembers of this run.
+Stage 20, collect. Pure but for its memory of this run.
 """
 
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ class Marks:
         self._known: dict[str, tuple[object, ...]] = {}
 
     def changed(self, rows: Iterable[Row], at: datetime) -> list[Mark]:
-        """Return the marks of each listed row that says others than before, or a new day.
+        """Return the marks of each listed row whose marks or trade date changed.
 
         The previous close is the sheet's Close, or Last less NetChange where it has none.
         """

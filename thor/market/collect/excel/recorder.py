@@ -1,7 +1,7 @@
-"""Record what was read as a file in the neutral schema, to be replayed with `thor replay`.
+"""Record readings as a file in Thor's columnar format, to be replayed with `thor replay`.
 
-Stage 20, collect. Ticks go to FILE.parquet.part as they come, which survives a crash; the
-end of the recording, or the start of the next one, makes FILE.parquet of it.
+Stage 20, collect. Ticks go to FILE.parquet.part as they come, which survives a crash; the end of
+the recording, or the start of the next one, makes FILE.parquet of it.
 """
 
 from datetime import UTC
@@ -44,10 +44,10 @@ class Recorder:
     """One recording; call `close` at its end."""
 
     def __init__(self, path: Path) -> None:
-        """Begin the recording, after what an earlier run that was cut short left of it.
+        """Begin the recording; continue an interrupted run's part file.
 
-        Raises `Rejected` for a name or folder that cannot be, `Refused` where the file is
-        there already.
+        Raises `Rejected` for a name or folder that cannot be, `Refused` where the file is there
+        already.
         """
         if path.suffix.lower() != ".parquet":
             raise Rejected(f"record: {path.name} has to end in .parquet")
@@ -72,7 +72,7 @@ class Recorder:
         self.ticks: int = sum(batch.num_rows for batch in left)
 
     def write(self, ticks: list[Tick]) -> None:
-        """Add ticks of one source, in order; they are with the system when it returns."""
+        """Add ticks of one source, in order; they are written to the file when it returns."""
         if not ticks:
             return
         columns = [_column(ticks, field) for field in SCHEMA]
@@ -94,7 +94,7 @@ class Recorder:
 
 
 def _whole_batches(part: Path) -> list[pa.RecordBatch]:
-    # What was written whole before the run was cut short; the last batch may be cut.
+    # The batches before an interruption; the last one may be incomplete.
     batches: list[pa.RecordBatch] = []
     if not part.exists():
         return batches
@@ -103,7 +103,7 @@ def _whole_batches(part: Path) -> list[pa.RecordBatch]:
             if found.schema.equals(SCHEMA):
                 batches.extend(found)
     except (pa.ArrowException, OSError, EOFError):
-        # list.extend keeps what came before the cut.
+        # list.extend keeps the batches before the incomplete one.
         pass
     return batches
 

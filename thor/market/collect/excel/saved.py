@@ -1,7 +1,7 @@
 """Read the block from a saved workbook, on any system and without Excel.
 
-Stage 20, collect. A file that is being saved is tried again; what cannot be read is a
-state, never an exception that ends the collector.
+Stage 20, collect. A file that is being saved is tried again; an unreadable file is a state, never
+an exception that ends the collector.
 """
 
 import io
@@ -19,7 +19,7 @@ _RANGE = re.compile(
     r"\$?(?P<c1>[A-Za-z]{1,3})\$?(?P<r1>[0-9]{1,7}):\$?(?P<c2>[A-Za-z]{1,3})\$?(?P<r2>[0-9]{1,7})"
 )
 _ROWS_MAX, _COLUMNS_MAX = 1_048_576, 16_384
-# What a range may hold: a block is read whole at every poll.
+# The largest range: a block is read whole at every poll.
 _CELLS_MAX = 100_000
 # A file that is still unreadable after so many polls without a change is no workbook.
 _TRIES = 5
@@ -52,12 +52,12 @@ class SavedWorkbook:
         except PermissionError as fault:
             raise NotRead("busy", _reason(self._file, fault)) from None
         except NotRead:
-            # The file was read; its sheets are what they are until it is saved again.
+            # The file was read: its sheets do not change until it is saved again.
             self._failed = None
             raise
         except (calamine.CalamineError, OSError, ValueError) as fault:
             raise self._being_saved(state, fault) from None
-        # Saved again meanwhile: what was read may be half of each, and is read once more.
+        # Saved again meanwhile: the reading may be half of each, so it is read once more.
         after = self._file.stat() if self._file.exists() else None
         if after is None or (after.st_mtime_ns, after.st_size) != state:
             raise NotRead("busy", f"{self._file.name} is being saved")

@@ -1,7 +1,7 @@
 """Read a block of cells as quotes: columns by their header's name, symbols by the listing.
 
-Stage 20, collect. Pure. What cannot be read is left out and named with its cell, so that a
-person finds it; a block without a usable header is refused as a whole.
+Stage 20, collect. Pure. An unreadable cell is left out and reported with its address; a block
+without a usable header is refused as a whole.
 """
 
 import re
@@ -42,26 +42,26 @@ _ALIASES: dict[str, tuple[str, ...]] = {
 _FIELD_OF = {alias: field for field, aliases in _ALIASES.items() for alias in aliases}
 _QUOTED = ("last", "bid", "ask")
 _COUNTS = ("volume", "open_interest", "bid_size", "ask_size", "last_size")
-# Where a feed has no such price it says 0; a change of 0 is a change of 0.
+# A feed writes 0 for a missing price; a change of 0 is a change of 0.
 _NEVER_ZERO = frozenset(
     {"prev_close", "settlement", "open", "high", "low", "high_52w", "low_52w", "bid", "ask"}
 )
 
 
 class Block(msgspec.Struct, frozen=True):
-    """Cells as read in one call, row by row, and where the first of them stands (from 1)."""
+    """Cells read in one call, row by row, and the position of the first (from 1)."""
 
     values: Sequence[Sequence[Any]]
     first_row: int = 1
     first_column: int = 1
 
     def cell(self, row: int, column: int) -> str:
-        """Return a cell's address, as `D5`, by its place in the block, from 0."""
+        """Return a cell's address, as `D5`, from its index in the block, from 0."""
         return f"{column_letters(self.first_column + column)}{self.first_row + row}"
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """A cell or row that was left out: where it stands, and why with the cure."""
+    """A cell or row that was left out: its address, the reason and the cure."""
 
     cell: str
     reason: str
@@ -71,10 +71,10 @@ class Fault(msgspec.Struct, frozen=True):
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """What one row of the sheet holds; null is missing, never 0.
+    """The values of one row of the sheet; null is missing, never 0.
 
-    `name` is the symbol as written. `symbol` is the listed series, None where the listing
-    does not know the name.
+    `name` is the symbol as written. `symbol` is the listed series, None where the listing does not
+    know the name.
     """
 
     name: str
@@ -100,7 +100,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def has_quote(self) -> bool:
-        """Whether the row holds anything of the market as it is now."""
+        """Whether the row has any quote value."""
         return not (self.last is None and self.bid is None and self.ask is None) or (
             self.volume is not None
         )
@@ -130,7 +130,7 @@ class Reading(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NoHeader(ValueError):
-    """The block has no header that says where the symbols and prices stand."""
+    """The block has no header that names the columns of symbols and prices."""
 
 
 def read(block: Block, listing: Listing) -> Reading:

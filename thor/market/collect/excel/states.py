@@ -29,7 +29,7 @@ STATES: tuple[StateName, ...] = (
 
 
 class State(msgspec.Struct, frozen=True):
-    """How the collector is: its name, what explains it, and since when (UTC)."""
+    """The collector's state: its name, its reason, and since when (UTC)."""
 
     name: StateName
     reason: str
@@ -44,10 +44,10 @@ class State(msgspec.Struct, frozen=True):
 
 
 class NotRead(Exception):
-    """The block could not be read now; carries the state that says why."""
+    """The block could not be read now; carries the state with the reason."""
 
     def __init__(self, state: StateName, reason: str) -> None:
-        """Take the state and, for a person, what was looked for and the cure."""
+        """Take the state and, for people, what was looked for and the cure."""
         super().__init__(reason)
         self.state: StateName = state
         self.reason = reason

@@ -1,9 +1,9 @@
-"""Read bars from columns, Parquet or CSV with a header, in Thor's neutral schema.
+"""Read bars from columns, Parquet or CSV with a header, in Thor's columnar format.
 
 Stage 20, collect. A file → its bars in the file's order, piece by piece.
 
-What the vendor calls `bid_volume` was sold into the bid and `ask_volume` bought from the
-offer. A row that cannot be read comes too, with `refused` naming field and value.
+The vendor's `bid_volume` was sold into the bid, its `ask_volume` bought from the offer. An
+unreadable row is yielded too, with `refused` naming field and value.
 """
 
 from collections.abc import Iterator
@@ -28,9 +28,9 @@ LAYOUT = Layout(
     names=("symbol", "contract", "interval"),
     times=("ts",),
 )
-# A double keeps so many decimal digits; what stands beyond them arithmetic left behind.
+# A double keeps so many decimal digits; digits beyond them are arithmetic noise.
 _DOUBLE_DIGITS = 15
-# Stands where a refused row has no usable time.
+# The time of a refused row without a usable one.
 _NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -39,7 +39,7 @@ def bars(
 ) -> Iterator[list[ImportedBar]]:
     """Yield the rows as bars in the file's order, some thousands at a time.
 
-    `as_root` replaces the symbol of every row that has one; `names` tells the series.
+    `as_root` replaces the symbol of every row that has one; `names` resolves the series.
     """
     for batch in record_batches(path, form, LAYOUT):
         times, unusable = parsing.read_times(batch.column("ts"), "ts", "is missing")

@@ -17,7 +17,7 @@ from thor.domain.series import Series, SeriesNames
 from thor.market.collect.files import dbn
 
 SCHEMAS = ("ohlcv-1s", "ohlcv-1m", "ohlcv-1h", "ohlcv-1d")
-# Stands where a refused record has no usable time.
+# The time of a refused record without a usable one.
 _NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 
 

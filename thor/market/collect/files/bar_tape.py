@@ -1,6 +1,6 @@
-"""Open a file of bars that a vendor made, told by its content and not by its name.
+"""Open a vendor's file of bars, identified by its content and not by its name.
 
-Stage 20, collect. A path → file id and series, then `ImportedBar`; nothing is held in whole.
+Stage 20, collect. A path → file id and series, then `ImportedBar`; no file is held in memory whole.
 """
 
 from collections.abc import Collection, Iterator
@@ -19,10 +19,9 @@ from thor.market.collect.files.survey import Span, under_root
 class BarTape(msgspec.Struct, frozen=True, kw_only=True):
     """A file of bars, surveyed from end to end; `open_bars` makes one.
 
-    `file` is its id, `BARS:` and 8 hex of the content's SHA-256; `format` is parquet, csv or
-    dbn; `schema` is neutral or one of ohlcv. `records` counts every record, also those that
-    the collector refuses; `spans` tells the series by symbol, without the records that have
-    no usable symbol or `ts`.
+    `file` is its id, `BARS:` and 8 hex of the content's SHA-256; `format` is parquet, csv or dbn;
+    `schema` is neutral or one of ohlcv. `records` counts every record, refused ones included;
+    `spans` has the series by symbol, without records that have no usable symbol or `ts`.
     """
 
     path: Path
@@ -37,15 +36,15 @@ class BarTape(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def format(self) -> str:
-        """Its form, with the schema where the form has several."""
+        """Its format, with the schema where the format has several."""
         form = self.fingerprint.format
         return form if self.schema == "neutral" else f"{form} {self.schema}"
 
     def batches(self) -> Iterator[list[ImportedBar]]:
         """Yield the bars in the file's order, some thousands in a list.
 
-        A record that cannot be vouched for comes too, with `refused` naming field and
-        value. Raises `Rejected` where the file changed after it was opened.
+        An unreadable record is yielded too, with `refused` naming field and value. Raises
+        `Rejected` where the file changed after it was opened.
         """
         self.fingerprint.check_unchanged()
         if self.fingerprint.format == "dbn":
@@ -60,9 +59,9 @@ class BarTape(msgspec.Struct, frozen=True, kw_only=True):
 def open_bars(path: Path, *, as_root: str | None = None, roots: Collection[str] = ()) -> BarTape:
     """Survey a Parquet, CSV or Databento file of bars.
 
-    `as_root` files a single-month file under its root; of `roots`, those that are listed, none
-    is taken for a month. Raises `NotFound` where there is no
-    file, `Rejected` where it is empty, cut short, damaged or not of a form that is taken.
+    `as_root` files a single-month file under its root; none of the listed `roots` is read as a
+    month. Raises `NotFound` where there is no file, `Rejected` where it is empty, cut short,
+    damaged or of an unknown format.
     """
     fingerprint, names = look(path), SeriesNames(roots)
     if fingerprint.format == "dbn":

@@ -1,11 +1,11 @@
-"""Open a file in the neutral schema, Parquet or CSV with a header, as Arrow record batches.
+"""Open a file in Thor's columnar format, Parquet or CSV with a header, as Arrow batches.
 
-Stage 20, collect. A path and a `Layout` → its known columns, checked by name and type, a
-piece at a time; and what all layouts share: the series of each row, and the survey.
+Stage 20, collect. A path and a `Layout` → its known columns, checked by name and type, a piece at a
+time; and, for all layouts, the series of each row and the survey.
 
-A file that was cut short is refused as a whole: a Parquet file lacks its footer then, a CSV
-file has a last row with too few fields. A cut inside the last field of the last CSV row
-cannot be seen. CSV is UTF-8 (with or without BOM), commas, an empty cell is null.
+A file that was cut short is refused as a whole: a Parquet file lacks its footer then, a CSV file
+has a last row with too few fields. A cut inside the last field of the last CSV row cannot be seen.
+CSV is UTF-8 (with or without BOM), commas, an empty cell is null.
 """
 
 import csv
@@ -27,7 +27,7 @@ from thor.market.collect.files.survey import Survey
 _ROWS = 16_384
 _HEADER_MAX = 65_536
 _VENDOR_MAX = 200
-# Of a row without a usable time, which is refused.
+# The time of a refused row without a usable one.
 _ANY_DAY = date(1970, 1, 1)
 
 _YEARS_APART = 50
@@ -39,9 +39,9 @@ _Pair = tuple[str | None, str | None]
 class Layout(msgspec.Struct, frozen=True, kw_only=True):
     """The columns of one kind of file.
 
-    All of `required` and one at least of `any_of` have to be there; `known` is what people
-    are told of, `unlisted` is read as well. `names` are texts and `times` times; whatever
-    else is known is a number. `source` is only shown.
+    All of `required` and at least one of `any_of` must be present; messages list `known`, and
+    `unlisted` is read as well. `names` are texts and `times` times; every other known column is a
+    number. `source` is only shown.
     """
 
     required: tuple[str, ...]
@@ -59,9 +59,9 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def survey(path: Path, form: str, layout: Layout, names: SeriesNames) -> Survey:
-    """Return what the file holds, reading every column of every row once.
+    """Survey the file, reading every column of every row once.
 
-    `form` is parquet or csv; `names` tells its series. Raises `Rejected` where the file is no
+    `form` is parquet or csv; `names` resolves its series. Raises `Rejected` where the file is no
     such tape, is cut short or damaged, or lacks a column.
     """
     found = Survey(schema="neutral")
@@ -84,11 +84,11 @@ def survey(path: Path, form: str, layout: Layout, names: SeriesNames) -> Survey:
 def series(
     batch: pa.RecordBatch, times: Sequence[datetime | None], names: SeriesNames
 ) -> tuple[list[str], list[str | None], Faults]:
-    """Return each row's root, the key of its month where it names one, and what is wrong.
+    """Return each row's root, the key of its month where it names one, and its faults.
 
-    `times` are the rows' own, which decide the year of a code with one digit; the month may
-    stand in `symbol` or in `contract`. A missing symbol is an empty root: the row has to travel
-    to be refused.
+    `times` are the rows' own, which decide the year of a code with one digit; the month may stand
+    in `symbol` or in `contract`. A missing symbol is an empty root: the row is published, to be
+    refused and counted.
     """
     symbols, faults = parsing.read_column(
         batch.column("symbol"), "symbol", parsing.name, "is missing"
@@ -104,8 +104,8 @@ def series(
     for pair in set(pairs):
         try:
             found[pair] = _named(names, pair, first)
-            # A name means what it meant, or something later: so it is one in between too, unless
-            # two digits of a year came round meanwhile.
+            # A name keeps its meaning or takes a later one. Equal at both ends it is the same in
+            # between, unless two digits of a year repeat meanwhile.
             if last != first and (
                 last.year - first.year > _YEARS_APART or _named(names, pair, last) != found[pair]
             ):
@@ -144,7 +144,7 @@ def _named(names: SeriesNames, pair: _Pair, day: date) -> Series:
 
 
 def filed(roots: list[str], contracts: list[str | None], as_root: str | None) -> list[str]:
-    """Return the symbol that each row is filed under: the root asked for, else its month."""
+    """Return the symbol under which each row is stored: the given root, else its month."""
     if as_root is not None:
         return [as_root if root else "" for root in roots]
     return [

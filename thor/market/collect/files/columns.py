@@ -1,15 +1,14 @@
-"""Read a tape of columns, Parquet or CSV with a header, in Thor's neutral schema.
+"""Read a tape of columns, Parquet or CSV with a header, in Thor's columnar format.
 
 Stage 20, collect. A file → its ticks in the file's order, piece by piece.
 
-`seq` is the row's ordinal. A `seq` column is the recording collector's own number: it is
-not used, but a row whose number is below one already seen is refused. Without a `kind`
-column a row with `last` is a trade. A row without a usable `ts` is refused and carries the
-`ts` of the row before it.
+`seq` is the row's ordinal. A `seq` column is the recording collector's own number: it is not used,
+but a row whose number is below one already seen is refused. Without a `kind` column a row with
+`last` is a trade. A row without a usable `ts` is refused and carries the `ts` of the row before it.
 
-A recording of a live collector (`thor.recording` in the metadata of its Parquet schema) also
-says volumes and whether it sampled, and its own numbers are the ticks': replayed, it gives
-the ticks that were published, of another source.
+A recording of a live collector (`thor.recording` in the metadata of its Parquet schema) also says
+volumes and whether it sampled, and its own numbers are the ticks': replayed, it gives the ticks
+that were published, of another source.
 """
 
 from collections.abc import Iterator
@@ -50,7 +49,7 @@ RECORDING_MARK = b"thor.recording"
 def layout_of(path: Path, form: str) -> Layout:
     """Return the columns of a file: those of a recording where it says that it is one.
 
-    What is no Parquet file at all is left to who reads it.
+    A file that is no Parquet is left to its reader.
     """
     if form == "parquet":
         with suppress(pa.ArrowException, OSError):
@@ -69,8 +68,8 @@ def ticks(
 ) -> Iterator[list[Tick]]:
     """Yield the rows as ticks in the file's order, some thousands at a time.
 
-    `first_ts` stands in for an unusable `ts` before the first usable one; `as_root`
-    replaces the symbol of every row that has one; `names` tells the series.
+    `first_ts` stands in for an unusable `ts` before the first usable one; `as_root` replaces the
+    symbol of every row that has one; `names` resolves the series.
     """
     seq = 0
     highest: int | None = None
@@ -125,7 +124,7 @@ def ticks(
 
 
 def _as_recorded(ticks: list[Tick], batch: pa.RecordBatch, seqs: list[Any]) -> list[Tick]:
-    # The recorder wrote these columns itself: a cell that it cannot have written is left out.
+    # The recorder wrote these columns itself: a value that it cannot have written is ignored.
     volumes, _ = parsing.optional(batch, "volume", _counts)
     deltas, _ = parsing.optional(batch, "volume_delta", _counts)
     sampled = batch.column("is_sampled").to_pylist() if "is_sampled" in batch.schema.names else []

@@ -1,11 +1,11 @@
-"""Decode a Databento file, `.dbn` or `.dbn.zst`, and name the series of its records.
+"""Decode a Databento file, `.dbn` or `.dbn.zst`, and resolve the series of its records.
 
-Stage 20, collect. A file → its `Survey`, then its records in the file's order, piece by
-piece, of the schemas that a reader takes. The only module that imports `databento_dbn`.
+Stage 20, collect. A file → its `Survey`, then its records in the file's order, piece by piece, of
+the schemas that a reader takes. The only module that imports `databento_dbn`.
 
-Every record's header is checked before it is decoded: the decoder panics on a wrong one.
-The format has no count of records, so that an uncompressed file cut exactly between two of
-them reads as a shorter one.
+Every record's header is checked before it is decoded: the decoder panics on a wrong one. The format
+has no count of records: an uncompressed file cut exactly between two records reads as a shorter
+one.
 """
 
 from collections.abc import Iterator, Sequence
@@ -52,7 +52,7 @@ _PRICES_MAX = 65_536
 
 
 class Opened(msgspec.Struct, frozen=True):
-    """A file whose head was read: its schema, its dataset, and its records, once."""
+    """A file whose header was read: its schema, its dataset, and its records, once."""
 
     schema: str
     dataset: str
@@ -60,12 +60,12 @@ class Opened(msgspec.Struct, frozen=True):
     records: Iterator[list[Any]]
 
     def series(self, record: Any) -> Series | None:
-        """Return the series that a record speaks of, or None where the file names none."""
+        """Return the series of a record, or None where the file names none."""
         return self.names.series(record.instrument_id, _day_number(record))
 
 
 def survey(path: Path, schemas: Sequence[str], names: SeriesNames) -> Survey:
-    """Return what the file holds, decoding every record once.
+    """Survey the file, decoding every record once.
 
     Raises `Rejected` where the schema is none of these, or the file is cut short or damaged.
     """
@@ -123,7 +123,7 @@ def price(fixed: int) -> Decimal | None:
     """Return a price given in units of 1e-9, exactly, or None where it is undefined."""
     if fixed == databento_dbn.UNDEF_PRICE:
         return None
-    # Exact in units of 1e-9, then without the zeros that the unit brings.
+    # Exact in units of 1e-9, then without the unit's trailing zeros.
     exact = Decimal(fixed).scaleb(-9)
     return Decimal(f"{exact:f}".rstrip("0").rstrip("."))
 
@@ -135,7 +135,7 @@ def size(count: int) -> int | None:
 
 @contextmanager
 def _stream(path: Path) -> Iterator[Any]:
-    # Arrow unpacks, since the decoder takes a zstd frame that was cut for a whole one.
+    # Arrow unpacks, since the decoder accepts a truncated zstd frame as a whole one.
     with path.open("rb") as file:
         is_packed = file.read(len(ZSTD_MAGIC)) == ZSTD_MAGIC
     try:

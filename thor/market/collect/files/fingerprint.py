@@ -1,4 +1,4 @@
-"""Tell a file by its content: its form by its first bytes, its identity by its SHA-256.
+"""Identify a file by its content: its format by its first bytes, its id by its SHA-256.
 
 Stage 20, collect. A path → its `Fingerprint`, which also knows whether the file has changed.
 """
@@ -16,30 +16,30 @@ _ID_HEX = 8
 
 
 class Fingerprint(msgspec.Struct, frozen=True, kw_only=True):
-    """What a file is, whatever it is called; `format` is parquet, csv or dbn."""
+    """A file's identity, independent of its name; `format` is parquet, csv or dbn."""
 
     path: Path
     format: str
     sha256: str
-    # Size and time of change: what is read has to be what was surveyed.
+    # Size and time of change: the file that is read must be the one that was surveyed.
     signature: tuple[int, int]
 
     @property
     def hex8(self) -> str:
-        """The digits that ids are made of."""
+        """The digits used in ids."""
         return self.sha256[:_ID_HEX]
 
     def check_unchanged(self) -> None:
-        """Raise `Rejected` where the file is not any more what was looked at."""
+        """Raise `Rejected` where the file has changed since."""
         if _signature(self.path) != self.signature:
             raise Rejected(f"{self.path}: the file changed after it was opened; open it again")
 
 
 def look(path: Path) -> Fingerprint:
-    """Read a file once from end to end, for what it is and not for what it holds.
+    """Read a file once from end to end and return its identity.
 
-    Raises `NotFound` where there is no file, `Rejected` where it is empty, cannot be read
-    or does not begin as its name says.
+    Raises `NotFound` where there is no file, `Rejected` where it is empty, cannot be read or does
+    not begin as its name says.
     """
     signature = _signature(path)
     try:
@@ -60,7 +60,7 @@ def _signature(path: Path) -> tuple[int, int]:
 
 
 def _format(path: Path) -> str:
-    # By the first bytes; a name that says otherwise means a damaged file.
+    # By the first bytes; a suffix that contradicts them means a damaged file.
     if not path.is_file():
         raise Rejected(f"{path}: is no file; give one Parquet, CSV, .dbn or .dbn.zst file")
     with path.open("rb") as file:

@@ -1,7 +1,7 @@
 """Pace a tape: when each of its ticks is due, at a chosen speed.
 
-Stage 20, collect. Lists of ticks → (due, ticks). Nothing here sleeps or asks the time: the
-caller waits until its own start plus `due`, so that delays do not add up.
+Stage 20, collect. Lists of ticks → (due, ticks). Nothing here sleeps or reads a clock: the caller
+waits until its own start plus `due`, so that delays do not add up.
 """
 
 import re

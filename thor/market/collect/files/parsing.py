@@ -1,6 +1,6 @@
 """Turn columns of a file into exact values: decimals, whole numbers, aware times.
 
-Stage 20, collect. What cannot be read becomes None and a fault that names field and value.
+Stage 20, collect. An unreadable value becomes None and a fault that names field and value.
 """
 
 import re
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-# What a column says of its rows: values by row, faults by row number.
+# A parsed column: values by row, faults by row number.
 Faults = dict[int, str]
 Parsed = tuple[list[Any], Faults]
 
@@ -42,7 +42,8 @@ def read_column(
     """
     column = _plain(column)
     if pa.types.is_float16(column.type) or pa.types.is_float32(column.type):
-        # The shortest text of a narrow float is what its writer saw; widened it is not.
+        # The shortest text of a narrow float is what its writer saw; that of the widened float is
+        # not.
         column = column.cast(pa.float32()).cast(pa.string())
     if pa.types.is_decimal32(column.type) or pa.types.is_decimal64(column.type):
         column = column.cast(pa.decimal128(column.type.precision, column.type.scale))
@@ -75,7 +76,7 @@ def optional(batch: pa.RecordBatch, field: str, read: Callable[..., Parsed]) -> 
 
 
 def by_value(convert: Callable[[Any], Any]) -> Callable[[pa.Array, str], Parsed]:
-    """Return a reader of columns that converts each cell so."""
+    """Return a reader of columns that converts each value with `convert`."""
     return lambda column, field: read_column(column, field, convert)
 
 
@@ -92,12 +93,12 @@ def price(value: Any) -> Decimal:
 
 
 def whole(value: Any) -> int:
-    """Return a count; a fraction, a text or what does not fit 64 bits is refused."""
+    """Return a count; a fraction, a text or a number beyond 64 bits is refused."""
     try:
         number = price(value)
     except ValueError:
         raise ValueError(f"{shown(value)} is not a whole number") from None
-    # The magnitude first: int() of 1e999 is a long way to a refusal.
+    # The magnitude first: int() of 1e999 would take long.
     if not number.is_finite() or (number.adjusted() < 0 and number != 0):
         raise ValueError(f"{shown(value)} is not a whole number")
     if number.adjusted() > 18 or not -_COUNT_LIMIT <= number < _COUNT_LIMIT:
@@ -188,13 +189,13 @@ def mark_backward(seqs: Sequence[int | None], faults: Faults, highest: int | Non
 
 
 def add(faults: Faults, more: Faults) -> None:
-    """Add faults to those of other columns: the first of a row is what it is refused for."""
+    """Add faults to those of other columns: a row is refused for its first fault."""
     for row, reason in more.items():
         faults.setdefault(row, reason)
 
 
 def shown(value: Any) -> str:
-    """Return a value as a reason may show it: text in quotes, at most 60 characters."""
+    """Return a value as shown in a reason: text in quotes, at most 60 characters."""
     text = str(value)
     cut = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
     return repr(cut) if isinstance(value, str) else cut

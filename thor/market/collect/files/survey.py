@@ -1,4 +1,4 @@
-"""Say what a tape holds: which series, from when to when, how many records of each.
+"""Survey a tape: its series, their first and last times, and their numbers of records.
 
 Stage 20, collect. A reader's first pass fills a `Survey`; nothing is published before it is done.
 """
@@ -26,7 +26,7 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Survey(msgspec.Struct, kw_only=True):
-    """What the first pass over a tape found.
+    """The result of the first pass over a tape.
 
     `records` counts every record; a record without a usable symbol or `ts` is in no span.
     `first_ts` is the first usable time in the file's own order.

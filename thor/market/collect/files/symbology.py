@@ -1,4 +1,4 @@
-"""Name the series behind a vendor's instrument number, which may change from day to day.
+"""Resolve a vendor's instrument number, which may change from day to day, to a series.
 
 Stage 20, collect. The mappings of a Databento file → root and month, by number and day.
 """
@@ -18,8 +18,8 @@ _FRONT = re.compile(r"(?P<root>[A-Z0-9]{1,4})\.[a-z]\.0")
 class Symbology:
     """Which series an instrument number names on which day.
 
-    A month code gives root and month, a continuous front month (`ES.c.0`) its root, and
-    any other name stands as it is: whether it is listed is not judged here.
+    A month code gives root and month, a continuous front month (`ES.c.0`) its root, and any other
+    name is kept as it is, listed or not.
     """
 
     def __init__(
@@ -28,7 +28,7 @@ class Symbology:
         stype_out: str,
         names: SeriesNames,
     ) -> None:
-        """Take the mappings as the file has them; `stype_out` tells which side is the number."""
+        """Take the file's mappings; `stype_out` says which side is the number."""
         self._names = names
         self._named: dict[int, list[tuple[date, date, str]]] = {}
         for key, intervals in mappings.items():

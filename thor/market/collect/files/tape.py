@@ -1,6 +1,7 @@
-"""Open a tape: a file of recorded ticks, told by its content and read in its own order.
+"""Open a tape: a file of recorded ticks, identified by its content, read in its own order.
 
-Stage 20, collect. A path → source id, series and spans, then ticks; nothing is held in whole.
+Stage 20, collect. A path → source id, series and spans, then ticks; no file is held in memory
+whole.
 """
 
 from collections.abc import Collection, Iterator
@@ -20,9 +21,9 @@ from thor.market.collect.files.survey import Span, under_root
 class Tape(msgspec.Struct, frozen=True, kw_only=True):
     """A file of ticks, surveyed from end to end; `open_tape` makes one.
 
-    `format` is parquet, csv or dbn; `schema` is neutral, mbp-1, tbbo or trades. `records`
-    counts every record, also those that the collector refuses; `spans` tells the series by
-    symbol, without the records that have no usable symbol or `ts`.
+    `format` is parquet, csv or dbn; `schema` is neutral, mbp-1, tbbo or trades. `records` counts
+    every record, refused ones included; `spans` has the series by symbol, without records that have
+    no usable symbol or `ts`.
     """
 
     path: Path
@@ -41,8 +42,8 @@ class Tape(msgspec.Struct, frozen=True, kw_only=True):
     def batches(self, rows_max: int = 1000) -> Iterator[list[Tick]]:
         """Yield the ticks in the file's order, at most `rows_max` in a list.
 
-        A record that cannot be vouched for comes too, with `refused` naming field and
-        value. Raises `Rejected` where the file changed after it was opened.
+        An unreadable record is yielded too, with `refused` naming field and value. Raises
+        `Rejected` where the file changed after it was opened.
         """
         if self.format == "dbn":
             pieces = dbn_ticks.ticks(
@@ -60,11 +61,11 @@ class Tape(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def open_tape(path: Path, *, as_root: str | None = None, roots: Collection[str] = ()) -> Tape:
-    """Survey a Parquet, CSV or Databento file, told by its content and not by its name.
+    """Survey a Parquet, CSV or Databento file, identified by its content and not by its name.
 
-    `as_root` files a single-month tape under its root; of `roots`, those that are listed, none
-    is taken for a month. Raises `NotFound` where there is no
-    file, `Rejected` where it is empty, cut short, damaged or not of a form that is taken.
+    `as_root` files a single-month tape under its root; none of the listed `roots` is read as a
+    month. Raises `NotFound` where there is no file, `Rejected` where it is empty, cut short,
+    damaged or of an unknown format.
     """
     fingerprint, names = look(path), SeriesNames(roots)
     if fingerprint.format == "dbn":

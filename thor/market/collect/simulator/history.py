@@ -1,8 +1,8 @@
 """Make the past of the simulated market: bars that end where its ticks begin.
 
-Stage 20, collect. Pure: takes instruments, sessions, a seed and the prices to end at; gives
-bars of every width but the second. They are made backwards from the end, so that no jump is
-where the ticks take over, and each wider bar is made of the narrower ones where there are any.
+Stage 20, collect. Pure: takes instruments, sessions, a seed and the prices to end at; gives bars of
+every width but the second. They are made backwards from the end, so that prices do not jump where
+the ticks begin; a wider bar is made of the narrower ones where there are any.
 """
 
 import math
@@ -34,9 +34,9 @@ MINUTE_DAYS = 10
 _MINUTE_S = 60
 _MINUTE_US = 60_000_000
 _WIDTHS = {"5m": 5, "1h": 60}
-# Whoever trades leans on the move, as in the ticks.
+# Trades lean with the move, as in the ticks.
 _LEAN = 0.1
-# How far a day's volume lies from another's, in logarithms.
+# The spread of daily volumes, in logarithms.
 _VOLUME_SPREAD = 0.2
 
 _Floats = npt.NDArray[np.float64]
@@ -160,7 +160,7 @@ class _History:
         self._end_us = end_us // _MINUTE_US * _MINUTE_US
         self._pattern = pattern
         self._levels = levels
-        # Not the stream of the ticks that follow.
+        # Another random stream than that of the ticks that follow.
         self._random = np.random.default_rng((seed, 1))
         calendars = {symbol.calendar for symbol in symbols}
         self._sessions: dict[str, list[Session]] = {calendar: [] for calendar in calendars}
@@ -262,7 +262,7 @@ class _History:
             moves[1:, follower] += self._pattern * scale[1:, follower] * sign
 
     def _extremes(self, opens: _Floats, closes: _Floats, scale: _Floats) -> tuple[_Floats, _Floats]:
-        # How far a walk between two levels strays above them, and below.
+        # How far a walk between two levels goes above them, and below.
         move = closes - opens
         stray = [
             np.sqrt(move**2 - 2 * scale**2 * np.log(1 - self._random.random(move.shape)))
@@ -306,7 +306,7 @@ class _History:
             busy_s = np.array([_busy_s(session) for session in found])
             sd = sigma * np.sqrt(busy_s / MEAN_ACTIVITY)
             noise = sd * (factor @ random.standard_normal(len(symbols)))
-            # A walk that is pulled home looks the same backwards.
+            # A mean-reverting walk looks the same backwards.
             opens = home + (levels - home) * np.exp(-PULL_PER_S * seconds) - noise
             highs, lows = self._extremes(opens, levels, sd)
             trades = np.maximum(
@@ -347,7 +347,7 @@ def _of_levels(symbol: str, rows: list[tuple[float, ...]]) -> Bars:
 
 
 def _wider(minutes: Bars, width: str, count: int, end_us: int) -> Bars:
-    """Return wider bars of minutes, those alone that are over at the end."""
+    """Return wider bars of minutes, only those that are over at the end."""
     span_us = count * _MINUTE_US
     starts = minutes.start_us // span_us * span_us
     over = starts + span_us <= end_us

@@ -1,4 +1,4 @@
-"""What a calendar is doing at an instant, until when, and how busy that is.
+"""The session phase of a calendar at an instant, when it ends, and how busy it is.
 
 Stage 20, collect. Takes the sessions; gives the simulator its hours and its U-shaped day.
 """
@@ -16,7 +16,7 @@ OVERNIGHT_ACTIVITY = 0.15
 
 
 class SessionPhase(msgspec.Struct, frozen=True):
-    """What a calendar does until an instant; times in microseconds since 1970."""
+    """The phase of a calendar until an instant; times in microseconds since 1970."""
 
     day: date
     until_us: int

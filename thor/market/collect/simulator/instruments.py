@@ -1,4 +1,4 @@
-"""What is typical of each simulated root, and how their returns go together.
+"""The profile of each simulated root, and the correlation of their returns.
 
 Stage 20, collect. Constants for the simulator: prices of October 2025, in the root's points.
 """

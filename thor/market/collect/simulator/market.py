@@ -31,7 +31,8 @@ _SECOND_US = 1_000_000
 # A year of volatility is spent over 252 sessions of 23 hours, at the mean activity of a session.
 YEAR_S = 252 * 23 * 3600
 MEAN_ACTIVITY = 0.4
-# Prices are pulled home with a half-life of 20 sessions, so a demonstration may run for months.
+# Prices revert to their start with a half-life of 20 sessions, so a demonstration may run for
+# months.
 PULL_PER_S = math.log(2) / (20 * 23 * 3600)
 TRADE_SHARE = 0.25
 _PRICES_MAX = 65_536
@@ -43,24 +44,23 @@ _Row = tuple[int, int, int, int, int, int, bool, bool, int]
 
 
 class Step(NamedTuple):
-    """What is emitted together: the ticks before `at`, the simulated clock's new instant."""
+    """One emission: the ticks before `at`, the simulated clock's new instant."""
 
     at: datetime
     ticks: list[Tick]
 
 
 class Simulator:
-    """An endless market on its own clock: `received_at` is `ts`, nothing asks the time.
+    """An endless market on its own clock: `received_at` is `ts`, it reads no real clock.
 
-    Quotes carry both sides with their sizes and no last; prints carry last, its
-    size and the aggressor's side, and the bid and ask that they met. `symbol` is
-    the root and `contract` null, since a simulated market has no months. `volume`
-    counts from the session's opening, or from the start where that came later, see
-    `carry_volumes`. The same arguments give the same ticks.
+    Quotes carry both sides with their sizes and no last; prints carry last, its size and the
+    aggressor's side, and the bid and ask that they met. `symbol` is the root and `contract` null,
+    since a simulated market has no months. `volume` counts from the session's opening, or from the
+    start where that came later, see `carry_volumes`. The same arguments give the same ticks.
 
-    With a `pattern` above 0 there is something to be learned: the sign of NQ's move in
-    the last whole minute moves ES in the next, by that share of a minute's standard
-    deviation of ES, spread evenly over it.
+    With a `pattern` above 0 there is something to learn: the sign of NQ's move in the last whole
+    minute moves ES in the next, by that share of a minute's standard deviation of ES, spread evenly
+    over it.
     """
 
     def __init__(
@@ -77,9 +77,9 @@ class Simulator:
     ) -> None:
         """Take what to trade and when; `ticks_per_s` is the regular hours' mean over all symbols.
 
-        `last_prices` by symbol continue an earlier market. `always_open` ignores
-        closures, for demonstrations. Raises `Rejected` for values that make no
-        market and `NotFound` for a calendar without sessions.
+        `last_prices` by symbol continue an earlier market. `always_open` ignores closures, for
+        demonstrations. Raises `Rejected` for impossible values and `NotFound` for a calendar
+        without sessions.
         """
         if not instruments:
             raise Rejected("instruments: there are none; list at least one")
@@ -135,7 +135,7 @@ class Simulator:
         self._led_from, self._sign = float("nan"), 0.0
 
     def carry_volumes(self, volumes: Mapping[str, int]) -> None:
-        """Count on from what was traded on the trade date before the start, by symbol."""
+        """Continue each symbol's volume from the trade date's volume before the start."""
         self._volumes = [
             volumes.get(symbol, volume)
             for symbol, volume in zip(self._symbols, self._volumes, strict=True)
@@ -143,7 +143,7 @@ class Simulator:
 
     @property
     def prices(self) -> dict[str, Decimal]:
-        """Where the market stands, by symbol, in points: on the grid of its quotes."""
+        """The market's prices by symbol, in points, on the grid of its quotes."""
         return {
             symbol: increment * max(round(math.exp(level)), 1)
             for symbol, increment, level in zip(
@@ -152,10 +152,10 @@ class Simulator:
         }
 
     def steps(self) -> Iterator[Step]:
-        """Yield what happens next, for ever: at most 1,000 ticks in order, often none.
+        """Yield the next step, for ever: at most 1,000 ticks in order, often none.
 
-        A step is 100 ms of market time, less at high rates and up to a second at
-        low ones or where every market is closed; it never crosses an opening or close.
+        A step is 100 ms of market time, less at high rates and up to a second at low ones or where
+        every market is closed; it never crosses an opening or close.
         """
         while True:
             phases = self._turn()
@@ -163,7 +163,7 @@ class Simulator:
             if any(phase.is_open for phase in phases):
                 end_us = min(self._now_us + self._step_us, until_us)
                 if self._pattern:
-                    # A step lies within a minute, whose move is looked at when it is over.
+                    # A step lies within one minute; the minute's move is measured when it is over.
                     end_us = min(end_us, self._minute_end())
                 ticks = self._trade(phases, end_us)
             else:
@@ -232,7 +232,7 @@ class Simulator:
         path = np.exp(before)[which] * (1 - offsets) + np.exp(after)[which] * offsets
         bid = np.maximum(np.floor(path - (spread - 1) / 2).astype(int), 1)
         depth = self._quote_size[which] * np.where(is_regular, 1.0, 0.4)
-        # Whoever trades leans on the move.
+        # Trades lean with the move.
         is_buy = aggressor < 0.5 + 0.2 * np.sign(move)[which]
         columns = (
             which,
