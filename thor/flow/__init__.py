@@ -1,1 +1,1 @@
-"""The hallway: the only place where data passes between rooms, one module a staircase."""
+"""Pipelines between the stages: the only package that imports several of them, one module each."""

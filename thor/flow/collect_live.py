@@ -24,33 +24,33 @@ from thor.runtime import Stop, Stopped
 from thor.services.home import Home, write_beside
 
 _ASK_LEASE_EVERY_S = 1.0
-# What is held is drained between two steps for no longer than this, so that the feed is read.
+# Spilled ticks are drained between two steps for no longer than this, so that the feed is read.
 _DRAIN_AT_ONCE_S = 1.0
 _REPORT_EVERY_S = 2.0
 
 
 class FeedState(Protocol):
-    """How a feed is."""
+    """The state of a feed."""
 
     @property
     def name(self) -> str:
-        """The state, one of the collector's own."""
+        """The name of the state, one of the collector's own."""
 
     @property
     def reason(self) -> str:
-        """What explains it, empty where nothing has to."""
+        """The reason; empty where there is none to give."""
 
     @property
     def since(self) -> datetime:
-        """When it began."""
+        """When the state began."""
 
 
 class LiveStep(Protocol):
-    """What a live collector gave at once."""
+    """One step of a live collector."""
 
     @property
     def at(self) -> datetime:
-        """How far the source's time has come."""
+        """The source's clock."""
 
     @property
     def ticks(self) -> Sequence[Tick]:
@@ -58,23 +58,23 @@ class LiveStep(Protocol):
 
     @property
     def marks(self) -> Sequence[Mark]:
-        """What the feed says of the day, where it changed."""
+        """The day's marks that changed."""
 
     @property
     def seen(self) -> Sequence[str]:
-        """The symbols that were looked at, with or without a change."""
+        """The symbols that the source looked at, with or without a change."""
 
     @property
     def state(self) -> FeedState:
-        """How the feed is."""
+        """The state of the feed."""
 
     @property
     def faults(self) -> Sequence[str]:
-        """What a person should put right, each with where it stands and the cure."""
+        """Faults in the feed for a person to fix, each with its position and the cure."""
 
 
 class LiveCollector(Protocol):
-    """A feed of the market as it is now."""
+    """A feed of the live market."""
 
     source: str
 
@@ -83,7 +83,7 @@ class LiveCollector(Protocol):
 
 
 class Outlet:
-    """Where a live collector's emissions go: onto the bus, or into the spill."""
+    """Publishes a live collector's steps to the bus, or spills them to a file."""
 
     def __init__(self, source: str, publisher: Publisher, spill: Spill) -> None:
         """Take the publisher, which does not wait, and the spill of this source."""
@@ -99,9 +99,9 @@ class Outlet:
         return self._spill.ticks if self._spill else 0
 
     def emit(self, step: LiveStep) -> None:
-        """Publish a step, after what is held, or hold it; `reason` says why one is held."""
+        """Publish a step, after the spilled ones, or spill it; `reason` then says why."""
         self.reason = ""
-        # Apart, so that what was published is not held as well.
+        # Ticks and marks separately, so that published ticks are not spilled as well.
         parts = [
             Emission(self._publisher.checked(list(step.ticks)), []),
             Emission([], list(step.marks)),
@@ -122,7 +122,7 @@ class Outlet:
                 self.reason = f"{self.reason}; {error}"
 
     def drain(self) -> bool:
-        """Publish what is held, for a second at most; tell whether all is out.
+        """Publish spilled steps, for a second at most; returns whether none is left.
 
         Raises `Unavailable`.
         """
@@ -146,9 +146,9 @@ def collect(
     report: Callable[[CollectorStatus], None],
     on_step: Callable[[LiveStep], None] = lambda _: None,
 ) -> bool:
-    """Publish a collector's steps until it ends; tell whether the lease was kept until then.
+    """Publish a collector's steps until it ends; returns whether the lease was kept until then.
 
-    `report` takes the status after each step, `on_step` what was read.
+    `report` takes the status after each step, `on_step` the step.
     """
     for step in collector.steps():
         # While Redis is away no other process can take the lease either.
@@ -161,7 +161,7 @@ def collect(
 
 
 def is_lost(lease: Lease) -> bool:
-    """Tell whether another process has the lease; not while Redis is away."""
+    """Return whether another process has the lease; False while Redis is away."""
     try:
         return not lease.hold()
     except Unavailable:
@@ -169,7 +169,7 @@ def is_lost(lease: Lease) -> bool:
 
 
 def wait_for(lease: Lease, stop: Stop, on_wait: Callable[[str], None]) -> None:
-    """Wait until the lease is ours; `on_wait` takes why it is not. Raises `Stopped`."""
+    """Wait for the lease; `on_wait` takes the reason for the wait. Raises `Stopped`."""
     while True:
         try:
             if lease.hold():
@@ -200,7 +200,7 @@ def status_of(source: str, step: LiveStep, outlet: Outlet) -> CollectorStatus:
 
 
 class StatusReport:
-    """Puts a collector's status where it is looked for: on the bus, and in a file of the home."""
+    """Writes a collector's status to the bus and to a file of the home."""
 
     def __init__(self, bus: Bus, home: Home) -> None:
         """Take the bus and the home."""
@@ -210,7 +210,7 @@ class StatusReport:
         self._due_s = 0.0
 
     def __call__(self, status: CollectorStatus) -> None:
-        """Write the status where it changed, and every few seconds; neither may fail it."""
+        """Write the status when it changed, and every few seconds; a failed write is ignored."""
         now_s = clock.monotonic_s()
         said = (status.state, status.reason, status.faults, bool(status.spilled))
         if said == self._last and now_s < self._due_s:
@@ -223,7 +223,7 @@ class StatusReport:
             self._bus.report_collector(status.source, msgspec.json.encode(status))
 
     def forget(self, source: str) -> None:
-        """Take the status back at the end of a run."""
+        """Remove the status at the end of a run."""
         with suppress(OSError):
             status_file(self._home, source).unlink(missing_ok=True)
         with suppress(Unavailable):

@@ -1,7 +1,7 @@
-"""Let old ticks go from the database, whole trade dates, once the lake is proven to have them.
+"""Drop old ticks from the database, whole trade dates, once the lake is proven to have them.
 
-Stages: 30 ticks and 40 bars, held against 55 lake. Nothing goes by age alone: the files
-are verified row for row, and market.dropped_ranges remembers what went. Bars stay.
+Stages: 30 ticks and 40 bars, compared with 55 lake. Nothing is dropped by age alone: the files are
+verified row for row, and market.dropped_ranges records each drop. Bars stay.
 """
 
 from collections.abc import Iterator
@@ -20,12 +20,12 @@ from thor.lake.manifest import Manifest
 from thor.lake.store import Store
 from thor.market.bars import refresh
 
-# What an evidence must hold, row for row.
+# The kinds that the lake must hold, row for row.
 _PROVEN = ("ticks", "bars")
 
 
 class Dropped(msgspec.Struct, frozen=True, kw_only=True):
-    """A trade date that is old enough: its ticks went, or `why` not."""
+    """A trade date that is old enough: its ticks were dropped, or `why` not."""
 
     trade_date: date
     ticks: int
@@ -37,8 +37,8 @@ def drop_old(
 ) -> Iterator[Dropped]:
     """Drop the ticks of each trade date that was received longer than `keep` ago.
 
-    Yields what became of each; one that the lake does not have whole, or that differs,
-    stays. Takes a connection in autocommit.
+    Yields the result of each; a date that the lake lacks in part, or that differs, stays. Takes a
+    connection in autocommit.
     """
     for row in database.rows(connection, "old_dates", {"before": now - keep}):
         day, ticks = row["trade_date"], int(row["ticks"])
@@ -55,7 +55,7 @@ def drop_old(
 def _why_not_proven(
     connection: Connection[Any], store: Store, exported: Manifest, day: date, ticks: int
 ) -> str:
-    """Return why the lake is no evidence for a trade date; nothing where it is."""
+    """Return why the lake does not prove a trade date; None where it does."""
     held = sum(part.rows for part in exported.of("ticks").values())
     if not exported.is_closed or not set(exported.what) >= set(_PROVEN) or held != ticks:
         return f"the lake's manifest is not whole: {held} of {ticks} ticks; export the date again"

@@ -1,4 +1,4 @@
-"""Which live feeds there are, and which of them are configured.
+"""The live feeds, and which of them are configured.
 
 Stage 20, collect. `thor up --live` starts the collectors of those that are.
 """
@@ -17,7 +17,7 @@ class Feed(msgspec.Struct, frozen=True):
     setting: str
 
     def is_configured(self, settings: Settings) -> bool:
-        """Tell whether its setting has a value."""
+        """Return whether its setting has a value."""
         return getattr(settings, self.setting.removeprefix("THOR_").lower()) is not None
 
 
@@ -27,7 +27,7 @@ FEEDS = (Feed("excel_live", "poll_tos_excel", "THOR_EXCEL_FILE"),)
 def configured(settings: Settings) -> list[Feed]:
     """Return the feeds to start: the data provider, or all that are configured.
 
-    Raises `Rejected` for a provider that there is none of, or that lacks its setting.
+    Raises `Rejected` for an unknown provider, or one that lacks its setting.
     """
     wanted = settings.data_provider
     if wanted is None:

@@ -1,4 +1,7 @@
-"""Find the rolls between front months: 10 reference and 40 bars."""
+"""Find the rolls between front months.
+
+Stages: 10 reference → 40 bars.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -18,12 +21,12 @@ def find_rolls(
     days_before: int | None = None,
     splice: bool = False,
 ) -> list[Roll]:
-    """Find a root's rolls in the trade dates that are over at `as_of`, and keep them.
+    """Find a root's rolls in the trade dates that are over at `as_of`, and store them.
 
-    By volume, or that many business days before expiry. What was found otherwise before
-    is replaced, its version kept; a second run changes nothing. `splice` takes the last
-    price of one and the first of the other where no bar is common. Raises `NotFound`
-    where root, contracts, sessions or bars are missing, `Rejected` for days below 0.
+    By volume, or that many business days before expiry. Rolls that were found otherwise before are
+    replaced, their versions kept; a second run changes nothing. `splice` takes the last price of
+    one and the first of the other where no bar is common. Raises `NotFound` where root, contracts,
+    sessions or bars are missing, `Rejected` for days below 0.
     """
     rule_name(days_before)
     with database.transaction(connection):

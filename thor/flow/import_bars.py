@@ -1,7 +1,7 @@
-"""Walk a vendor's bars from a file into the ledger: judge each, then take all or none.
+"""Import a vendor's bars from a file into the database: validate each, then take all or none.
 
-Stages: 20 collect → 40 bars. The same file again changes nothing: its id is its content,
-and a bar's place is its symbol, width and start.
+Stages: 20 collect → 40 bars. The same file again changes nothing: its id is its content, and a
+bar's key is its symbol, width and start.
 """
 
 from collections.abc import Callable
@@ -20,19 +20,19 @@ from thor.market.bars.imported import BarFile, BarImport, Doubled
 from thor.market.collect.files.bar_tape import BarTape
 from thor.reference import instruments
 
-# So many refused rows are told, each in a line of its own.
+# So many refused rows are shown, each in a line of its own.
 _SHOWN_MAX = 20
 # From this share on it is the listed grid that is doubtful, not the prices.
 _GRID_SHARE = 0.1
-# Prices are compared with a grid in units of 1e-8, the finest that the ledger holds.
+# Prices are compared with a grid in units of 1e-8, the finest that the database stores.
 _FINEST = Decimal("0.00000001")
 
 
 class Imported(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a file.
+    """The result of a file.
 
-    `bars` is how many of its `records` stand in the ledger now, `written` how many of them
-    were not there before. `refusals` names refused rows where others were taken without them.
+    `bars` is how many of its `records` are stored now, `written` how many of them are new.
+    `refusals` names refused rows where others were taken without them.
     """
 
     file: str
@@ -52,11 +52,11 @@ def import_bars(
     skip_refused: bool = False,
     on_progress: Callable[[int], None] = lambda _: None,
 ) -> Imported:
-    """Take a file's bars into the ledger in one transaction, all of them or none.
+    """Import a file's bars in one transaction, all of them or none.
 
-    Raises `NotFound` for a symbol that is not listed, `Rejected` for a file with bad rows
-    unless those are to be skipped, `Refused` where bars of another file stand already
-    unless they are to be replaced. `on_progress` hears how many rows were read so far.
+    Raises `NotFound` for a symbol that is not listed, `Rejected` for a file with bad rows unless
+    those are to be skipped, `Refused` where bars of another file are stored already, unless they
+    are to be replaced. `on_progress` is called with the number of rows read so far.
     """
     name = tape.path.name
     with database.transaction(connection):
@@ -94,14 +94,14 @@ def import_bars(
 
 
 class BarValidator:
-    """Tells the good bars of one file from the others, and says what is wrong with these."""
+    """Separates the good bars of one file from the refused ones, with the reasons."""
 
     def __init__(self, listing: Listing) -> None:
-        """Take what may be traded."""
+        """Take the listing."""
         self._listing = listing
         self._first: list[tuple[int, str]] = []
         self.refused = 0
-        # By root: bars judged, bars off the grid, and the grid all their prices fit.
+        # By root: bars checked, bars off the grid, and the grid that all their prices fit.
         self._checked: dict[str, int] = {}
         self._off: dict[str, int] = {}
         self._grids: dict[str, int] = {}
@@ -119,7 +119,7 @@ class BarValidator:
         return taken
 
     def refuse(self, doubled: list[Doubled]) -> None:
-        """Refuse bars whose place an earlier row has."""
+        """Refuse bars whose key an earlier row has."""
         for bar in doubled:
             self._refuse(
                 bar.row,
@@ -134,7 +134,7 @@ class BarValidator:
         return [*lines, f"and {more} more"] if more else lines
 
     def summary(self, name: str, read: int) -> str:
-        """Return why the file is refused, a line for each row that is told."""
+        """Return why the file is refused, a line for each row that is shown."""
         lines = [f"{name}: {self.refused} of {read} bars refused, none imported"]
         lines += [f"  {line}" for line in self.refusals()]
         for root, off in self._off.items():
@@ -176,7 +176,7 @@ class BarValidator:
 
 
 def _listing(connection: Connection[Any], tape: BarTape, *, skip_unlisted: bool) -> Listing:
-    # Months list themselves under their roots; roots do not.
+    # Months are listed automatically under their roots; roots are not.
     listing = instruments.listing(connection)
     roots = {span.root for span in tape.spans.values()}
     unlisted = sorted(roots - set(listing.instruments))

@@ -1,7 +1,7 @@
-"""Walk ticks from the bus into the ledger: batch, judge, commit, acknowledge.
+"""Ingest ticks from the bus into the database: batch, validate, commit, acknowledge.
 
-Stages: 25 bus → 30 ticks. Acknowledges only what is committed, so a crash
-anywhere delivers again, and the account and the ticks' identity absorb it.
+Stages: 25 bus → 30 ticks. Only committed entries are acknowledged, so after a crash anywhere they
+are delivered again; the ingest counts and the ticks' identity absorb the repetition.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from thor.market.ticks.writer import TickWriter
 from thor.reference import instruments
 from thor.runtime import FIRST_S, LONGEST_S, Stop
 
-# An entry holds 1 to 1,000 ticks: this many bound what is in memory at once.
+# An entry has 1 to 1,000 ticks: so many entries bound the memory used at once.
 _ENTRIES_MAX = 256
 _IDLE_MS = 1000
 _LOOK_EVERY_S = 0.01
@@ -35,7 +35,7 @@ class Ingestor:
     """One ingestor: a consumer of the group with a connection of its own."""
 
     def __init__(self, settings: Settings, bus: Bus, database_url: str, consumer: str) -> None:
-        """Take the bus, the ledger's URL and the consumer's name, which a restart keeps."""
+        """Take the bus, the database's URL and the consumer's name, which a restart keeps."""
         self._settings = settings
         self._bus = bus
         self._url = database_url
@@ -50,7 +50,7 @@ class Ingestor:
         self._writer: TickWriter
 
     def run(self, stop: Stop, report: Callable[..., None] = lambda *_, **__: None) -> None:
-        """Take in until told to stop; a server that is away is waited for."""
+        """Ingest until `stop` is set; wait for a server that is away."""
         delay_s, attempt = FIRST_S, 0
         while not stop:
             try:
@@ -73,7 +73,7 @@ class Ingestor:
         self._writer = TickWriter(self._connection, self._consumer)
         self._bus.open_group()
         self._bus.rebase(self._writer.newest_ordinal())
-        # What this consumer had taken when it last went down comes first.
+        # Entries that this consumer had received when it last ended come first.
         while entries := self._bus.read_own(self._consumer, _ENTRIES_MAX):
             self._commit(entries)
 
@@ -89,13 +89,13 @@ class Ingestor:
         asked_s = clock.monotonic_s()
         entries = self._bus.read(self._consumer, self._wanted(rows_max), _IDLE_MS)
         answered_s = clock.monotonic_s()
-        # What was there at once may have come any time since the last look.
+        # Entries that were there at once may have arrived at any time since the last look.
         since_s = answered_s if answered_s - asked_s > _AT_ONCE_S else self._looked_s
         flush_at = since_s + self._settings.ingest_flush_ms / 1000
         rows = sum(max(entry.n, 1) for entry in entries)
         while entries and rows < rows_max and not stop:
             left_s = flush_at - clock.monotonic_s()
-            # Looked for in steps: an idle server tells a block's end up to 100 ms late.
+            # In steps: an idle server reports the end of a blocking read up to 100 ms late.
             clock.sleep_s(max(min(left_s, _LOOK_EVERY_S), 0))
             self._looked_s = clock.monotonic_s()
             found = self._bus.read(self._consumer, self._wanted(rows_max - rows), 0)

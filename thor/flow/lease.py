@@ -1,6 +1,6 @@
-"""Let one process at a time do what only one may: a lease in Redis that its owner renews.
+"""Let one process at a time do a task: a lease in Redis that its owner renews.
 
-Stage 25, bus. It ends with its time where the owner dies, and is released by its owner alone.
+Stage 25, bus. The lease expires where its owner dies; only its owner releases it.
 """
 
 import os
@@ -29,21 +29,21 @@ class Lease:
         self.holder: str | None = None
 
     def hold(self) -> bool:
-        """Take the lease where it is free, renew it where it is ours; tell whether it is ours.
+        """Take the lease where it is free, renew it where it is ours; returns whether it is ours.
 
-        Asks the bus once in a quarter of the lease's time: a process that was stopped for
-        longer asks before it does anything. `holder` names who has it. Raises `Unavailable`.
+        Calls the bus once in a quarter of the lease's time; a process that was suspended for longer
+        calls it before it does anything else. `holder` names who has it. Raises `Unavailable`.
         """
         now_s = clock.monotonic_s()
         if self._renewed_s is not None and now_s - self._renewed_s < self._ttl_s / 4:
             return True
         self.holder = self._bus.hold_lease(self._name, self.owner, int(self._ttl_s * 1000))
         is_ours = self.holder == self.owner
-        # From before the question: the lease lasts at least so long after it.
+        # Measured from before the request: the lease lasts at least so long after it.
         self._renewed_s = now_s if is_ours else None
         return is_ours
 
     def release(self) -> None:
-        """Give the lease back where it is ours. Raises `Unavailable`."""
+        """Release the lease where it is ours. Raises `Unavailable`."""
         self._renewed_s = None
         self._bus.release_lease(self._name, self.owner)

@@ -1,7 +1,7 @@
 """Play recorded days for `thor up --tape`: open the tapes, then publish them one after another.
 
-Stages: 20 collect → 25 bus. Tapes that were played before are played again for the eye: their
-quotes begin anew, and the tick store takes none of their ticks twice.
+Stages: 20 collect → 25 bus. A tape that was played before is shown again: its quotes start afresh,
+and the database stores none of its ticks twice.
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ class TapePlayer:
         return sorted({symbol for tape in self._tapes for symbol in tape.spans})
 
     def open(self, files: Sequence[Path]) -> None:
-        """Survey and register the tapes, and let the quotes of their series begin anew.
+        """Survey and register the tapes, and clear the quotes of their series.
 
         Raises what `admit` raises, before a tick is published.
         """
@@ -47,7 +47,7 @@ class TapePlayer:
         self._bus.forget_latest(self.symbols)
 
     def play(self, speed: float | None) -> None:
-        """Publish every tape at so many times the market's speed; None is as fast as it goes.
+        """Publish every tape at so many times the market's speed; None is as fast as possible.
 
         Raises `Stopped` where the run ends meanwhile.
         """

@@ -1,6 +1,6 @@
 """Poll the desk's workbook and publish what changes, until the process is to stop.
 
-Stages: 20 collect → 25 bus. Refuses a database that was not made for live data.
+Stages: 20 collect → 25 bus. Refuses a database that was not created for live data.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,7 @@ from thor.reference import instruments
 from thor.runtime import Stop, persist
 from thor.services.home import Home
 
-# Reading may take as long as Excel is waited for, and publishing a timeout of the bus.
+# A read may take as long as the wait for Excel, a publish as long as a timeout of the bus.
 _LEASE_S = 20.0
 _STORED_WITHIN = timedelta(days=1)
 
@@ -69,11 +69,11 @@ def poll_excel(
     record: Path | None = None,
     reader: Callable[[], Reader] | None = None,
 ) -> None:
-    """Poll until `stop` is set; waits for servers, for Excel, and for another poller to end.
+    """Poll until `stop` is set; it waits for servers, for Excel, and for another poller to end.
 
-    `record` is a file for what was read, in the neutral schema. `reader` opens the
-    workbook, otherwise the settings say which. Raises `Rejected` for options that cannot
-    be and `Refused` for a database that was not made for live data.
+    `record` is a file for the readings, in Thor's columnar format. `reader` opens the workbook;
+    without it the settings name it. Raises `Rejected` for options that cannot be and `Refused` for
+    a database that was not made for live data.
     """
     file = check_options(settings)
     home = Home(settings.home)
@@ -160,7 +160,7 @@ def _poll(
 
 
 class _Once:
-    """Says what is new, and nothing twice in a row."""
+    """Logs news, and nothing twice in a row."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say

@@ -1,8 +1,8 @@
-"""Walk a feed's ticks onto the bus: the edge, where each is looked at once.
+"""Publish a feed's ticks to the bus, each checked once.
 
-Stages: 20 collect → 25 bus. Marks what must not be loaded, so that nothing
-that looks live is not; publishes it all the same, to be counted and kept. Says
-once a second of the source's own time how far that has come.
+Stages: 20 collect → 25 bus. Marks ticks that must not be loaded, so that they never look live, and
+publishes them all the same, to be counted and kept. Publishes the source's clock once a second of
+its own time.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class Publisher:
-    """The place where one run of one collector meets the bus."""
+    """Publishes the ticks of one run of one collector."""
 
     def __init__(
         self,
@@ -35,10 +35,10 @@ class Publisher:
         *,
         waits: bool = True,
     ) -> None:
-        """Take the listing to judge by, and the seats of an arbitrated source.
+        """Take the listing for the checks, and the claims of an arbitrated source.
 
-        `on_wait` hears why the bus is being waited for, and the attempt's number. Where it
-        does not wait, what the bus does not take raises `Unavailable` at once.
+        `on_wait` is called with the reason for a wait for the bus, and the attempt's number.
+        Without waiting, a publish that fails raises `Unavailable` at once.
         """
         self._bus = bus
         self._listing = listing
@@ -48,25 +48,25 @@ class Publisher:
         self._skew_max = skew_max
         self._waits = waits
         self._newest_seq: dict[str, int] = {}
-        # How far each source's time has come, and how far it was told.
+        # Each source's clock, and the clock that was last published.
         self._reached: dict[str, datetime] = {}
         self._published: dict[str, datetime] = {}
         self._seen: dict[str, Sequence[str]] = {}
 
     def publish(self, ticks: list[Tick]) -> Published:
-        """Publish what was emitted together; waits while the bus is full or away.
+        """Publish ticks that were emitted together; waits while the bus is full or away.
 
-        Where the first tick opens a second, the source's clock goes before it.
-        Raises `Stopped` where the process is to stop meanwhile.
+        Where the first tick opens a second, the source's clock is published before it. Raises
+        `Stopped` where the process is to stop meanwhile.
         """
         return self.publish_checked(self.checked(ticks))
 
     def checked(self, ticks: list[Tick]) -> list[Tick]:
-        """Return ticks with the reason on each that must not be loaded; give each tick once."""
+        """Return ticks with the reason on each that must not be loaded; pass each tick once."""
         return [self._checked(tick) for tick in ticks]
 
     def publish_checked(self, ticks: list[Tick], seen: Sequence[str] | None = None) -> Published:
-        """Publish ticks that `checked` has returned, now or before; raises as `publish`.
+        """Publish ticks that `checked` has returned, now or earlier; raises as `publish`.
 
         `seen` are the symbols that the source looked at when it emitted them.
         """
@@ -79,15 +79,15 @@ class Publisher:
         return published
 
     def publish_marks(self, source: str, marks: Sequence[Mark]) -> None:
-        """Publish what a source says of the day; raises as `publish`."""
+        """Publish a source's marks of the day; raises as `publish`."""
         self._do(lambda: self._bus.publish_marks(source, marks))
 
     def publish_clock(self, source: str, ts: datetime, seen: Sequence[str] | None = None) -> None:
-        """Say how far a source's own time has come; told once a second, in whole ones.
+        """Publish the source's clock, at most once a whole second.
 
-        Call it whenever time passed without a tick. `seen` are the symbols that the
-        source has looked at, whether or not they changed: they stand until others are
-        given. Waits and raises as `publish`.
+        Call it whenever time passed without a tick. `seen` are the symbols that the source has
+        looked at, whether or not they changed; they apply until others are given. Waits and raises
+        as `publish`.
         """
         if seen is not None:
             self._seen[source] = seen
@@ -97,7 +97,7 @@ class Publisher:
             self._publish_clock(source, second)
 
     def end(self, source: str) -> None:
-        """Say that a source has ended, with the time to which it came."""
+        """Publish the source's last clock when it ends."""
         reached = self._reached.get(source)
         if reached is not None and reached != self._published.get(source):
             self._publish_clock(source, reached)
@@ -131,12 +131,12 @@ class Publisher:
         if tick.seq <= newest:
             return msgspec.structs.replace(tick, refused=f"seq: {tick.seq} comes after {newest}")
         refusal = check(tick, self._listing, self._skew_max)
-        # A number that is no seq at all says nothing about those that follow.
+        # A number that cannot be a seq is not compared with later ones.
         if refusal is None or refusal.field != "seq":
             self._newest_seq[tick.source] = tick.seq
         return tick if refusal is None else msgspec.structs.replace(tick, refused=str(refusal))
 
 
 def _moment(tick: Tick) -> datetime:
-    # A source's time cannot have come further than when it had the record.
+    # A source's clock cannot be later than when it had the record.
     return min(tick.ts, tick.received_at)

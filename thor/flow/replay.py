@@ -1,7 +1,7 @@
-"""Walk a tape onto the bus: list its months, refuse what overlaps, publish at its pace.
+"""Replay a tape to the bus: list its months, refuse overlaps, publish at its pace.
 
-Stages: 20 collect → 25 bus. The same file again changes no row: its source is
-its content, and the ordinals of its records are their `seq`.
+Stages: 20 collect → 25 bus. The same file again changes no row: its source is its content, and the
+ordinals of its records are their `seq`.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -20,10 +20,11 @@ from thor.market.collect.files.tape import Tape, open_tape
 from thor.reference import instruments
 from thor.runtime import Stop, Stopped
 
-# Ticks due within this time go out as one entry: a round trip each would bind.
+# Ticks due within this time are one entry: a round trip for each would limit the speed.
 _TOGETHER_S = 0.005
 _ENTRY_TICKS = 1000
-# A tape that waits for its next tick looks so often whether a second of its time passed.
+# While a tape waits for its next tick, this is how often it checks whether a second of its time
+# passed.
 _BEAT_S = 0.1
 
 
@@ -60,10 +61,10 @@ def replay(
     on_wait: Callable[[str, int], None] = lambda *_: None,
     skew_max: timedelta = SKEW_MAX,
 ) -> int:
-    """Publish a tape that was admitted, at so many times the market's speed; None is all out.
+    """Publish an admitted tape, at so many times the market's speed; None is unlimited.
 
-    Returns the ticks published. `on_progress` hears how many so far, `on_wait` why it
-    waits. Raises `Stopped` where the process is to stop meanwhile.
+    Returns the ticks published. `on_progress` is called with the ticks so far, `on_wait` with the
+    reason for a wait. Raises `Stopped` where the process is to stop meanwhile.
     """
     publisher = Publisher(
         bus, instruments.listing(connection), stop, on_wait=on_wait, skew_max=skew_max

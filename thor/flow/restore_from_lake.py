@@ -1,7 +1,7 @@
-"""Bring the lake's ticks back into an empty ledger, and prove that their bars are the same.
+"""Restore the lake's ticks into an empty database, and prove that their bars are the same.
 
-Stages: 55 lake → 10 reference, 30 ticks, 40 bars. A partition a transaction: one that was
-cut goes on where it was. They came off no bus, so no batch accounts for them.
+Stages: 55 lake → 10 reference, 30 ticks, 40 bars. One transaction a partition, so an interrupted
+restore resumes. The ticks came off no bus, so no batch counts them.
 """
 
 import io
@@ -26,14 +26,14 @@ from thor.lake.manifest import Part
 from thor.lake.store import Store
 from thor.market.bars import refresh
 
-# Hears what is done, how much of it, and of how much; 0 where nobody knows.
+# Called with the task, the amount done, and the total; 0 where it is not known.
 Progress = Callable[[str, int, int], None]
 
 
 class Restored(msgspec.Struct, frozen=True, kw_only=True):
-    """A trade date: the ticks that came, those that were there, the bars that are equal.
+    """A trade date: the ticks restored, those already there, the bars that are equal.
 
-    `failed` names what could not be brought back, and why; the rest was.
+    `failed` names the parts that could not be restored, and why; the rest was restored.
     """
 
     trade_date: date
@@ -48,10 +48,9 @@ def restore_from_lake(
 ) -> list[Restored]:
     """Load trade dates of the lake where the database has no ticks of them; then their bars.
 
-    A database without a tick gets the lake's reference data first, in the place of its
-    own. A damaged partition, or one of which the database holds other ticks, is told in
-    `failed`. Raises `Refused` for a date whose ticks were dropped here, or while an export
-    is under way.
+    A database without a tick gets the lake's reference data first, in place of its own. A damaged
+    partition, or one of which the database has other ticks, is reported in `failed`. Raises
+    `Refused` for a date whose ticks were dropped here, or while an export is under way.
     """
     with database.connect(url, "import") as connection:
         database.rows(connection, "lake_settings")
@@ -128,7 +127,7 @@ class _Import:
                     f"{location}: import into an empty database"
                 )
             for table in parquet.tables(self._store, part.path):
-                # A statement each: on the plain edition it makes their bars.
+                # One statement each: on the plain edition it makes their bars.
                 copy.pour(
                     self._connection,
                     f"{self._read.copy_in} (format csv)",
@@ -155,9 +154,9 @@ class _Import:
         return None if found is None else str(found["key"])
 
     def _compare(self, parts: list[Part], span: Bounds) -> tuple[int, list[str]]:
-        """Return how many bars made of ticks are the lake's, and what is not.
+        """Return how many bars made of ticks equal the lake's, and what differs.
 
-        A vendor's bars are no ticks': they come by `thor bars import`.
+        A vendor's bars are not compared: `thor bars import` loads them.
         """
         count = 0
         different = []

@@ -1,6 +1,6 @@
-"""Walk refused ticks back onto the bus, once what was wrong has been put right.
+"""Publish refused ticks again, once the cause was removed.
 
-Stages: 30 ticks → 25 bus. A tick keeps its identity, so trying twice adds nothing.
+Stages: 30 ticks → 25 bus. A tick keeps its identity, so a second retry adds nothing.
 """
 
 from typing import Any
@@ -20,7 +20,7 @@ def retry_rejected(
 ) -> tuple[int, int]:
     """Publish the newest refused ticks again; returns how many, and how many cannot be.
 
-    Each is judged anew, so one that is still wrong comes back as a new row.
+    Each is validated again, so one that is still wrong becomes a new row.
     """
     values = {"symbol": symbol, "limit": limit, "unretried": True}
     found = database.rows(connection, "rejected_ticks", values)

@@ -1,6 +1,6 @@
-"""Walk the simulated market onto the bus, in time with the clock on the wall.
+"""Publish the simulated market to the bus, in real time.
 
-Stages: 20 collect → 25 bus. Refuses a database that was made for live data.
+Stages: 20 collect → 25 bus. Refuses a database that was created for live data.
 """
 
 from collections.abc import Callable
@@ -33,7 +33,7 @@ def simulate(
     stop: Stop,
     on_wait: Callable[[str, int], None] = lambda *_: None,
 ) -> None:
-    """Publish the simulated market until told to stop; waits for servers that are away.
+    """Publish the simulated market until `stop` is set; waits for servers that are away.
 
     Raises `Refused` for a database that was made for live data.
     """
@@ -49,7 +49,7 @@ def simulate(
 
 
 class _Market:
-    """A simulated market, and the past that its database has still to be given."""
+    """A simulated market, and the history that its database still lacks."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class _Market:
         self._write_past = write_past
 
     def begin_history(self) -> None:
-        """Write the past beside the ticks, once the first of them are out."""
+        """Write the history in parallel, once the first ticks are published."""
         if self._write_past is not None:
             Thread(target=self._write_past, name="history", daemon=True).start()
             self._write_past = None

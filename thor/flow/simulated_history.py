@@ -1,7 +1,7 @@
-"""Give a simulated database its past: bars that end where its ticks begin.
+"""Give a simulated database a history: bars that end where its ticks begin.
 
-Stages: 20 collect → 40 bars. The prices join without a jump, whether the ticks are still to
-come or have come without a past.
+Stages: 20 collect → 40 bars. Prices do not jump between them, whether the ticks are still to come
+or were stored before.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from thor.market.collect.simulator.instruments import PROFILES
 from thor.market.collect.simulator.market import SOURCE
 from thor.reference import instruments
 
-# So many dates with sessions lie within this time, weekends and holidays between them.
+# This time contains so many dates with sessions, weekends and holidays included.
 _BACK = timedelta(days=DAYS * 3 // 2 + 14)
 
 
@@ -31,10 +31,10 @@ def missing_history(
     start: datetime,
     settings: Settings,
 ) -> tuple[History, BarFile] | None:
-    """Return the bars before the first simulated tick, or None where they are there.
+    """Return the bars before the first simulated tick, or None where they are stored already.
 
-    `prices` are where the market begins at `start`; ticks that are there already say
-    better where it began.
+    `prices` are where the market begins at `start`; stored ticks, where there are any, take
+    precedence.
     """
     values = {"source": SOURCE, "symbols": list(listed)}
     if (database.row(connection, "simulated_history", values) or {})["is_there"]:
@@ -71,7 +71,7 @@ def missing_history(
 def write_history(url: str, listed: Mapping[str, Instrument], found: History, file: BarFile) -> int:
     """Write the bars in one transaction; returns how many.
 
-    Raises `Refused` where somebody else's bars stand there already.
+    Raises `Refused` where other bars are stored there already.
     """
     with database.connect(url, "history") as connection, database.transaction(connection):
         intake = BarImport(connection, file)

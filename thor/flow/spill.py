@@ -1,8 +1,7 @@
-"""Keep on disk, in order, what a live collector cannot publish, until it can.
+"""Store on disk, in order, the emissions that a live collector cannot publish, until it can.
 
-Stages: 20 collect → 25 bus. One file, a line an emission. A line that a crash cut off is
-left out; what was published before a crash may be published again, and is counted as
-duplicate then.
+Stages: 20 collect → 25 bus. One file, a line an emission. A line truncated by a crash is ignored;
+an emission published before a crash may be published again, and is then counted as duplicate.
 """
 
 import os
@@ -18,42 +17,42 @@ from thor.errors import Unavailable
 
 
 class Emission(msgspec.Struct, frozen=True):
-    """What a collector gave at once: checked ticks and marks of one source."""
+    """One emission of a collector: checked ticks and marks of one source."""
 
     ticks: list[Tick] = []
     marks: list[Mark] = []
 
 
 class Spill:
-    """The file of one collector. One process uses it at a time: the one that has its lease."""
+    """The file of one collector. Only the process that has the collector's lease uses it."""
 
     def __init__(self, file: Path) -> None:
-        """Take the file; it is there only while something is held."""
+        """Take the file; it exists only while something is spilled."""
         self.file = file
         self._offset_file = file.with_name(f"{file.name}.at")
         self._offset = self._read_offset()
-        # What the disk has not taken either; written with the next that it takes.
+        # Emissions that the disk did not take either; written with the next one that it takes.
         self._unwritten: list[bytes] = []
         self.ticks = 0
         self._mend()
 
     def __bool__(self) -> bool:
-        """Tell whether anything is held."""
+        """Return whether anything is spilled."""
         return bool(self._unwritten) or self._size() > self._offset
 
     def add(self, emission: Emission) -> None:
-        """Hold an emission after those that are held.
+        """Spill an emission after the earlier ones.
 
-        Raises `Unavailable` where the disk does not take it; it is held in memory then.
+        Raises `Unavailable` where the disk does not take it; it is kept in memory then.
         """
         self._unwritten.append(msgspec.json.encode(emission) + b"\n")
         self.ticks += len(emission.ticks)
         self._write()
 
     def drain(self, publish: Callable[[Emission], Any], until: Callable[[], bool]) -> bool:
-        """Publish what is held, oldest first, until `until` says so; tell whether all is out.
+        """Publish spilled emissions, oldest first, until `until`; returns whether none is left.
 
-        Raises what `publish` raises; what it did not take stays held.
+        Raises what `publish` raises; what it did not take stays spilled.
         """
         if self._unwritten:
             self._write()
@@ -82,7 +81,7 @@ class Spill:
                     file.flush()
                     os.fsync(file.fileno())
                 except OSError:
-                    # No half of a line before the next one.
+                    # Remove an incomplete line before the next one.
                     file.truncate(whole)
                     raise
         except OSError as error:
@@ -108,7 +107,7 @@ class Spill:
             return 0
 
     def _mend(self) -> None:
-        # Counts what an earlier run left, and cuts off the line it did not finish.
+        # Count the ticks that an earlier run left, and remove its unfinished line.
         if not self.file.exists():
             self._offset_file.unlink(missing_ok=True)
             self._offset = 0

@@ -1,6 +1,6 @@
-"""Judge what came off the bus: which ticks go into the ledger, which are kept aside.
+"""Validate entries from the bus: separate ticks to load from ticks to reject.
 
-Stages: bus → ledger. Gives `EntryTicks` for entries; never raises for bad input.
+Stages: 25 bus → 30 ticks. Gives `EntryTicks` for entries; never raises for bad input.
 """
 
 from datetime import datetime, timedelta
@@ -37,7 +37,7 @@ def validate(entry: Entry, listing: Listing, skew_max: timedelta) -> EntryTicks:
 
 
 def rejection(tick: Tick, refusal: Refusal, entry_id: str) -> RejectedTick:
-    """Return a refused tick as the quarantine keeps it."""
+    """Return a refused tick as a row of rejected_ticks."""
     return RejectedTick(
         field=_safe(refusal.field),
         value=_safe(refusal.value),

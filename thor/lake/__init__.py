@@ -1,4 +1,4 @@
-"""The lake: what the database holds, as files, and DuckDB over them."""
+"""The lake: the database's contents as Parquet files, and DuckDB over them."""
 
 from thor.lake.query.connect import connect
 

@@ -1,7 +1,7 @@
-"""Sum up rows as one number that is the same however they lie, in a database or in a file.
+"""Compute a checksum of rows that is the same in a database and in a file, in any order.
 
-Stage 55, lake. Pure. Each row is hashed over its columns' names and values and the hashes
-are added, so blocks can be summed in any order; equal sums mean equal rows.
+Stage 55, lake. Pure. Each row is hashed over its columns' names and values and the hashes are
+added, so blocks can be summed in any order; equal sums mean equal rows.
 """
 
 import hashlib
@@ -24,8 +24,8 @@ Numbers: TypeAlias = Any
 def of(table: pa.Table) -> int:
     """Return the checksum of a table's rows; add those of its parts modulo 2^64.
 
-    Columns count by name and value, not by place; words by what they say, not by how
-    Arrow codes them; decimals of one scale by their digits.
+    Columns count by name and value, not by position; texts by value, not by their Arrow encoding;
+    decimals of one scale by their digits.
     """
     total = 0
     for batch in table.to_batches(max_chunksize=_ROWS):
@@ -35,7 +35,7 @@ def of(table: pa.Table) -> int:
 
 
 def text(checksum: int) -> str:
-    """Return a checksum as the manifest holds it: 16 hex digits."""
+    """Return a checksum as written in the manifest: 16 hex digits."""
     return f"{checksum:016x}"
 
 
@@ -73,14 +73,14 @@ def _valid_numbers(column: pa.Array) -> Numbers:
         wide = np.frombuffer(column.buffers()[1], np.uint64)
         low, high = wide[0::2], wide[1::2]
         part = slice(column.offset, column.offset + len(column))
-        # The sign alone up to 18 digits: what a wider one says above that is mixed in.
+        # The high word is the sign alone up to 18 digits; that of a wider number is mixed in.
         is_narrow = kind.precision <= 18
         return low[part].copy() if is_narrow else low[part] ^ (high[part] * _MIX)
     if pa.types.is_boolean(kind):
         return column.fill_null(False).to_numpy(zero_copy_only=False).astype(np.uint64)
     if pa.types.is_floating(kind):
         floats = column.fill_null(0.0).to_numpy(zero_copy_only=False)
-        # One NaN, whatever made it.
+        # All NaNs are equal.
         return np.where(np.isnan(floats), np.nan, floats).astype(np.float64).view(np.uint64)
     whole = pa.int32() if pa.types.is_date32(kind) else pa.int64()
     numbers = column if pa.types.is_integer(kind) else column.view(whole)

@@ -1,7 +1,7 @@
-"""What the lake holds, by its own account: a manifest a trade date, one of the reference.
+"""The lake's manifests: one for each trade date, one for the reference data.
 
-Stage 55, lake. Reads and writes manifests/ and lake.json of a store. A date whose
-manifest is there is whole: it is written last.
+Stage 55, lake. Reads and writes manifests/ and lake.json of a store. A date with a manifest is
+complete: the manifest is written last.
 """
 
 from datetime import date, datetime
@@ -29,16 +29,16 @@ class _Made(msgspec.Struct, frozen=True):
 
 
 class Lake(_Made, frozen=True):
-    """The file that says by which rules the others are written, and what they are of."""
+    """The lake's description: the format of its files, and the nature of their data."""
 
     nature: str
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True):
-    """A file: its rows, what they add up to, and what the database had of them.
+    """A file: its rows, their checksum, and the database's key for them.
 
-    `content` is the checksum of the rows, see `thor.lake.fingerprint`; `key` what the
-    database tells at little cost, to know whether they have changed since.
+    `content` is the checksum of the rows, see `thor.lake.fingerprint`; `key` is cheap to query, to
+    know whether the rows have changed since.
     """
 
     path: str
@@ -55,7 +55,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """The account of a trade date, or of the reference data, which has no date."""
+    """The manifest of a trade date, or of the reference data, which has no date."""
 
     format: int
     trade_date: date | None
@@ -72,37 +72,37 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def ticks_path(day: date, symbol: str) -> str:
-    """Return where the ticks of a symbol and trade date lie."""
+    """Return the path of the ticks of a symbol and trade date."""
     return f"ticks/date={day}/symbol={symbol}/ticks.parquet"
 
 
 def bars_path(day: date, symbol: str, width: str) -> str:
-    """Return where the bars of a symbol, trade date and width lie."""
+    """Return the path of the bars of a symbol, trade date and width."""
     return f"bars/date={day}/symbol={symbol}/bars_{width}.parquet"
 
 
 def features_path(day: date, symbol: str, width: str) -> str:
-    """Return where the features of a symbol, trade date and width lie."""
+    """Return the path of the features of a symbol, trade date and width."""
     return f"features/date={day}/symbol={symbol}/matrix_{width}.parquet"
 
 
 def reference_path(relation: str) -> str:
-    """Return where a table of the reference data lies."""
+    """Return the path of a table of the reference data."""
     return f"reference/{relation.removeprefix('reference.')}.parquet"
 
 
 def path_of(day: date | None) -> str:
-    """Return where the manifest of a trade date lies, or that of the reference data."""
+    """Return the path of the manifest of a trade date, or of the reference data."""
     return REFERENCE if day is None else f"manifests/date={day}.json"
 
 
 def unfinished_path(day: date | None) -> str:
-    """Return where an export that is under way keeps what it has done."""
+    """Return the path of the progress of an export under way."""
     return path_of(day).replace("manifests/", "manifests/.")
 
 
 def enter(store: Store, nature: str | None = None) -> Lake | None:
-    """Return what the lake says of itself, None where nothing is there yet.
+    """Return the lake's description, None for a new lake.
 
     Raises `Refused` for one that a newer Thor has written, or that is of another nature.
     """
@@ -110,7 +110,7 @@ def enter(store: Store, nature: str | None = None) -> Lake | None:
         return None
     content = store.read(_LAKE)
     try:
-        # A newer one may say other things than these.
+        # A newer format may have other fields.
         made = msgspec.json.decode(content, type=_Made)
         if made.format > FORMAT:
             raise Refused(
@@ -130,7 +130,7 @@ def enter(store: Store, nature: str | None = None) -> Lake | None:
 
 
 def entered(store: Store) -> Lake:
-    """Return what the lake says of itself; `NotFound` where there is none, as `enter` else."""
+    """Return the lake's description; `NotFound` where there is none, otherwise as `enter`."""
     found = enter(store)
     if found is None:
         raise NotFound(
@@ -141,7 +141,7 @@ def entered(store: Store) -> Lake:
 
 
 def found_lake(store: Store, nature: str) -> None:
-    """Make the lake known for what it is where nothing is there yet."""
+    """Write the description of a new lake."""
     if enter(store, nature) is None:
         lake = Lake(FORMAT, f"thor {thor.__version__}", nature)
         store.write(_LAKE, msgspec.json.format(msgspec.json.encode(lake)))
@@ -153,12 +153,12 @@ def read(store: Store, day: date | None) -> Manifest | None:
 
 
 def unfinished(store: Store, day: date | None) -> Manifest | None:
-    """Return what an export that was cut had done."""
+    """Return the progress of an interrupted export."""
     return _read(store, unfinished_path(day))
 
 
 def write(store: Store, manifest: Manifest, *, is_whole: bool = True) -> None:
-    """Write a manifest, and forget what was kept while it was made."""
+    """Write a manifest, and remove the progress file."""
     content = msgspec.json.format(msgspec.json.encode(manifest))
     if not is_whole:
         store.write(unfinished_path(manifest.trade_date), content)

@@ -1,7 +1,7 @@
-"""Write tables into one Parquet file and sum up what went in, and read such a file back.
+"""Write tables into one Parquet file and compute their checksum, and read such a file back.
 
-Stage 55, lake. Takes Arrow tables and a store; gives files of zstd-packed columns, each
-coded as suits it, whole or not at all.
+Stage 55, lake. Takes Arrow tables and a store; gives files of zstd-packed columns, each with a
+fitting encoding, complete or not at all.
 """
 
 import hashlib
@@ -20,15 +20,15 @@ from thor.errors import Broken
 from thor.lake import fingerprint
 from thor.lake.store import Store
 
-# What a reader takes at a time, and what is held in memory until it is written.
+# The rows that a reader takes at a time, and that wait in memory until they are written.
 GROUP_ROWS = 1 << 18
-# Near to each other from row to row: their differences take a fraction.
+# Similar from row to row: delta encoding takes a fraction.
 _DELTA = ("ts", "seq", "received_at", "created_at", "volume", "bar_start", "bar_end", "known_at")
 _CHUNK_BYTES = 1 << 20
 
 
 class Written(msgspec.Struct, frozen=True):
-    """What a file holds."""
+    """The contents of a file."""
 
     rows: int
     min_ts: datetime | None
@@ -39,7 +39,7 @@ class Written(msgspec.Struct, frozen=True):
 
 
 class Sum(msgspec.Struct):
-    """What rows add up to while they pass."""
+    """The running checksum of rows."""
 
     rows: int = 0
     content: int = 0
@@ -47,7 +47,7 @@ class Sum(msgspec.Struct):
     max_ts: datetime | None = None
 
     def add(self, table: pa.Table) -> None:
-        """Count a table in."""
+        """Add a table."""
         self.rows += table.num_rows
         self.content = (self.content + fingerprint.of(table)) % 2**64
         name = next((name for name in ("ts", "bar_start") if name in table.schema.names), None)
@@ -59,9 +59,9 @@ class Sum(msgspec.Struct):
 
 
 class File:
-    """A file that is being written: a context, in which tables are added and it is finished.
+    """A file being written: a context manager, in which tables are added and it is finished.
 
-    It is in its place once it is finished; what a block that fails has written is removed.
+    It appears once it is finished; a failed block leaves nothing.
     """
 
     def __init__(
@@ -71,9 +71,9 @@ class File:
         summing: Executor,
         on_rows: Callable[[int], None] | None = None,
     ) -> None:
-        """Name the file, and who sums its rows: one thread, on which files may take turns.
+        """Take the file, and the thread that computes checksums, which files may share.
 
-        `on_rows` hears the number of rows as they are written.
+        `on_rows` is called with the number of rows as they are written.
         """
         self._store, self._path, self._summing, self._on_rows = store, path, summing, on_rows
         self._open = ExitStack()
@@ -87,19 +87,20 @@ class File:
         self.pending = self.rows = 0
 
     def __enter__(self) -> Self:
-        """Begin; nothing is made until there are rows to be written."""
+        """Begin; the file is created when there are rows to write."""
         return self
 
     def __exit__(self, *failed: Any) -> None:
-        """Finish the file, or remove what was written of it."""
+        """Finish the file, or remove it after a failure."""
         if failed[0] is None:
             self.finish()
         else:
             self._open.__exit__(*failed)
 
     def add(self, table: pa.Table) -> None:
-        """Take the next rows; those of a whole group are written."""
-        # Rows are summed while others are read and written: numpy and Arrow let each other run.
+        """Add rows; each full group is written."""
+        # Checksums are computed while other rows are read and written: numpy and Arrow release the
+        # GIL.
         self._sums.append(self._summing.submit(self._summed.add, table))
         self._groups.append(table)
         self.pending += table.num_rows
@@ -109,14 +110,14 @@ class File:
 
     def flush(self) -> None:
         """Write the rows that wait, as a group of their own."""
-        # What fails is told of this file, whichever others are being written beside it.
+        # A failure is reported for this file, whichever others are written in parallel.
         with ExitStack() as failing:
             failing.push(self._open)
             self._flush()
             failing.pop_all()
 
     def finish(self) -> Written | None:
-        """Put the file in its place, and return what it holds; None, and no file, for no rows."""
+        """Complete the file and return its contents; None, and no file, for no rows."""
         with self._open:
             # A table without rows makes a file without rows.
             if self.pending or (self._groups and self._writer is None):
@@ -161,9 +162,9 @@ def write(
     tables: Iterable[pa.Table],
     on_rows: Callable[[int], None] | None = None,
 ) -> Written | None:
-    """Put tables in one file, which is there when it is whole; None, and no file, for no rows.
+    """Write tables into one file, which appears when complete; None, and no file, for no rows.
 
-    `on_rows` hears the number of rows as they are written.
+    `on_rows` is called with the number of rows as they are written.
     """
     with ThreadPoolExecutor(1, "sum") as summing, File(store, path, summing, on_rows) as file:
         for table in tables:
@@ -211,7 +212,7 @@ def _options(schema: pa.Schema) -> dict[str, Any]:
         },
         "store_decimal_as_integer": True,
         "write_page_checksum": True,
-        # Types as Parquet has them: words are words, however they were coded on the way.
+        # Types as in Parquet: texts are texts, whatever their encoding before.
         "store_schema": False,
     }
 

@@ -1,7 +1,7 @@
-"""Where the lake's files lie: a folder, or a bucket through pyarrow's filesystem.
+"""The store of the lake's files: a folder, or a bucket through pyarrow's filesystem.
 
-Stage 55, lake. Takes THOR_LAKE_URL; gives bytes by path. A file is written beside its
-place and moved there whole: whoever reads finds the old one or the new one.
+Stage 55, lake. Takes THOR_LAKE_URL; gives bytes by path. A file is written under a temporary name
+and renamed: a reader finds the old one or the new one.
 """
 
 import errno
@@ -29,7 +29,7 @@ _CHUNK_BYTES = 1 << 22
 
 
 def url_of(settings: Settings) -> str:
-    """Return where the lake lies: THOR_LAKE_URL, or a folder in Thor's home for each nature."""
+    """Return the lake's location: THOR_LAKE_URL, or a folder in Thor's home for each nature."""
     if settings.lake_url is not None:
         return settings.lake_url
     folder = lake_folder(chosen(Home(settings.home), settings))
@@ -40,9 +40,9 @@ class Store:
     """The files of a lake by their paths below its root, parts joined by slashes."""
 
     def __init__(self, url: str, named_in: str = "THOR_LAKE_URL") -> None:
-        """Name the place; nothing is made or read yet.
+        """Take the URL; nothing is created or read yet.
 
-        Raises `Rejected` for no such URL, and names what it was said in.
+        Raises `Rejected` for an invalid URL, and names the setting that gave it.
         """
         scheme = urlsplit(url).scheme
         if scheme in ("", "file") or "://" not in url:
@@ -59,7 +59,7 @@ class Store:
                     f"{named_in}: {redacted(url)} is no place for one, {_message(error)}: write a "
                     "folder, file:///… or s3://bucket/prefix"
                 ) from error
-        # Where the filesystem has it.
+        # The path within the filesystem.
         self.root = root.rstrip("/")
         self.url = redacted(url) if self._folder is None else str(self._folder)
 
@@ -69,11 +69,11 @@ class Store:
         return self._folder is not None
 
     def locate(self, path: str) -> str:
-        """Return a path as a person finds it: with where the lake lies."""
+        """Return a path with the lake's location."""
         return f"{self.url.partition('?')[0].rstrip('/')}/{path}"
 
     def exists(self, path: str) -> bool:
-        """Tell whether there is such a file."""
+        """Return whether the file exists."""
         return self.size(path) is not None
 
     def size(self, path: str) -> int | None:
@@ -89,12 +89,12 @@ class Store:
 
     @contextmanager
     def open(self, path: str) -> Iterator[Any]:
-        """Open a file to be read at any place in it; `NotFound` where there is none."""
+        """Open a file for random access; `NotFound` where there is none."""
         with self._translated(path), self.filesystem.open_input_file(self._at(path)) as file:
             yield file
 
     def list(self, folder: str) -> list[str]:
-        """Return the paths of all files below a folder, in order; none where it is not there."""
+        """Return the paths of all files below a folder, in order; none where there is no folder."""
         selector = fs.FileSelector(self._at(folder), recursive=True, allow_not_found=True)
         with self._translated(folder):
             found = self.filesystem.get_file_info(selector)
@@ -102,21 +102,21 @@ class Store:
         return sorted(info.path[start:] for info in found if info.type == fs.FileType.File)
 
     def delete(self, path: str) -> None:
-        """Delete a file; none there is none less."""
+        """Delete a file; a missing one is no error."""
         with self._translated(path), suppress(FileNotFoundError):
             self.filesystem.delete_file(self._at(path))
 
     def write(self, path: str, content: bytes) -> None:
-        """Put a file in its place, whole."""
+        """Write a file, completely or not at all."""
         with self.new(path) as beside:
             beside.write_bytes(content)
 
     @contextmanager
     def new(self, path: str) -> Iterator[Path]:
-        """Give a local file to be filled, and put it in its place when the block is through.
+        """Give a local file to fill, and store it when the block ends.
 
-        What a block that fails has written is removed. Raises `Unavailable` where the
-        lake is full or may not be written.
+        A failed block leaves nothing. Raises `Unavailable` where the lake is full or may not be
+        written.
         """
         with self._translated(path, is_new=True):
             if self._folder is None:
@@ -128,7 +128,7 @@ class Store:
                 yield from self._beside(self._folder / path)
 
     def sweep(self, folder: str) -> None:
-        """Remove what a writer that was killed has left half-written below a folder."""
+        """Remove half-written files of a killed writer below a folder."""
         for path in self.list(folder):
             name = PurePosixPath(path).name
             if name.startswith(".") and name.endswith(_BESIDE):
@@ -168,7 +168,7 @@ class Store:
         if error.errno in _CLOSED:
             return (
                 f"may not be written ({_message(error)}): make it writable for this user, or name "
-                "another place in THOR_LAKE_URL"
+                "another location in THOR_LAKE_URL"
             )
         return _message(error)
 

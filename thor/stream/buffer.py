@@ -1,7 +1,7 @@
-"""Keep the newest events, framed once, so that many readers take the same bytes.
+"""Keep the newest events, encoded once, so that all subscribers get the same bytes.
 
-Stages: 25 bus → API. Pure. Bounded by bytes: the oldest go first, and who has
-fallen behind that is told so by `take`.
+Stages: 25 bus → API. Pure. Bounded by bytes: the oldest are removed first; for a subscriber that is
+behind them `take` returns None.
 """
 
 from bisect import bisect_right
@@ -10,12 +10,12 @@ from typing import NamedTuple
 
 from thor.stream.events import WHOLE, EntryKey, TickKey
 
-# What Python needs for a tick's place and its two texts, about.
+# About the memory that Python needs for a tick's offset and its two strings.
 _OVERHEAD = 300
 
 
 class EventFilter(NamedTuple):
-    """Which events a reader wants; None stands for every symbol, `bars` are widths."""
+    """The events that a subscriber wants; None means every symbol, `bars` are widths."""
 
     symbols: frozenset[str] | None
     ticks: bool
@@ -32,7 +32,7 @@ class Slice(NamedTuple):
 
 
 class Batch:
-    """The events of some whole entries, or a gap, which every reader has to hear of."""
+    """The events of some whole entries, or a gap, which every subscriber gets."""
 
     __slots__ = (
         "_joined",
@@ -46,7 +46,7 @@ class Batch:
         "ticks",
         "widths",
     )
-    # Whether those who want bars have to wait for it, with all that comes after.
+    # Whether subscribers to bars must wait for it, with all later batches.
     is_pending = False
 
     def __init__(
@@ -60,33 +60,33 @@ class Batch:
     ) -> None:
         """Begin with the last entry the batch holds, and the gap where it is one."""
         self.is_framed = is_framed
-        # Framing a quote costs more than its tick: it is left where nobody wants it.
+        # Encoding a quote costs more than its tick: it is left out where no subscriber wants it.
         self.has_quotes = has_quotes
-        # The widths whose bars were wanted as it was made.
+        # The widths that subscribers wanted when it was built.
         self.widths = widths
         self.last = last
         self.gap = gap
         self.keys: list[TickKey] = []
         self.symbols: list[str] = []
         self.ticks: list[bytes] = []
-        # Empty where the tick changed nothing.
+        # Empty where the tick did not change the quote.
         self.quotes: list[bytes] = []
         self._joined: dict[EventFilter, tuple[bytes, int]] = {}
 
     def add(self, key: TickKey, symbol: str, tick: bytes, quote: bytes) -> None:
-        """Append a tick and the quote it made."""
+        """Append a tick and the quote after it."""
         self.keys.append(key)
         self.symbols.append(symbol)
         self.ticks.append(tick)
         self.quotes.append(quote)
 
     def size(self) -> int:
-        """Return about how many bytes it takes, without joins."""
+        """Return about how many bytes it takes, without cached joins."""
         kept = len(self.gap) + sum(map(len, self.ticks)) + sum(map(len, self.quotes))
         return kept + _OVERHEAD * len(self.keys)
 
     def frames(self, event_filter: EventFilter, keep: bool) -> tuple[bytes, int, int]:
-        """Return the wished events joined, their number, and the bytes newly kept."""
+        """Return the selected events joined, their number, and the bytes newly cached."""
         found = self._joined.get(event_filter)
         if found is not None:
             return (*found, 0)
@@ -96,7 +96,7 @@ class Batch:
         return (*found, len(found[0]) if keep else 0)
 
     def after(self, key: TickKey | None, event_filter: EventFilter) -> tuple[bytes, int]:
-        """Return the wished events after a place, joined, and their number."""
+        """Return the selected events after an offset, joined, and their number."""
         start = 0 if key is None else bisect_right(self.keys, key)
         parts = [self.gap] if self.gap and key is None else []
         for at in range(start, len(self.keys)):
@@ -112,12 +112,12 @@ class ReplayBuffer:
     """The newest batches, each with an ordinal that only grows."""
 
     def __init__(self, bytes_max: int) -> None:
-        """Take the bytes it may keep."""
+        """Take its limit in bytes."""
         self._bytes_max = bytes_max
         self._bytes = 0
         self._batches: deque[tuple[Batch, int]] = deque()
         self.oldest = 0
-        # The entry before the oldest batch: all after it is here.
+        # The entry before the oldest batch: everything after it is buffered.
         self.start: EntryKey = (0, 0)
 
     @property
@@ -126,30 +126,30 @@ class ReplayBuffer:
         return self.oldest + len(self._batches)
 
     def restart(self, start: EntryKey) -> None:
-        """Forget all batches, so that everybody is behind; what comes next follows this entry."""
+        """Drop all batches: every subscriber is behind; the next batch follows this entry."""
         self.oldest = self.end + 1
         self._batches.clear()
         self._bytes = 0
         self.start = start
 
     def pass_by(self, entry: EntryKey) -> None:
-        """Note that the stream went on to an entry that holds nothing to show."""
+        """Record that the stream advanced to an entry without events."""
         if self._batches:
             self._batches[-1][0].last = entry
         else:
             self.start = entry
 
     def append(self, batch: Batch) -> None:
-        """Keep a batch, and let the oldest go while there is too much."""
+        """Add a batch, and remove the oldest while the limit is exceeded."""
         size = batch.size()
         self._batches.append((batch, size))
         self._bytes += size
         self._shrink()
 
     def ordinal_after(self, key: TickKey) -> int | None:
-        """Return the ordinal of the first batch with anything after a place, or None.
+        """Return the ordinal of the first batch with anything after an offset, or None.
 
-        None where some of what came after the place is no longer here.
+        None where some events after the offset are no longer buffered.
         """
         if key < (*self.start, WHOLE):
             return None
@@ -157,7 +157,7 @@ class ReplayBuffer:
         return self.oldest + at
 
     def first(self, ordinal: int, key: TickKey, event_filter: EventFilter) -> Slice:
-        """Return what the batch of an ordinal holds after a place."""
+        """Return the events of a batch, given by ordinal, after an offset."""
         if ordinal == self.end:
             return Slice(b"", 0, ordinal)
         batch = self._batches[ordinal - self.oldest][0]
@@ -166,9 +166,9 @@ class ReplayBuffer:
         return Slice(*batch.after(None if batch.gap else key, event_filter), ordinal + 1)
 
     def take(self, ordinal: int, event_filter: EventFilter, bytes_max: int) -> Slice | None:
-        """Return the wished events from an ordinal on, or None where they are gone.
+        """Return the selected events from an ordinal on, or None where they are gone.
 
-        Whoever wants bars is given nothing from a pending batch on.
+        A subscriber to bars gets nothing from a pending batch on.
         """
         if ordinal < self.oldest:
             return None

@@ -1,6 +1,6 @@
-"""Know which bars a clock entry closes, and keep them framed for those who watch.
+"""Find the bars that a clock entry closes, and keep them encoded for subscribers.
 
-Stages: 40 bars → API. Pure. The ids of its events are places in the clock entry.
+Stages: 40 bars → API. Pure. The ids of its events are offsets in the clock entry.
 """
 
 import asyncio
@@ -15,18 +15,18 @@ from thor.stream.events import WHOLE, TickKey, bar_frame, before, entry_key, gap
 
 # The views' `known_at`: a bar is closed so long after its end.
 CLOSE_DELAY = timedelta(seconds=1)
-# Of one width; more than that no source can have closed at once.
+# Of one width; no source closes more at once.
 ROWS_MAX = 10_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LEAST = timedelta(microseconds=1)
-# A day of Chicago ends with an hour of UTC and has 23 to 25 of them.
+# A day in Chicago ends on an hour of UTC and has 23 to 25 hours.
 _HOUR = timedelta(hours=1)
-# A bar's place depends on no other width, so that whoever asks for which gives the same ids.
+# A bar's offset does not depend on other widths, so its id is the same for every selection.
 _OFFSETS = {width: rank * 100_000 for rank, width in enumerate(WIDTHS)}
 
 
 def due(entry: Entry, widths: frozenset[str]) -> frozenset[str]:
-    """Return the widths of which a clock entry closes a bar; none where its run began with it."""
+    """Return the widths of which a clock entry closes a bar; none for a source's first clock."""
     since, until = entry.since, entry.clock
     if not widths or since is None or until is None:
         return frozenset()
@@ -39,9 +39,9 @@ def _ended(width: str, clock: datetime) -> int:
 
 
 def starts(width: str, since: datetime, until: datetime) -> tuple[datetime, datetime]:
-    """Return where bars begin whose `known_at` is after one instant and not after another.
+    """Return the starts of bars whose `known_at` is after one instant and not after another.
 
-    A half-open span; of days it holds a few more.
+    A half-open span; for days it has a few more.
     """
     spare = _HOUR if width == "1d" else timedelta(0)
     longest, shortest = WIDTHS[width] + spare, WIDTHS[width] - spare
@@ -49,7 +49,7 @@ def starts(width: str, since: datetime, until: datetime) -> tuple[datetime, date
 
 
 class BarClose(Batch):
-    """The bars that one clock entry closes; pending until the ledger has all their ticks."""
+    """The bars that one clock entry closes; pending until the database has all their ticks."""
 
     __slots__ = ("done", "due", "entry", "is_pending", "missed", "of_width", "read_s")
 
@@ -63,7 +63,7 @@ class BarClose(Batch):
         self.done = asyncio.Event()
 
     def fill(self, found: Mapping[str, Sequence[Mapping[str, Any]]], *, is_complete: bool) -> None:
-        """Take the bars of each width, and whether the ledger had all their ticks."""
+        """Take the bars of each width, and whether the database had all their ticks."""
         for width in WIDTHS:
             for index, row in enumerate(found.get(width, ()), _OFFSETS[width]):
                 frame = bar_frame(self.entry.entry_id, index, width, row["bar"], is_complete)
@@ -76,12 +76,12 @@ class BarClose(Batch):
         self._end()
 
     def miss(self) -> None:
-        """Note that the bars could not be read."""
+        """Record that the bars could not be read."""
         self.missed = self.gap_event()
         self._end()
 
     def after(self, key: TickKey | None, event_filter: EventFilter) -> tuple[bytes, int]:
-        """Return the wished bars after a place, joined, and their number."""
+        """Return the selected bars after an offset, joined, and their number."""
         wanted = event_filter.bars & self.due
         if not wanted:
             return b"", 0
@@ -99,7 +99,7 @@ class BarClose(Batch):
         return b"".join(parts), len(parts)
 
     def gap_event(self) -> bytes:
-        """Return the news that its bars may be missing."""
+        """Return a gap event: its bars may be missing."""
         key = entry_key(self.entry.entry_id)
         return gap((*before(key), WHOLE), key)
 

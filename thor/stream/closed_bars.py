@@ -1,7 +1,7 @@
-"""Read the bars that clock entries closed, once for all who watch.
+"""Read the bars that clock entries closed, once for all subscribers.
 
-Stages: 40 bars → API. A bar is read when the ledger has every tick that was
-published before the clock entry, so that what is sent is its row.
+Stages: 40 bars → API. A bar is read when the database has every tick published before the clock
+entry, so that the event equals its row.
 """
 
 import asyncio
@@ -18,19 +18,19 @@ from thor.reference.cache import Reference
 from thor.stream.closed_bar_batch import CLOSE_DELAY, ROWS_MAX, BarClose, due, starts
 from thor.stream.last_values import LastValues
 
-# How long bars may hold up the ticks and quotes of their stream, and how long by themselves.
+# How long bars may delay the ticks and quotes of their stream, and how long on their own.
 HASTE_S, PATIENCE_S = 2.0, 30.0
 _LOOK_EVERY_S = 0.025
-# What the last look may take, once there is no more time.
+# The time limit of the last query.
 _LAST_LOOK_S = 0.5
 _KEPT_MAX = 200
 
 
 class Coverage:
-    """Up to which ordinal the ledger has every tick of this life of the bus."""
+    """The ordinal up to which the database has every tick of this life of the bus."""
 
     def __init__(self, pool: Any, listener: Listener) -> None:
-        """Take the ledger and the bus."""
+        """Take the database and the bus."""
         self._pool, self._listener = pool, listener
         self._base = self._until = -1
         self._lock = asyncio.Lock()
@@ -43,14 +43,15 @@ class Coverage:
             span = {"ordinal": self._until, "ts_from": ts_from, "ts_to": ts_to}
             (row,) = await database.fetch(self._pool, "settled_until", span)
             if row["ordinal"] == self._until < first:
-                # Nothing new: the bus may have begun anew, and nothing leads there.
+                # Nothing new: the bus may have restarted its ordinals, and no batch covers the ones
+                # between.
                 await self._begin()
             else:
                 self._until = row["ordinal"]
             return self._until >= first and not row["is_refreshing"]
 
     def give_up(self, first: int) -> None:
-        """Wait no longer for what was published before an ordinal."""
+        """Stop waiting for ticks published before an ordinal."""
         self._until = max(self._until, first)
 
     async def _begin(self) -> None:
@@ -65,14 +66,14 @@ class ClosedBars:
     def __init__(
         self, pool: Any, listener: Listener, reference: Reference, last_values: LastValues
     ) -> None:
-        """Take the ledger, the bus, the reference data, and who speaks of which symbol."""
+        """Take the database, the bus, the reference data, and the active source of each symbol."""
         self._pool, self._reference, self._last_values = pool, reference, last_values
         self._coverage = Coverage(pool, listener)
         self._begun: asyncio.Queue[BarClose] = asyncio.Queue()
         self._kept: dict[str, BarClose] = {}
 
     def begin(self, entry: Entry, widths: frozenset[str]) -> BarClose | None:
-        """Return the closing of an entry, which `run` fills; None where it closes no bar."""
+        """Return the batch of an entry, which `run` fills; None where it closes no bar."""
         wanted = due(entry, widths)
         if not wanted:
             return None
@@ -81,7 +82,7 @@ class ClosedBars:
         return bar_close
 
     async def run(self, is_hasty: Callable[[], bool], on_bars: Callable[[BarClose], None]) -> None:
-        """Fill what was begun, in order, and tell of each, until cancelled."""
+        """Fill the batches in order and report each, until cancelled."""
         while True:
             bar_close = await self._begun.get()
             await self._fill(bar_close, is_hasty)
@@ -90,7 +91,7 @@ class ClosedBars:
     async def closed(
         self, entry: Entry, widths: frozenset[str], *, is_hasty: bool
     ) -> BarClose | None:
-        """Return the bars that an entry closed, for one who missed them; None where none."""
+        """Return the bars that an entry closed, for a late subscriber, or None."""
         wanted = due(entry, widths)
         while wanted:
             kept = self._kept.get(entry.entry_id)
@@ -122,7 +123,7 @@ class ClosedBars:
                     await asyncio.sleep(_LOOK_EVERY_S)
         finally:
             if bar_close.is_pending:
-                # Whoever waits for it has to ask again.
+                # A subscriber that waits for it must ask again.
                 if self._kept.get(bar_close.entry.entry_id) is bar_close:
                     del self._kept[bar_close.entry.entry_id]
                 bar_close.done.set()
@@ -158,7 +159,8 @@ class ClosedBars:
             catalogue = await self._reference.renewed_for(source) or catalogue
         listing = catalogue.listing
         known = catalogue.sources.get(source)
-        # A tape speaks of what is in it, which the ledger knows, whoever spoke later.
+        # A tape closes bars of its own symbols, which the database knows, whatever source came
+        # later.
         is_tape = known is not None and known.kind == "tape"
         every = [*listing.instruments, *listing.series]
         symbols = list(dict.fromkeys(every)) if is_tape else self._last_values.of_source(source)

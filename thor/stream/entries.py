@@ -1,6 +1,6 @@
-"""Open an entry of the stream for screens: only ticks that may be shown come out.
+"""Decode an entry of the stream for subscribers: only ticks that may be shown come out.
 
-Stages: 25 bus → API. What the ledger would refuse is not shown either.
+Stages: 25 bus → API. Ticks that the database would refuse are not shown either.
 """
 
 from datetime import timedelta
@@ -16,17 +16,17 @@ _KEPT_BYTES_MAX = 8_000_000
 
 
 class Entries:
-    """Opens entries; keeps those it framed a while, for many who come back at once."""
+    """Decodes entries; caches encoded ones for many subscribers that reconnect at once."""
 
     def __init__(self, reference: Reference, skew_max: timedelta) -> None:
-        """Take the reference data to judge by, and how far ahead `ts` may be."""
+        """Take the reference data for the checks, and how far ahead `ts` may be."""
         self._reference = reference
         self._skew_max = skew_max
         self._kept: dict[str, Batch] = {}
         self._kept_bytes = 0
 
     async def good(self, entry: Entry) -> Indexed:
-        """Return the ticks that may be shown, with their places among the readable ones."""
+        """Return the ticks that may be shown, with their indexes among the readable ones."""
         if entry.first is None or not entry.n:
             return []
         ticks, _ = wire.decode(entry.payload, entry.n, entry.entry_id)

@@ -1,8 +1,8 @@
-"""Frame events for a stream of server-sent events, and read back the ids they carry.
+"""Encode events for a stream of server-sent events, and parse the ids that they carry.
 
-Stages: 25 bus → API. Pure. An id is `<entry id>.<index>`, the place of a tick
-among the readable ones of its entry, or of a bar among those that a clock entry
-closed; without an index it stands after them all.
+Stages: 25 bus → API. Pure. An id is `<entry id>.<index>`, the place of a tick among the readable
+ones of its entry, or of a bar among those that a clock entry closed; without an index it means
+after them all.
 """
 
 import re
@@ -16,10 +16,10 @@ from thor.domain.tick import Tick
 from thor.errors import Rejected
 from thor.market.bus import wire
 
-# An entry's id, (ms, seq), and a tick's place, (ms, seq, index).
+# An entry's id, (ms, seq), and a tick's offset, (ms, seq, index).
 EntryKey = tuple[int, int]
 TickKey = tuple[int, int, int]
-# Ticks with their places among the readable ones of their entry.
+# Ticks with their indexes among the readable ones of their entry.
 Indexed = list[tuple[int, Tick]]
 
 WHOLE = 1_000_000
@@ -36,7 +36,7 @@ def entry_key(entry_id: str) -> EntryKey:
 
 
 def entry_text(key: EntryKey) -> str:
-    """Return an entry's id as the bus writes it."""
+    """Return an entry's id in the bus's form."""
     return f"{key[0]}-{key[1]}"
 
 
@@ -48,7 +48,7 @@ def before(key: EntryKey) -> EntryKey:
 
 
 def tick_key(field: str, text: str) -> TickKey:
-    """Read an event's id; raises `Rejected` naming the field it came in."""
+    """Parse an event's id; raises `Rejected` naming its field."""
     match = _ID.fullmatch(text)
     key = (int(match["ms"]), int(match["seq"])) if match else (0, 0)
     if match is None or max(key) > _SEQ_MAX:
@@ -72,7 +72,7 @@ def event(kind: str, data: Any, event_id: str | None = None) -> bytes:
 
 
 def tick_frames(entry_id: str, good: Indexed) -> list[bytes]:
-    """Return the events of an entry's ticks, in the wire form, given with their places."""
+    """Return the events of an entry's ticks, in the wire form, given with their indexes."""
     raws = _raws.decode(wire.encode([tick for _, tick in good]))
     head = f"event: tick\nid: {entry_id}.".encode()
     return [
@@ -81,7 +81,7 @@ def tick_frames(entry_id: str, good: Indexed) -> list[bytes]:
 
 
 def quote_frame(entry_id: str, at: int, quote: Any) -> bytes:
-    """Return the event of the quote that a tick made."""
+    """Return the event of the quote after a tick."""
     head = f"event: quote\nid: {entry_id}.{at}\ndata: ".encode()
     return head + _encoder.encode(quote) + b"\n\n"
 
@@ -100,17 +100,17 @@ def ping(now: datetime, offset: EntryKey | None) -> bytes:
 
 
 def heard(source: str, ts: datetime, symbols: Sequence[str]) -> bytes:
-    """Return the news that a source has looked at symbols, with or without ticks."""
+    """Return the event that a source has looked at symbols, with or without ticks."""
     return event("heard", {"source": source, "ts": wire.instant(ts), "symbols": symbols})
 
 
 def gap(after: TickKey, until: EntryKey) -> bytes:
-    """Return the news that ticks after one id, up to the end of an entry, may be missing."""
+    """Return the event that ticks after one id, up to the end of an entry, may be missing."""
     end = entry_text(until)
     return event("gap", {"from": tick_text(after), "to": end}, end)
 
 
 def fault(reason: str, now: datetime) -> bytes:
-    """Return the news that the bus is away."""
+    """Return the event that the bus is away."""
     data = {"status": 503, "title": "Unavailable", "detail": reason, "ts": wire.instant(now)}
     return event("error", data)

@@ -1,7 +1,7 @@
-"""Walk ticks from the bus to whoever watches: one reader, every event framed once.
+"""Serve ticks from the bus to subscribers: one reader, every event encoded once.
 
-Stages: 25 bus → API. Reads the unified stream while anybody watches; gives a
-ring of framed events and the merged latest of every symbol.
+Stages: 25 bus → API. Reads the unified stream while there are subscribers; gives a buffer of
+encoded events and the last values of every symbol.
 """
 
 import asyncio
@@ -55,7 +55,7 @@ _RECONNECT_MS = 1_000
 
 
 class StreamHub:
-    """The shared reader of one process, and what it holds for those who watch."""
+    """The shared reader of one process, and its state for subscribers."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class StreamHub:
         conflate_ms: int,
         ping_s: float,
     ) -> None:
-        """Take the ledger, the bus, the reference data, and the beats of the stream."""
+        """Take the database, the bus, the reference data, and the intervals of the stream."""
         self.listener, self.reference = listener, reference
         self.conflate_ms, self.ping_s = conflate_ms, ping_s
         self.entries = Entries(reference, skew_max)
@@ -77,14 +77,14 @@ class StreamHub:
         self.fault: str | None = None
         self.has_snapshot = self.is_ended = False
         self.events_sent = 0
-        # The newest entry whose events are all in the ring.
+        # The newest entry whose events are all in the buffer.
         self.offset: EntryKey = (0, 0)
         self._next_ordinal: int | None = None
         self._has_subscribers = asyncio.Event()
 
     def join(self, subscriber: Subscriber) -> None:
-        """Let somebody watch; the reader begins where nobody did."""
-        if self.subscribers.is_first(subscriber):  # what nobody wanted was not framed
+        """Add a subscriber; the reader starts with the first one."""
+        if self.subscribers.is_first(subscriber):  # unwanted events were not encoded
             self.buffer.restart(self.offset)
         self.subscribers.join(subscriber)
         if self.fault is not None:
@@ -117,7 +117,7 @@ class StreamHub:
             self.subscribers.leave(subscriber)
 
     async def run(self) -> None:
-        """Read while anybody watches, until cancelled; waits for a bus that is away."""
+        """Read while there are subscribers, until cancelled; waits for a bus that is away."""
         delay_s = FIRST_S
         while True:
             await self._has_subscribers.wait()
@@ -135,15 +135,15 @@ class StreamHub:
                 self.has_snapshot, self.fault = False, None
 
     async def beat(self) -> None:
-        """Give every stream its heartbeat, until cancelled."""
+        """Send every stream its heartbeat, until cancelled."""
         while True:
             await asyncio.sleep(self.ping_s)
             self._ping()
 
     async def conflate(self) -> None:
-        """Give changed quotes once a window to those who want no more, until cancelled.
+        """Send changed quotes once a window to conflated subscribers, until cancelled.
 
-        Where only they watch, the reader does it, right after it has read.
+        Where all are conflated, the reader does it, right after it has read.
         """
         while True:
             await asyncio.sleep(self.conflate_ms / 1000)
@@ -151,7 +151,7 @@ class StreamHub:
                 self._flush()
 
     async def close_bars(self) -> None:
-        """Give closed bars to those who want them, until cancelled."""
+        """Send closed bars to their subscribers, until cancelled."""
         await self.closed_bars.run(lambda: self.subscribers.holds_ticks, self._notify_bars)
 
     async def _begin(self) -> None:
@@ -208,7 +208,7 @@ class StreamHub:
         self.subscribers.notify(f"heard {entry.source}", frame)
 
     async def _rest(self, begun_s: float, entries: int) -> None:
-        # What comes meanwhile is read in one go: a read costs more than a tick.
+        # Entries that arrive meanwhile are read at once: a read costs more than a tick.
         pace_s = _PACE_S
         if not self.subscribers.followers:
             if entries == _ENTRIES_MAX:
@@ -246,7 +246,7 @@ class StreamHub:
             self.buffer.pass_by(batch.last)
 
     def _hold(self, bar_close: BarClose) -> None:
-        # Whoever wants its bars has what comes after them once they are read.
+        # A subscriber to its bars gets later events once they are read.
         self.offset = bar_close.last
         if self.subscribers.followers:
             self.buffer.append(bar_close)
@@ -258,13 +258,12 @@ class StreamHub:
         self.events_sent += self.subscribers.notify_bars(bar_close)
 
     async def _look_back(self) -> None:
-        # A bus that was wiped or set back has only ids before ours, and would
-        # never answer what comes after ours.
+        # A bus that was wiped or set back has only earlier ids, and would never return later ones.
         newest = entry_key(await self.listener.last_id())
         if newest < self.offset:
             await self.last_values.refresh(self.listener, self.reference)
             self._notify_gap((*self.offset, WHOLE), newest)
-            # Followers are behind now, and find out by their own ids.
+            # Followers are behind now, and notice it by their own ids.
             self.buffer.restart(newest)
 
     def _notify_gap(self, after: TickKey, until: EntryKey) -> None:
@@ -348,7 +347,7 @@ class StreamHub:
         return frames
 
     def _shown(self, subscriber: Subscriber) -> bytes:
-        """Return the latest quotes, once it has caught up."""
+        """Return the latest quotes, once the client has caught up."""
         if subscriber.is_shown:
             return b""
         subscriber.is_shown = True
@@ -369,7 +368,7 @@ class StreamHub:
         return frames
 
     async def _catch_up(self, subscriber: Subscriber) -> AsyncGenerator[bytes, None]:
-        """Yield the ticks a client missed, from the bus, until the ring has the rest."""
+        """Yield the ticks that a client missed, from the bus, until the buffer has the rest."""
         buffer = self.buffer
         next_ordinal: int | None = None
         subscriber.is_shown = False
@@ -394,7 +393,7 @@ class StreamHub:
                 chunk, next_ordinal = await self._missed(subscriber, key, next_ordinal)
                 yield chunk
             except Unavailable:
-                # The reader says so to everybody.
+                # The reader reports it to every subscriber.
                 yield self._notices(subscriber)
                 await asyncio.sleep(_RETRY_S)
 
@@ -402,8 +401,7 @@ class StreamHub:
         self, subscriber: Subscriber, key: TickKey, next_ordinal: int | None
     ) -> tuple[bytes, int | None]:
         listener, until = self.listener, self.buffer.start
-        # The first time the entry of the tick itself is read: if it is still there,
-        # so is all that came after it.
+        # At first the tick's own entry is read: if it still exists, so do all later ones.
         first = before(key[:2]) if next_ordinal is None else key[:2]
         entries = await listener.between(entry_text(first), entry_text(until), _CATCH_UP_ENTRIES)
         parts: list[bytes] = []

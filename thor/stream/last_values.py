@@ -1,7 +1,7 @@
-"""Keep the merged latest of every symbol, as the bus's hashes do.
+"""Keep the last values of every symbol, as the bus's hashes do.
 
-Stages: 25 bus → API. Pure. Seeded from the hashes and led on by the stream, so
-that a `quote` equals what `quotes:latest:<symbol>` says at that entry.
+Stages: 25 bus → API. Pure. A snapshot of the hashes, continued by the stream, so that a `quote`
+equals `quotes:latest:<symbol>` at that entry.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,7 +19,7 @@ _ENTRIES_MAX = 100
 
 
 class LastValues:
-    """The latest of every symbol, and what changed since each flush."""
+    """The last values of every symbol, and the changes since each flush."""
 
     def __init__(self) -> None:
         """Begin empty."""
@@ -36,7 +36,7 @@ class LastValues:
         catalogue: Catalogue,
         heard: Mapping[tuple[str, str], datetime] | None = None,
     ) -> None:
-        """Begin anew from the bus's latest hashes, and when sources last looked."""
+        """Restart from the bus's latest hashes, and the times when sources last looked."""
         self._latest = {}
         for symbol, fields in hashes.items():
             instrument = catalogue.listing.instrument(symbol)
@@ -49,7 +49,7 @@ class LastValues:
             self.hear(source, [symbol], ts)
 
     def hear(self, source: str, symbols: Iterable[str], ts: datetime) -> None:
-        """Note which symbols a source has looked at, with or without a tick."""
+        """Record the symbols that a source has looked at, with or without a tick."""
         for symbol in symbols:
             latest = self._latest.get(symbol)
             if latest is not None:
@@ -70,16 +70,16 @@ class LastValues:
         return latest
 
     def of_source(self, source: str) -> list[str]:
-        """Return the symbols that a source was the last to speak of."""
+        """Return the symbols whose last values are of a source."""
         return [symbol for symbol, one in self._latest.items() if one.quote.source == source]
 
     def quote(self, symbol: str, catalogue: Catalogue, now: datetime) -> Quote | None:
-        """Return a symbol's quote as it stands, or None where nobody has spoken of it."""
+        """Return a symbol's current quote, or None where it has none."""
         latest = self._latest.get(symbol)
         return None if latest is None else latest.shown(catalogue, now)
 
     def flush(self, catalogue: Catalogue, offset: EntryKey, now: datetime) -> bool:
-        """Frame the quotes that changed since the last flush; returns whether any did."""
+        """Encode the quotes that changed since the last flush; returns whether any did."""
         if not self._touched:
             return False
         self.version += 1
@@ -93,7 +93,7 @@ class LastValues:
         return True
 
     def since(self, version: int, symbols: frozenset[str] | None) -> tuple[bytes, int]:
-        """Return the quotes flushed after a version, joined once for all who ask, and how many."""
+        """Return the quotes flushed after a version, joined once for all, and how many."""
         found = self._joined.get((version, symbols))
         if found is None:
             parts = [
@@ -105,7 +105,7 @@ class LastValues:
         return found
 
     def deliver(self, members: Iterable[Subscriber]) -> int:
-        """Give a flush to all who had the one before; returns events written, wakes the others."""
+        """Send a flush to all that had the last one, wake the others; returns events written."""
         written = 0
         for subscriber in members:
             if subscriber.version != self.version - 1:
@@ -124,7 +124,7 @@ class LastValues:
         offset: EntryKey,
         now: datetime,
     ) -> tuple[bytes, int]:
-        """Return the quotes as they stand, framed, and how many."""
+        """Return the current quotes, encoded, and how many."""
         wanted = self._latest if symbols is None else [s for s in symbols if s in self._latest]
         event_id = entry_text(offset)
         parts = [
@@ -134,7 +134,7 @@ class LastValues:
         return b"".join(parts), len(parts)
 
     async def refresh(self, listener: Listener, reference: Reference) -> None:
-        """Begin anew from the bus's latest hashes."""
+        """Restart from the bus's latest hashes."""
         listing = reference.catalogue.listing
         symbols = list(dict.fromkeys([*listing.instruments, *listing.series]))
         hashes = await listener.latest(symbols)
@@ -144,9 +144,9 @@ class LastValues:
     async def catch_up(
         self, listener: Listener, reference: Reference, entries: Entries
     ) -> tuple[EntryKey, int | None]:
-        """Begin anew at the newest entry; returns its id and the ordinal that comes next.
+        """Restart at the newest entry; returns its id and the next ordinal.
 
-        The ordinal is None where no entry told it.
+        The ordinal is None where no entry gives it.
         """
         # The hashes are at some entry between the two ids: reading on from the
         # first leaves them exactly at the second.

@@ -1,7 +1,7 @@
-"""Show a quote: the merged latest of a symbol, its age, and who said it.
+"""A quote: the last values of a symbol, its age, and its source.
 
-Stages: 25 bus → API. Pure: takes ticks or the bus's latest hash, and gives
-`Quote`, which is the same value whichever of the two it was made from.
+Stages: 25 bus → API. Pure: takes ticks or the bus's latest hash, and gives the same `Quote` from
+either.
 """
 
 from collections.abc import Mapping
@@ -31,7 +31,7 @@ Instant = Annotated[
 State = Annotated[
     Literal["FRESH", "STALE", "DEAD"],
     msgspec.Meta(
-        description="FRESH where it was heard less than 5 s ago, DEAD where more than 30 s ago, "
+        description="FRESH where its source looked less than 5 s ago, DEAD after 30 s, "
         "STALE between; the limits are THOR_STALE_S and THOR_DEAD_S."
     ),
 ]
@@ -41,14 +41,13 @@ _COUNTS = ("last_size", "bid_size", "ask_size", "volume")
 
 
 class Quote(msgspec.Struct, kw_only=True):
-    """The newest of each field that a symbol's records gave; null is not said yet.
+    """The newest value of each field in a symbol's records; null where there is none yet.
 
-    `ts` is the newest record's market time, `received_at` when its source had
-    it, `heard_at` when it last looked at the symbol, with or without a record.
-    `age_ms` is now minus `received_at`, `heard_age_ms` now minus `heard_at`; `state`
-    follows from the latter. `is_stale` says that `age_ms` is more than
-    `stale_after_ms`, after which another source may take over. `basis` is the
-    previous close that changes are counted from, and whose it is.
+    `ts` is the newest record's market time, `received_at` when its source had it, `heard_at` when
+    the source last looked at the symbol, with or without a record. `age_ms` is now minus
+    `received_at`, `heard_age_ms` now minus `heard_at`; `state` follows from the latter. `is_stale`
+    says that `age_ms` is more than `stale_after_ms`, after which another source may take over.
+    `basis` is the previous close that changes are counted from, with its source.
     """
 
     symbol: str
@@ -80,7 +79,7 @@ class Quote(msgspec.Struct, kw_only=True):
 
 @lru_cache(maxsize=65_536)
 def shown_price(price: Decimal, decimals: int) -> str:
-    """Return a price with the decimals it needs and no fewer than its instrument shows."""
+    """Return a price with as many decimals as it needs and at least its instrument's."""
     # Adding 0 takes the sign off a zero, as numeric does.
     exact = price.normalize() + 0
     exponent = exact.as_tuple().exponent
@@ -90,12 +89,12 @@ def shown_price(price: Decimal, decimals: int) -> str:
 
 
 class Latest:
-    """The merged latest of one symbol, by the rule of the bus: never back in `ts`."""
+    """The last values of one symbol, by the rule of the bus: never back in `ts`."""
 
     __slots__ = ("_decimals", "_instrument", "heard_at", "quote", "received_at", "ts")
 
     def __init__(self, symbol: str, instrument: Instrument) -> None:
-        """Begin with nothing said."""
+        """Begin without values."""
         self._instrument = instrument
         self._decimals = instrument.display_precision
         self.ts = datetime.min.replace(tzinfo=UTC)
@@ -129,7 +128,7 @@ class Latest:
         )
 
     def merge(self, tick: Tick) -> None:
-        """Take what the tick says and keep the rest; the caller minds the order."""
+        """Take the tick's values and keep the rest; the caller keeps the order."""
         quote, decimals = self.quote, self._decimals
         if tick.last is not None:
             quote.last = shown_price(tick.last, decimals)
@@ -148,13 +147,13 @@ class Latest:
         if tick.contract is not None:
             quote.contract = tick.contract
         if quote.source != tick.source:
-            # Another source has taken over: what the one before looked at says nothing of it.
+            # Another source has taken over: the looks of the previous one do not count for it.
             self.heard_at = tick.received_at
         quote.source, quote.seq = tick.source, tick.seq
         self.ts, self.received_at = tick.ts, tick.received_at
 
     def hear(self, source: str, ts: datetime) -> None:
-        """Note that a source has looked at the symbol, where it is the quote's own."""
+        """Record that a source has looked at the symbol, where it is the quote's own."""
         if source == self.quote.source and ts > self.heard_at:
             self.heard_at = ts
 
@@ -178,7 +177,7 @@ class Latest:
         return True
 
     def shown(self, catalogue: Catalogue, now: datetime) -> Quote:
-        """Return the quote as it stands now; it changes with the next merge."""
+        """Return the current quote; it changes with the next merge."""
         quote = self.quote
         source = catalogue.source_of(self._instrument.symbol, quote.source)
         quote.ts = wire.instant(self.ts)
@@ -189,7 +188,7 @@ class Latest:
         if self.heard_at > self.received_at:
             quote.heard_age_ms = _ms(now - self.heard_at)
             quote.heard_at = wire.instant(self.heard_at)
-        # What comes from the future is no fresher than what is old.
+        # A record from the future is not fresher than an old one.
         age_ms = abs(quote.heard_age_ms)
         if age_ms < catalogue.stale_ms:
             quote.state = "FRESH"
@@ -204,7 +203,7 @@ class Latest:
         return quote
 
     def _price(self, text: str | None) -> str | None:
-        # What cannot be this instrument's price is not shown, whoever wrote it.
+        # A price that is impossible for this instrument is not shown.
         if text is None:
             return None
         try:

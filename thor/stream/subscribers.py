@@ -1,4 +1,4 @@
-"""Know who watches the screen, how far each has got, and wake them.
+"""The subscribers of the stream: how far each has got, and how to wake them.
 
 Stages: 25 bus → API. Pure but for the event loop's futures.
 """
@@ -15,10 +15,10 @@ _NOTICES_MAX = 100
 
 
 class Transport(Protocol):
-    """Where the bytes of one stream go without its task taking a turn."""
+    """Writes one stream's bytes directly to its connection, without a turn of its task."""
 
     def write(self, frames: bytes) -> bool:
-        """Write and return True; False, nothing written, to a client that lags or left."""
+        """Write and return True; return False, nothing written, for a client that lags or left."""
 
 
 class Subscriber:
@@ -40,17 +40,17 @@ class Subscriber:
     def __init__(
         self, event_filter: EventFilter, *, is_conflated: bool = False, after: TickKey | None = None
     ):
-        """Take what it wants, and the last tick it has seen where it comes back."""
+        """Take its filter, and the last tick it has seen where it resumes."""
         self.event_filter = event_filter
         self.is_conflated = is_conflated
-        # All up to this tick has been sent; None where it begins now.
+        # Everything up to this tick was sent; None where it begins now.
         self.key = None if is_conflated else after
         self.ordinal = -1
         self.version = -1
-        # Whether it was shown the latest quotes since it caught up.
+        # Whether it got the latest quotes since it caught up.
         self.is_shown = False
         self.is_gone = False
-        # The newest heartbeat, fault and gap that it has not been told.
+        # The newest heartbeat, fault and gap that it has not got yet.
         self.notices: dict[str, bytes] = {}
         # Where the server lets the reader write to the client itself.
         self.transport: Transport | None = None
@@ -58,7 +58,7 @@ class Subscriber:
 
     @property
     def is_idle(self) -> bool:
-        """Whether it waits with all sent, so that what comes may be written at once."""
+        """Whether everything was sent, so that the next event may be written at once."""
         wakeup = self._wakeup
         return wakeup is not None and not wakeup.done() and self.is_shown and not self.notices
 
@@ -70,7 +70,7 @@ class Subscriber:
         return False
 
     def wake(self) -> None:
-        """Let it look for something new."""
+        """Wake it to look for new events."""
         wakeup = self._wakeup
         if wakeup is not None and not wakeup.done():
             wakeup.set_result(None)
@@ -81,28 +81,28 @@ class Subscriber:
         await self._wakeup
 
     def leave(self) -> None:
-        """Note that the client has gone."""
+        """Record that the client has left."""
         self.is_gone = True
         self.wake()
 
 
 class Subscribers:
-    """All who watch: followers want every event, the others the newest now and then."""
+    """All subscribers: followers want every event, conflated ones the newest once a window."""
 
     def __init__(self) -> None:
-        """Begin with nobody."""
+        """Begin without subscribers."""
         self.members: set[Subscriber] = set()
         self.followers: dict[EventFilter, set[Subscriber]] = {}
-        # The widths whose bars somebody wants.
+        # The widths that any subscriber wants.
         self.widths: frozenset[str] = frozenset()
 
     def __len__(self) -> int:
-        """Return how many watch."""
+        """Return the number of subscribers."""
         return len(self.members)
 
     @property
     def wants_quotes(self) -> bool:
-        """Whether any follower wants the quote that each tick makes."""
+        """Whether any follower wants the quote after each tick."""
         return any(event_filter.quotes for event_filter in self.followers)
 
     @property
@@ -114,9 +114,10 @@ class Subscribers:
         )
 
     def batch(self, offset: EntryKey) -> Batch:
-        """Return an empty batch after an entry, which is to hold what is wanted now.
+        """Return an empty batch after an entry, for the event kinds wanted now.
 
-        Whoever comes while a batch is made that lacks what he wants reads it from the bus.
+        A subscriber that joins while a batch is built without its event kinds reads that batch from
+        the bus.
         """
         return Batch(
             offset,
@@ -126,12 +127,12 @@ class Subscribers:
         )
 
     def misses(self, batch: Batch) -> bool:
-        """Whether a batch was made without something that is wanted now, or for nobody."""
+        """Whether a batch was built without an event kind that is wanted now, or for nobody."""
         lacks_quotes = self.wants_quotes and not batch.has_quotes
         return not batch.is_framed or lacks_quotes or not self.widths <= batch.widths
 
     def is_first(self, subscriber: Subscriber) -> bool:
-        """Whether a viewer who comes wants events that nobody wanted till now."""
+        """Whether a new subscriber wants events that none wanted till now."""
         if subscriber.is_conflated:
             return False
         event_filter = subscriber.event_filter
@@ -140,14 +141,14 @@ class Subscribers:
         return not event_filter.bars <= frozenset().union(*(one.bars for one in self.followers))
 
     def join(self, subscriber: Subscriber) -> None:
-        """Count somebody in."""
+        """Add a subscriber."""
         self.members.add(subscriber)
         self.widths |= subscriber.event_filter.bars
         if not subscriber.is_conflated:
             self.followers.setdefault(subscriber.event_filter, set()).add(subscriber)
 
     def leave(self, subscriber: Subscriber) -> None:
-        """Count somebody out."""
+        """Remove a subscriber."""
         self.members.discard(subscriber)
         if subscriber.event_filter.bars:
             self.widths = frozenset().union(*(one.event_filter.bars for one in self.members))
@@ -158,13 +159,13 @@ class Subscribers:
                 del self.followers[subscriber.event_filter]
 
     def conflated(self) -> list[Subscriber]:
-        """Return those who want the newest now and then."""
+        """Return the conflated subscribers."""
         return [subscriber for subscriber in self.members if subscriber.is_conflated]
 
     def deliver(self, buffer: ReplayBuffer, key: TickKey) -> int:
-        """Give the ring's newest batch to all who have had the rest; returns events written.
+        """Send the buffer's newest batch to all that have had the rest; returns events written.
 
-        Who has more to come, or cannot be written to, is woken.
+        A subscriber that is behind, or cannot be written to, is woken.
         """
         written, ordinal = 0, buffer.end - 1
         for event_filter, members in self.followers.items():
@@ -180,9 +181,9 @@ class Subscribers:
         return written
 
     def notify_bars(self, bar_close: BarClose) -> int:
-        """Give closed bars to those who want them; returns events written.
+        """Send closed bars to their subscribers; returns events written.
 
-        Followers find them in the ring, which held them up; the others are told.
+        Followers find them in the buffer, where they were pending; the others are written to.
         """
         written = 0
         for subscriber in self.members:
@@ -203,18 +204,18 @@ class Subscribers:
         return written
 
     def notify(self, kind: str, frame: bytes) -> None:
-        """Tell everybody a piece of news, in place of the last of its kind."""
+        """Queue an event for every subscriber, in place of the last of its kind."""
         for subscriber in self.members:
             subscriber.notices[kind] = frame
         self.wake()
 
     def wake(self) -> None:
-        """Let everybody look for something new."""
+        """Wake all subscribers."""
         for subscriber in self.members:
             subscriber.wake()
 
     def wake_followers(self) -> None:
-        """Let those who want every event look for something new."""
+        """Wake the followers."""
         for members in self.followers.values():
             for subscriber in members:
                 subscriber.wake()

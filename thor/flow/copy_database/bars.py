@@ -1,6 +1,6 @@
-"""Bars of a copied ledger: bring them up to date, carry those without ticks, compare all.
+"""Bars of a copied database: refresh them, copy those without ticks, compare all.
 
-Stages: 40 bars of one database → 40 bars of another. Used by ledger_to_ledger.
+Stages: 40 bars of one database → 40 bars of another. Used by `run.py`.
 """
 
 from collections.abc import Callable
@@ -22,9 +22,9 @@ _WAIT_S = 1.0
 
 
 def renew(target: Connection[Any]) -> None:
-    """Make the bars of the ticks that were just copied, on the timescale edition.
+    """Refresh the bars of the ticks that were just copied, on the timescale edition.
 
-    Only of those: what else the keeper of the bars looks for is no copy's affair.
+    Other stale bars are left to the job bars.
     """
     stale = database.rows(target, "stale_ranges")
     for ts_from, ts_to in refresh.joined((row["ts_from"], row["ts_to"]) for row in stale):
@@ -36,7 +36,7 @@ def renew(target: Connection[Any]) -> None:
 
 
 def catch_up(source: Connection[Any]) -> None:
-    """Bring the source's own bars up to date, as its keeper of the bars would."""
+    """Refresh the source's stale bars, as its job bars would."""
     _patiently(partial(refresh.catch_up, source), source)
 
 
@@ -46,10 +46,10 @@ def carry(
     carried: set[date],
     on_date: Callable[[date], None],
 ) -> int:
-    """Carry over the bars of dropped ticks, which nothing could make anew; returns how many.
+    """Copy the bars of dropped ticks, which cannot be rebuilt; returns how many.
 
-    `on_date` hears each trade date; those that were carried before are left alone. The source
-    is within a snapshot.
+    `on_date` is called with each trade date; dates copied before are skipped. The source is within
+    a snapshot.
     """
     put = _put_plain if refresh.edition(target) == "plain" else _put_timescale
     copied = 0
@@ -114,7 +114,7 @@ def _put_timescale(source: Connection[Any], target: Connection[Any], row: dict[s
     span = {"ts_from": row["ts_from"], "ts_to": row["ts_to"]}
     first = {"ts_from": row["ts_from"], "ts_to": row["ts_from"] + refresh.WIDTHS["1s"]}
     database.answers(target, statements["clear"], **span)
-    # What is refreshed once is not refreshed again before something is written there.
+    # A refreshed range is not refreshed again before something is written in it.
     _refresh(target, "1s", span, force=False)
     database.answers(target, statements["mark_ends"], **span)
     _refresh(target, "1s", first, force=True)

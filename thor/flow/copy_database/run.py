@@ -1,8 +1,7 @@
-"""Copy a whole ledger into another database, of either edition, and prove both equal.
+"""Copy a whole database into another, of either edition, and prove both equal.
 
-Stages: a database → another. Everyone starts on the plain edition and outgrows it; what
-is copied is all that the source holds, so that Thor goes on there with the same bus. A
-copy that was cut goes on where it was.
+Stages: a database → another. Users start on the plain edition and outgrow it. Everything in the
+source is copied, so that Thor continues on the copy with the same bus. An interrupted copy resumes.
 """
 
 from collections.abc import Callable
@@ -19,19 +18,19 @@ from thor.flow.copy_database import bars, ticks
 from thor.flow.copy_database.target import LEFT_OUT, TICKS, make_if_missing, parts, record, settle
 from thor.market.bars import refresh
 
-# After so many rounds of finding something new the source is plainly being written.
+# After so many rounds with new rows the source is clearly still being written.
 PASSES_MAX = 4
 
-# Hears what is done, how much of it, and of how much.
+# Called with the task, the amount done, and the total.
 Progress = Callable[[str, int, int], None]
 
 
 class Copied(msgspec.Struct, frozen=True, kw_only=True):
-    """What a copy came to.
+    """The result of a copy.
 
-    `tables` has the rows of every table, `bars` those of every width; `arriving` what the
-    last look at the source found new, by table, and `writers` which of Thor's jobs write
-    there: while there are any of either it is not whole, and no bars were compared.
+    `tables` has the rows of every table, `bars` those of every width; `arriving` the new rows that
+    the last look at the source found, by table, and `writers` those of Thor's jobs that write
+    there. While either is not empty the copy is not whole, and no bars were compared.
     """
 
     is_whole: bool
@@ -48,8 +47,8 @@ class Copied(msgspec.Struct, frozen=True, kw_only=True):
 def copy(source_url: str, target_url: str, on_progress: Progress = lambda *_: None) -> Copied:
     """Copy what the target lacks until nothing is new, then compare everything.
 
-    Creates the target where its server has none of that name. Raises `Refused` for a target
-    that is none, see `target.settle`, and `Broken` where both differ.
+    Creates the target where its server has none of that name. Raises `Refused` for an unsuitable
+    target, see `target.settle`, and `Broken` where both differ.
     """
     with database.connect(source_url, "copy") as source:
         make_if_missing(target_url)
@@ -86,7 +85,7 @@ class _Copy:
         is_settled = False
         number = 0
         if not self._writers():
-            # With its jobs stopped nobody else brings them up to date.
+            # With the source's jobs stopped nothing else refreshes its bars.
             bars.catch_up(self._source)
         while number < PASSES_MAX and not is_settled:
             number += 1
@@ -120,7 +119,7 @@ class _Copy:
         )
 
     def _pass(self) -> dict[str, int]:
-        """Copy what one state of the source has and the target lacks; returns what that was."""
+        """Copy what one snapshot of the source has and the target lacks; returns row numbers."""
         new: dict[str, int] = {}
         for group in self._groups:
             new |= self._copy_group(group)
@@ -143,7 +142,7 @@ class _Copy:
         return new
 
     def _copy_group(self, group: list[Table]) -> dict[str, int]:
-        """Replace tables that hang together where one of them is not as in the source."""
+        """Replace a group of tables where one of them differs from the source."""
         wanted = {table.name: tables.measured(self._source, table) for table in group}
         found = {table.name: tables.measured(self._target, table) for table in group}
         self._on_progress(group[0].name, 0, 0)

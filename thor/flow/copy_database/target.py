@@ -1,7 +1,6 @@
-"""Make a database ready to be copied into, and refuse one that holds anything else.
+"""Prepare a database as the target of a copy, and refuse one with other contents.
 
-Used by ledger_to_ledger; keeps what the copy has done in ops.copies and
-ops.copied_parts of the target.
+Used by `run.py`; records the copy's progress in ops.copies and ops.copied_parts of the target.
 """
 
 from typing import Any
@@ -42,11 +41,11 @@ def make_if_missing(url: str) -> None:
 
 
 def settle(source: Connection[Any], target: Connection[Any], target_url: str) -> None:
-    """Migrate the target and begin a copy there, or go on with one that was cut.
+    """Migrate the target and begin a copy there, or resume an interrupted one.
 
-    Holds the target against other copies for as long as its connection is open. Raises
-    `Refused` where the target is the source, another application's, of another nature,
-    or holds rows that this copy did not write; it is then as it was.
+    Locks the target against other copies for as long as its connection is open. Raises `Refused`
+    where the target is the source, another application's, of another nature, or has rows that this
+    copy did not write; it is then unchanged.
     """
     made = database.row(source, "edition")
     if made is None:
@@ -75,7 +74,7 @@ def settle(source: Connection[Any], target: Connection[Any], target_url: str) ->
 
 
 def parts(target: Connection[Any]) -> dict[str, Measure | None]:
-    """Return what the copy has written, by part; stored bars have no measure."""
+    """Return the measures of the parts that the copy has written; stored bars have none."""
     return {
         row["part"]: None if row["checksum"] is None else tables.measure(row)
         for row in database.rows(target, "copied_parts")
@@ -83,7 +82,7 @@ def parts(target: Connection[Any]) -> dict[str, Measure | None]:
 
 
 def record(target: Connection[Any], part: str, records: int, measure: Measure | None) -> None:
-    """Remember a part as copied, within the transaction that wrote it."""
+    """Record a part as copied, within the transaction that wrote it."""
     checksum = None if measure is None else measure.checksum
     values = {"part": part, "records": records, "checksum": checksum}
     database.rows(target, "part_copied", values)
@@ -151,14 +150,14 @@ def _refuse_unknown(source: Connection[Any], target: Connection[Any]) -> None:
     unknown = [table.name for table in tables.found(source, LEFT_OUT) if table.name not in there]
     if unknown:
         raise Refused(
-            f"{', '.join(unknown)} of the source are tables of somebody's own in Thor's schemas. "
+            f"{', '.join(unknown)} of the source are other tables in Thor's schemas. "
             f"Database {target.info.dbname} is migrated now: create them there too and copy again, "
             "or move them into another schema, which a copy leaves alone"
         )
 
 
 def _held(target: Connection[Any], table: Table, written: Measure | None) -> str | None:
-    """Tell what a table holds that is not the copy's; None where all of it is."""
+    """Describe the rows of a table that are not the copy's; None where there are none."""
     if written is None:
         foreign = tables.foreign_rows(target, table)
         return f"{foreign} rows that this copy did not write" if foreign else None

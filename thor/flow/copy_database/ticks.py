@@ -1,6 +1,6 @@
-"""Copy ticks from one ledger into another, a trade date a transaction, and compare them.
+"""Copy ticks from one database to another, one transaction a trade date, and compare them.
 
-Used by ledger_to_ledger; takes a source within a snapshot.
+Used by `run.py`; takes a source within a snapshot.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,13 +15,13 @@ from thor.database.tables import NOTHING, Measure
 from thor.errors import Broken, Refused
 from thor.flow.copy_database.target import TICKS, record
 
-# A statement's worth: what a plain target makes the bars of at a time.
+# Ticks a statement: a plain target makes the bars of so many at a time.
 _SLICE_TICKS = 200_000
 _HOUR = timedelta(hours=1)
 
 
 class Day(msgspec.Struct, frozen=True):
-    """The ticks of a trade date: whose they are, how many, and their checksum."""
+    """The ticks of a trade date: its name, their number and their checksum."""
 
     trade_date: date
     symbols: tuple[str, ...]
@@ -29,7 +29,7 @@ class Day(msgspec.Struct, frozen=True):
 
     @property
     def part(self) -> str:
-        """What the copy's account calls it."""
+        """Its name in ops.copied_parts."""
         return f"{TICKS}/{self.trade_date}"
 
 
@@ -61,7 +61,7 @@ def survey(connection: Connection[Any]) -> dict[str, Day]:
 
 
 def refuse_lost(days: dict[str, Day], done: dict[str, Measure | None]) -> None:
-    """Raise `Refused` where ticks that were copied are gone from the source since."""
+    """Raise `Refused` where ticks that were copied have since gone from the source."""
     for part, written in done.items():
         if not part.startswith(f"{TICKS}/") or written is None:
             continue
@@ -85,8 +85,8 @@ def copy_day(
 ) -> int:
     """Copy what the target lacks of a trade date, compare all of it, and commit.
 
-    Returns how many ticks that were; `on_records` hears the number of each slice. Raises `Broken`
-    where both differ afterwards: nothing of it is written then.
+    Returns how many ticks were copied; `on_records` is called with the number of each slice. Raises
+    `Broken` where both differ afterwards: nothing of it is written then.
     """
     statements = database.row(source, "tick_statements") or {}
     span = database.row(source, "trade_date_span", {"trade_date": day.trade_date}) or {}
@@ -126,7 +126,7 @@ def _by_hour(
 
 
 def _slices(wanted: dict[datetime, Measure], has: dict[datetime, Measure]) -> Iterator[Slice]:
-    """Yield the hours that differ, neighbours together while they are few ticks."""
+    """Yield the hours that differ, adjacent ones together while they have few ticks."""
     pending: Slice | None = None
     ticks = 0
     for hour, measure in wanted.items():

@@ -1,6 +1,6 @@
-"""Read blocks of COPY (format binary) as Arrow: ticks, a fixed width each, without a copy a row.
+"""Read blocks of binary COPY as Arrow: ticks of a fixed width, without a Python object a row.
 
-Stage 55, lake. Pure. The database sends what `lake_tick_statements` says: instants in µs since
+Stage 55, lake. Pure. The database sends the form of `lake_tick_statements`: instants in µs since
 2000, prices as whole 1e-8ths, words as numbers; this makes the columns of market.ticks.
 """
 
@@ -18,10 +18,10 @@ PRICE = pa.decimal128(18, 8)
 INSTANT = pa.timestamp("us", "UTC")
 # PostgreSQL counts from 2000, Arrow from 1970.
 _EPOCH_US = 946_684_800_000_000
-# What the database says in the place of null: no price or size can be that.
+# The database's value for null: no price or size can be that.
 NULL_8 = -(2**63)
 NULL_4 = -(2**31)
-# In `marks`: two flags, the side, the source and the contract by their places, 0 a strange one.
+# In `marks`: two flags, the side, the source and the contract by their index, 0 an unknown one.
 _TRADE, _SAMPLED = 1, 2
 _SIDE, _SOURCE, _CONTRACT = 2, 4, 16
 _SIDES = ("B", "S")
@@ -55,7 +55,7 @@ class UnknownWord(Exception):
 
 
 class Words(msgspec.Struct, frozen=True):
-    """What the numbers in a block stand for."""
+    """The words that the numbers in a block mean."""
 
     symbol: str
     trade_date: date
@@ -75,7 +75,7 @@ ROW = _row()
 
 
 def table(block: bytes | bytearray, words: Words) -> pa.Table:
-    """Return the ticks of whole rows, as they stand in the stream, with the columns of the lake.
+    """Return the ticks of whole rows, in the stream's order, with the columns of the lake.
 
     Raises `UnknownWord` for a word that `words` lacks, `Broken` for anything but such rows.
     """

@@ -1,4 +1,4 @@
-"""Which closed trade dates the lake does not have whole: the export's own check.
+"""The export's completeness check: closed trade dates that the lake lacks in part.
 
 Stage 55, lake. Compares the daily bars, which count every tick, with the manifests.
 """
@@ -17,9 +17,9 @@ _EXPORTED = {"ticks", "bars", "features"}
 
 
 def missing(connection: Connection[Any], store: Store, now: datetime) -> list[date]:
-    """Return the closed trade dates whose ticks the lake lacks, or has otherwise, in order.
+    """Return the closed trade dates whose ticks the lake lacks or has differently, in order.
 
-    One that was dropped from the database is not among them, nor one that is still open.
+    Dates dropped from the database and dates still open are not among them.
     """
     there: defaultdict[date, dict[str, int]] = defaultdict(dict)
     for row in database.rows(connection, "lake_counts"):

@@ -1,7 +1,7 @@
-"""Export trade dates into the lake: what changed since, and nothing else.
+"""Export trade dates into the lake, only what changed since the last export.
 
-Stage 55, lake. Reads market, feat and reference in one snapshot a date; writes partitions,
-then the manifest. An export that was cut goes on where it was.
+Stage 55, lake. Reads market, feat and reference in one snapshot a date; writes partitions, then the
+manifest. An interrupted export resumes.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,12 +20,12 @@ from thor.lake.store import Store
 def export(
     url: str, store: Store, ask: Ask, now: datetime, on_progress: Progress = lambda *_: None
 ) -> Iterator[Exported]:
-    """Export trade dates, and yield what became of each; the reference data come last.
+    """Export trade dates and yield the result of each; the reference data come last.
 
-    A date that cannot be exported is told in its `failed`, and the rest goes on. Raises
-    `Rejected` for a symbol that is not listed, `Refused` for a lake that is not for this
-    database or while another export is under way, `Unavailable` where the lake cannot be
-    written or the database is away.
+    A date that cannot be exported says so in `failed`, and the rest continues. Raises `Rejected`
+    for a symbol that is not listed, `Refused` for a lake that is not for this database or while
+    another export is under way, `Unavailable` where the lake cannot be written or the database is
+    away.
     """
     with database.connect(url, "export") as connection:
         database.rows(connection, "lake_settings")

@@ -1,7 +1,7 @@
 """Read the ticks of a trade date on two connections at once, in order, one snapshot.
 
-Stage 55, lake. While the server makes the rows of one task, it makes those of the next
-on another connection; what is read ahead is bounded, however many ticks a day has.
+Stage 55, lake. While the server makes the rows of one task, it makes those of the next on another
+connection. The rows read ahead are bounded, however many ticks a day has.
 """
 
 import threading
@@ -24,7 +24,7 @@ from thor.lake.export.blocks import Words
 CONNECTIONS = 2
 # Tables of some 30,000 ticks that may wait to be taken.
 _AHEAD = 16
-# Ticks of all symbols whose pages, some 100 MB, stay in the server's memory meanwhile.
+# So many ticks of all symbols have pages of some 100 MB, which stay in the server's memory.
 SLICE_TICKS = 500_000
 _SLICES_MAX = 288
 _DONE, _STOPPED = object(), object()
@@ -43,8 +43,8 @@ def tasks(
 ) -> list[Task]:
     """Cut a day into slices of time, and each into its symbols: one slice after the other.
 
-    A page holds ticks of all symbols. Read symbol by symbol, each would be fetched once a
-    symbol; so it is while it is at hand. `ticks` is about how many the day has of all.
+    A page has ticks of all symbols. Reading symbol by symbol would fetch each page once per symbol;
+    slicing by time fetches it once. `ticks` is about how many the day has in all.
     """
     count = min(_SLICES_MAX, 1 + ticks // SLICE_TICKS)
     ends = [ts_from + (ts_to - ts_from) * n / count for n in range(count + 1)]
@@ -52,15 +52,15 @@ def tasks(
 
 
 class Fetch:
-    """The reading of tasks; use it as a context, and take the tables of each task in turn."""
+    """Reads tasks; use it as a context manager, and take the tables of each task in turn."""
 
     def __init__(self, url: str, snapshot: str, tasks: list[Task]) -> None:
-        """Name the database, the snapshot that it shows, and what is to be read, in order."""
+        """Take the database, the snapshot to read, and the tasks, in order."""
         self._url = url
         self._snapshot = snapshot
         self._tasks = tasks
         self._found: list[deque[Any]] = [deque() for _ in tasks]
-        # How many ticks the server says each task had, once it is read.
+        # The server's count of each task's ticks, once it is read.
         self.sent = [0] * len(tasks)
         # The next to be read, the one whose tables are taken, and how many tables wait.
         self._next = self._taken = self._waiting = 0
@@ -76,14 +76,14 @@ class Fetch:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End, whatever is left to be read."""
+        """Stop reading, finished or not."""
         self._end()
         self._readers.shutdown()
 
     def tables(self, number: int) -> Iterator[pa.Table]:
-        """Yield the tables of a task by its number; call it for one task after the other.
+        """Yield the tables of a task by its number; call it for the tasks in order.
 
-        Raises what its reading raised.
+        Raises what the reading thread raised.
         """
         while (item := self._take(number)) is not _DONE:
             if item is _STOPPED:

@@ -1,7 +1,7 @@
-"""One export at a time: of a database by a lock of its own, into a lake by a file in it.
+"""One export at a time: a lock in the database, and a lock file in the lake.
 
-Stage 55, lake. Takes a connection and a store; the file is renewed while work goes on, so
-that one of a machine that died is known by its age.
+Stage 55, lake. Takes a connection and a store; the file is renewed while the export runs, so that
+the file of a dead machine is known by its age.
 """
 
 import secrets
@@ -18,16 +18,16 @@ from thor.errors import Refused
 from thor.lake.store import Store
 
 LOCK = "exports.lock"
-# Longer without a sign of life than any part takes: its holder is gone.
+# Longer without renewal than any part takes: its owner is gone.
 STALE = timedelta(minutes=15)
 _RENEWED = timedelta(minutes=1)
-# The server takes a moment to see that an export that was cut short has hung up.
+# The server takes a moment to notice that an interrupted export's connection has closed.
 _HANG_UP_S = 3.0
 _LOOK_S = 0.1
 
 
 class LockOwner(msgspec.Struct, frozen=True):
-    """Who exports into a lake: a database, by its name and birth, and when last seen."""
+    """The database that exports into a lake, by its name and birth, and when last seen."""
 
     database: str
     token: str
@@ -35,17 +35,17 @@ class LockOwner(msgspec.Struct, frozen=True):
 
 
 class LakeLock:
-    """The right to write into a lake, while it is held."""
+    """The lock of a lake."""
 
     def __init__(self, store: Store, name: str) -> None:
-        """Name the lake and the database; nothing is held yet."""
+        """Take the lake and the database; nothing is locked yet."""
         self._store = store
         self._name = name
         self._token = secrets.token_hex(8)
         self._seen_at: datetime | None = None
 
     def renew(self) -> None:
-        """Give a sign of life, once a minute at most; `Refused` where another took the lake."""
+        """Renew the lock, once a minute at most; `Refused` where another export took the lake."""
         now = clock.now()
         if self._seen_at is not None and now - self._seen_at < _RENEWED:
             return
@@ -57,9 +57,10 @@ class LakeLock:
         self._seen_at = now
 
     def take(self) -> None:
-        """Take the lake; `Refused` where another database is being exported into it."""
+        """Lock the lake; `Refused` where another database is being exported into it."""
         found = self._owner()
-        # One of this database is of an export that was killed: the database says so.
+        # This database's own lock file is of an export that was killed: the lock in the database is
+        # free.
         is_another = found is not None and found.database != self._name
         if found is not None and is_another and clock.now() - found.seen_at < STALE:
             raise Refused(
@@ -72,7 +73,7 @@ class LakeLock:
             raise Refused(f"{self._store.locate(LOCK)}: another export took the lake just now")
 
     def release(self) -> None:
-        """Let the lake go."""
+        """Release the lake."""
         found = self._owner()
         if found is not None and found.token == self._token:
             self._store.delete(LOCK)
@@ -88,7 +89,7 @@ class LakeLock:
 
 @contextmanager
 def locked(connection: Connection[Any], store: Store) -> Iterator[LakeLock]:
-    """Hold the database and the lake against other exports; `Refused` where one is under way."""
+    """Lock the database and the lake against other exports; `Refused` where one is under way."""
     name = connection.info.dbname
     if not _lock_database(connection):
         raise Refused(f"Another export of database {name} is under way: wait until it is through")

@@ -1,6 +1,6 @@
-"""What an export of a trade date has to look at: its files, each with its key.
+"""Plan the export of a trade date: its files, each with its key.
 
-Stage 55, lake. Asks the database at little cost; reads no rows.
+Stage 55, lake. Its queries are cheap; it reads no rows.
 """
 
 from datetime import date, datetime, timedelta
@@ -20,7 +20,7 @@ CLOSE_DELAY = timedelta(seconds=1)
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """A file that should be in the lake; a `key` of None is told by its rows alone."""
+    """A file that should be in the lake; without a `key` its rows decide whether it changed."""
 
     path: str
     what: Kind
@@ -31,9 +31,9 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Bounds(msgspec.Struct, frozen=True):
-    """A trade date: what it is of, from where to where it goes, whether its ticks went.
+    """A trade date: its bounds, its symbols, and whether its ticks were dropped.
 
-    It is stale while ticks that came late are not in its bars yet.
+    It is stale while late ticks are missing from its bars.
     """
 
     nature: str
@@ -44,7 +44,7 @@ class Bounds(msgspec.Struct, frozen=True):
     is_stale: bool
 
     def is_closed(self, now: datetime) -> bool:
-        """Tell whether the date is over: 17:00 in Chicago, and a second more."""
+        """Return whether the date is over: 17:00 in Chicago, and a second more."""
         return now >= self.ts_to + CLOSE_DELAY
 
 
@@ -75,29 +75,29 @@ def ticks(
 
 
 def about(connection: Connection[Any], span: Bounds, wanted: list[Wanted]) -> int:
-    """Return about how many ticks a trade date has: as is known of them, or as is guessed."""
+    """Return about how many ticks a trade date has, counted from bars or guessed."""
     text = (database.row(connection, "lake_estimate_statement") or {})["guess"]
     [found] = database.answers(connection, text, ts_from=span.ts_from, ts_to=span.ts_to)
     guessed = int(found["QUERY PLAN"][0]["Plan"]["Plan Rows"])
-    # Without bars nothing is known before they are read.
+    # Without bars their number is unknown before they are read.
     return max(sum(one.records for one in wanted), guessed)
 
 
 def key_of_ticks(rows: int, seq_sum: int, min_us: int, max_us: int) -> str:
-    """Return the key of exported ticks as `lake_ticks` tells it; instants in µs since 1970."""
+    """Return the key of exported ticks in the form of `lake_ticks`; instants in µs since 1970."""
     return f"{rows},{seq_sum},{_epoch(min_us)},{_epoch(max_us)}"
 
 
 class Key:
-    """The key of ticks, made of them as they pass."""
+    """The key of ticks, computed as they pass."""
 
     def __init__(self) -> None:
-        """Begin with none."""
+        """Begin without ticks."""
         self._rows = self._seq_sum = 0
         self._ends_us: list[int] = []
 
     def note(self, table: pa.Table) -> None:
-        """Count in the ticks of a table."""
+        """Add the ticks of a table."""
         self._rows += table.num_rows
         seq = table.column("seq").to_numpy()
         # In halves: the sum of millions of ordinals is beyond 64 bits.
@@ -106,7 +106,7 @@ class Key:
         self._ends_us += [ends["min"], ends["max"]]
 
     def text(self) -> str:
-        """Return the key of what has passed."""
+        """Return the key of the ticks so far."""
         return key_of_ticks(self._rows, self._seq_sum, min(self._ends_us), max(self._ends_us))
 
 
@@ -175,7 +175,7 @@ def relation(wanted: Wanted) -> str:
 
 
 def values(wanted: Wanted, span: Bounds | None) -> dict[str, Any]:
-    """Return what fills the braces of the text that reads a file's rows."""
+    """Return the values for the braces of the statement that reads a file's rows."""
     if span is None:
         return {}
     found = {"symbol": wanted.symbol, "ts_from": span.ts_from, "ts_to": span.ts_to}
@@ -183,7 +183,7 @@ def values(wanted: Wanted, span: Bounds | None) -> dict[str, Any]:
 
 
 def before(store: Any, day: date | None) -> tuple[Manifest | None, dict[str, Part]]:
-    """Return the manifest of before, and the parts of it and of an export that was cut."""
+    """Return the previous manifest, and its parts with those of an interrupted export."""
     found = manifest.read(store, day)
     parts = {part.path: part for part in found.parts} if found else {}
     if cut := manifest.unfinished(store, day):

@@ -1,7 +1,7 @@
-"""Read rows of the database as Arrow: any relation through CSV, ticks by a faster road.
+"""Read rows of the database as Arrow: any relation through CSV, ticks through a faster path.
 
-Stage 55, lake. Reads market, feat and reference; gives tables with the columns that the
-relation has. Two roads to the same rows: what one writes the other can check.
+Stage 55, lake. Reads market, feat and reference; gives tables with the columns that the relation
+has. Two paths to the same rows: each can check the other.
 """
 
 import io
@@ -33,18 +33,18 @@ _TYPES = {
     # One without bounds, as a product of two prices is.
     "numeric": pa.decimal128(38, 16),
 }
-# Enough to meet the words of a stretch; who misses one asks for all.
+# Enough ticks to see most words of a slice; a missing one costs a query for all.
 _WORDS_OF_FIRST = 1000
 _ALL = 2**62
 
-# By symbol, the words that its ticks have had so far, and the text that reads them.
+# By symbol, the words of its ticks so far, and the statement that reads them.
 Memory: TypeAlias = dict[str, tuple[Words, str]]
 
 
 class Relation(msgspec.Struct, frozen=True):
-    """A relation's columns as Arrow has them, and the texts that read and write it.
+    """A relation's columns as Arrow types, and the statements that read and write it.
 
-    `stored` are those that are written: the others are made of them.
+    `stored` are the written columns; the others are generated.
     """
 
     schema: Any
@@ -68,7 +68,7 @@ def relation(connection: Connection[Any], name: str) -> Relation:
 
 
 def tables(connection: Connection[Any], read: Relation, **values: Any) -> Iterator[pa.Table]:
-    """Yield the rows of a relation, what stands in braces filled in, some thousands a table."""
+    """Yield the rows of a relation, the statement's braces filled in, some thousands a table."""
     texts = [
         pa.field(field.name, pa.string()) if field.name in read.arrays else field
         for field in read.schema
@@ -95,13 +95,13 @@ def ticks(
     counted: Callable[[int], None] = lambda _: None,
     memory: Memory | None = None,
 ) -> Iterator[pa.Table]:
-    """Yield the ticks of a symbol in order; `words` gives what else they have in common.
+    """Yield the ticks of a symbol in order; `words` gives the symbol and the trade date.
 
-    At the end `counted` hears how many the server says it sent.
+    At the end `counted` is called with the server's count.
 
-    Knows the sources and contracts of the first ticks, or what `memory` holds of those
-    read before, and asks for all where one of another comes. Within a snapshot: then it
-    begins again, and skips what was given.
+    It starts with the sources and contracts of the first ticks, or of ticks read before (`memory`).
+    At an unknown one it queries all and reads again, skipping rows already given; so it needs a
+    snapshot.
     """
     span = {"symbol": words.symbol, "ts_from": ts_from, "ts_to": ts_to}
     memory = {} if memory is None else memory
@@ -133,14 +133,14 @@ def _ticks(
     is_first = True
     sent: list[int] = []
     for block in copy.blocks(connection, copy_out, sent.append, **span):
-        # The trailer comes with the last block, which is known by the next that is none.
+        # The trailer is in the last block, which is known only when no other follows.
         if pending is not None and not is_unknown:
             taken = blocks.without_frame(pending, is_first=is_first, is_last=False)
             is_first = False
             try:
                 yield blocks.table(taken, words)
             except UnknownWord:
-                # Read on: a COPY that is left in between would hold the connection.
+                # Read to the end: an unfinished COPY would block the connection.
                 is_unknown = True
         pending = block
     if is_unknown:
@@ -158,7 +158,7 @@ def _known(
     found = database.row(connection, "lake_words", {**span, "limit": limit}) or {}
     if len(found["sources"] or ()) > blocks.WORDS_MAX:
         raise Broken(f"{words.symbol} has ticks of more than {blocks.WORDS_MAX} sources in a day")
-    # With those of before, which may come again.
+    # With the earlier ones, which may return.
     sources = dict.fromkeys([*words.sources, *(found["sources"] or ())])
     contracts = dict.fromkeys([*words.contracts, *(found["contracts"] or ())])
     if len(sources) > blocks.WORDS_MAX:

@@ -1,7 +1,7 @@
-"""Write the files of a trade date's ticks beside each other, one slice of time after the other.
+"""Write the files of a trade date's ticks in parallel, one slice of time after the other.
 
-Stage 55, lake. Takes what is read by thor/lake/export/fetch.py; gives files, each in the order of
-(ts, seq, source), and tells of each as soon as it is in its place.
+Stage 55, lake. Takes the tables of thor/lake/export/fetch.py; gives files, each in the order of
+(ts, seq, source), and yields each as soon as it is complete.
 """
 
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -21,12 +21,12 @@ from thor.lake.store import Store
 
 # Rows that may wait for their groups to be written, of all files together: some 300 MB.
 PENDING_ROWS = 1 << 21
-# Files of more ticks than that are not written at once: a cut loses no more of them.
+# Files of more ticks than that are not written together: an interruption loses no more of them.
 TOGETHER_TICKS = 20_000_000
 
 
 class Source(msgspec.Struct, frozen=True):
-    """A trade date of about so many ticks, of all symbols, as a snapshot of a database has it."""
+    """A trade date of about so many ticks, of all symbols, in a snapshot of a database."""
 
     url: str
     snapshot: str
@@ -36,7 +36,7 @@ class Source(msgspec.Struct, frozen=True):
 
 
 class Done(msgspec.Struct, frozen=True):
-    """A file in its place: how many ticks the server says it sent, and what is their key."""
+    """A complete file: the server's count of its ticks, and their key."""
 
     one: Wanted
     written: parquet.Written
@@ -47,11 +47,11 @@ class Done(msgspec.Struct, frozen=True):
 def write(
     store: Store, source: Source, due: list[Wanted], on_rows: Callable[[int], None]
 ) -> Generator[Done, None, None]:
-    """Write files of ticks, and yield each when it is whole and in its place.
+    """Write files of ticks, and yield each when it is complete.
 
-    `on_rows` hears the number of ticks as they are written. Files are written together: when it
-    is cut, those of up to `TOGETHER_TICKS` ticks that were not yet yielded are begun again,
-    and nothing is left of them. Raises `Broken` where less comes than the server says it sent.
+    `on_rows` is called with the number of ticks as they are written. Files are written together:
+    after an interruption, files not yet yielded, of up to `TOGETHER_TICKS` ticks, are begun again,
+    and nothing is left of them. Raises `Broken` where fewer ticks arrive than the server counted.
     """
     with ThreadPoolExecutor(1, "sum") as summing:
         for some in together(due, source.ticks):
@@ -94,15 +94,15 @@ def _written(source: Source, files: list[_File]) -> Iterator[Done]:
 
 
 def bound(files: Sequence[parquet.File]) -> None:
-    """Have the file with the most rows that wait write them, where too many wait in all."""
+    """Flush the file with the most waiting rows, where too many wait in all."""
     if sum(file.pending for file in files) > PENDING_ROWS:
         max(files, key=lambda file: file.pending).flush()
 
 
 def together(due: list[Wanted], ticks: int) -> Iterator[list[Wanted]]:
-    """Yield the files in lots that are written together: of a bounded number of ticks, or one."""
+    """Yield the files in lots to be written together: of a bounded number of ticks, or one file."""
     known = sum(one.records for one in due)
-    # Where nothing is known of them, each is as large as another.
+    # Without counts, all are taken as equally large.
     weights = [one.records if known else ticks / len(due) for one in due]
     lots: list[list[Wanted]] = []
     some: list[Wanted] = []

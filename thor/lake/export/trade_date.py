@@ -1,7 +1,7 @@
-"""Export one trade date, or the reference data: file by file, then the account of them.
+"""Export one trade date, or the reference data: file by file, then the manifest.
 
-Stage 55, lake. Within one snapshot of the database; what did not change is not touched, and
-what was done is kept as it goes, for one who goes on after a cut.
+Stage 55, lake. Within one snapshot of the database; unchanged files are not touched, and progress
+is saved, so that an interrupted export resumes.
 """
 
 from collections.abc import Callable, Iterable
@@ -22,15 +22,15 @@ from thor.lake.export.plan import Bounds, Wanted
 from thor.lake.manifest import Kind, Manifest, Part
 from thor.lake.store import Store
 
-# Hears what is done, how many of its rows, and of about how many.
+# Called with the task, the rows done, and about how many there are.
 Progress = Callable[[str, int, int], None]
 
 
 class Exported(msgspec.Struct, kw_only=True):
-    """What an export of a trade date came to; of the reference data where it has no date.
+    """The result of an export of a trade date; of the reference data where it has no date.
 
-    `written` files were, `kept` were as they had to be; `failed` names what could not be
-    exported, and why; `exit_code` is what a command ends with then.
+    `written` and `kept` count files that were written and that were unchanged; `failed` says what
+    could not be exported, and why; `exit_code` is the command's.
     """
 
     trade_date: date | None
@@ -42,13 +42,13 @@ class Exported(msgspec.Struct, kw_only=True):
     exit_code: int = 0
 
     def fail(self, error: ThorError) -> None:
-        """Note what could not be exported."""
+        """Record a failure."""
         self.failed.append(str(error))
         self.exit_code = self.exit_code or error.exit_code
 
 
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
-    """What is to be exported."""
+    """The selection to export."""
 
     days: tuple[date, ...]
     what: tuple[Kind, ...] = manifest.KINDS  # type: ignore[assignment]
@@ -69,7 +69,7 @@ class Export:
         lake_lock: LakeLock,
         on_progress: Progress,
     ) -> None:
-        """Take a connection of its own for everything but ticks; no date: the reference."""
+        """Take a connection for everything but ticks; without a date: the reference data."""
         self._url, self._connection, self._store, self._ask = url, connection, store, ask
         self._day, self._lake_lock, self._on_progress = day, lake_lock, on_progress
         self.done = Exported(trade_date=day)
@@ -79,7 +79,7 @@ class Export:
         self._is_begun = False
 
     def run(self, now: datetime) -> None:
-        """Bring the lake's files of the date in step with the database, then its manifest."""
+        """Update the lake's files of the date to the database, then its manifest."""
         with database.snapshot(self._connection):
             self._span = plan.bounds(self._connection, self._day or now.date())
             is_open = self._day is not None and not self._span.is_closed(now)
@@ -97,7 +97,8 @@ class Export:
                     f"{self._day}: bars wait for ticks that came late, and are in the lake as they "
                     "were; jobs/bars brings them in step: export the date again then"
                 ))  # fmt: skip
-            # What was written while it was open stays so until all of it is asked for again.
+            # A date that was written while it was open stays marked open until all of it is
+            # exported again.
             is_all = self._ask.symbols is None and {*kinds} >= {*what}
             was_open = before is not None and not before.is_closed and not is_all
             made = self._manifest(what, is_closed=not (is_open or is_stale or was_open))
@@ -160,7 +161,7 @@ class Export:
                 self._keep(done.one, done.written, done.sent, done.key)
 
     def _settle(self, wanted: list[Wanted]) -> None:
-        """Bring small files in step: those whose rows are what they were stay."""
+        """Update small files: those with unchanged rows stay."""
         for one in wanted:
             if self._is_there(one):
                 continue
@@ -200,7 +201,7 @@ class Export:
         return parquet.write(self._store, one.path, tables, self._begin(what, one.records))
 
     def _begin(self, what: str, records: int) -> Callable[[int], None]:
-        """Make way for files, and return what tells of their rows as they are written."""
+        """Report the start of files, and return the callback for their rows as they are written."""
         if not self._is_begun and self._day is not None:
             for kind in ("ticks", "bars", "features"):
                 self._store.sweep(f"{kind}/date={self._day}")
@@ -229,7 +230,7 @@ class Export:
         self._note()
 
     def _note(self) -> None:
-        """Keep what is done so far, for one who goes on after this was cut."""
+        """Save the progress, so that an interrupted export resumes."""
         manifest.write(self._store, self._manifest([], is_closed=False), is_whole=False)
 
     def _manifest(self, what: list[Kind], *, is_closed: bool) -> Manifest:

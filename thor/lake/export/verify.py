@@ -1,7 +1,7 @@
-"""Hold the lake against the database: every row of every file, and the files themselves.
+"""Compare the lake with the database: every row of every file, and the files themselves.
 
-Stage 55, lake. Reads both; the database's rows come by the road that the export of ticks
-does not take, so that neither's mistakes hide in the other.
+Stage 55, lake. Reads both; the database's rows come by the path that the export of ticks does not
+use, so that an error of one shows in the other.
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -25,10 +25,10 @@ Progress = Callable[[str, int, int], None]
 
 
 class Verified(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a file: equal to the database's rows, or not, and how.
+    """The result for a file: equal to the database's rows or not, and how it differs.
 
-    `kept` is one whose ticks were dropped from the database: it is what its manifest
-    says. `damaged` is not; `missing` is in the database and not in the lake.
+    `kept` is a file whose ticks were dropped from the database and that equals its manifest.
+    `damaged` does not; `missing` is in the database and not in the lake.
     """
 
     path: str
@@ -39,7 +39,7 @@ class Verified(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_good(self) -> bool:
-        """Whether nothing is wrong with it."""
+        """Whether the file is as it should be."""
         return self.state in ("equal", "kept")
 
 
@@ -50,10 +50,10 @@ def verify(
     on_progress: Progress = lambda *_: None,
     kinds: Collection[str] = manifest.KINDS,
 ) -> Iterator[Verified]:
-    """Yield what became of each file of a trade date, or of the reference data for no date.
+    """Yield the result for each file of a trade date, or of the reference data without a date.
 
-    Of these kinds only, where they are named. Raises `NotFound` where the lake has no
-    manifest of it.
+    Only of the given kinds, where any are given. Raises `NotFound` where the lake has no manifest
+    of it.
     """
     manifest.enter(store)
     exported = manifest.known(store, day)
@@ -91,7 +91,7 @@ def _there(
     if "features" in exported.what and "features" in kinds:
         known = exported.of("features")
         every = plan.features(connection, day, span, bars)
-        # A matrix has rows for bars with a trade only: one without has no file.
+        # A matrix has rows only for bars with a trade: without any it has no file.
         wanted += [one for one in every if one.path in known]
     return {one.path: one for one in wanted}
 

@@ -1,6 +1,6 @@
-"""Ask the lake a query; what DuckDB has to say against it comes as Thor's errors.
+"""Run a query on the lake; DuckDB's errors become Thor's.
 
-Stage 55, lake. Takes a connection of the door; gives rows as they are made.
+Stage 55, lake. Takes a connection of `connect`; gives rows as they are made.
 """
 
 from collections.abc import Iterator
@@ -16,11 +16,11 @@ _BATCH_ROWS = 10_000
 def ask(
     connection: duckdb.DuckDBPyConnection, query: str
 ) -> tuple[list[str], Iterator[tuple[Any, ...]]]:
-    """Return the columns and the rows of a query, as many in memory as a batch has.
+    """Return the columns and the rows of a query, a batch of rows in memory at a time.
 
-    Times are UTC, prices `Decimal`. A statement that has no rows gives no columns. Raises
-    `Rejected` where the query is wrong, `Unavailable` where a file cannot be read, here or
-    while rows are taken.
+    Times are UTC, prices `Decimal`. A statement without rows gives no columns. Raises `Rejected`
+    where the query is wrong, `Unavailable` where a file cannot be read, here or while rows are
+    taken.
     """
     rows = _rows(connection, query)
     names = next(rows)
@@ -34,7 +34,7 @@ def _rows(connection: duckdb.DuckDBPyConnection, query: str) -> Iterator[tuple[A
             yield ()
             return
         yield tuple(_apart(asked.columns))
-        # Batch by batch, or all rows would be in memory.
+        # Batch by batch, so that not all rows are in memory.
         for batch in asked.to_arrow_reader(_BATCH_ROWS):
             yield from zip(*(column.to_pylist() for column in batch.columns), strict=True)
     except duckdb.InterruptException as error:
@@ -54,5 +54,5 @@ def _apart(names: list[str]) -> list[str]:
 
 
 def _message(error: Exception) -> str:
-    """Return DuckDB's words without the query, which the person has just written."""
+    """Return DuckDB's message without the query, which the user knows."""
     return " ".join(str(error).partition("\n\nLINE")[0].split())

@@ -1,7 +1,7 @@
-"""The DuckDB door: the lake as a database, with the names that PostgreSQL has.
+"""Connect DuckDB to the lake: the lake as a database, with PostgreSQL's names.
 
-Stage 55, lake. Reads the lake's Parquet and the texts of `db/sql`; gives a DuckDB
-connection on which ticks, bars and every feature can be selected.
+Stage 55, lake. Reads the lake's Parquet and the statements of `db/sql`; gives a DuckDB connection
+on which ticks, bars and every feature can be selected.
 """
 
 import tempfile
@@ -40,15 +40,15 @@ def connect(
 ) -> Connection:
     """Return a DuckDB in memory with the lake's ticks, bars, reference data and features.
 
-    Relations have the names, columns and values of PostgreSQL's: `ticks`, `bars_1s` …
-    `bars_1d`, `feat.matrix_1m`, `feat.returns('1m', ['ES'], from, to)`. `url` is a folder or
-    s3://…, by default THOR_LAKE_URL. `first` and `last`, trade dates, keep the rest out of
-    sight: features look back from `first` on nothing then. A `trade_date` in a query opens
-    that date's files only. What is exported later is seen by a later connection.
+    Relations have the names, columns and values of PostgreSQL's: `ticks`, `bars_1s` … `bars_1d`,
+    `feat.matrix_1m`, `feat.returns('1m', ['ES'], from, to)`. `url` is a folder or s3://…, by
+    default THOR_LAKE_URL. `first` and `last`, trade dates, hide the rest: features do not look back
+    beyond `first` then. A `trade_date` in a query opens that date's files only. A later export is
+    visible to a later connection.
 
-    `bars="stored"` reads the bars that were exported; `"ticks"` makes them anew in memory, a
-    date at a time, before it returns. Raises `NotFound` where there is no lake, `Refused`
-    where a newer Thor wrote it, `Rejected` for what is no date.
+    `bars="stored"` reads the bars that were exported; `"ticks"` computes them from ticks in memory,
+    a date at a time, before it returns. Raises `NotFound` where there is no lake, `Refused` where a
+    newer Thor wrote it, `Rejected` for an invalid date.
     """
     if bars not in ("stored", "ticks"):
         raise Rejected(f"bars: {bars!r} is neither 'stored' nor 'ticks'")
@@ -70,10 +70,10 @@ def connect(
 
 
 def make_bars(connection: Connection, parts: Sequence[str] = ()) -> None:
-    """Make the stored bars of every width from `market.ticks`, each width of the one below.
+    """Compute the stored bars of every width from `market.ticks`, each width from the one below.
 
-    Ticks are read once. `parts` are statements that make `market.ticks` a part of them, one
-    after the other; no second lies in two of them.
+    Ticks are read once. `parts` are statements that each make `market.ticks` one part of the ticks;
+    no second lies in two parts.
     """
     selects = iter(sql.aggregates().items())
     finest, body = next(selects)
@@ -86,7 +86,7 @@ def make_bars(connection: Connection, parts: Sequence[str] = ()) -> None:
 
 
 def bar_columns() -> dict[str, dict[str, str]]:
-    """Return the columns of bars_1s … bars_1d with their types, as the texts make them."""
+    """Return the columns of bars_1s … bars_1d with their types, as `db/sql` defines them."""
     with duckdb.connect() as shape:
         tables = sql.tables()
         _begin(shape)
@@ -104,7 +104,7 @@ def bar_columns() -> dict[str, dict[str, str]]:
 
 
 class _Relation(NamedTuple):
-    """What a view shows: columns with their types, and files, cut by date and symbol or not."""
+    """The contents of a view: columns with their types, and files, partitioned or not."""
 
     name: str
     columns: dict[str, str]
@@ -112,18 +112,18 @@ class _Relation(NamedTuple):
     is_parted: bool = True
 
     def empty(self) -> str:
-        """Return the statement that makes it without a row."""
+        """Return the statement that creates it without rows."""
         nulls = ", ".join(f'null::{kind} as "{column}"' for column, kind in self.columns.items())
         return f"create or replace view {self.name} as select {nulls} where false"
 
     def over(self, connection: Connection, files: Files) -> str:
-        """Return the statement that makes it of its files."""
+        """Return the statement that creates it over its files."""
         if not self.paths:
             return self.empty()
         source = self._parquet() if files.is_plain else self._dataset(connection, files)
         shown = "*"
         if self.is_parted:
-            # Of the folder's name DuckDB knows which files it need not open.
+            # From the folder's name DuckDB knows which files it can skip.
             names = {column: f'"{column}"' for column in self.columns}
             shown = ", ".join((names | {"trade_date": "date as trade_date"}).values())
         return f"create or replace view {self.name} as select {shown} from {source}"
@@ -172,7 +172,7 @@ def _make_relations(connection: Connection, files: Files, *, is_computed: bool) 
         _compute(connection, files, ticks, bars)
     else:
         relations += bars.values()
-    # The features are made over nothing, as long as it costs nothing to look what is there.
+    # The features are created over empty relations first, which costs nothing.
     for relation in relations:
         connection.execute(relation.empty())
     for statement in sql.features():

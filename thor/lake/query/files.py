@@ -1,7 +1,7 @@
-"""Find what files a lake has.
+"""Find the files of a lake.
 
-Stage 55, lake. Reads the lake's own description and lists its folders, here or on S3;
-gives the files of whole dates by what they hold.
+Stage 55, lake. Reads the lake's own description and lists its folders, here or on S3; gives the
+files of complete dates by their contents.
 """
 
 import re
@@ -15,12 +15,12 @@ from thor.lake import manifest
 from thor.lake.store import Store
 
 _PART = re.compile(r"/date=(?P<date>\d{4}-\d{2}-\d{2})/symbol=[^/]+/(?P<what>[a-z0-9_]+)\.parquet$")
-# DuckDB takes such a name for a pattern.
+# DuckDB would read such a name as a pattern.
 _PATTERN = re.compile(r"[*?\[]")
 
 
 class Files(msgspec.Struct, frozen=True):
-    """The files of a lake: paths by what they hold, `ticks`, `bars_1m` or a table's name."""
+    """The files of a lake: paths by contents, `ticks`, `bars_1m` or a table's name."""
 
     store: Store
     parts: dict[str, list[str]]
@@ -35,9 +35,8 @@ class Files(msgspec.Struct, frozen=True):
 def found(url: str, first: date | None = None, last: date | None = None) -> Files:
     """Return the files of the trade dates from `first` to `last`, both ends included.
 
-    A date counts once its manifest is there, which is written last: half a date is none.
-    Raises `NotFound` where there is no lake, `Refused` where a newer Thor wrote it,
-    `Unavailable` where it cannot be reached.
+    Only dates with a manifest count, which is written last. Raises `NotFound` where there is no
+    lake, `Refused` where a newer Thor wrote it, `Unavailable` where it cannot be reached.
     """
     store = Store(url, named_in="lake")
     try:

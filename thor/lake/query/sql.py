@@ -1,8 +1,7 @@
-"""Read the texts of `db/sql` that both engines run, as DuckDB takes them.
+"""Read the SQL of `db/sql` that both engines run, as DuckDB statements.
 
-Stage 55, lake. Reads db/sql/50_features, 40_bars and the tables' texts; gives DuckDB
-statements. Pure but for the files. A body is taken as it stands: PostgreSQL and
-DuckDB run one text.
+Stage 55, lake. Reads db/sql/50_features, 40_bars and the tables' files; gives DuckDB statements.
+Pure but for the files. Bodies are unchanged: PostgreSQL and DuckDB run the same SQL.
 """
 
 import re
@@ -31,19 +30,18 @@ _COLUMN = re.compile(
     re.MULTILINE,
 )
 _COMMENT = re.compile(r"^comment on (?:view|column) feat\.[a-z_0-9.]+ is\n.*?';$", re.M | re.S)
-# What DuckDB calls otherwise, or means otherwise where nothing more is said.
+# Types that DuckDB names differently, or whose default differs.
 _TYPES = {"numeric": "double", "jsonb": "varchar"}
 _QUOTIENT = re.compile(r"\((b\.\w+) / nullif\((b\.\w+), 0\)\)::numeric\(18, 8\)")
-# Named by what PostgreSQL alone has: its catalogue, its procedural language.
+# Features of PostgreSQL alone: its catalogue, its procedural language.
 _NOT_PORTABLE = re.compile(r"language plpgsql|\bpg_class\b")
 
 
 def features(folder: Path = SQL / "50_features") -> Iterator[str]:
     """Yield the DuckDB statements that make every feature, in build order.
 
-    They read market.bars_1s, bars_1m, bars_5m, bars_1h and ticks of the DuckDB
-    database, and reference. Raises `Broken` for a file that has neither a portable
-    text nor one of DuckDB's own.
+    They read market.bars_1s, bars_1m, bars_5m, bars_1h and ticks of the DuckDB database, and
+    reference. Raises `Broken` for a file with neither portable SQL nor a DuckDB version.
     """
     own = {file.name.removesuffix(".duckdb.sql") for file in folder.glob("*.duckdb.sql")}
     for file in sorted(folder.glob("*.sql")):
@@ -61,7 +59,7 @@ def features(folder: Path = SQL / "50_features") -> Iterator[str]:
 def aggregates(folder: Path = SQL / "40_bars") -> dict[str, str]:
     """Return the selects that make the stored bars, by name: each reads the one before it.
 
-    The first, market._bars_1s, reads market.ticks. They want `exact` run before.
+    The first, market._bars_1s, reads market.ticks. Run `exact` before them.
     """
     found = {
         made["name"]: made["body"]
@@ -76,21 +74,21 @@ def aggregates(folder: Path = SQL / "40_bars") -> dict[str, str]:
 def bars(folder: Path = SQL / "40_bars") -> Iterator[str]:
     """Yield the views of bars over what `aggregates` makes, and market.bars_imported.
 
-    A mean is written as a quotient, which is a double in DuckDB: it is made by a macro of
-    `exact` instead, to the last digit.
+    A mean is written as a quotient, which is a double in DuckDB: a macro of `exact` computes it to
+    the last digit instead.
     """
     for file in sorted(folder.glob("42*.sql")):
         yield from views(_QUOTIENT.sub(r"market._quotient(\1, \2)", file.read_text()))
 
 
 def exact(folder: Path = SQL / "40_bars") -> Iterator[str]:
-    """Yield DuckDB's own statements beside the texts of bars: the macros that they call."""
+    """Yield DuckDB's own statements for bars: the macros that they call."""
     for file in sorted(folder.glob("*.duckdb.sql")):
         yield file.read_text()
 
 
 def tables(folder: Path = SQL) -> dict[str, dict[str, str]]:
-    """Return what a lake holds as tables, and market.bars_imported: columns with their types."""
+    """Return the tables of a lake, and market.bars_imported: columns with their types."""
     files = [
         *sorted(folder.glob("10_reference/*.sql")),
         folder / "30_ticks" / "300_ticks.sql",
@@ -108,7 +106,7 @@ def tables(folder: Path = SQL) -> dict[str, dict[str, str]]:
 
 
 def macros(text: str) -> Iterator[str]:
-    """Yield a macro for each SQL function of a text, its body unchanged."""
+    """Yield a macro for each SQL function of a file, its body unchanged."""
     for found in _FUNCTION.finditer(text):
         arguments = ", ".join(part.split()[0] for part in found["arguments"].split(","))
         head = f"create macro {found['name']}({arguments}) as"
@@ -116,13 +114,13 @@ def macros(text: str) -> Iterator[str]:
 
 
 def views(text: str) -> Iterator[str]:
-    """Yield the views of a text."""
+    """Yield the views of a file."""
     for found in _VIEW.finditer(text):
         yield f"create view {found['name']} as\n{found['body']}"
 
 
 def comments(text: str) -> Iterator[str]:
-    """Yield what a text says of a family's views and their columns, at every width."""
+    """Yield the comments of a family's views and their columns, at every width."""
     if "feat.copy_comments(" in text:
         for found in _COMMENT.findall(text):
             head, words = found.split(" is\n", 1)

@@ -187,8 +187,7 @@ class Bus:
                     raise
 
     def read(self, consumer: str, entries_max: int, block_ms: int) -> list[Entry]:
-        """Read entries not yet delivered to any consumer; waits at most `block_ms`, 0 for no wait.
-        """
+        """Read entries not yet delivered to any consumer; waits at most `block_ms`, 0 is none."""
         return self._read(consumer, ">", entries_max, block_ms or None)
 
     def read_own(self, consumer: str, entries_max: int, after: str = "0") -> list[Entry]:

@@ -702,7 +702,7 @@ export interface components {
              */
             spread_ticks: string | null;
             /**
-             * @description FRESH where it was heard less than 5 s ago, DEAD where more than 30 s ago, STALE between; the limits are THOR_STALE_S and THOR_DEAD_S.
+             * @description FRESH where its source looked less than 5 s ago, DEAD after 30 s, STALE between; the limits are THOR_STALE_S and THOR_DEAD_S.
              * @enum {null|string}
              */
             state: "FRESH" | "STALE" | "DEAD" | null;
@@ -956,7 +956,7 @@ export interface components {
              */
             stat_value: string | null;
             /**
-             * @description FRESH where it was heard less than 5 s ago, DEAD where more than 30 s ago, STALE between; the limits are THOR_STALE_S and THOR_DEAD_S.
+             * @description FRESH where its source looked less than 5 s ago, DEAD after 30 s, STALE between; the limits are THOR_STALE_S and THOR_DEAD_S.
              * @enum {null|string}
              */
             state: "FRESH" | "STALE" | "DEAD" | null;
@@ -1306,7 +1306,7 @@ export interface components {
             source_priority: number | null;
             stale_after_ms: number;
             /**
-             * @description FRESH where it was heard less than 5 s ago, DEAD where more than 30 s ago, STALE between; the limits are THOR_STALE_S and THOR_DEAD_S.
+             * @description FRESH where its source looked less than 5 s ago, DEAD after 30 s, STALE between; the limits are THOR_STALE_S and THOR_DEAD_S.
              * @enum {string}
              */
             state: "FRESH" | "STALE" | "DEAD";
