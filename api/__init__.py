@@ -1,1 +1,1 @@
-"""The door for people and screens: REST, server-sent events, health and metrics."""
+"""The API: REST, server-sent events, health and metrics."""

@@ -1,4 +1,4 @@
-"""Put the API together: routes, errors, the host guard, and what they stand on.
+"""Assemble the API: routes, errors, the host guard, and their state.
 
 Gives the ASGI application; `api.serve` runs it.
 """
@@ -38,17 +38,17 @@ from thor.config import Settings
 
 _DESCRIPTION = """Quotes, ticks, bars and features of Thor.
 
-Prices are exact decimals in JSON strings, in points: in quotes and rows with the decimals they
-need and no fewer than the instrument shows, in the stream's ticks as the record had them. Times
+Prices are exact decimals in JSON strings, in points: in quotes and rows with as many
+decimals as they need and at least the instrument's, in the stream's ticks as in the record. Times
 are UTC, ISO 8601. The header Thor-Nature says whether the data are simulated or live. Errors are
-application/problem+json. Only this machine is answered: a foreign Host is refused with 421, a
-foreign Origin with 403."""
+application/problem+json. Only requests from this machine are answered: a
+foreign Host is refused with 421, a foreign Origin with 403."""
 
 
 def create_app(settings: Settings, database_url: str, redis_url: str) -> Litestar:
-    """Return the application; neither server has to be there yet.
+    """Return the application; neither server needs to run yet.
 
-    Raises `Refused` where the settings would have it answer other machines.
+    Raises `Refused` where the settings would let it answer other machines.
     """
     checked_host(settings)
     shared = SharedState(settings, database_url, redis_url)

@@ -1,7 +1,6 @@
-"""Answer which bars there are of a symbol.
+"""Return a symbol's bars.
 
-Reads the bars and how far their sources' clocks have come; the database
-makes the JSON.
+Reads the bars and their sources' clocks; the database makes the JSON.
 """
 
 from collections.abc import Mapping
@@ -12,15 +11,15 @@ from api.state import SharedState
 from thor import clock, database
 from thor.errors import NotFound, Rejected
 
-# A source that said nothing for so long does not keep a bar open.
+# A source that was silent for so long does not keep a bar open.
 _HEARD_WITHIN = timedelta(seconds=10)
 
 
 async def bars_page(shared: SharedState, name: str, asked: Mapping[str, Any], limit: int) -> bytes:
     """Return the newest bars of a span as a JSON array, oldest first.
 
-    `asked` is what `params.bars` read. Raises `Rejected` where a month is asked for as
-    a continuous series, `NotFound` where its rule has no rolls.
+    `asked` comes from `params.bars`. Raises `Rejected` for a continuous series of a month,
+    `NotFound` where its rule has no rolls.
     """
     (symbol,) = await shared.reference.symbols_of([name])
     listing = (await shared.reference.current()).listing
@@ -54,7 +53,7 @@ async def bars_page(shared: SharedState, name: str, asked: Mapping[str, Any], li
 
 
 async def as_of(shared: SharedState, symbols: list[str]) -> dict[str, datetime]:
-    """Return how far the market of some symbols has come, and since when sources were heard."""
+    """Return the market clock of some symbols, and since when sources have been heard."""
     now = clock.now()
     heard = {"now": now, "heard_after": now - _HEARD_WITHIN, "symbols": symbols}
     (row,) = await database.fetch(shared.pool, "bars_as_of", heard)

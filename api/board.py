@@ -1,4 +1,4 @@
-"""Answer what the futures board shows, as the database has it.
+"""Return the rows of the futures board from the database.
 
 Reads market.quote_metrics and the closes of the last hour.
 """
@@ -15,7 +15,7 @@ from thor import clock, database
 from thor.market.bus import wire
 from thor.stream.quote import shown_price
 
-# Not prices of the instrument: shown with the decimals they need.
+# Not prices of the instrument: shown with as many decimals as they need.
 _PLAIN = ("tick_size", "tick_value", "multiplier", "spread_ticks")
 _CENTS = 2
 

@@ -1,7 +1,6 @@
-"""Say what went wrong, in one form: `application/problem+json` of RFC 9457.
+"""Return errors in one format: `application/problem+json` of RFC 9457.
 
-The status of an error is its own, `ThorError.http_status`: there is no
-other table.
+The status of an error is its own, `ThorError.http_status`: there is no other table.
 """
 
 import re
@@ -24,7 +23,7 @@ _log = observe.logger("api")
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """What went wrong. `type` tells kinds apart, `detail` names the value and the fix."""
+    """An error. `type` is its kind, `detail` names the value and the fix."""
 
     type: str
     title: str
@@ -34,18 +33,18 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 def problem(status: int, title: str, detail: str, instance: str) -> Problem:
-    """Return a problem; a password in a URL is blotted out."""
+    """Return a problem; a password in a URL is hidden."""
     kind = f"urn:thor:problem:{title.lower().replace(' ', '-')}"
     return Problem(kind, title, status, observe.redacted(detail), instance)
 
 
 def encoded(found: Problem) -> bytes:
-    """Return a problem as it is sent."""
+    """Return a problem as a response."""
     return msgspec.json.encode(found)
 
 
 def declared(*errors: type[ThorError]) -> dict[int, ResponseSpec]:
-    """Return what the OpenAPI document says of a route that may raise these."""
+    """Return the OpenAPI responses of a route that may raise these."""
     kinds: tuple[type[ThorError], ...] = (*errors, Broken)
     return {
         error.http_status: ResponseSpec(
@@ -60,10 +59,10 @@ def declared(*errors: type[ThorError]) -> dict[int, ResponseSpec]:
 
 @dataclass
 class ProblemOperation(Operation):
-    """An operation without the error form that the framework would declare by itself."""
+    """An operation without the error schema that the framework would declare by itself."""
 
     def __post_init__(self) -> None:
-        """Leave only what is sent: bad input is a 422 problem, not a 400 of another form."""
+        """Keep only the responses that are sent: bad input is a 422 problem, not a 400."""
         if self.responses:
             self.responses.pop("400", None)
 

@@ -1,6 +1,6 @@
-"""The forms of the events of /api/quotes/stream, as the OpenAPI document has them.
+"""The schemas of the events of /api/quotes/stream for the OpenAPI document.
 
-What is sent is framed in `thor/stream/events.py`; a test holds the two together.
+`thor/stream/events.py` encodes the events; a test compares the two.
 """
 
 from typing import Any, Literal
@@ -15,7 +15,7 @@ Width = Literal["1s", "1m", "5m", "1h", "1d"]
 
 
 class StreamTick(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """One record of a feed as it was said; what is left out it did not say.
+    """One record of a feed as received; fields that the record lacks are omitted.
 
     Identity is (ts, symbol, seq, source); `received_at` is the source's own clock.
     """
@@ -42,7 +42,7 @@ class StreamTick(msgspec.Struct, kw_only=True, omit_defaults=True):
 class ClosedBar(BarRow, frozen=True, kw_only=True):
     """A bar that its source's clock has closed.
 
-    `is_complete` false says that ticks of it were not in the database yet.
+    `is_complete` false means that some of its ticks were not in the database yet.
     """
 
     width: Width
@@ -50,11 +50,11 @@ class ClosedBar(BarRow, frozen=True, kw_only=True):
 
 
 class Hello(msgspec.Struct, kw_only=True):
-    """What a stream begins with: what was asked for, and where it stands.
+    """The first event of a stream: the request, and the stream's position.
 
-    `position` is the id of the newest entry, null before the first; `from` the id
-    after which a resumed stream goes on. A quote that was heard less than `stale_ms` ago
-    is FRESH, more than `dead_ms` ago DEAD; null while the database is away.
+    `position` is the id of the newest entry, null before the first; `from` the id after which a
+    resumed stream continues. A quote that was heard less than `stale_ms` ago is FRESH, more than
+    `dead_ms` ago DEAD; null while the database is away.
     """
 
     ts: Instant
@@ -71,7 +71,7 @@ class Hello(msgspec.Struct, kw_only=True):
 
 
 class Ping(msgspec.Struct, kw_only=True):
-    """A heartbeat: all before the end of the entry `position` has been sent."""
+    """A heartbeat: everything before the end of the entry `position` was sent."""
 
     ts: Instant
     position: str | None
@@ -93,7 +93,7 @@ class Gap(msgspec.Struct, kw_only=True):
 
 
 class Fault(msgspec.Struct, kw_only=True):
-    """The bus is away: what is shown may be old until quotes come again."""
+    """The bus is away: quotes on display may be old until new ones arrive."""
 
     status: int
     title: str
@@ -116,7 +116,7 @@ class TickEvent(msgspec.Struct, kw_only=True, tag_field="event", tag="tick"):
 
 
 class QuoteEvent(msgspec.Struct, kw_only=True, tag_field="event", tag="quote"):
-    """The merged latest of a symbol."""
+    """The last values of a symbol."""
 
     id: str
     data: Quote
@@ -143,14 +143,14 @@ class HeardEvent(msgspec.Struct, kw_only=True, tag_field="event", tag="heard"):
 
 
 class GapEvent(msgspec.Struct, kw_only=True, tag_field="event", tag="gap"):
-    """News that something may be missing."""
+    """Events may be missing."""
 
     id: str
     data: Gap
 
 
 class ErrorEvent(msgspec.Struct, kw_only=True, tag_field="event", tag="error"):
-    """News that the bus is away; has no id."""
+    """The bus is away; has no id."""
 
     data: Fault
 

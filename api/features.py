@@ -1,4 +1,4 @@
-"""Answer which features there are, and what they are of a symbol.
+"""Return the features that exist, and a symbol's features.
 
 Reads the catalogue; the database computes the families and makes the JSON.
 """
@@ -26,8 +26,7 @@ async def features_page(
 ) -> bytes:
     """Return features of the newest bars of a span as a JSON array, oldest first.
 
-    `asked` is what `params.features` read. Raises `NotFound` for a symbol or a feature that
-    there is none of.
+    `asked` comes from `params.features`. Raises `NotFound` for an unknown symbol or feature.
     """
     (symbol,) = await shared.reference.symbols_of([name])
     known = {row.name: row for row in await catalogue(shared)}

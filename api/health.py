@@ -1,6 +1,6 @@
-"""Look at every part and say how it is; a part that is away is named, not waited for.
+"""Check every part and report its state; a part that is away is named, not waited for.
 
-Reads the database, the bus, the jobs' reports and the account.
+Reads the database, the bus, the jobs' reports and the ingest counts.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ Ordinals = tuple[int, int]
 
 
 class DatabaseHealth(msgspec.Struct, kw_only=True):
-    """The ledger: whether it answers, how fast, and what it was made for."""
+    """The database: whether it answers, how fast, and its nature."""
 
     state: State
     reason: str | None = None
@@ -38,7 +38,7 @@ class DatabaseHealth(msgspec.Struct, kw_only=True):
 
 
 class BusHealth(msgspec.Struct, kw_only=True):
-    """The bus: ticks on the stream, and entries the ingestors have before them."""
+    """The bus: ticks on the stream, and entries not yet ingested."""
 
     state: State
     reason: str | None = None
@@ -49,7 +49,7 @@ class BusHealth(msgspec.Struct, kw_only=True):
 
 
 class StreamHealth(msgspec.Struct, kw_only=True):
-    """The reader of the SSE stream: idle while nobody watches, waiting while the bus is away."""
+    """The reader of the SSE stream: idle without subscribers, waiting while the bus is away."""
 
     state: Literal["idle", "running", "waiting", "down"]
     reason: str | None = None
@@ -57,9 +57,9 @@ class StreamHealth(msgspec.Struct, kw_only=True):
 
 
 class JobHealth(msgspec.Struct, kw_only=True):
-    """How a job is, and how long ago its process last reported.
+    """The state of a job, and how long ago its process last reported.
 
-    `failing` where its process is silent, its loop does not come round, or it ended with an error.
+    `failing` where its process is silent, its loop does not turn, or it ended with an error.
     """
 
     state: str
@@ -71,8 +71,8 @@ class JobHealth(msgspec.Struct, kw_only=True):
 class CollectorHealth(msgspec.Struct, kw_only=True):
     """The state of a live feed, since when, and how long ago its collector reported.
 
-    `spilled` counts ticks that wait in a file for the bus; `faults` are what a person
-    should put right in the feed.
+    `spilled` counts ticks that wait in a file for the bus; `faults` are for a person to fix in the
+    feed.
     """
 
     state: str
@@ -84,10 +84,10 @@ class CollectorHealth(msgspec.Struct, kw_only=True):
 
 
 class Account(msgspec.Struct, kw_only=True):
-    """The account of this life of the bus: received is the sum of the rest.
+    """The ingest counts of this life of the bus: received is the sum of the rest.
 
-    Balanced means that no more was booked than came, and that all that is
-    pending is still on the bus.
+    Balanced means that no more ticks were counted than received, and that all pending ones are
+    still on the bus.
     """
 
     received: int
@@ -99,7 +99,7 @@ class Account(msgspec.Struct, kw_only=True):
 
 
 class Health(msgspec.Struct, kw_only=True):
-    """The whole: down without database or bus, degraded for each of `reasons`."""
+    """The whole system: down without database or bus, degraded for each of `reasons`."""
 
     status: Literal["ok", "degraded", "down"]
     reasons: list[str]
@@ -122,7 +122,7 @@ async def bounded(probe: Awaitable[T], what: str) -> T:
 
 
 async def health_of(shared: SharedState) -> Health:
-    """Look at all parts at once; no probe is waited for longer than 1.5 s."""
+    """Check all parts at once; no probe takes longer than 1.5 s."""
     database_health, bus, jobs, feeds = await asyncio.gather(
         _database(shared), _bus(shared), jobs_of(shared), collectors_of(shared)
     )
@@ -157,12 +157,12 @@ async def health_of(shared: SharedState) -> Health:
 
 
 async def account_of(shared: SharedState) -> tuple[Account | None, str | None]:
-    """Return the account, or why there is none."""
+    """Return the ingest counts, or why there are none."""
     try:
         before = await bounded(shared.listener.state(), "Redis")
         span = {"base": before.base, "next": before.next}
         (row,) = await bounded(database.fetch(shared.pool, "accounting", span), "PostgreSQL")
-        # What was booked had been received before this second look.
+        # Ticks counted meanwhile had been received before this second look.
         after = await bounded(shared.listener.state(), "Redis")
     except ThorError as error:
         return None, observe.redacted(str(error))
@@ -215,7 +215,7 @@ async def _bus(shared: SharedState) -> BusHealth:
 
 
 async def jobs_of(shared: SharedState) -> dict[str, JobHealth]:
-    """Return how each job is that reported in this run, by name; none while the bus is away."""
+    """Return the state of each job that reported in this run; none while the bus is away."""
     try:
         reports = await bounded(shared.listener.reports(), "Redis")
     except ThorError:
@@ -237,7 +237,7 @@ def _job(beat: Beat, now: datetime) -> JobHealth:
 
 
 async def collectors_of(shared: SharedState) -> list[CollectorStatus]:
-    """Return what each live collector last reported; none while the bus is away."""
+    """Return the last report of each live collector; none while the bus is away."""
     try:
         return collectors.of_bus(await bounded(shared.listener.collectors(), "Redis"))
     except ThorError:

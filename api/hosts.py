@@ -1,7 +1,7 @@
-"""Refuse whoever is not on this machine, until people can log in.
+"""Refuse requests from other machines, until people can log in.
 
-Looks at the address to bind, and at every request's Host and Origin: a
-page of another site must not read or steer Thor through a browser that runs here.
+Checks the address to bind, and every request's Host and Origin: a page of another site must not
+read or control Thor through a browser on this machine.
 """
 
 import ipaddress
@@ -16,7 +16,7 @@ from thor.errors import Refused
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host's name or address is this machine's own."""
+    """Return whether a host's name or address is this machine's own."""
     if host.lower() == "localhost":
         return True
     try:
@@ -36,10 +36,10 @@ def checked_host(settings: Settings) -> str:
 
 
 class HostGuard:
-    """The first to see a request: lets through what comes from this machine."""
+    """The outermost layer: passes on requests from this machine only."""
 
     def __init__(self, app: ASGIApp) -> None:
-        """Take what stands behind."""
+        """Take the application behind it."""
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,7 +66,7 @@ def _fault(headers: dict[bytes, bytes]) -> tuple[int, str, str] | None:
 def _is_ours(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        # Reading the port proves that it is one.
+        # Reading the port checks that it is one.
         return parts.username is None and parts.port != 0 and is_loopback(parts.hostname or "")
     except ValueError:
         return False

@@ -1,6 +1,6 @@
-"""Measure Thor for Prometheus; a server that is away takes its figures with it, no more.
+"""Measure Thor for Prometheus; for a server that is away only its own figures are missing.
 
-Reads the bus, the account and the streams; gives the text format.
+Reads the bus, the ingest counts and the streams; gives the text format.
 """
 
 import asyncio
@@ -28,10 +28,10 @@ _PARTS = ("database", "bus", "stream")
 
 
 class Metrics:
-    """The registry of one application, filled anew at each scrape."""
+    """The registry of one application, filled at each scrape."""
 
     def __init__(self, shared: SharedState) -> None:
-        """Take what is to be measured."""
+        """Take the parts to measure."""
         self._shared = shared
         self._scrape = asyncio.Lock()
         self._bus: BusState | None = None
@@ -66,7 +66,7 @@ class Metrics:
         try:
             self._bus = await bounded(self._shared.listener.state(), "Redis")
             self._up["bus"] = True
-            # Whose ages are told depends on the listing too.
+            # The symbols with an age depend on the listing too.
             self._quotes = await bounded(quotes_of(self._shared, None), "Redis")
         except ThorError:
             self._quotes = []
@@ -83,7 +83,7 @@ class Metrics:
         self._feeds = await collectors_of(self._shared)
 
     def collect(self) -> Iterator[Metric]:
-        """Yield what was asked for last; called by the registry."""
+        """Yield the figures read last; called by the registry."""
         up = GaugeMetricFamily("thor_up", "Whether a part answers.", labels=["part"])
         for part in _PARTS:
             up.add_metric([part], float(self._up.get(part, False)))
@@ -111,7 +111,7 @@ class Metrics:
     def _of_jobs(self) -> Iterator[Metric]:
         up = GaugeMetricFamily(
             "thor_job_up",
-            "Whether a job runs, waits for nothing and its loop comes round.",
+            "Whether a job runs, waits for nothing and its loop turns.",
             labels=["job"],
         )
         ages = GaugeMetricFamily(
@@ -132,7 +132,7 @@ class Metrics:
         )
         since = GaugeMetricFamily(
             "thor_collector_state_since_timestamp_seconds",
-            "When a live feed came into its state, in seconds since 1970.",
+            "When a live feed's state began, in seconds since 1970.",
             labels=["source"],
         )
         spilled = GaugeMetricFamily(
@@ -167,7 +167,7 @@ class Metrics:
             )
         shadowed = CounterMetricFamily(
             "thor_bus_shadowed",
-            "Ticks of a source that another is heard before.",
+            "Ticks of a source while a better source is active.",
             labels=["source"],
         )
         for source, n in bus.shadowed.items():
@@ -193,10 +193,10 @@ class Metrics:
 
 
 class Observed:
-    """Times every answer by its route; streams go by untouched."""
+    """Times every answer by its route; streams are passed on untouched."""
 
     def __init__(self, app: ASGIApp, requests: Histogram) -> None:
-        """Take what stands behind, and the histogram of requests."""
+        """Take the application behind it, and the histogram of requests."""
         self._app = app
         self._requests = requests
 

@@ -1,6 +1,6 @@
 """Print the OpenAPI document without a server: `python -m api.openapi_document FILE`.
 
-The UI's types are generated from the file that this writes.
+The UI's types are generated from the file.
 """
 
 import json

@@ -1,7 +1,7 @@
-"""Serve the built pages under `/`, deep links included, or say why they are not there.
+"""Serve the built pages under `/`, deep links included, or explain why there are none.
 
-Stands before the routes: what is not the API's is a page. Reads the folder that
-`ui/build.py` writes.
+Wraps the routes: a path that is not the API's is a page. Reads the folder that `ui/build.py`
+writes.
 """
 
 import gzip
@@ -19,7 +19,7 @@ from thor import clock
 
 SOURCE = Path(__file__).resolve().parents[1] / "ui"
 NONCE = b"__THOR_NONCE__"
-# What belongs to the API and its tools: everything else under `/` is a page.
+# Paths of the API and its tools: every other one under `/` is a page.
 _API = ("/api", "/docs", "/health", "/metrics", "/schwab")
 _FOR_EVER = b"public, max-age=31536000, immutable"
 _COMPRESSED = {".js", ".css", ".svg", ".json", ".html"}
@@ -28,7 +28,7 @@ _POLICY = (
     "img-src 'self' data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-# A build that is older was killed.
+# An older build was killed.
 _BUILD_S = 600
 _SAFE = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"same-origin")]
 _STAND_IN = """<!doctype html><html lang=en><meta charset=utf-8>
@@ -41,7 +41,7 @@ padding:0 1rem}}:root{{color-scheme:light dark}}</style>
 
 
 class File(msgspec.Struct, frozen=True):
-    """A built file as it is sent."""
+    """A built file as a response."""
 
     body: bytes
     packed: bytes | None
@@ -50,10 +50,10 @@ class File(msgspec.Struct, frozen=True):
 
 
 class Pages:
-    """Answers what is not the API's with the built pages."""
+    """Serves the built pages for paths that are not the API's."""
 
     def __init__(self, app: ASGIApp, folder: Path) -> None:
-        """Take what answers the rest, and the folder that the pages are built into."""
+        """Take the API behind it, and the folder of the built pages."""
         self._app = app
         self._folder = folder
         self._files: dict[str, File] = {}
@@ -83,7 +83,7 @@ class Pages:
             await _send(send, 200, *_packed(found, headers), is_head=is_head)
 
     def _read(self) -> dict[str, File]:
-        """Return the built files by path; they are read again once they were built anew."""
+        """Return the built files by path; a new build is read again."""
         index = self._folder / "index.html"
         try:
             stat = index.stat()
@@ -134,7 +134,7 @@ def _is_page(method: str, path: str) -> bool:
 
 
 def _wants_html(headers: dict[bytes, bytes], path: str) -> bool:
-    # A browser that follows a link asks for HTML; a program that errs in a route does not.
+    # A browser that follows a link accepts HTML; a program with a wrong route does not.
     is_asset = path.startswith("assets/")
     return b"text/html" in headers.get(b"accept", b"") and not is_asset
 

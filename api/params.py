@@ -1,6 +1,6 @@
-"""Read what a request asks for; what is wrong is refused by its field's name.
+"""Parse a request's parameters; a wrong one is refused by its field's name.
 
-Gives symbols' names, instants, widths of bars and the wish of a stream.
+Gives symbols' names, instants, widths of bars and the filter of a stream.
 """
 
 import re
@@ -20,12 +20,12 @@ _ADJUSTED = ("none", "raw", "difference", "ratio")
 _FEATURE_WIDTHS = ("1m", "5m", "1h")
 _RULE = re.compile(r"[a-z][a-z0-9-]{0,31}", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-# A + that was not percent-encoded arrives as a blank.
+# A + without percent-encoding arrives as a blank.
 _BLANK_FOR_PLUS = re.compile(r"(T.*) (\d\d:?\d\d)$")
 
 
 def names(field: str, text: str | None, such_as: str = "ES,NQ") -> list[str] | None:
-    """Split `ES,NQ` into names; None where nothing was asked for by name."""
+    """Split `ES,NQ` into names; None where no names are given."""
     if text is None:
         return None
     found = [name.strip() for name in text.split(",")]
@@ -84,7 +84,7 @@ def span(
 
 
 def cursor(text: str | None, header: str | None) -> TickKey | None:
-    """Read where a stream goes on: the browser's header comes before the query."""
+    """Read where a stream resumes: the browser's header takes precedence over the query."""
     if header:
         return tick_key("Last-Event-ID", header)
     return None if text is None else tick_key("from", text)
@@ -100,9 +100,9 @@ def width(field: str, text: str, widths: Collection[str] = WIDTHS) -> str:
 def event_filter(
     symbols: list[str] | None, events: str | None, mode: str, bars: str | None = None
 ) -> EventFilter:
-    """Return what a stream is to hold; raises `Rejected` for an unknown kind of event.
+    """Return the filter of a stream; raises `Rejected` for an unknown kind of event.
 
-    A conflated stream holds quotes, and bars of the widths chosen, whatever else is wished.
+    A conflated stream has quotes, and bars of the widths chosen, whatever kinds are named.
     """
     widths = frozenset(width("bars", name) for name in names("bars", bars) or ())
     kinds = names("events", events) or list(_KINDS)
@@ -120,9 +120,9 @@ def event_filter(
 def bars(
     of_width: str, ts_from: str | None, ts_to: str | None, adjusted: str, rule: str
 ) -> dict[str, Any]:
-    """Read which bars are asked for; a date stands for the beginning of that trade date.
+    """Read the parameters of bars; a date means the beginning of that trade date.
 
-    Raises `Rejected` for what there is no such bar of.
+    Raises `Rejected` for a combination without bars.
     """
     asked = {"width": width("width", of_width), **span(ts_from, ts_to, moment)}
     if adjusted not in _ADJUSTED:
@@ -139,9 +139,9 @@ def bars(
 def features(
     of_width: str, ts_from: str | None, ts_to: str | None, names_text: str | None
 ) -> dict[str, Any]:
-    """Read which features are asked for; a date stands for the beginning of that trade date.
+    """Read the parameters of features; a date means the beginning of that trade date.
 
-    Raises `Rejected` for a width that there are none of, or what is no list of names.
+    Raises `Rejected` for a width without features, or a text that is no list of names.
     """
     return {
         "width": width("width", of_width, _FEATURE_WIDTHS),

@@ -1,4 +1,4 @@
-"""Answer what symbols are quoted at now, from the bus's latest hashes.
+"""Return current quotes from the bus's latest hashes.
 
 Reads the bus and reference data.
 """
@@ -10,7 +10,7 @@ from thor.stream.quote import Quote, quote_of
 
 
 async def quotes_of(shared: SharedState, names: list[str] | None) -> list[Quote]:
-    """Return the quotes of names, or of all listed symbols; who has none yet is left out."""
+    """Return quotes of the given names, or of all listed symbols; without a quote omitted."""
     catalogue = await shared.reference.current()
     if names is None:
         listing = catalogue.listing
@@ -27,7 +27,7 @@ async def quotes_of(shared: SharedState, names: list[str] | None) -> list[Quote]
 
 
 async def quote_named(shared: SharedState, name: str) -> Quote:
-    """Return one symbol's quote; raises `NotFound` where nobody has spoken of it yet."""
+    """Return one symbol's quote; raises `NotFound` where it has none yet."""
     for quote in await quotes_of(shared, [name]):
         return quote
-    raise NotFound(f"symbol: {name} is listed, but nobody has quoted it yet")
+    raise NotFound(f"symbol: {name} is listed, but it has no quote yet")

@@ -1,7 +1,7 @@
-"""The forms of what the API answers, as the OpenAPI document has them.
+"""The schemas of the API's answers for the OpenAPI document.
 
-Prices and money are exact decimals in JSON strings; times are UTC, ISO
-8601, with microseconds; null is what nobody said.
+Prices and money are exact decimals in JSON strings; times are UTC, ISO 8601, with microseconds;
+null means not known.
 """
 
 from datetime import date
@@ -26,8 +26,8 @@ Number = Annotated[str, msgspec.Meta(description="Decimal.", examples=["1", "2.5
 class InstrumentRow(msgspec.Struct, frozen=True, kw_only=True):
     """An instrument. `multiplier` and `tick_value` are money of `currency` per contract.
 
-    `tick_size` is the contract's smallest move, `quote_increment` the feed's grid;
-    `symbols` are the series that ticks of it may carry.
+    `tick_size` is the contract's smallest move, `quote_increment` the feed's grid; `symbols` are
+    the series of its ticks.
     """
 
     symbol: str
@@ -52,11 +52,10 @@ class InstrumentRow(msgspec.Struct, frozen=True, kw_only=True):
 class BoardRow(msgspec.Struct, frozen=True, kw_only=True):
     """A row of `market.quote_metrics(as_of)`: a root, or a month that has a quote.
 
-    Null where an input is missing or a percentage has no base. `basis` is the previous
-    close that changes are counted from, under the name `prev_close` too; percentages are
-    of it, those of 52 weeks of the extreme itself. `below_high_52w_diff` is positive where
-    last lies below the high. `closes` are those of the minutes of the last hour that had a
-    trade, oldest first.
+    Null where an input is missing or a percentage's base is zero. `basis` is the previous close
+    that changes are counted from, under the name `prev_close` too; percentages are of it, those of
+    52 weeks of the extreme itself. `below_high_52w_diff` is positive where last lies below the
+    high. `closes` are those of the minutes of the last hour that had a trade, oldest first.
     """
 
     symbol: str
@@ -147,9 +146,9 @@ class TickRow(msgspec.Struct, frozen=True, kw_only=True):
 class BarRow(msgspec.Struct, frozen=True, kw_only=True):
     """A bar; identity is (symbol, width, bar_start).
 
-    It is known from `known_at` on, `bar_end` + 1 s; `is_open` while its source's
-    clock has not come that far. OHLC, `vwap` are of trades, null where none was.
-    `contract`, `rule` and `adjustment` belong to continuous series.
+    It is known from `known_at` on, `bar_end` + 1 s; `is_open` while its source's clock is earlier.
+    OHLC and `vwap` are of trades, null without any. `contract`, `rule` and `adjustment` belong to
+    continuous series.
     """
 
     symbol: str
@@ -209,7 +208,7 @@ class FeaturesRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def instrument_row(instrument: Instrument, symbols: tuple[str, ...]) -> InstrumentRow:
-    """Return an instrument with the series of its own."""
+    """Return an instrument with its series."""
     margin = instrument.margin
     return InstrumentRow(
         symbol=instrument.symbol,

@@ -1,7 +1,7 @@
-"""Run the application in this process until it is asked to stop.
+"""Run the application in this process until it is told to stop.
 
-Binds the address first, so that a taken port is an error with a name;
-ends open streams before it waits for connections.
+Binds the address first, so that a taken port is an error with a name; open streams end before it
+waits for connections.
 """
 
 import asyncio
@@ -17,16 +17,16 @@ from thor.config import Settings
 from thor.errors import Unavailable
 from thor.runtime import Stop
 
-# Streams end by themselves when asked; this is the belt.
+# Streams end by themselves when told to; this is the upper limit.
 _GRACE_S = 1
 _TURN_S = 1.0
 
 
 class Server(uvicorn.Server):
-    """A server whose streams end as soon as it is asked to stop."""
+    """A server whose streams end as soon as it is told to stop."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """End the streams, cut off who does not read, then shut down."""
+        """End the streams, disconnect clients that do not read, then shut down."""
         self.config.app.state.shared.hub.end()  # type: ignore[union-attr]
         for connection in list(self.server_state.connections):
             flow = getattr(connection, "flow", None)
@@ -36,7 +36,7 @@ class Server(uvicorn.Server):
 
 
 def bound(settings: Settings) -> socket.socket:
-    """Return a socket bound as the settings say; raises `Unavailable` where it is taken."""
+    """Return a socket bound to the settings' address; raises `Unavailable` where it is taken."""
     host = checked_host(settings)
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # Where the protocol is not named, asyncio leaves Nagle's algorithm on, and every
@@ -54,7 +54,7 @@ def bound(settings: Settings) -> socket.socket:
 
 
 def server(settings: Settings, database_url: str, redis_url: str) -> Server:
-    """Return a server of the application that has not begun."""
+    """Return a server of the application, not yet started."""
     app = create_app(settings, database_url, redis_url)
     return Server(
         uvicorn.Config(
@@ -76,7 +76,7 @@ def serve(
 ) -> None:
     """Serve until SIGINT or SIGTERM; open streams end within two seconds of it.
 
-    `stop` is asked once a second by the loop that serves, so that it can tell when it hangs.
+    The serving loop checks `stop` once a second, which shows that it does not hang.
     """
     with bound(settings) as listener:
         host, port = listener.getsockname()[:2]

@@ -1,7 +1,6 @@
-"""What the routes stand on: the pool, the bus, reference data and the screen.
+"""The state of the routes: the pool, the bus, reference data and the stream hub.
 
-Opened with the application, closed with it; neither server has to be
-there for it to open.
+Opened and closed with the application; neither server needs to run for that.
 """
 
 import asyncio
@@ -23,7 +22,7 @@ class SharedState:
     """The parts of one application."""
 
     def __init__(self, settings: Settings, database_url: str, redis_url: str) -> None:
-        """Make the parts; nothing connects before `opened`."""
+        """Create the parts; nothing connects before `opened`."""
         self.settings = settings
         self.database_url = database_url
         self.pool = database.pool(database_url, "api")
@@ -47,8 +46,8 @@ class SharedState:
         tasks = [asyncio.create_task(part(), name=part.__qualname__) for part in parts]
         for task in tasks:
             task.add_done_callback(self._ended)
-        # What is made by now stays for good: searching it through again and again
-        # would hold every stream up for some milliseconds each time.
+        # Objects made by now stay for good: collecting them again and again would delay every
+        # stream by some milliseconds each time.
         gc.collect()
         gc.freeze()
         try:
@@ -64,7 +63,7 @@ class SharedState:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
-            # Streams that stand still would look live: end them, and say so in health.
+            # Streams without updates would look live: end them, and report it in health.
             observe.logger("api").error("broken", part=task.get_name(), exc_info=error)
             self.hub.fault = f"{task.get_name()} broke down: {type(error).__name__}"
             self.hub.end()

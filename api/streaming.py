@@ -1,7 +1,7 @@
-"""Send a stream of server-sent events as it is framed, and notice who leaves.
+"""Send a stream of server-sent events, and notice clients that leave.
 
-A client that keeps up is written to by the shared reader; one that lags,
-or whose server has no sink, takes slices at its own pace.
+The shared reader writes to a client that keeps up; one that lags, or whose server has no transport
+of Thor's, takes slices at its own pace.
 """
 
 import asyncio
@@ -19,22 +19,22 @@ EVENT_STREAM = "text/event-stream"
 _HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
-    # A proxy that gathers bytes would hold quotes back.
+    # A buffering proxy would delay quotes.
     (b"x-accel-buffering", b"no"),
 ]
 
 
 class EventStream(Response[bytes]):
-    """A response that lasts as long as its client and the screen."""
+    """A response that lasts as long as its client and the hub."""
 
     def __init__(self, hub: StreamHub, subscriber: Subscriber) -> None:
-        """Take the screen and who is to watch it."""
+        """Take the hub and the subscriber."""
         super().__init__(b"", media_type=EVENT_STREAM)
         self._hub = hub
         self._subscriber = subscriber
 
     def to_asgi_response(self, *_: Any, **__: Any) -> Any:
-        """Return what sends the stream."""
+        """Return the function that sends the stream."""
         return self._send
 
     async def _send(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,4 +1,4 @@
-"""Answer which ticks the ledger holds of a symbol.
+"""Return a symbol's ticks from the database.
 
 Reads market.ticks; the database makes the JSON.
 """

@@ -1,7 +1,7 @@
-"""Write a stream's events straight to its connection, where the server allows it.
+"""Write a stream's events directly to its connection, where the server allows it.
 
-The shared reader writes to every client that keeps up, so that an event
-costs a client one write, not a task's turn and a walk through the HTTP layers.
+The shared reader writes to every client that keeps up, so that an event costs one write a client,
+not a task's turn and a pass through the HTTP layers.
 """
 
 from typing import Any
@@ -13,16 +13,16 @@ EXTENSION = "thor.sink"
 
 
 class ChunkedTransport:
-    """The body of one chunked response; what goes through here is framed as its chunks."""
+    """The body of one chunked response; each write is one chunk."""
 
     __slots__ = ("_protocol",)
 
     def __init__(self, protocol: H11Protocol) -> None:
-        """Take the connection, whose response has to have begun."""
+        """Take the connection, whose response must have begun."""
         self._protocol = protocol
 
     def write(self, frames: bytes) -> bool:
-        """Write at once and return True; False, nothing written, to a client that lags or left."""
+        """Write at once and return True; False, nothing written, if the client lags or left."""
         protocol = self._protocol
         if protocol.flow.write_paused or protocol.transport.is_closing():
             return False
@@ -31,10 +31,10 @@ class ChunkedTransport:
 
 
 class TransportProtocol(H11Protocol):
-    """The server's own protocol, which offers a sink to every request."""
+    """The server's protocol, which offers a transport to every request."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Put the offer in front of the application."""
+        """Offer the transport to the application."""
         super().__init__(*args, **kwargs)
         self.app = _Offer(self.app, self)
 

@@ -20,7 +20,7 @@ _TURN_S = 60.0
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
-    """A job: its name, when it runs, for which data, and how often its loop must come round.
+    """A job: its name, when it runs, for which data, and how often its loop must turn.
 
     A feed's collector runs where the feed is configured.
     """
@@ -48,11 +48,11 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 JOBS: tuple[Job, ...] = (
     Job(name="ingest", is_numbered=True),
     Job(name="api"),
-    # A refresh of long stale ranges, and the first scan for gaps, read all that there is.
+    # A refresh of long stale ranges, and the first scan for gaps, read the whole database.
     Job(name="bars", turn_within_s=600.0),
     Job(name="gaps", turn_within_s=900.0),
     Job(name="simulate", natures=("simulated",)),
-    # Its loop comes round once an interval, and waits while another process has the lease.
+    # Its loop turns once an interval, and waits while another process has the lease.
     Job(name="poll_tos_excel", natures=("live",), is_feed=True, turn_within_s=600.0),
     Job(name="export_trade_date", runs="scheduled", turn_within_s=86_400.0),
     Job(name="drop_old_ticks", runs="scheduled", turn_within_s=86_400.0),
@@ -60,7 +60,7 @@ JOBS: tuple[Job, ...] = (
 
 
 def job_of(process: str) -> Job:
-    """Return the job of a process by its name, `ingest-2` is one of `ingest`.
+    """Return the job of a process by its name; `ingest-2` is a process of `ingest`.
 
     Raises `NotFound`.
     """

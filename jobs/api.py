@@ -1,6 +1,6 @@
-"""Serve quotes and ticks to people and screens until asked to stop.
+"""Serve the API until told to stop.
 
-Reads the bus and the ledger; binds the address of THOR_API_HOST and THOR_API_PORT.
+Reads the bus and the database; binds the address of THOR_API_HOST and THOR_API_PORT.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ from thor.services.running import endpoints
 
 
 def main(settings: Settings, stop: Stop, log: Any) -> None:
-    """Run the API of this home; the server hears the signals itself."""
+    """Run the API of this home; the server handles the signals itself."""
     urls = endpoints(Home(settings.home), settings)
     serve(settings, urls.database_url, urls.redis_url, log, stop)
 

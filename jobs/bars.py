@@ -1,6 +1,6 @@
-"""Keep the bars of late and replayed ticks right until asked to stop.
+"""Refresh the bars of late and replayed ticks until told to stop.
 
-Reads market.bars_to_refresh; brings the stored bars in step with the ticks.
+Reads market.bars_to_refresh; updates the stored bars to the ticks.
 """
 
 from functools import partial
@@ -18,7 +18,7 @@ _EVERY_S = 0.5
 
 
 def main(settings: Settings, stop: Stop, log: Any) -> None:
-    """Look every half second; a server that is away, or busy with a refresh, is waited for."""
+    """Check every half second; wait for a server that is away or busy with a refresh."""
     url = database_url(Home(settings.home), settings)
     while not stop.wait(_EVERY_S):
         pieces = persist(

@@ -1,4 +1,4 @@
-"""Let the ticks of old trade dates go, once they are verified in the lake, and end.
+"""Drop the ticks of old trade dates, once they are verified in the lake, and end.
 
 Does nothing while THOR_TICKS_KEEP_DAYS is not set; bars stay for good.
 """
@@ -18,7 +18,7 @@ from thor.services.running import database_url
 
 
 def main(settings: Settings, _stop: Stop, log: Any) -> None:
-    """Drop what is old and proven; `Broken` where something old could not be proven."""
+    """Drop old trade dates that are proven; `Broken` where one could not be proven."""
     if settings.ticks_keep_days is None:
         log.info("nothing is dropped: THOR_TICKS_KEEP_DAYS is not set")
         return

@@ -1,7 +1,7 @@
-"""Export every closed trade date that the lake does not have whole, and end.
+"""Export every closed trade date that the lake lacks in part, and end.
 
-Reads the database; writes the lake. Run it when a trade date has closed, 17:00 in
-Chicago, or as often as you like: what is whole is not touched.
+Reads the database; writes the lake. Run it when a trade date has closed, 17:00 in Chicago, or as
+often as you like: complete dates are not touched.
 """
 
 from typing import Any
@@ -20,7 +20,7 @@ from thor.services.running import database_url
 
 
 def main(settings: Settings, _stop: Stop, log: Any) -> None:
-    """Export what is missing; the check of this job is that nothing is, afterwards."""
+    """Export missing trade dates, then check that none is missing."""
     url, store = database_url(Home(settings.home), settings), Store(url_of(settings))
     now = clock.now()
     with database.connect(url, "export") as connection:

@@ -1,4 +1,4 @@
-"""Keep the gap ledger in step with the ticks until asked to stop.
+"""Record gaps in the ticks until told to stop.
 
 Reads market.ticks; writes market.gaps.
 """
@@ -21,7 +21,7 @@ _BACK = timedelta(hours=1)
 
 
 def main(settings: Settings, stop: Stop, log: Any) -> None:
-    """Scan every 30 s: first all since the ledger ends, then what just changed or came late."""
+    """Scan every 30 s: first all since the newest gap, then recent and late ticks."""
     url = database_url(Home(settings.home), settings)
     for turn in count():
         scan = partial(_scan, url, None if turn == 0 else _BACK if turn % 10 else gaps.LATE)

@@ -1,4 +1,4 @@
-"""Tell whether a job of this home is well: `python -m jobs.healthcheck ingest-1`.
+"""Check a job of this home: `python -m jobs.healthcheck ingest-1`.
 
 For docker compose. Exits with 1 and one line where it is not.
 """
@@ -12,11 +12,11 @@ from thor.services.home import Home
 
 
 def main(job: str) -> str | None:
-    """Return what is wrong with a job, None where it is well or waits for a server."""
+    """Return the fault of a job, None where it is well or waits for a server."""
     beat = checks.beat_of_home(Home(Settings().home), job)
     if beat is None:
         return f"{job} has left no heartbeat"
-    # Starting it again would not bring the server back that it waits for.
+    # A restart would not help a job that waits for a server.
     return None if beat.state == "waiting" else checks.job_fault(beat, clock.now())
 
 

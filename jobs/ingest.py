@@ -1,4 +1,4 @@
-"""Take ticks from the bus into the ledger until asked to stop.
+"""Ingest ticks from the bus into the database until told to stop.
 
 Reads the bus; writes market.ticks, market.rejected_ticks, market.ingest_batches.
 """
@@ -23,7 +23,7 @@ def main(settings: Settings, stop: Stop, log: Any) -> None:
 
 
 def consumer() -> str:
-    """Return the consumer's name in the group, which is the process's too."""
+    """Return the consumer's name in the group, which is also the process's."""
     return sys.argv[1] if len(sys.argv) > 1 else "ingest-1"
 
 

@@ -1,4 +1,4 @@
-"""Poll the desk's workbook until asked to stop.
+"""Poll the desk's workbook until told to stop.
 
 Reads the workbook that is open in Excel, or a saved one; writes the bus.
 """
@@ -31,7 +31,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--sheet", help="the sheet of the quotes")
     parser.add_argument("--range", help="the cells, as A1:N13, or a table's name")
     parser.add_argument("--interval", type=float, help="seconds between two readings")
-    parser.add_argument("--record", type=Path, help="a .parquet file for what was read")
+    parser.add_argument("--record", type=Path, help="a .parquet file to record readings")
     return parser
 
 

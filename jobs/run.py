@@ -1,6 +1,6 @@
 """Run a job: settings, logs, signals, heartbeat, and the one broad `except` of the system.
 
-The exit code says what the supervisor should do: see `thor.errors`.
+The exit code tells the supervisor what to do: see `thor.errors`.
 """
 
 import signal
@@ -48,7 +48,7 @@ def run(main: type_of_main, process: str) -> None:
 
 
 class _Report:
-    """Keeps a job's beats on the bus, which is looked up when it is first there."""
+    """Reports a job's beats to the bus, which it connects to when it is first there."""
 
     def __init__(self, home: Home, settings: Settings) -> None:
         self._home = home

@@ -1,4 +1,4 @@
-"""Publish the simulated market until asked to stop.
+"""Publish the simulated market until told to stop.
 
 Reads reference data; writes the bus.
 """

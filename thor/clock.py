@@ -1,4 +1,4 @@
-"""Tell the time: the only module that asks the machine's clock.
+"""Read the time: the only module that reads the machine's clock.
 
 Everything else receives the time as an argument.
 """
@@ -13,7 +13,7 @@ def now() -> datetime:
 
 
 def monotonic_s() -> float:
-    """Return seconds on a clock that never goes back; only differences mean anything."""
+    """Return seconds of a clock that never goes back; only differences have a meaning."""
     return time.monotonic()
 
 

@@ -1,6 +1,6 @@
 """Settings: the only module that reads the environment.
 
-Read once at a door and handed on; `.env.example` lists every name.
+Read once at an entry point and passed on; `.env.example` lists every name.
 """
 
 import os
@@ -22,16 +22,16 @@ from thor.errors import Rejected
 
 
 def _default_home() -> Path:
-    """Return where Thor's data lives unless `THOR_HOME` says otherwise."""
+    """Return the folder of Thor's data unless `THOR_HOME` names another."""
     if sys.platform == "win32":
         return Path(os.environ.get("LOCALAPPDATA", Path.home() / "AppData/Local")) / "Thor"
-    # Root's own home is closed to the unprivileged user that runs the servers.
+    # Root's own home is not readable by the unprivileged user that runs the servers.
     if os.geteuid() == 0:
         return Path("/var/lib/thor")
     return Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local/share")) / "thor"
 
 
-# Names that people have in their files already, and the setting that each one is.
+# Older names that people have in their files, and the setting of each.
 SEED_NAMES = {
     "DATA_PROVIDER": "data_provider",
     "EXCEL_DATA_FILE": "excel_file",
@@ -42,12 +42,12 @@ SEED_NAMES = {
 
 
 class _SeedNames(PydanticBaseSettingsSource):
-    """Reads settings under their older names; one that is given twice has to be the same."""
+    """Reads settings under their older names; a setting given under both names must be equal."""
 
     def __init__(self, settings_cls: type[BaseSettings], *given: PydanticBaseSettingsSource):
         super().__init__(settings_cls)
         self._given: dict[str, str | None] = {}
-        # The environment goes before the file.
+        # The environment takes precedence over the file.
         for source in reversed(given):
             if isinstance(source, EnvSettingsSource):
                 self._given.update(source.env_vars)
@@ -77,14 +77,14 @@ def _both(own: str, other: str, seed: str, value: str) -> str:
 
 
 def has_display() -> bool:
-    """Return whether programs of this process have a screen to draw on."""
+    """Return whether programs of this process can show windows."""
     if sys.platform in ("win32", "darwin"):
         return True
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 class Settings(BaseSettings):
-    """What a person may set, each as `THOR_<NAME>`; times carry their unit last."""
+    """The settings, each set as `THOR_<NAME>`; names of times end with their unit."""
 
     model_config = SettingsConfigDict(
         env_prefix="THOR_", env_file=".env", extra="ignore", frozen=True
@@ -104,7 +104,7 @@ class Settings(BaseSettings):
         return init_settings, env_settings, dotenv_settings, seeds, file_secret_settings
 
     def environment(self) -> dict[str, str]:
-        """Return the settings as a child process's environment says them."""
+        """Return the settings as environment variables for a child process."""
         values = self.model_dump(exclude_none=True)
         return {f"THOR_{name.upper()}": str(value) for name, value in values.items()}
 
@@ -120,29 +120,29 @@ class Settings(BaseSettings):
     )
     lake_url: str | None = Field(
         default=None,
-        description="Where the lake lies, a folder or s3://bucket/prefix?endpoint_override=…; "
-        "lake/ of the home where nothing is said.",
+        description="The lake: a folder or s3://bucket/prefix?endpoint_override=…; "
+        "lake/ of the home if not set.",
     )
     ticks_keep_days: int | None = Field(
         default=None,
         ge=1,
-        description="Days after which a trade date's ticks, verified in the lake, may go from the "
-        "database; never where nothing is said.",
+        description="Days after which a trade date's ticks, verified in the lake, may be dropped "
+        "from the database; never if not set.",
     )
     nature: Nature | None = Field(
         default=None,
-        description="simulated, recorded or live: which of the home's databases is meant, and what "
-        "a new one is made for; where nothing is said the one that runs, and simulated at a start.",
+        description="simulated, recorded or live: which of the home's databases is used, and what "
+        "a new one is created for; if not set, the one that runs, and simulated at a start.",
     )
     edition: Literal["auto", "plain", "timescale"] = Field(
         default="auto",
-        description="What a new database is made as; auto takes TimescaleDB where it is offered.",
+        description="Edition of a new database; auto takes TimescaleDB where the server offers it.",
     )
     api_host: str = Field(default="127.0.0.1", description="Address the API binds; loopback only.")
-    api_port: int = Field(default=8000, ge=0, le=65535, description="Port wished for the API.")
+    api_port: int = Field(default=8000, ge=0, le=65535, description="Preferred port of the API.")
     ui_dir: Path | None = Field(
         default=None,
-        description="Folder of the built pages; ui/dist of the source tree where nothing is said.",
+        description="Folder of the built pages; ui/dist of the source tree if not set.",
     )
     ingestors: int = Field(default=1, ge=1, le=16, description="Ingestors run side by side.")
     ingest_rows_max: int = Field(default=5000, ge=1, description="Ticks that close a batch.")
@@ -150,13 +150,13 @@ class Settings(BaseSettings):
     claim_idle_ms: int = Field(
         default=10_000,
         ge=100,
-        description="Idle time after which a dead consumer's entry is taken.",
+        description="Idle time after which a dead consumer's entry is claimed.",
     )
     bus_ticks_max: int = Field(
         default=2_000_000, ge=1000, description="Ticks the stream may hold before collectors wait."
     )
     bus_fsync: Literal["always", "everysec"] = Field(
-        default="always", description="When the bus's own server syncs what was published."
+        default="always", description="When the bus's own server syncs published entries to disk."
     )
     bus_keep_s: int = Field(
         default=600, ge=0, description="Seconds of acknowledged stream kept for SSE resume."
@@ -165,10 +165,14 @@ class Settings(BaseSettings):
         default=5.0, ge=0, description="Seconds that ts may be ahead of received_at."
     )
     stale_s: float = Field(
-        default=5.0, gt=0, description="Seconds without hearing of a symbol until it is STALE."
+        default=5.0,
+        gt=0,
+        description="Seconds since a source last looked at a symbol until it is STALE.",
     )
     dead_s: float = Field(
-        default=30.0, gt=0, description="Seconds without hearing of a symbol until it is DEAD."
+        default=30.0,
+        gt=0,
+        description="Seconds since a source last looked at a symbol until it is DEAD.",
     )
     sim_seed: int = Field(default=7, description="Seed of the simulated market.")
     sim_ticks_per_s: float = Field(
@@ -178,8 +182,8 @@ class Settings(BaseSettings):
         default=0.2,
         ge=0,
         le=1,
-        description="What there is to be learned of the simulated market: the sign of NQ's last "
-        "minute moves ES's next by this share of its standard deviation; 0 is nothing.",
+        description="The pattern to learn in the simulated market: the sign of NQ's last minute "
+        "moves ES's next by this share of its standard deviation; 0 is none.",
     )
     sim_always_open: bool = Field(
         default=True,
@@ -187,7 +191,7 @@ class Settings(BaseSettings):
     )
     data_provider: str | None = Field(
         default=None,
-        description="The one feed that thor up --live starts, excel_live; where nothing is said "
+        description="The one feed that thor up --live starts, excel_live; if not set "
         "every feed that is configured.",
     )
     excel_file: str | None = Field(
@@ -208,8 +212,8 @@ class Settings(BaseSettings):
     sse_ping_s: float = Field(
         default=1.0,
         gt=0,
-        description="Seconds between SSE heartbeats; a page calls its connection lost 1.5 s after "
-        "one that does not come.",
+        description="Seconds between SSE heartbeats; a page reports a lost connection 1.5 s after "
+        "a missing one.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Lowest level that is logged."

@@ -1,13 +1,10 @@
 """Errors, named by what the caller should do.
 
-Everyone may stand on it; it stands on nothing.
+Every module may import it; it imports nothing.
 
-    ThorError
-     ├── Rejected      bad input        quarantine it       422
-     ├── NotFound      no such thing    say so              404
-     ├── Refused       a rule said no   record it           409
-     ├── Unavailable   a server is down wait and retry      503
-     └── Broken        an invariant     stop the process    500
+ThorError ├── Rejected      bad input        quarantine it       422 ├── NotFound      no such thing
+say so              404 ├── Refused       a rule said no   record it           409 ├── Unavailable
+a server is down wait and retry      503 └── Broken        an invariant     stop the process    500
 """
 
 
@@ -33,7 +30,7 @@ class NotFound(ThorError):
 
 
 class Refused(ThorError):
-    """A rule of the house says no: record it, do not retry."""
+    """A rule forbids it: record it, do not retry."""
 
     http_status = 409
     exit_code = 4

@@ -1,4 +1,4 @@
-"""Logs: one configuration, one place that knows how secrets are hidden.
+"""Logs: one configuration, one function that hides secrets.
 
 Stage 95, ops. Every process calls `configure` once.
 """
@@ -14,7 +14,7 @@ _PASSWORD_IN_URL = re.compile(r"(?P<head>\w+://[^:/@\s]*:)[^@/\s]+(?P<tail>@)")
 
 
 def redacted(text: str) -> str:
-    """Return the text with the password of every URL in it blotted out."""
+    """Return the text with the password of every URL in it hidden."""
     return _PASSWORD_IN_URL.sub(r"\g<head>***\g<tail>", text)
 
 

@@ -1,4 +1,4 @@
-"""The stop event of a process, and the retry of what depends on a server."""
+"""The stop event of a process, and retries of calls that depend on a server."""
 
 import threading
 from collections.abc import Callable
@@ -46,7 +46,7 @@ def persist(
 ) -> T:
     """Call until it does not raise `Unavailable`, waiting 0.1 s doubling to 5 s between.
 
-    `on_wait` hears the reason and the attempt's number. Raises `Stopped`.
+    `on_wait` is called with the reason and the attempt's number. Raises `Stopped`.
     """
     delay_s = FIRST_S
     attempt = 0

@@ -1,4 +1,4 @@
-"""Bars: what the ticks of a second, minute, hour or day came to.
+"""Bars: the ticks of a second, minute, hour or day, aggregated.
 
 Reads market.bars_1s … bars_1d and the continuous series.
 """
@@ -27,7 +27,7 @@ From = Annotated[
 To = Annotated[
     str | None, QueryParameter(name="to", description="First start after the span; as `from`.")
 ]
-Limit = Annotated[int, QueryParameter(ge=1, le=10_000, description="The newest so many.")]
+Limit = Annotated[int, QueryParameter(ge=1, le=10_000, description="At most so many, the newest.")]
 Adjusted = Annotated[
     str,
     QueryParameter(
@@ -54,8 +54,8 @@ async def bars(
 ) -> Response[list[BarRow]]:
     """Return the newest bars of a symbol with from <= bar_start < to, oldest first.
 
-    A bar whose source's clock has not passed `known_at` is marked `is_open`. A tick
-    that came late changes a bar that was closed: `changed_at` and `ticks` tell.
+    A bar whose source's clock has not passed `known_at` is marked `is_open`. A late tick changes a
+    closed bar, as `changed_at` and `ticks` show.
     """
     asked = params.bars(width, ts_from, ts_to, adjusted, rule)
     page = await bars_page(shared, symbol, asked, limit)

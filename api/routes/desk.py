@@ -104,7 +104,7 @@ class DeskNumbers(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeskChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is to change of a symbol's numbers, and why; what is left out stays."""
+    """Changes of a symbol's numbers, and why; omitted numbers stay."""
 
     reason: str
     strong_buy: str | None = None
@@ -142,7 +142,7 @@ async def desk_total_history(
     shared: NamedDependency[SharedState],
     ts_from: Annotated[str, QueryParameter(name="from", description="First moment, ISO 8601.")],
     ts_to: Annotated[str, QueryParameter(name="to", description="Last moment, ISO 8601.")],
-    step_s: Annotated[int, QueryParameter(ge=1, description="Seconds between two.")] = 300,
+    step_s: Annotated[int, QueryParameter(ge=1, description="Seconds between two steps.")] = 300,
     of_set: OfSet = "desk",
 ) -> list[DeskTotalStep]:
     """Return the TOTAL at each step of a span, at most 1,000."""
@@ -193,7 +193,7 @@ async def change_desk_numbers(
         for field, value in msgspec.structs.asdict(data).items()
         if value is not None and field != "reason"
     }
-    # People come later: until then the user whose Thor this is.
+    # Until people can log in: the user that runs Thor.
     change = {"changed_by": getpass.getuser(), "reason": data.reason}
 
     def apply() -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""Features: what there is to know of a bar, and what the bars of a range came to.
+"""Features: their catalogue, and the features of a range of bars.
 
-Reads feat.catalogue and the families that hold what is asked for.
+Reads feat.catalogue and the families of the requested features.
 """
 
 from typing import Annotated
@@ -25,7 +25,7 @@ Names = Annotated[
 
 @get("/api/features", responses=AWAY, operation_class=ProblemOperation, tags=["features"])
 async def features(shared: NamedDependency[SharedState]) -> list[FeatureRow]:
-    """List the features by family: what each is, its unit, and how far back it looks."""
+    """List the features by family, each with its definition, its unit and its look-back."""
     return await catalogue(shared)
 
 

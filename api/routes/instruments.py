@@ -1,4 +1,4 @@
-"""What may be traded.
+"""Instruments.
 
 Reads reference data.
 """

@@ -1,4 +1,4 @@
-"""How Thor is: health for people and supervisors, metrics for Prometheus.
+"""Health for people and supervisors, metrics for Prometheus.
 
 Reads every part.
 """
@@ -21,7 +21,7 @@ _DOWN = ResponseSpec(
     "/health", responses={**declared(), 503: _DOWN}, operation_class=ProblemOperation, tags=["ops"]
 )
 async def health(shared: NamedDependency[SharedState]) -> Response[Health]:
-    """Tell how each part is: 200 where ok or degraded, 503 where down."""
+    """Return the state of each part: 200 where ok or degraded, 503 where down."""
     found = await health_of(shared)
     return Response(found, status_code=503 if found.status == "down" else 200)
 
@@ -34,6 +34,6 @@ async def health(shared: NamedDependency[SharedState]) -> Response[Health]:
     tags=["ops"],
 )
 async def metrics(measures: NamedDependency[Metrics]) -> Response[str]:
-    """Give the metrics in Prometheus's text format; never fails for a server that is away."""
+    """Return the metrics in Prometheus's text format; never fails for a server that is away."""
     text = await measures.text()
     return Response(text.decode(), headers={"content-type": CONTENT_TYPE})

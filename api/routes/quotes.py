@@ -1,4 +1,4 @@
-"""Quotes: the merged latest of each symbol, with its age and who said it.
+"""Quotes: the last values of each symbol, with their age and source.
 
 Reads the bus's latest hashes.
 """
@@ -25,7 +25,7 @@ Symbols = Annotated[
 
 @get("/api/quotes", responses=BAD_INPUT, operation_class=ProblemOperation, tags=["quotes"])
 async def quotes(shared: NamedDependency[SharedState], symbols: Symbols = None) -> list[Quote]:
-    """List the quotes of the symbols asked for; one that was never quoted is left out."""
+    """List the quotes of the given symbols; a symbol without a quote is omitted."""
     return await quotes_of(shared, params.names("symbols", symbols))
 
 

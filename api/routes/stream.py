@@ -1,6 +1,6 @@
 """The stream of ticks, quotes and closed bars, as server-sent events.
 
-Reads the bus, and the ledger's bars, through the shared reader.
+Reads the bus, and the database's bars, through the shared reader.
 """
 
 from typing import Annotated, Literal
@@ -20,10 +20,13 @@ from thor.stream.subscribers import Subscriber
 
 From = Annotated[
     str | None,
-    QueryParameter(name="from", description="Id of the last event seen: goes on after it."),
+    QueryParameter(
+        name="from", description="Id of the last event seen: the stream continues after it."
+    ),
 ]
 LastEventId = Annotated[
-    str | None, HeaderParameter(name="Last-Event-ID", description="As `from`; comes before it.")
+    str | None,
+    HeaderParameter(name="Last-Event-ID", description="As `from`; takes precedence over it."),
 ]
 Mode = Annotated[
     Literal["ticks", "conflated"],
@@ -66,18 +69,17 @@ async def stream(
 ) -> EventStream:
     """Stream hello, tick, quote, bar, ping, heard, gap and error events until either side ends it.
 
-    `tick` is what one record said; `quote` the merged latest after it. After
-    hello, and after a resume has caught up, the latest quote of each symbol is
-    sent. `gap` says that events after `from` up to `to` may be missing. `heard` says
-    once a second which symbols a source has looked at, also where nothing changed.
+    `tick` is one record; `quote` the symbol's last values after it. After hello, and after a resume
+    has caught up, the latest quote of each symbol is sent. `gap` says that events after `from` up
+    to `to` may be missing. `heard` lists once a second the symbols that a source has looked at,
+    also where nothing changed.
 
-    `bar` is a bar as /api/bars has it, with its `width`, once its source's clock
-    has passed `known_at` and the ledger has all its ticks; a tick that comes later
-    does not send it again. Events come in the order of their ids: what was
-    published after the clock waits for the bars that it closed, 2 s at most, as
-    a rule some hundredths. After those `is_complete` false says that ticks of
-    the bar were not in the ledger yet. A stream with events=bar holds nothing
-    up and waits up to 30 s. With mode=conflated bars come as they are read.
+    `bar` is a bar as /api/bars has it, with its `width`, once its source's clock has passed
+    `known_at` and the database has all its ticks; a later tick does not send it again. Events come
+    in the order of their ids: events published after the clock wait for the bars that it closed, 2
+    s at most, usually some hundredths. After 2 s the bar is sent with `is_complete` false: some of
+    its ticks were not in the database yet. A stream with events=bar delays no other event and waits
+    up to 30 s. With mode=conflated bars are sent as they are read.
     """
     after, asked = params.cursor(begin, last_event_id), params.names("symbols", symbols)
     found = None if asked is None else await shared.reference.symbols_of(asked)

@@ -1,6 +1,6 @@
-"""How a tick fares on its way: counts, refusals, gaps, bars to refresh, the lake, processes.
+"""The state of every stage: counts, refusals, gaps, bars to refresh, the lake, processes.
 
-Reads every part; what is away is left out and named in the health beside it.
+Reads every part; a part that is away is omitted and named in the health.
 """
 
 import asyncio
@@ -61,7 +61,7 @@ class BarsWaiting(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LakeState(msgspec.Struct, frozen=True, kw_only=True):
-    """Which closed trade dates the lake does not have whole."""
+    """The closed trade dates that the lake lacks in part."""
 
     missing: list[date]
 
@@ -79,7 +79,7 @@ class ProcessRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Versions(msgspec.Struct, frozen=True, kw_only=True):
-    """What runs: Thor, PostgreSQL and its extension."""
+    """The versions of Thor, PostgreSQL and its extension."""
 
     thor: str
     postgres: str | None
@@ -87,7 +87,7 @@ class Versions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SystemState(msgspec.Struct, frozen=True, kw_only=True):
-    """The health, and what it rests on. Null is what could not be asked."""
+    """The health, and the state behind it. Null means that a part did not answer."""
 
     health: Health
     refused: list[RefusedTick] | None
@@ -102,7 +102,7 @@ class SystemState(msgspec.Struct, frozen=True, kw_only=True):
 
 @get("/api/system", responses=declared(), operation_class=ProblemOperation, tags=["ops"])
 async def system(shared: NamedDependency[SharedState]) -> SystemState:
-    """Return how every stage is; never fails for a server that is away."""
+    """Return the state of every stage; never fails for a server that is away."""
     newest = {"symbol": None, "unretried": False, "limit": _REFUSED}
     found = await asyncio.gather(
         health_of(shared),

@@ -1,4 +1,4 @@
-"""Ticks: what the ledger holds.
+"""Ticks in the database.
 
 Reads market.ticks.
 """
@@ -23,7 +23,7 @@ To = Annotated[
     str | None,
     QueryParameter(name="to", description="First instant after the span, with its zone."),
 ]
-Limit = Annotated[int, QueryParameter(ge=1, le=10_000, description="The newest so many.")]
+Limit = Annotated[int, QueryParameter(ge=1, le=10_000, description="At most so many, the newest.")]
 
 
 @get(

@@ -10,7 +10,7 @@ from thor.config import Settings
 
 OPENING = (
     "# Thor's settings. Copy this file to .env and change what you need; the environment\n"
-    "# goes before the file. What is commented out has no value unless you give it one.\n"
+    "# takes precedence over the file. Settings that are commented out have no value.\n"
 )
 
 

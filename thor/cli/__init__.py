@@ -58,7 +58,7 @@ app.add_typer(db.app, name="db")
 
 
 def main() -> None:
-    """Run the command line; an error of Thor's is one line and its own exit code."""
+    """Run the command line; Thor's errors are one line and their own exit code."""
     try:
         app()
     except ThorError as error:

@@ -1,4 +1,4 @@
-"""`thor bars`: bars that a vendor made, taken in and held against those of the ticks.
+"""`thor bars`: import a vendor's bars, and compare them with the ticks' own.
 
 Reads files; writes and reads market.bars_imported.
 """
@@ -13,10 +13,10 @@ import typer
 from thor.cli.common import AsJson, console, instant, open_database, progress_bar, show
 from thor.errors import Rejected
 
-# What `thor bars compare` ends with where bars differ: no error, but no 0 either.
+# The exit code of `thor bars compare` where bars differ: no error, but not 0 either.
 DIFFERENT = 7
 
-app = typer.Typer(no_args_is_help=True, help="Bars: a vendor's taken in, and compared.")
+app = typer.Typer(no_args_is_help=True, help="Import a vendor's bars, compare them, rebuild bars.")
 
 
 @app.command("import")
@@ -28,7 +28,7 @@ def import_(
         str | None, typer.Option("--as", help="File a single-month file under its root.")
     ] = None,
     replace: Annotated[
-        bool, typer.Option("--replace", help="Put its bars in the place of another file's.")
+        bool, typer.Option("--replace", help="Replace another file's bars.")
     ] = False,
     skip_refused: Annotated[
         bool, typer.Option("--skip-refused", help="Take the good bars of a file with bad ones.")
@@ -75,10 +75,10 @@ def compare(
     ts_to: Annotated[
         str | None, typer.Option("--to", help="Starts before this, ISO 8601 with a zone.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=0, help="The first so many differences.")] = 20,
+    limit: Annotated[int, typer.Option(min=0, help="At most so many differences.")] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """Hold imported bars against the ticks' own; ends with 0 where equal, 7 where they differ."""
+    """Compare imported bars with the ticks' own; ends with 0 where equal, 7 where they differ."""
     from thor import database
 
     values = {

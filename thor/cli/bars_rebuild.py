@@ -1,6 +1,6 @@
-"""`thor bars rebuild`: make the bars of a range anew from their ticks.
+"""`thor bars rebuild`: rebuild the bars of a range from their ticks.
 
-Calls `thor.market.bars.refresh`; a rebuild that was cut goes on where it was.
+Calls `thor.market.bars.refresh`; an interrupted rebuild resumes.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ def rebuild(
         bool, typer.Option("--drop-empty", help="Delete bars whose ticks are gone.")
     ] = False,
 ) -> None:
-    """Make all bars of a range anew from its ticks; dropped ranges stay as they are."""
+    """Rebuild all bars of a range from its ticks; dropped ranges stay as they are."""
     from thor.market.bars import refresh
 
     first, last = _bound(start, "--from"), _bound(end, "--to")

@@ -1,6 +1,6 @@
-"""Where the commands work: the settings, the house's URLs, a connection, output.
+"""Shared by the commands: the settings, the servers' URLs, a connection, output.
 
-Shared by the commands; opens nothing before it is asked to.
+Opens nothing before it is called.
 """
 
 import json
@@ -43,7 +43,7 @@ def database_url() -> str:
 
 
 def urls() -> Any:
-    """Return the house's endpoints."""
+    """Return the servers' endpoints."""
     from thor.services.home import Home
     from thor.services.running import endpoints
 
@@ -69,7 +69,7 @@ def show(rows: Sequence[Mapping[str, Any]], title: str, *, as_json: bool) -> Non
 
 
 def progress_bar() -> Progress:
-    """Return a bar for long work, beside what is printed: a task each, how far, how long."""
+    """Return a progress bar for long work, on stderr: the task, how far, how long."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     return Progress(*columns, TimeRemainingColumn(), console=notes)
 

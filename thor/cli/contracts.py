@@ -1,4 +1,4 @@
-"""`thor contracts`: the delivery months, their notice and their end.
+"""`thor contracts`: the delivery months, their first notice and last trade.
 
 Reads and changes reference.contracts.
 """
@@ -39,7 +39,7 @@ def compute(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Compute the months' dates by each exchange's rule; what a person added stays."""
+    """Compute the months' dates by each exchange's rule; months added by hand stay."""
     from thor.reference import contracts
 
     with open_database() as connection:

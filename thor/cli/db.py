@@ -45,7 +45,7 @@ def up() -> None:
 
 @app.command("sessions")
 def sessions() -> None:
-    """Compute the sessions anew, after a change of reference.session_overrides say."""
+    """Recompute the sessions, after a change of reference.session_overrides for example."""
     from thor import clock, database
     from thor.reference import instruments
 
@@ -61,7 +61,7 @@ def sessions() -> None:
 
 @app.command("url")
 def url() -> None:
-    """Print the database's URL, password and all, for a tool that wants one."""
+    """Print the database's URL with its password, for a tool that needs one."""
     sys.stdout.write(database_url() + "\n")
 
 
@@ -83,7 +83,7 @@ def psql(
         "PGOPTIONS": f"-c search_path={','.join(database.SEARCH_PATH)}",
     }
     if parts.password is not None:
-        # In the environment, since a command line is everyone's to read.
+        # In the environment, since every user can read a command line.
         environment["PGPASSWORD"] = unquote(parts.password)
     program = _program(plain or bool(context.args))
     code = subprocess.call([program, *context.args], env=environment)

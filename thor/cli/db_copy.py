@@ -1,6 +1,6 @@
-"""`thor db copy`: move everything into another database, of another edition say.
+"""`thor db copy`: copy everything into another database, also of another edition.
 
-Calls `thor.flow.copy_database.run`; shows how far it is, and says what to set next.
+Calls `thor.flow.copy_database.run`; shows the progress, and the settings to change next.
 """
 
 import json
@@ -20,17 +20,17 @@ def copy(
         str,
         typer.Option(
             "--to",
-            help="URL of an empty database, or of one that is not there yet, or of one that a copy "
-            "of this was cut in. Leave its password out where others see command lines: PGPASSWORD "
-            "or a password file give it.",
+            help="URL of an empty database, or of one that is not there yet, or of an "
+            "interrupted copy of this one. Leave its password out where others see command "
+            "lines: PGPASSWORD or a password file give it.",
         ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Copy the whole database into another, of either edition, and prove that both are equal.
 
-    Copy while Thor runs; then stop what writes, and copy again: only what came since is copied,
-    and everything compared. A copy that was cut goes on where it was.
+    Copy while Thor runs; then stop all writers, and copy again: only new rows are copied, and
+    everything is compared. An interrupted copy resumes.
     """
     from thor import database
     from thor.flow.copy_database import run

@@ -38,7 +38,7 @@ def restore(
         ),
     ],
 ) -> None:
-    """Restore a dump into a database that is empty or not there yet; all of it or nothing."""
+    """Restore a dump into an empty or new database, all of it or nothing."""
     from thor import database
     from thor.database import dump
 
@@ -57,7 +57,7 @@ def _summary(archive: Any) -> str:
 
 @contextmanager
 def _shown(title: str, total: int | None) -> Iterator[Callable[[str, int], None]]:
-    # A wish to stop becomes an exception, so that what was begun is taken back.
+    # A signal to stop becomes an exception, so that the unfinished work is undone.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
     is_seen = notes.is_terminal

@@ -1,7 +1,6 @@
-"""`thor db jobs`: what looks after the bars, when it last ran, and what went wrong.
+"""`thor db jobs`: the jobs that keep bars current, their last runs and their errors.
 
-Reads TimescaleDB's own account of its policies, and what the keeper of the bars has
-before it.
+Reads TimescaleDB's statistics of its policies, and the ranges that wait for the job bars.
 """
 
 import json
@@ -15,7 +14,7 @@ from thor.cli.common import console, notes, open_database, show
 
 
 def jobs(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
-    """Show the policies of the database with their last errors, and bars that wait."""
+    """Show the policies of the database with their last errors, and stale bars."""
     from thor import database
 
     with open_database() as connection:

@@ -1,4 +1,4 @@
-"""`thor desk`: the numbers behind the desk's signals, and what they give now.
+"""`thor desk`: the numbers behind the desk's signals, and the signals now.
 
 Reads and changes the tables of the schema studies.
 """
@@ -76,7 +76,7 @@ def set_numbers(
     of_set: OfSet = "desk",
     as_json: AsJson = False,
 ) -> None:
-    """Change some numbers of a symbol; what they were is kept as a version."""
+    """Change some numbers of a symbol; the old ones are kept as a version."""
     from thor.market.studies import desk
 
     given = dict(_change(text) for text in changes)
@@ -93,7 +93,7 @@ def versions(
     of_set: OfSet = "desk",
     as_json: AsJson = False,
 ) -> None:
-    """List what a symbol's numbers were before, newest first."""
+    """List a symbol's earlier numbers, newest first."""
     from thor.market.studies import desk
 
     with open_database() as connection:
@@ -104,14 +104,14 @@ def versions(
 @app.command("undo")
 def undo(
     symbol: Annotated[str, typer.Argument(help="The root: ES.")],
-    version: Annotated[int, typer.Option(help="The version to bring back.")],
+    version: Annotated[int, typer.Option(help="The version to restore.")],
     weights: Annotated[
         bool, typer.Option("--weights", help="Of the weight, and not of the thresholds.")
     ] = False,
     of_set: OfSet = "desk",
     as_json: AsJson = False,
 ) -> None:
-    """Bring an earlier version of a symbol's numbers back, as a new version."""
+    """Restore an earlier version of a symbol's numbers, as a new version."""
     from thor.market.studies import desk
 
     relation = "contract_weights" if weights else "thresholds"

@@ -1,6 +1,6 @@
-"""`thor doctor`: look at the machine, the home, the servers, the database.
+"""`thor doctor`: check the machine, the home, the servers, the database.
 
-Each finding says what was looked at, what was found, and the fix where it is wrong.
+Each finding names the thing checked, its value, and the fix where it is wrong.
 """
 
 import platform
@@ -25,7 +25,7 @@ _REDIS_MIN = (7, 0)
 
 
 def doctor(as_json: AsJson = False) -> None:
-    """Tell what this machine has and what is wrong with it; exit 1 where something is."""
+    """Check this machine, the home, the servers, the database; exit 1 where one is wrong."""
     found = findings(Settings())
     show(found, "doctor", as_json=as_json)
     if any(finding["verdict"] == "wrong" for finding in found):
@@ -195,7 +195,7 @@ def _bus(settings: Settings) -> Iterator[Finding]:
     bus = Bus(urls().redis_url)
     version, policy = bus.server()
     good = tuple(map(int, version.split(".")[:2])) >= _REDIS_MIN
-    fix = "" if good else "use a Redis-compatible server from 7.0 on: lag is not told before"
+    fix = "" if good else "use a Redis-compatible server from 7.0 on: older ones report no lag"
     yield _finding("bus server", version, "good" if good else "wrong", fix)
     evicts = policy != "noeviction"
     fix = "set maxmemory-policy noeviction: it would throw ticks away" if evicts else ""

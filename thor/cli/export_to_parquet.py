@@ -1,6 +1,6 @@
 """`thor export-to-parquet`: write trade dates into the lake.
 
-Calls `thor.lake.export.export`; what could not be exported is told, and the rest goes on.
+Calls `thor.lake.export.export`; failures are reported, and the rest continues.
 """
 
 import sys
@@ -27,12 +27,10 @@ def export_to_parquet(
     what: Annotated[
         str, typer.Option(help="Any of ticks,bars,features,reference.")
     ] = "ticks,bars,features,reference",
-    is_open: Annotated[
-        bool, typer.Option("--open", help="Also a trade date that is not over yet.")
-    ] = False,
+    is_open: Annotated[bool, typer.Option("--open", help="Also an open trade date.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Write trade dates as Parquet under THOR_LAKE_URL; what did not change is not touched."""
+    """Write trade dates as Parquet under THOR_LAKE_URL; unchanged files are not touched."""
     from thor import clock
     from thor.lake.export.export import export
     from thor.lake.export.trade_date import Ask
@@ -43,7 +41,7 @@ def export_to_parquet(
     kinds = _kinds(what)
     names_none = of_date is None and first is None and last is None
     ask = Ask(
-        # The reference data are of no date.
+        # The reference data have no date.
         days=() if kinds == ("reference",) and names_none else _days(url, of_date, first, last),
         what=kinds,
         symbols=_symbols(url, symbols),
@@ -101,7 +99,7 @@ def _symbols(url: str, text: str | None) -> tuple[str, ...] | None:
         return None
     with database.connect(url, "cli") as connection:
         listing = instruments.listing(connection)
-    # The export refuses by name what is not listed.
+    # The export refuses unlisted symbols by name.
     return tuple(dict.fromkeys(listing.symbol_of(word) or word for word in _words(text)))
 
 

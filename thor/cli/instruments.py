@@ -1,4 +1,4 @@
-"""`thor instruments`: what may be traded.
+"""`thor instruments`: the listed instruments.
 
 Reads and changes reference.instruments.
 """
@@ -21,7 +21,7 @@ app = typer.Typer(no_args_is_help=True, help="List instruments, add one, or chan
 def list_(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List the instruments, in the order of screens."""
+    """List the instruments, in display order."""
     from thor import database
 
     with open_database() as connection:
@@ -48,7 +48,7 @@ def add(
     ] = None,
     alias: Annotated[list[str] | None, typer.Option(help="Another name; repeatable.")] = None,
 ) -> None:
-    """List an instrument, or change what is given of one that is listed; its past is kept."""
+    """List an instrument, or change the given fields of a listed one; old values are kept."""
     from thor.reference import instruments
 
     given = {

@@ -1,7 +1,7 @@
-"""`thor lake`: Parquet of what the database holds, verified and brought back.
+"""`thor lake`: verify the lake's Parquet files, and restore from them.
 
-Calls `thor.lake.export.verify` and `thor.flow.restore_from_lake`; what differs ends with 7,
-as in `thor bars compare`.
+Calls `thor.lake.export.verify` and `thor.flow.restore_from_lake`; a difference ends with 7, as in
+`thor bars compare`.
 """
 
 from typing import Annotated, Any
@@ -23,7 +23,7 @@ from thor.cli.common import (
 from thor.config import Settings
 from thor.errors import Broken, NotFound, Rejected, ThorError
 
-app = typer.Typer(no_args_is_help=True, help="The lake: Parquet files, verified and brought back.")
+app = typer.Typer(no_args_is_help=True, help="The lake: verify, restore and query Parquet files.")
 
 First = Annotated[str | None, typer.Option("--from", help="First trade date.")]
 Last = Annotated[str | None, typer.Option("--to", help="Last trade date.")]
@@ -81,7 +81,7 @@ def verify(
 
 @app.command("import")
 def import_(first: First = None, last: Last = None, as_json: AsJson = False) -> None:
-    """Bring the lake's ticks and reference data into an empty database, and make their bars."""
+    """Restore the lake's ticks and reference data into an empty database, and make their bars."""
     from thor.flow import restore_from_lake
 
     store = _store()
@@ -97,7 +97,7 @@ def import_(first: First = None, last: Last = None, as_json: AsJson = False) -> 
         show([msgspec.structs.asdict(one) for one in done], "dates", as_json=True)
     for one in () if as_json else done:
         console.print(
-            f"{one.trade_date}: {one.ticks:,} ticks brought back, {one.there:,} were there; "
+            f"{one.trade_date}: {one.ticks:,} ticks restored, {one.there:,} were there; "
             f"{one.bars:,} bars are equal to the lake's",
             highlight=False,
         )

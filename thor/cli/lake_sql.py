@@ -1,7 +1,6 @@
-"""`thor lake sql`: ask the lake, without a server.
+"""`thor lake sql`: query the lake, without a server.
 
-Calls `thor.lake`; what DuckDB has to say against a query is one line and an exit
-code.
+Calls `thor.lake`; an error of DuckDB is one line and an exit code.
 """
 
 import csv
@@ -22,27 +21,25 @@ _SHOWN_MAX = 1000
 
 
 class Bars(StrEnum):
-    """Where bars come from."""
+    """The origin of bars."""
 
     STORED = "stored"
     TICKS = "ticks"
 
 
 def sql(
-    query: Annotated[str, typer.Argument(help="What to ask, in DuckDB's SQL.")],
+    query: Annotated[str, typer.Argument(help="The query, in DuckDB's SQL.")],
     bars: Annotated[
-        Bars, typer.Option(help="Bars as exported, or made anew of the ticks.")
+        Bars, typer.Option(help="Bars as exported, or computed from the ticks.")
     ] = Bars.STORED,
     first: Annotated[
-        str | None, typer.Option("--from", help="First trade date that is seen; all of them.")
+        str | None, typer.Option("--from", help="First trade date; all of them.")
     ] = None,
-    last: Annotated[
-        str | None, typer.Option("--to", help="Last trade date that is seen; all of them.")
-    ] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last trade date; all of them.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, every row.")] = False,
 ) -> None:
-    """Ask the lake: ticks, bars_1s … bars_1d, feat.matrix_1m and the rest, as in PostgreSQL."""
+    """Query the lake: ticks, bars_1s … bars_1d, feat.matrix_1m and the rest, as in PostgreSQL."""
     from thor import lake
     from thor.lake.query.ask import ask
 
@@ -69,7 +66,7 @@ def _table(names: list[str], rows: Iterator[tuple[Any, ...]]) -> None:
 
 
 def _json(names: list[str], rows: Iterator[tuple[Any, ...]]) -> None:
-    # Row by row: a lake's answers may be longer than memory.
+    # Row by row: a result may be larger than memory.
     head = "["
     for row in rows:
         text = json.dumps(dict(zip(names, row, strict=True)), default=str)

@@ -21,7 +21,7 @@ def poll_tos_excel(
         float | None, typer.Option(help="Seconds between two readings, at least 0.2; 2.0.")
     ] = None,
     record: Annotated[
-        Path | None, typer.Option(help="A .parquet file for what was read, to be replayed.")
+        Path | None, typer.Option(help="A .parquet file to record readings, for replay.")
     ] = None,
 ) -> None:
     """Read the open workbook, or a saved one where there is no Excel, until Ctrl-C."""

@@ -1,4 +1,4 @@
-"""`thor replay`: play recorded ticks into the house, at any speed.
+"""`thor replay`: replay recorded ticks, at any speed.
 
 Reads tapes; writes the bus.
 """
@@ -26,7 +26,7 @@ def replay(
         bool, typer.Option("--overlap", help="Take a tape that overlaps stored ticks.")
     ] = False,
 ) -> None:
-    """Replay tapes through the bus into the ledger; the same file again adds nothing."""
+    """Replay tapes through the bus into the database; the same file again adds nothing."""
     from thor import database
     from thor.flow.replay import admit
     from thor.flow.replay import replay as play
@@ -60,7 +60,7 @@ def replay(
 
 
 def _settle(bus: Any, connection: Any, stop: Any) -> None:
-    """Wait until the ledger has taken what was published, while it is still taking."""
+    """Wait until the published ticks are ingested, as long as there is progress."""
     from thor import clock, database
 
     state = bus.state()
@@ -75,13 +75,13 @@ def _settle(bus: Any, connection: Any, stop: Any) -> None:
         stop.wait(0.1)
     if not stop:
         notes.print(
-            f"{last} ticks wait on the bus and nobody takes them in: is an ingestor running? "
-            "`thor status` tells"
+            f"{last} ticks wait on the bus and are not ingested: is an ingestor running? "
+            "`thor status` shows it"
         )
 
 
 def _look_for_gaps(connection: Any, tape: Any) -> None:
-    """Let what the tape told fill the gaps of its days."""
+    """Fill the gaps of the tape's days."""
     from thor import clock
     from thor.domain.sessions import trade_date
     from thor.market.ticks import gaps
@@ -104,6 +104,6 @@ def _print_result(connection: Any, tape: Any, is_new: bool, published: int) -> N
     refused = database.row(connection, "source_rejected", values) or {}
     console.print(
         f"{tape.path.name}: {published} ticks published as {tape.source}"
-        f"{'' if is_new else ' (replayed before)'}; the ledger holds {found['ticks']} of them, "
+        f"{'' if is_new else ' (replayed before)'}; the database has {found['ticks']} of them, "
         f"{refused['ticks']} in quarantine, symbols {', '.join(sorted(tape.spans))}"
     )

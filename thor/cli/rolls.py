@@ -15,7 +15,7 @@ app = typer.Typer(no_args_is_help=True, help="Find the rolls between front month
 
 
 class Rule(StrEnum):
-    """What decides the front month."""
+    """The rule of the front month."""
 
     VOLUME = "volume"
     EXPIRY = "expiry"
@@ -33,13 +33,13 @@ def find(
         bool,
         typer.Option(
             "--splice",
-            help="Where no bar is common to both months, read the gap from the last price of one "
-            "and the first of the other: it holds what the market did meanwhile.",
+            help="Where no bar is common to both months, take the gap from the last price of one "
+            "and the first of the other; it includes the market's move in between.",
         ),
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Find the rolls in the bars of the root's months, and keep them in place of older ones."""
+    """Find the rolls in the bars of the root's months, and replace the stored ones."""
     from thor import clock
     from thor.domain.rolls import DAYS_BEFORE, rule_name
     from thor.flow.find_rolls import find_rolls

@@ -1,4 +1,4 @@
-"""`thor status`: what runs in this home."""
+"""`thor status`: the processes of this home."""
 
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from thor.config import Settings
 
 
 def status(as_json: AsJson = False) -> None:
-    """Tell what runs in this home, since when, and how often it was restarted."""
+    """Show what runs in this home, since when, and how often it was restarted."""
     from thor import clock
     from thor.ops import checks, collectors
     from thor.services.home import Home
@@ -21,7 +21,7 @@ def status(as_json: AsJson = False) -> None:
     now = clock.now()
     faults = checks.faults_of_home(home, found, now)
     is_live = found.is_alive and found.nature == "live"
-    # What an earlier run left says nothing of one without a feed.
+    # A report of an earlier run does not apply to a run without a feed.
     feeds = [
         feed
         for feed in collectors.of_home(home)

@@ -1,4 +1,4 @@
-"""`thor ticks` and `thor gaps`: what was refused, and what was not heard.
+"""`thor ticks` and `thor gaps`: refused ticks, and silences.
 
 Reads market.rejected_ticks and market.gaps; publishes refused ticks again.
 """
@@ -10,19 +10,19 @@ import typer
 from thor.cli.common import AsJson, console, open_database, show, urls
 from thor.config import Settings
 
-app = typer.Typer(no_args_is_help=True, help="Ticks in the ledger and in quarantine.")
+app = typer.Typer(no_args_is_help=True, help="Ticks in the database and in quarantine.")
 
 
 @app.command("rejected")
 def rejected(
     symbol: Annotated[str | None, typer.Option(help="Only this symbol's.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="The newest so many.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest.")] = 20,
     retry: Annotated[
-        bool, typer.Option("--retry", help="Publish them again, where a cause was removed.")
+        bool, typer.Option("--retry", help="Publish them again, once the cause was removed.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List refused ticks with their reasons, or try them again."""
+    """List refused ticks with their reasons, or publish them again."""
     from thor import database
     from thor.flow.retry_rejected import retry_rejected
     from thor.market.bus.client import Bus
@@ -48,7 +48,7 @@ def account(as_json: AsJson = False) -> None:
     with open_database() as connection:
         values = {"base": before.base, "next": before.next}
         found = database.rows(connection, "accounting", values)
-    # What was booked had been received before this second look.
+    # Ticks counted meanwhile had been received before this second look.
     received = bus.state().received
     for row in found:
         booked = row["inserted"] + row["duplicate"] + row["rejected"]

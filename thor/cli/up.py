@@ -22,7 +22,7 @@ def up(
         ),
     ] = None,
     speed: Annotated[
-        str | None, typer.Option(help="Of the tapes: 1x, 10x, 0.5x … or max; 1x.")
+        str | None, typer.Option(help="Speed of the tapes: 1x, 10x, 0.5x … or max; 1x.")
     ] = None,
     is_opened: Annotated[
         bool,
@@ -30,7 +30,7 @@ def up(
     ] = True,
     live: Annotated[
         bool,
-        typer.Option("--live", help="Collect the market's own quotes, in a database for them."),
+        typer.Option("--live", help="Collect live quotes, in a database for live data."),
     ] = False,
 ) -> None:
     """Start everything, migrate, and show quotes until Ctrl-C: simulated, of tapes, or live."""
@@ -86,7 +86,7 @@ def _report(text: str, **more: Any) -> None:
 
 
 def _note_feeds(settings: Settings) -> None:
-    """Say which setting starts which feed where none is configured."""
+    """Print which setting starts which feed where none is configured."""
     from thor.flow.feeds import FEEDS, configured
 
     if not configured(settings):
@@ -115,7 +115,7 @@ def _migrate(settings: Settings, url: str) -> None:
 
 
 def _player(settings: Settings, system: Any, tapes: list[Path] | None, stop: Any) -> Any:
-    """Open the tapes before anything is shown: what is wrong with one ends the start."""
+    """Open the tapes first: a fault in one ends the start."""
     from thor.flow.play_tapes import TapePlayer
 
     if not tapes:
@@ -132,7 +132,7 @@ def _jobs(settings: Settings, system: Any) -> list[Any]:
     from thor.services.nature import USUAL
     from thor.services.supervised import JobSpec
 
-    # Jobs that this run does not have would be missed.
+    # Jobs that this run does not have would be reported as missing.
     Bus(system.endpoints.redis_url).forget_reports()
     port = system.home.choose_port("api", settings.api_port)
     env = {**settings.environment(), "THOR_HOME": str(system.home.path), "THOR_API_PORT": str(port)}

@@ -1,6 +1,6 @@
-"""What a person sees of a running house: one table of what runs, then live quotes.
+"""The display of `thor up`: one table of what runs, then live quotes.
 
-Reads the bus and the ledger's account.
+Reads the bus and the ingest counts.
 """
 
 from datetime import datetime
@@ -75,7 +75,7 @@ def quotes(system: Any, stop: Any, start_s: float, player: Any = None, playing: 
 
 
 class Playing:
-    """How far the tapes are, where there are any."""
+    """The progress of the tapes, where there are any."""
 
     def __init__(self, player: Any, playing: Any) -> None:
         """Take the player and the future of its play, or None for both."""
@@ -164,5 +164,5 @@ def _price(text: str | None, decimals: int) -> str:
         return "–"
     price = Decimal(text)
     shown = format(price, f".{decimals}f")
-    # A price finer than the screen's precision is shown whole rather than rounded.
+    # A price finer than the display precision is shown whole rather than rounded.
     return shown if Decimal(shown) == price else format(price.normalize(), "f")

@@ -1,4 +1,4 @@
-"""Make, rename and drop whole databases of a server.
+"""Create, rename and drop whole databases of a server.
 
 Works from the server's maintenance database; raises Thor's errors.
 """
@@ -15,7 +15,7 @@ _RENAME_WITHIN_S = 15.0
 
 
 def maintenance_url(url: str) -> str:
-    """Return the URL of the database of the same server from which others are made."""
+    """Return the URL of the same server's maintenance database."""
     return urlunsplit(urlsplit(url)._replace(path="/postgres"))
 
 
@@ -42,7 +42,7 @@ def make(server: Connection[Any], name: str, owner: str | None = None) -> None:
 
 
 def comment(server: Connection[Any], name: str, text: str | None) -> None:
-    """Say on a database what it is, or take that back."""
+    """Set or remove the comment on a database."""
     statement = database.sql.SQL("comment on database {} is {}")
     parts = (database.sql.Identifier(name), database.sql.Literal(text))
     with database.translated():
@@ -50,14 +50,14 @@ def comment(server: Connection[Any], name: str, text: str | None) -> None:
 
 
 def drop(server: Connection[Any], name: str) -> None:
-    """Drop a database where it is there, and send its clients away."""
+    """Drop a database where it exists, and disconnect its clients."""
     text = "drop database if exists {} with (force)"
     with database.translated():
         server.execute(database.sql.SQL(text).format(database.sql.Identifier(name)))
 
 
 def rename(server: Connection[Any], name: str, to: str) -> None:
-    """Rename a database, once nobody is in it; raises Unavailable after 15 s of somebody."""
+    """Rename a database, once it has no clients; raises Unavailable after 15 s."""
     text = "alter database {} rename to {}"
     statement = database.sql.SQL(text).format(*map(database.sql.Identifier, (name, to)))
     until_s = clock.monotonic_s() + _RENAME_WITHIN_S

@@ -1,4 +1,4 @@
-"""What a dump says of the database it was made of.
+"""Read the description of a dump: the versions and the edition of its database.
 
 Reads a file of pg_dump with pg_restore; gives an `Archive`.
 """
@@ -16,12 +16,12 @@ from thor.errors import NotFound, Rejected
 _HEADER = re.compile(r"^; +Dumped from database version: (\S+)", re.MULTILINE)
 _COLUMNS = re.compile(r"^COPY \S+ \(([^)]*)\) FROM stdin;$", re.MULTILINE)
 _END = "\n\\.\n"
-# Any that is there can read a dump of its own time or older.
+# Any installed version can read a dump of its own version or older.
 _ANY_MAJOR = 16
 
 
 class Archive(msgspec.Struct, frozen=True):
-    """A dump: its file, the versions it was made with, and what its database was made as."""
+    """A dump: its file, the versions it was made with, and its database's edition and nature."""
 
     file: Path
     edition: str
@@ -31,7 +31,7 @@ class Archive(msgspec.Struct, frozen=True):
 
 
 def read(file: Path, settings: Settings) -> Archive:
-    """Return what a dump says of itself; raises Rejected where it is none of Thor's."""
+    """Return the description of a dump; raises Rejected where it is not of a Thor database."""
     if not file.is_file():
         raise NotFound(f"{file}: there is no such file")
     tool = pg_tools.find("pg_restore", _ANY_MAJOR, settings)

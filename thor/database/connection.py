@@ -1,7 +1,7 @@
-"""Talk to PostgreSQL: the only module that names the driver.
+"""Connect to PostgreSQL: the only module that names the driver.
 
-Gives connections, pools, the named statements of `db/sql/99_queries`,
-and Thor's errors in place of the driver's.
+Gives connections, pools, the named statements of `db/sql/99_queries`, and Thor's errors in place of
+the driver's.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ __all__ = [
 DB = Path(__file__).resolve().parents[2] / "db"
 SEARCH_PATH = ("reference", "market", "studies", "feat", "ops", "public")
 _NAME = re.compile(r"^-- name: (?P<name>[a-z_0-9]+)\s*$", re.MULTILINE)
-# Shared by those who read one state, taken alone by market.convert_chunks.
+# Shared by readers of one snapshot, exclusive for market.convert_chunks.
 _CONVERSIONS_KEY = 7405113
 _CONNECT_TIMEOUT_S = 5
 _BLOCK_BYTES = 1 << 16
@@ -69,7 +69,7 @@ def statement(name: str) -> str:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise `Unavailable` where the driver says that the server is away."""
+    """Raise `Unavailable` where the driver reports that the server is away."""
     try:
         yield
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction) as error:
@@ -91,8 +91,8 @@ def transaction(connection: Connection[Any]) -> Iterator[None]:
 def unconverted(connection: Connection[Any]) -> Iterator[None]:
     """Keep chunks from being converted to columnstore while the block runs.
 
-    Take a connection outside a transaction: one that waited here within a snapshot would
-    show the state from before the wait, and TimescaleDB empties a converted chunk for it.
+    Takes a connection outside a transaction: a wait within a snapshot would show the state from
+    before the wait, in which TimescaleDB shows a converted chunk as empty.
     """
     with translated():
         connection.execute("select pg_advisory_lock_shared(%s)", (_CONVERSIONS_KEY,))
@@ -105,7 +105,7 @@ def unconverted(connection: Connection[Any]) -> Iterator[None]:
 
 @contextmanager
 def snapshot(connection: Connection[Any], shared: str | None = None) -> Iterator[None]:
-    """Show the block one state of the database, its own or a shared one; it may write nothing."""
+    """Run the block in one read-only snapshot of the database, its own or a shared one."""
     with unconverted(connection), transaction(connection):
         connection.execute("set transaction isolation level repeatable read, read only")
         if shared is not None:
@@ -142,7 +142,7 @@ def row(
 
 
 def answers(connection: Connection[Any], text: str, **values: Any) -> list[dict[str, Any]]:
-    """Run a text that a named statement composed, its braces filled, and return its rows."""
+    """Run SQL that a named statement composed, its braces filled, and return its rows."""
     with translated(), connection.cursor(row_factory=dict_row) as cursor:
         cursor.execute(filled(text, values))
         return cursor.fetchall() if cursor.description else []
@@ -151,7 +151,7 @@ def answers(connection: Connection[Any], text: str, **values: Any) -> list[dict[
 def stream(
     source: Connection[Any], copy_out: str, target: Connection[Any], copy_in: str, **values: Any
 ) -> int:
-    """Pour what one database's COPY gives into the other's; returns how many rows those were."""
+    """Pipe one database's COPY into another's; returns how many rows those were."""
     with (
         translated(),
         source.cursor().copy(filled(copy_out, values)) as read,
@@ -188,7 +188,7 @@ async def lent(
     """Lend a connection of the pool; `Unavailable` where the server is away."""
     with translated():
         async with pool.connection() as connection:
-            # The pool's check of a connection can take a cancellation and say nothing of it.
+            # The pool's check of a connection can swallow a cancellation.
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise asyncio.CancelledError
@@ -207,7 +207,7 @@ async def fetch(
 
 
 def engine(url: str) -> sqlalchemy.Engine:
-    """Return a SQLAlchemy engine, which alembic asks for."""
+    """Return a SQLAlchemy engine, which alembic needs."""
     return sqlalchemy.create_engine(
         url.replace("postgres://", "postgresql://", 1).replace(
             "postgresql://", "postgresql+psycopg://", 1
@@ -229,7 +229,7 @@ def name_of(url: str) -> str:
 
 
 def filled(text: str, values: Mapping[str, Any]) -> sql.Composed:
-    """Return a text that a named statement composed, its braces filled with literals."""
+    """Return SQL that a named statement composed, its braces filled with literals."""
     return sql.SQL(text).format(**{name: sql.Literal(value) for name, value in values.items()})
 
 
@@ -244,7 +244,7 @@ def multirange(spans: list[tuple[int, int]]) -> Multirange[int]:
 
 
 def is_alive(connection: Connection[Any]) -> bool:
-    """Tell whether the connection still answers."""
+    """Return whether the connection still answers."""
     if connection.closed:
         return False
     try:

@@ -1,7 +1,7 @@
 """Move many rows between PostgreSQL and this process, without a Python object a row.
 
-Gives what COPY sends in blocks of whole rows, and hands it blocks; takes texts
-that a named statement composed, what stands in braces filled in.
+Gives COPY's rows in blocks of whole rows, and sends it blocks; takes SQL that a named statement
+composed, its braces filled.
 """
 
 import select
@@ -22,10 +22,10 @@ def blocks(
     counted: Callable[[int], None] = lambda _: None,
     **values: Any,
 ) -> Iterator[bytearray]:
-    """Yield what a COPY … TO STDOUT sends, in blocks of whole rows, some MiB each.
+    """Yield the rows of a COPY … TO STDOUT in blocks of whole rows, some MiB each.
 
-    At its end `counted` hears how many rows the server says those were. Waits without
-    holding up other threads. Where it is not read to its end the connection is closed.
+    At its end `counted` is called with the server's number of rows. Waits without blocking other
+    threads. Where it is not read to its end the connection is closed.
     """
     text = database.filled(copy_out, values).as_bytes(connection)
     is_whole = False
@@ -35,12 +35,12 @@ def blocks(
         is_whole = True
     finally:
         if not is_whole:
-            # In the midst of a COPY nothing else can be asked of it.
+            # A connection within a COPY takes no other statement.
             connection.close()
 
 
 def pour(connection: Connection[Any], copy_in: str, parts: Iterable[bytes]) -> int:
-    """Hand a COPY … FROM STDIN its blocks; returns how many rows those were."""
+    """Send a COPY … FROM STDIN its blocks; returns how many rows those were."""
     with database.translated(), connection.cursor() as cursor:
         with cursor.copy(database.filled(copy_in, {})) as copy:
             for part in parts:

@@ -1,8 +1,8 @@
 """Dump a database into one file, and restore it into an empty one.
 
-Runs pg_dump and pg_restore; on the timescale edition it prepares the restore as the
-vendor asks. What is restored gets its name when it is whole: a cut restore leaves the target
-as it was.
+Runs pg_dump and pg_restore; on the timescale edition it prepares the restore as the vendor
+requires. A restored database gets its name when it is complete: an interrupted restore leaves the
+target unchanged.
 """
 
 import os
@@ -22,16 +22,16 @@ from thor.database.pg_tools import Tool
 from thor.database.versions import version
 from thor.errors import NotFound, Refused, Rejected, Unavailable
 
-# Hears the table that is worked on, and the bytes of the file that are written or read.
+# Called with the current table, and the bytes of the file written or read.
 Progress = Callable[[str, int], None]
 
-# A change of a table in progress is waited for, not for ever.
+# The longest wait for a lock of a table.
 _LOCK_WAITS = "60s"
 _BESIDE = "_restoring"
 _NAME_MAX = 63
-# What programs from 17 on set first of all; a server of 16 does without.
+# Programs from 17 on set this first; a server of 16 does not know it.
 _UNKNOWN_TO_16 = '"transaction_timeout"'
-# Of a database that is not whole; whoever finds it may drop it.
+# The comment of an incomplete database, which may be dropped.
 _UNDER_WAY = "thor db restore is under way, or was cut"
 _WAYS = {
     "timescale": "`thor db copy --to URL` moves a plain database here; THOR_EDITION=plain keeps "
@@ -41,9 +41,9 @@ _WAYS = {
 
 
 def dump(url: str, file: Path, settings: Settings, on_progress: Progress) -> Archive:
-    """Dump the database into a new file that only this user reads; returns what it holds.
+    """Dump the database into a new file that only this user can read; returns its description.
 
-    Raises Refused where the file is there, Unavailable where the dump fails: no file is left.
+    Raises Refused where the file exists, Unavailable where the dump fails: no file is left.
     """
     if file.exists():
         raise Refused(f"{file} is there already: name another, or remove it first")
@@ -85,14 +85,14 @@ def dump(url: str, file: Path, settings: Settings, on_progress: Progress) -> Arc
 def restore(file: Path, url: str, settings: Settings, on_progress: Progress) -> Archive:
     """Restore a dump into the database of the URL, which is empty or not there yet.
 
-    One that is there keeps its name and its owner. Raises Refused where it is not empty, or
-    the server is of another edition or version; Rejected where the dump is damaged. The
-    target then is as it was.
+    An existing one keeps its name and its owner. Raises Refused where it is not empty, or the
+    server is of another edition or version; Rejected where the dump is damaged. The target is then
+    unchanged.
     """
     archive = read(file, settings)
     name = database.name_of(url)
     beside = name.encode()[: _NAME_MAX - len(_BESIDE)].decode(errors="ignore") + _BESIDE
-    # Closed, not left: a connection that waited for hours may be gone.
+    # Closed before the restore: a connection idle for hours may be gone.
     with closing(database.connect(admin.maintenance_url(url), "restore")) as guard:
         tool = _begin(guard, archive, url, beside, settings)
         is_whole = False
@@ -121,7 +121,7 @@ def _begin(
         )
     tool = pg_tools.find("pg_restore", major, settings)
     there = _empty(server, url)
-    # The programs of one that was killed may outlive its hold: hence the clients.
+    # The programs of a killed restore may outlive its lock, so check for clients.
     is_locked = (database.row(server, "lock_restore", {"name": beside}) or {})["is_locked"]
     left = database.row(server, "database_named", {"name": beside})
     if is_locked and left is not None and left["comment"] != _UNDER_WAY:
@@ -222,7 +222,7 @@ def _create_extension(connection: Connection[Any], archive: Archive) -> None:
 
 
 def _take_back(url: str, beside: str) -> None:
-    # Where even this fails the next restore does it: the database says what it is.
+    # Where even this fails the next restore drops it, by its comment.
     with (
         suppress(Unavailable, database.DriverError),
         database.connect(admin.maintenance_url(url), "restore") as server,

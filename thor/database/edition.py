@@ -1,7 +1,7 @@
-"""Which edition a database is of: what its server offers, and what was recorded.
+"""Decide the edition of a database from what its server offers and what was recorded.
 
-Creates the extension where the database is to be of the timescale edition;
-raises `Refused` with the fix where the server cannot do what is asked.
+Creates the extension where the database is to be of the timescale edition; raises `Refused` with
+the fix where the server cannot do that.
 """
 
 from typing import Any, Literal
@@ -16,14 +16,14 @@ from thor.errors import Refused
 Edition = Literal["plain", "timescale"]
 RequestedEdition = Literal["auto", "plain", "timescale"]
 
-# Until this revision nothing in a database depended on its edition.
+# Up to this revision nothing in a database depended on its edition.
 _GROUND_FLOOR = ("0001", "0002")
 _PRELOAD = "add timescaledb to shared_preload_libraries in postgresql.conf and restart the server"
 _OR_PLAIN = "or set THOR_EDITION=plain to keep bars without it"
 
 
 class Server(msgspec.Struct, frozen=True):
-    """What a server offers to one of its databases."""
+    """TimescaleDB on a server, as one of its databases sees it."""
 
     available: str | None
     installed: str | None
@@ -33,7 +33,7 @@ class Server(msgspec.Struct, frozen=True):
 
 
 def offered(driver: Connection[Any]) -> Server:
-    """Return what the server has of TimescaleDB, and whether this database uses it."""
+    """Return the server's TimescaleDB, and whether this database uses it."""
     # shared_preload_libraries is hidden from most users; a setting of the library itself is not.
     row = driver.execute(
         "select (select default_version from pg_available_extensions where name = 'timescaledb'),"
@@ -50,8 +50,8 @@ def offered(driver: Connection[Any]) -> Server:
 def settled(driver: Connection[Any], requested: RequestedEdition, revision: str | None) -> Edition:
     """Return the edition this database is, or is to be, of; creates the extension it needs.
 
-    A database without bars yet, new or of the ground floor, takes what the server
-    offers; any other stays what it is. Raises `Refused` where that cannot be.
+    A database without bars yet takes what the server offers; any other keeps its edition. Raises
+    `Refused` where that is impossible.
     """
     if revision is None or revision in _GROUND_FLOOR:
         return _chosen(driver, requested)
@@ -106,7 +106,7 @@ def _chosen(driver: Connection[Any], requested: RequestedEdition) -> Edition:
             )
         return "plain"
     if not server.is_preloaded:
-        # Whoever creates the extension all the same loses the connection.
+        # Creating the extension anyway would end the connection.
         raise Refused(
             f"{_unusable(driver, server)}: it is not preloaded. To go on, {_PRELOAD}, {_OR_PLAIN}"
         )
@@ -141,11 +141,11 @@ def _chosen(driver: Connection[Any], requested: RequestedEdition) -> Edition:
 
 
 class _Apache(Exception):
-    """The extension is there and may not do what the timescale edition needs."""
+    """The extension is there and its licence lacks what the timescale edition needs."""
 
 
 def is_too_old(timescaledb: str) -> bool:
-    """Tell whether Thor needs a newer TimescaleDB than this version."""
+    """Return whether Thor needs a newer TimescaleDB than this version."""
     return version(timescaledb) < TIMESCALEDB_MIN
 
 

@@ -1,4 +1,4 @@
-"""Read the rights on a view or function, to give them back when it is made anew.
+"""Read the rights on a view or function, to grant them again when it is re-created.
 
 Used by `thor.database.schema` around a drop.
 """
@@ -20,16 +20,16 @@ _GRANTED = (
 
 
 class Grant(msgspec.Struct, frozen=True):
-    """A statement that gives, or takes, a right on the object `on`."""
+    """A statement that grants or revokes a right on the object `on`."""
 
     on: str
     statement: str
 
 
 def on(driver: Connection[Any], name: str) -> list[Grant]:
-    """Return what makes the rights on a view or function as they are, in order.
+    """Return the statements that restore the rights on a view or function, in order.
 
-    A function's right that everyone has unless it is taken is taken first.
+    The default right of everyone on a function is revoked first.
     """
     kind = "function" if name.endswith(")") else "table"
     values = {"kind": kind, "name": name}

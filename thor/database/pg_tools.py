@@ -1,6 +1,6 @@
-"""The programs that dump and restore: which of them fits a server, and how one is run.
+"""The programs that dump and restore: find the one that fits a server, and run it.
 
-Passwords go by the environment; a run that is cut short takes its program with it.
+Passwords are passed by the environment; an interrupted run ends its program.
 """
 
 import os
@@ -24,7 +24,7 @@ from thor.services.install import find_postgres
 from thor.services.privileges import run_as
 from thor.services.process import KILL, spawn, tail, wait_until
 
-# Hears the table that is worked on, and the number of the process that works on it.
+# Called with the current table, and the pid of the process that works on it.
 OnStep = Callable[[str, int], None]
 
 _LOOK_EVERY_S = 0.1
@@ -37,10 +37,10 @@ _SERVER_AWAY = re.compile(
 
 
 class Failed(Unavailable):
-    """A program ended with an error; whether the server is what failed, is told."""
+    """A program ended with an error; says whether the server failed."""
 
     def __init__(self, output: str) -> None:
-        """Take what the program said last."""
+        """Take the program's last output."""
         super().__init__(output)
         self.is_servers = bool(_SERVER_AWAY.search(output))
 
@@ -86,7 +86,7 @@ def run(
 ) -> None:
     """Run a program on the database of the URL to its end; raises Failed with its reason.
 
-    Errors that contain what is forgiven are none, unless the program ends at the first.
+    Errors that contain a text of `forgiven` are ignored, unless the program ends at the first.
     """
     where, password = without_password(url)
     env = _environment()
@@ -107,7 +107,7 @@ def run(
                 if not wait_until(lambda: child.exit_code() is not None, _ENDS_WITHIN_S):
                     child.send(KILL)
         output = log.read_text(errors="replace")
-        # It ends with 1 after errors; with another number it did not come to its end.
+        # It ends with 1 after errors that it skipped; another number means that it stopped.
         if code != 0 and not (code == 1 and _is_forgiven(output, forgiven)):
             raise Failed(_reason(output, forgiven))
 
@@ -126,7 +126,7 @@ def without_password(url: str) -> tuple[str, str | None]:
 
 
 def bytes_read(pid: int, file: Path) -> int:
-    """Return how far a process has read in a file; 0 where the system does not tell."""
+    """Return how far a process has read in a file; 0 where the system does not report it."""
     with suppress(psutil.Error):
         for opened in psutil.Process(pid).open_files():
             if Path(opened.path) == file.resolve():
@@ -136,7 +136,7 @@ def bytes_read(pid: int, file: Path) -> int:
 
 def _candidates(name: str, settings: Settings) -> list[Path]:
     paths = []
-    # Where Thor has no server of its own the PATH is left; a folder that was named is wanted.
+    # Without a server of Thor's own the PATH is searched; a folder that was named must fit.
     with suppress(ThorError) if settings.pg_bin is None else nullcontext():
         paths.append(find_postgres(Home(settings.home), None, settings.pg_bin).program(name))
     if on_path := shutil.which(name):
@@ -151,7 +151,7 @@ def _tool(path: Path) -> Tool | None:
 
 
 def _environment() -> dict[str, str]:
-    # Whole: certificates and a password file are found by it.
+    # The whole environment: certificates and a password file are found by it.
     return {**os.environ, "LC_ALL": "C"}
 
 

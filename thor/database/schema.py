@@ -1,7 +1,6 @@
-"""Bring a database to today's shape: migrations for state, files for logic.
+"""Bring a database up to date: migrations for state, files for logic.
 
-Reads `db/migrations` and `db/sql`; one transaction, so that a failure
-leaves the database as it was.
+Reads `db/migrations` and `db/sql`; one transaction, so that a failure changes nothing.
 """
 
 import hashlib
@@ -43,7 +42,7 @@ class SqlFile(msgspec.Struct, frozen=True):
 
     @property
     def makes(self) -> list[str]:
-        """What it makes, each as it stands after `drop view` or `drop function`."""
+        """The objects it makes, each as written after `drop view` or `drop function`."""
         return [name.strip() for name in re.split(r",\s*(?![^()]*\))", self.header["Makes"])]
 
     @property
@@ -69,10 +68,10 @@ def up(
 ) -> None:
     """Migrate and re-create the logic, in one transaction; does nothing where all is current.
 
-    Without a `nature` the database stays what it is, and a new one is simulated.
+    Without a `nature` the database keeps its own, and a new one is simulated.
 
-    Raises `Refused` where the database is another application's, of another
-    nature, edition or user, or where a user's own view stands on Thor's logic.
+    Raises `Refused` where the database is another application's, of another nature, edition or
+    user, or where a user's own view depends on Thor's logic.
     """
     with database.translated(), database.engine(url).begin() as connection:
         driver = database.raw(connection)
@@ -161,7 +160,7 @@ def _refuse_foreign_objects(driver: Connection[Any]) -> None:
 
 
 def _refuse_without_rights(driver: Connection[Any]) -> None:
-    # An owner may be without the right to create, and who has that right is no owner yet.
+    # An owner may lack the right to create, and a user with that right may not be the owner.
     row = driver.execute(
         "select pg_has_role(d.datdba, 'usage') and has_database_privilege(d.oid, 'create') "
         "from pg_database as d where d.datname = current_database()"

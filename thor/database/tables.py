@@ -1,7 +1,7 @@
-"""Tables as the catalogue has them: compare them between two databases, and replace them.
+"""Compare tables between two databases, and replace them, as the catalogue lists them.
 
-Works with texts that db/sql composes from the catalogue, so that a table or column
-which is added later is neither forgotten nor named twice.
+Runs SQL that db/sql composes from the catalogue, so that a table or column added later is included
+automatically.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from thor.database import Connection
 
 
 class Table(msgspec.Struct, frozen=True):
-    """A table, the tables its foreign keys name, and the texts that work on it."""
+    """A table, the tables its foreign keys name, and the statements for it."""
 
     name: str
     parents: tuple[str, ...]
@@ -28,7 +28,7 @@ class Table(msgspec.Struct, frozen=True):
 
 
 class Measure(msgspec.Struct, frozen=True):
-    """How many rows something has, and the sum of their hashes."""
+    """A number of rows and the sum of their hashes."""
 
     records: int
     checksum: int
@@ -40,10 +40,10 @@ NOTHING = Measure(0, 0)
 def found(
     connection: Connection[Any], left_out: Iterable[str], computed: Iterable[str] = ()
 ) -> list[Table]:
-    """Return the tables of Thor's schemas but those left out, by name.
+    """Return the tables of Thor's schemas, without the excluded ones, by name.
 
-    Of those named `computed` a row of the first version is nobody's, of others one that
-    is as old as the database.
+    In `computed` tables a row of the first version counts as made by Thor; in others a row as old
+    as the database.
     """
     values = {"left_out": list(left_out), "computed": list(computed)}
     return [msgspec.convert(row, Table) for row in database.rows(connection, "tables", values)]
@@ -55,7 +55,7 @@ def measured(connection: Connection[Any], table: Table) -> Measure:
 
 
 def measure(row: dict[str, Any]) -> Measure:
-    """Return the measure that a row of any such text tells."""
+    """Return the measure in a row of such a statement."""
     return Measure(int(row["records"]), int(row["checksum"]))
 
 
@@ -65,7 +65,7 @@ def foreign_rows(connection: Connection[Any], table: Table) -> int:
 
 
 def groups(tables: list[Table]) -> list[list[Table]]:
-    """Return the tables in families that foreign keys hold together, parents first in each."""
+    """Return groups of tables that foreign keys connect, parents first in each."""
     group = {table.name: {table.name} for table in tables}
     for table in tables:
         for parent in table.parents:
@@ -80,10 +80,10 @@ def groups(tables: list[Table]) -> list[list[Table]]:
 def replace(
     source: Connection[Any], target: Connection[Any], group: list[Table]
 ) -> dict[str, Measure]:
-    """Make the rows of a family those of the source, exactly; returns what is there then.
+    """Make the rows of a group equal the source's; returns the new measures.
 
-    Within one transaction of the target. Triggers are silenced: what they would write down
-    of this is not what happened to the rows.
+    Within one transaction of the target. Triggers are disabled: they would record changes that did
+    not happen in the source.
     """
     for table in reversed(group):
         database.answers(target, table.silence)
@@ -109,7 +109,7 @@ def _parents_first(tables: list[Table]) -> list[Table]:
     while left:
         names = {table.name for table in left}
         free = [table for table in left if not names & set(table.parents)]
-        # Tables that name each other have no order; none of Thor's do.
+        # Tables that reference each other have no order; Thor has none.
         ordered += free or left
         left = [table for table in left if table not in ordered]
     return ordered

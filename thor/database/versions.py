@@ -1,7 +1,6 @@
-"""Which PostgreSQL goes with which TimescaleDB, and what else a server should be.
+"""Check a server: which PostgreSQL fits which TimescaleDB, and its settings.
 
-Data and functions without input or output: takes what a server says of itself,
-gives findings.
+Data and functions without input or output: takes facts about a server, gives findings.
 """
 
 import re
@@ -15,7 +14,7 @@ Version = tuple[int, ...]
 POSTGRES_MIN, POSTGRES_MAX = 16, 18
 TIMESCALEDB_MIN: Version = (2, 29, 2)
 TIMESCALEDB_RECOMMENDED: Version = (2, 31, 2)
-# These two minor releases changed a structure that extensions read; the next took it back.
+# These two minor releases changed a structure that extensions read; the next reverted it.
 _CHANGED_UNDER_EXTENSIONS: frozenset[Version] = frozenset({(16, 5), (17, 1), (15, 9)})
 # From these minor releases on no background job of an older TimescaleDB succeeds.
 _JOBS_STOP_FROM: dict[int, int] = {15: 20, 16: 16, 17: 12, 18: 7}
@@ -24,14 +23,15 @@ _JOBS_GO_ON: tuple[tuple[Version, Version], ...] = (
     (TIMESCALEDB_RECOMMENDED, (999,)),
 )
 _LOSES_BARS: Version = (2, 22, 0)
-# One refresh a width and a columnstore policy may run at once, beside a scheduler a database.
+# One refresh for each width and a columnstore policy may run at once, beside one scheduler for each
+# database.
 _JOBS_AT_ONCE = 5
-# The server's own processes that take a worker's place, as the vendor counts them.
+# The server's own processes that use a worker, as the vendor counts them.
 _WORKERS_OF_THE_SERVER = 3
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """What was looked at, what was found, and the fix where it is wrong."""
+    """A finding: the thing checked, its value, and the fix where it is wrong."""
 
     what: str
     found: str
@@ -46,7 +46,7 @@ def version(text: str) -> Version:
 
 
 def pair_faults(postgres: str, timescaledb: str) -> list[tuple[str, str]]:
-    """Return what is known to be wrong with this pair, each with its fix; empty for a good one."""
+    """Return the known faults of this pair, each with its fix; empty for a good one."""
     server, extension = version(postgres), version(timescaledb)
     faults = []
     if server[:2] in _CHANGED_UNDER_EXTENSIONS:
@@ -75,7 +75,7 @@ def pair_faults(postgres: str, timescaledb: str) -> list[tuple[str, str]]:
 def server_findings(server: Mapping[str, Any], edition: str | None) -> Iterator[Finding]:
     """Yield findings on a server: `server` is the statement `server_facts`.
 
-    `edition` is what the database was made as; None where Thor has not made it yet.
+    `edition` is the database's; None where Thor has not created it yet.
     """
     yield _postgres(server)
     yield _time_zone(server)

@@ -1,7 +1,7 @@
-"""Tell which jobs are not well, and why: the one place that every report asks.
+"""Find the jobs that are not well, and why: the one source of every report.
 
-Stage 95, ops. `/health`, `/metrics`, `thor status`, `thor doctor` and the health checks of
-docker compose read beats from the bus or from the home, and find the same faults in them.
+Stage 95, ops. `/health`, `/metrics`, `thor status`, `thor doctor` and the health checks of docker
+compose read beats from the bus or from the home, and find the same faults in them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,12 +12,12 @@ from thor.ops.heartbeat import EVERY_S, Beat
 from thor.services.home import Home
 from thor.services.status import HomeStatus
 
-# A beat is due every five seconds; a busy machine may be late with three of them.
+# A beat is due every five seconds; a busy machine may miss three.
 SILENT_S = 4 * EVERY_S
 
 
 def job_fault(beat: Beat, now: datetime) -> str | None:
-    """Return what is wrong with a job at an instant, None where nothing is.
+    """Return the fault of a job at an instant, None where it has none.
 
     A job that was stopped on purpose is well.
     """
@@ -32,7 +32,7 @@ def job_fault(beat: Beat, now: datetime) -> str | None:
         return f"waiting, {beat.reason}"
     turning_s = (now - beat.turned_at).total_seconds()
     if turning_s > beat.turn_within_s:
-        return f"its loop has not come round for {turning_s:.0f} s"
+        return f"its loop has not turned for {turning_s:.0f} s"
     return None
 
 
@@ -43,7 +43,7 @@ def job_faults(beats: Iterable[Beat], now: datetime) -> dict[str, str]:
 
 
 def beats_of_bus(reports: Mapping[str, dict[str, str]]) -> list[Beat]:
-    """Return the beats that the bus holds; what cannot be read as one is left out."""
+    """Return the beats on the bus; unreadable ones are omitted."""
     found = [heartbeat.of_fields(job, fields) for job, fields in reports.items()]
     return [beat for beat in found if beat is not None]
 
@@ -60,5 +60,5 @@ def faults_of_home(home: Home, status: HomeStatus, now: datetime) -> dict[str, s
 
 
 def beat_of_home(home: Home, job: str) -> Beat | None:
-    """Return a job's last beat in a home, None where it never beat there."""
+    """Return a job's last beat in a home, None where there is none."""
     return heartbeat.read(home.heartbeat(job))

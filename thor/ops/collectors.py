@@ -1,7 +1,7 @@
-"""What each live collector last reported: the state of its feed, since when, and why.
+"""The last report of each live collector: the state of its feed, since when, and why.
 
-Stage 95, ops. A collector reports to the bus and to its home; health, metrics and
-`thor status` read it there.
+Stage 95, ops. A collector reports to the bus and to its home; health, metrics and `thor status`
+read that.
 """
 
 from collections.abc import Mapping
@@ -13,16 +13,16 @@ import msgspec
 
 from thor.services.home import Home
 
-# The states in which a feed is well; in every other one somebody has to do something.
+# The states in which a feed is well; every other one needs a person.
 WELL = frozenset({"live", "quiet"})
-# A report is due every two seconds; Excel may be waited for ten.
+# A report is due every two seconds; a wait for Excel may take ten.
 SILENT_S = 30.0
 
 
 class CollectorStatus(msgspec.Struct, frozen=True, kw_only=True):
     """A collector's report. Times are UTC; `spilled` counts ticks that wait in a file.
 
-    `faults` are what a person should put right, each with where it stands and the cure.
+    `faults` are for a person to fix, each with its position and the cure.
     """
 
     source: str
@@ -36,7 +36,7 @@ class CollectorStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def fault(status: CollectorStatus, now: datetime) -> str | None:
-    """Return what is wrong with a feed at an instant, None where nothing is."""
+    """Return the fault of a feed at an instant, None where it has none."""
     silent_s = (now - status.at).total_seconds()
     if silent_s > SILENT_S:
         return f"its collector has not reported for {silent_s:.0f} s"
@@ -46,7 +46,7 @@ def fault(status: CollectorStatus, now: datetime) -> str | None:
 
 
 def of_bus(reports: Mapping[str, bytes]) -> list[CollectorStatus]:
-    """Return the reports that the bus holds, by source; what is none is left out."""
+    """Return the reports on the bus, by source; unreadable ones are omitted."""
     found = []
     for _, report in sorted(reports.items()):
         with suppress(msgspec.MsgspecError):

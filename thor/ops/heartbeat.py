@@ -1,7 +1,7 @@
-"""Leave a sign of life while a job runs: that its process lives, and that its loop comes round.
+"""Write a job's heartbeat: its process lives, and its loop turns.
 
-Stage 95, ops. A thread of the job writes `run/<job>.heartbeat` of the home every few seconds
-and hands the same to the bus, so that a frozen process falls silent whatever froze it.
+Stage 95, ops. A thread of the job writes `run/<job>.heartbeat` of the home every few seconds and
+reports the same to the bus, so that a frozen process falls silent, whatever froze it.
 """
 
 import os
@@ -24,10 +24,10 @@ BeatState = Literal["running", "waiting", "failed", "stopped"]
 
 
 class Beat(msgspec.Struct, frozen=True, kw_only=True):
-    """How a job is; times are UTC.
+    """The state of a job; times are UTC.
 
-    `at` is when its process last lived, `turned_at` when its loop last came round, which it
-    does within `turn_within_s` seconds unless something holds it up.
+    `at` is the time of its process's last beat, `turned_at` that of its loop's last turn, which is
+    due every `turn_within_s` seconds.
     """
 
     job: str
@@ -40,9 +40,9 @@ class Beat(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Heartbeat(Stop):
-    """The stop event of a job that also says how the job is, until it ends.
+    """The stop event of a job that also reports the job's state, until it ends.
 
-    The loop's turns are counted by its questions whether to stop; `persist` reports its waits.
+    Each check whether to stop counts as a turn of the loop; `persist` reports its waits.
     """
 
     def __init__(
@@ -52,9 +52,9 @@ class Heartbeat(Stop):
         turn_within_s: float,
         publish: Callable[[Beat], None] = lambda _: None,
     ) -> None:
-        """Take the job's name, where its sign of life is written, and who else hears of it.
+        """Take the job's name, the file of its beats, and a function that publishes them.
 
-        `publish` may raise `ThorError`, which leaves the file as the only sign.
+        `publish` may raise `ThorError`; the file alone has the beat then.
         """
         super().__init__()
         self._job = job
@@ -79,7 +79,7 @@ class Heartbeat(Stop):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Beat once more, with how the job ended."""
+        """Beat once more, with the reason of the end."""
         self._ended.set()
         self._thread.join()
         if self._state != "failed":
@@ -87,7 +87,7 @@ class Heartbeat(Stop):
         self._beat()
 
     def __bool__(self) -> bool:
-        """Return whether the process is to stop; the loop has come round."""
+        """Return whether the process is to stop; counts as a turn of the loop."""
         self._turned_at = clock.now()
         return super().__bool__()
 
@@ -128,7 +128,7 @@ class Heartbeat(Stop):
                 reason=self._reason,
                 attempt=self._attempt,
             )
-            # A job goes on where its sign cannot be left: a full disk is reported elsewhere.
+            # A job continues where its beat cannot be written: a full disk is reported elsewhere.
             with suppress(OSError):
                 _write(self._file, msgspec.json.encode(beat))
             with suppress(ThorError):
@@ -136,7 +136,7 @@ class Heartbeat(Stop):
 
 
 def read(file: Path) -> Beat | None:
-    """Return a job's last beat, None where it left none that can be read."""
+    """Return a job's last beat, None where there is none that can be read."""
     try:
         return msgspec.json.decode(file.read_bytes(), type=Beat)
     except (OSError, msgspec.MsgspecError):
@@ -144,12 +144,12 @@ def read(file: Path) -> Beat | None:
 
 
 def fields(beat: Beat) -> dict[str, Any]:
-    """Return a beat as the flat fields that the bus keeps."""
+    """Return a beat as the flat fields that the bus stores."""
     return {name: value for name, value in msgspec.to_builtins(beat).items() if name != "job"}
 
 
 def of_fields(job: str, found: dict[str, str]) -> Beat | None:
-    """Return the beat that the bus's fields hold, None where they hold none."""
+    """Return the beat in the bus's fields, None where there is none."""
     with suppress(msgspec.MsgspecError):
         return msgspec.convert({**found, "job": job}, Beat, strict=False)
     return None

@@ -1,7 +1,7 @@
-"""Keep what a screen has to know of instruments, sources and the database itself.
+"""Cache the reference data that quotes need: instruments, sources, the database's nature.
 
-Stages: 10 reference → API. Read from the ledger now and then and kept, so that
-quotes go on while PostgreSQL is away.
+Stages: 10 reference → API. Read from the database every few seconds, so that quotes continue while
+PostgreSQL is away.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ RENEW_EVERY_S = 5.0
 _LOAD_MAX_S = 2.0
 _ASK_AGAIN_S = 1.0
 _ASKED_MAX = 1_000
-# As the seats of sources have it where a source names no staleness of its own.
+# The default staleness of a source that names none of its own.
 _STALE_MS = 5_000
 _MS = timedelta(milliseconds=1)
 
@@ -31,7 +31,7 @@ BasisKind = Literal["prev_close", "settlement", "daily_bar"]
 
 
 class Source(msgspec.Struct, frozen=True):
-    """A source as a quote names it: what it is, its place in the order, its staleness in ms."""
+    """A source as shown in a quote: its kind, its priority, its staleness in ms."""
 
     kind: Kind | None
     priority: int | None
@@ -39,7 +39,7 @@ class Source(msgspec.Struct, frozen=True):
 
 
 class Basis(msgspec.Struct, frozen=True):
-    """A previous close, in points, what it is and the source that said it, as market.basis."""
+    """A previous close, in points, its kind and its source, as in market.basis."""
 
     price: Decimal | None
     kind: BasisKind | None
@@ -47,10 +47,10 @@ class Basis(msgspec.Struct, frozen=True):
 
 
 class Catalogue(msgspec.Struct, frozen=True):
-    """What may be traded, who may speak of it, and what the database was made for.
+    """The listing of instruments and sources, and the nature of the database.
 
-    With it the previous closes by symbol, and the ages in ms at which a quote is no longer
-    fresh and at which it is dead.
+    With it the previous closes by symbol, and the ages in ms at which a quote is no longer fresh
+    and at which it is dead.
     """
 
     listing: Listing
@@ -63,7 +63,7 @@ class Catalogue(msgspec.Struct, frozen=True):
     dead_ms: int = 30_000
 
     def source_of(self, root: str, source: str) -> Source:
-        """Return who speaks of a root; an unknown source has no kind and no priority."""
+        """Return a source's view of a root; an unknown source has no kind and no priority."""
         known = self.sources.get(source, _UNKNOWN)
         priority = self.preferred.get((root, source))
         if priority is None:
@@ -75,29 +75,29 @@ _UNKNOWN = Source(None, None, _STALE_MS)
 
 
 class Reference:
-    """The catalogue as the ledger had it last."""
+    """The catalogue as last read from the database."""
 
     def __init__(self, pool: Any) -> None:
-        """Take the pool to read by; nothing is read yet."""
+        """Take the pool; nothing is read yet."""
         self._pool = pool
         self._asked_s: dict[str, float] = {}
         self.known: Catalogue | None = None
 
     @property
     def catalogue(self) -> Catalogue:
-        """The catalogue that was read last; one has to have been read."""
+        """The catalogue read last; at least one must have been read."""
         assert self.known is not None
         return self.known
 
     async def current(self) -> Catalogue:
-        """Return the catalogue; raises `Unavailable` where it was never read and cannot be."""
+        """Return the catalogue; raises `Unavailable` where it cannot be read for the first time."""
         return self.known or await self.renew()
 
     async def symbols_of(self, names: list[str]) -> list[str]:
-        """Return the listed symbols that names stand for, each once, in the order asked.
+        """Return the listed symbols that names stand for, each once, in the given order.
 
-        Takes roots, month codes and aliases in any case. Raises `NotFound` naming the
-        first that is not listed.
+        Takes roots, month codes and aliases in any case. Raises `NotFound` naming the first that is
+        not listed.
         """
         catalogue = await self.current()
         found: list[str] = []
@@ -123,8 +123,8 @@ class Reference:
     async def renewed_for(self, name: str) -> Catalogue | None:
         """Read the catalogue again for an unknown symbol or source: it may be new.
 
-        Returns what is known where that was done for the same name a second ago, or
-        where PostgreSQL is away.
+        Returns the cached one where that was done for the same name within a second, or where
+        PostgreSQL is away.
         """
         now_s = clock.monotonic_s()
         if now_s - self._asked_s.get(name, float("-inf")) < _ASK_AGAIN_S:

@@ -1,6 +1,6 @@
-"""Keep the contract months: computed by the exchange's rule, or stated by a person.
+"""The contract months: computed by the exchange's rule, or entered by a person.
 
-Reads reference.sessions and instruments; writes and gives reference.contracts.
+Reads reference.sessions and instruments; reads and writes reference.contracts.
 """
 
 from datetime import UTC, date, datetime, timedelta
@@ -49,11 +49,11 @@ def compute(
     first: date | None = None,
     last: date | None = None,
 ) -> dict[str, list[Contract]]:
-    """Compute and keep the contract months of all roots that have a rule, or of one.
+    """Compute and store the contract months of all roots that have a rule, or of one.
 
-    From the month of `first` to that of `last`, or as far as sessions are known; what a
-    person stated stays. A second run changes nothing. Raises `NotFound` for a root
-    without a rule and `Rejected` for a reversed span.
+    From the month of `first` to that of `last`, or as far as sessions are known; months entered by
+    a person stay. A second run changes nothing. Raises `NotFound` for a root without a rule and
+    `Rejected` for a reversed span.
     """
     if root is not None:
         contracts.rule_of(root)
@@ -79,11 +79,11 @@ def add(
     first_notice: date | None = None,
     expiry: datetime | None = None,
 ) -> Contract:
-    """Keep a month whose dates a person states; no rule changes it from then on.
+    """Store a month with dates entered by a person; no rule changes it from then on.
 
-    The year of `symbol` is the one nearest to the last trade. Without an `expiry` trading
-    ends with the session of that day. Raises `Rejected` where symbol or dates make no
-    sense, `NotFound` where the root is not listed.
+    The year of `symbol` is the one nearest to the last trade. Without an `expiry` trading ends with
+    the session of that day. Raises `Rejected` where symbol or dates make no sense, `NotFound` where
+    the root is not listed.
     """
     root, month = month_of(symbol, last_trade)
     with database.transaction(connection):

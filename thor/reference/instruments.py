@@ -1,4 +1,4 @@
-"""Read and change reference data: the listing, seats of sources, tapes, sessions.
+"""Read and change reference data: the listing, claims of sources, tapes, sessions.
 
 Reads and writes `reference.*`; gives the pure types of `thor.domain`.
 """
@@ -32,7 +32,7 @@ def instruments(connection: Connection[Any]) -> dict[str, Instrument]:
 
 
 def listing(connection: Connection[Any]) -> Listing:
-    """Return what may be traded and who may speak of it, as it stands now."""
+    """Return the current listing of instruments and sources."""
     with database.transaction(connection):
         return Listing(
             instruments(connection),
@@ -42,7 +42,7 @@ def listing(connection: Connection[Any]) -> Listing:
 
 
 def symbol_of(connection: Connection[Any], name: str, field: str = "symbol") -> str:
-    """Return the listed symbol that a person's name stands for, as `Listing.symbol_of` does.
+    """Return the listed symbol of a name, as `Listing.symbol_of` does.
 
     Raises `NotFound` naming the field where it is not listed.
     """
@@ -89,7 +89,7 @@ def claims(connection: Connection[Any], source: str) -> dict[str, tuple[int, int
 
 
 def add_tape(connection: Connection[Any], values: dict[str, Any]) -> bool:
-    """Remember a tape as a source; returns whether it was new.
+    """Register a tape as a source; returns whether it was new.
 
     Raises `Refused` where another file has the same 8 hex of its SHA-256.
     """
@@ -105,7 +105,7 @@ def add_tape(connection: Connection[Any], values: dict[str, Any]) -> bool:
 
 
 def nature(connection: Connection[Any]) -> str:
-    """Return what the database was made for: simulated or live."""
+    """Return the nature of the database: simulated, recorded or live."""
     found = database.row(connection, "edition")
     if found is None:
         raise NotFound("The database has no edition: run `thor db up` first")
@@ -113,7 +113,7 @@ def nature(connection: Connection[Any]) -> str:
 
 
 def set_quote_limits(connection: Connection[Any], stale_s: float, dead_s: float) -> None:
-    """Write from which ages in seconds on quotes are STALE and DEAD; unchanged ones stay.
+    """Store the ages in seconds from which quotes are STALE and DEAD; unchanged ones stay.
 
     Raises `Rejected` where a quote would be dead before it is stale.
     """
@@ -135,12 +135,12 @@ def sessions(connection: Connection[Any], ts_from: datetime, ts_to: datetime) ->
 def renew_sessions(
     connection: Connection[Any], today: date, *, force: bool = False, ignores_hours: bool = False
 ) -> int:
-    """Compute the sessions to some years ahead, overrides applied; returns how many are kept.
+    """Compute the sessions to some years ahead, overrides applied; returns how many are stored.
 
-    Does nothing where they reach a year ahead already, unless forced. Where the simulator
-    ignores hours, every date of a simulated database from two years ago on has the stand-in
-    session of `thor.domain.hours`: whoever reads sessions sees the market as it is simulated.
-    A recorded or live database never has one.
+    Does nothing where they reach a year ahead already, unless forced. Where the simulator ignores
+    hours, every date of a simulated database from two years ago on has the stand-in session of
+    `thor.domain.hours`: readers of sessions see the market as it is simulated. A recorded or live
+    database never has one.
     """
     stands_in = ignores_hours and nature(connection) == "simulated"
     end = database.row(connection, "sessions_end", {"stand_in": STAND_IN}) or {}

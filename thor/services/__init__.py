@@ -1,4 +1,4 @@
-"""The embedded servers and the supervisor: what makes `thor up` one command.
+"""The embedded servers and the supervisor behind `thor up`.
 
-Knows processes and folders; knows no room and no job.
+Knows processes and folders; knows no stage and no job.
 """

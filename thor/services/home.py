@@ -1,6 +1,6 @@
-"""THOR_HOME: the folder that holds everything a running Thor owns.
+"""THOR_HOME: the folder of everything that a running Thor owns.
 
-Gives the lock, the credentials and the ports; says where data, logs and status lie.
+Gives the lock, the credentials, the ports, and the paths of data, logs and status.
 """
 
 import os
@@ -32,19 +32,19 @@ class Credentials(msgspec.Struct, frozen=True):
     redis: str
 
     def __repr__(self) -> str:
-        """Return a text that tells no password."""
+        """Return a text without passwords."""
         return "Credentials(***)"
 
 
 class LockOwner(msgspec.Struct, frozen=True):
-    """Who holds the home: the process and since when, UTC."""
+    """The process that has locked the home, and since when, UTC."""
 
     process: Identity
     since: datetime
 
 
 def write_beside(path: Path, data: bytes, *, owner: ServerUser | None = None) -> None:
-    """Replace a file in one step, readable by its owner only; for the home's holder."""
+    """Replace a file atomically, readable by its owner only; for the owner of the home's lock."""
     beside = path.with_name(f"{path.name}.new")
     with suppress(FileNotFoundError):
         beside.unlink()
@@ -58,9 +58,9 @@ def write_beside(path: Path, data: bytes, *, owner: ServerUser | None = None) ->
 
 
 def is_free(port: int) -> bool:
-    """Return whether nobody listens on this port of 127.0.0.1."""
+    """Return whether this port of 127.0.0.1 is free."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        # As the servers do: connections of a killed server that linger do not count.
+        # As the servers do: lingering connections of a killed server do not count.
         if sys.platform != "win32":
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -71,10 +71,10 @@ def is_free(port: int) -> bool:
 
 
 class Home:
-    """One THOR_HOME. Two processes may read it; only the holder of its lock writes in it."""
+    """One THOR_HOME. Several processes may read it; only the owner of its lock writes in it."""
 
     def __init__(self, path: Path) -> None:
-        """Name the folder; nothing is made before `lock`."""
+        """Take the folder; nothing is created before `lock`."""
         # Resolved once: the servers' command lines name it, and orphans are known by that.
         self.path = path.expanduser().resolve()
         self.pg = self.path / "pg"
@@ -88,23 +88,23 @@ class Home:
         self._owner_file = self.run / "holder.json"
 
     def user(self) -> ServerUser | None:
-        """Return who runs the servers of this home; None means the caller."""
+        """Return the user that runs the servers of this home; None means the caller."""
         return server_user(self.pg, self.bus)
 
     def log(self, name: str) -> Path:
-        """Return where the process of that name logs."""
+        """Return the log file of the process of that name."""
         return self.logs / f"{name}.log"
 
     def heartbeat(self, job: str) -> Path:
-        """Return where a job of that name leaves its sign of life."""
+        """Return the heartbeat file of the job of that name."""
         return self.run / f"{job}.heartbeat"
 
     @contextmanager
     def lock(self) -> Iterator["Home"]:
-        """Make the folder where needed and hold its lock; a killed holder lets go of it.
+        """Create the folder where needed and lock it; a killed process releases the lock.
 
-        Raises Refused where another process holds it, Rejected where the folder is
-        closed to the user that runs the servers or belongs to somebody else.
+        Raises Refused where another process has it, Rejected where the user that runs the servers
+        cannot enter the folder or where it belongs to another user.
         """
         self._make()
         lock = filelock.FileLock(self.path / "lock", timeout=0, mode=0o600, thread_local=False)
@@ -135,7 +135,7 @@ class Home:
             raise Broken(f"{self._credentials_file} cannot be read: {error}") from error
 
     def ensure_credentials(self) -> Credentials:
-        """Return the passwords, generated on the first call; the holder's to call."""
+        """Return the passwords, generated on the first call; for the owner of the lock."""
         with suppress(NotFound):
             return self.credentials()
         if self.pg.exists():
@@ -155,7 +155,7 @@ class Home:
             return {}
 
     def choose_port(self, name: str, requested: int | None = None) -> int:
-        """Return a free port of 127.0.0.1 and remember it; the wished one, else the last one."""
+        """Return a free port of 127.0.0.1 and store it: the preferred one, else the last one."""
         ports = self.ports()
         others = {port for other, port in ports.items() if other != name}
         for port in (requested, ports.get(name)):
@@ -193,7 +193,8 @@ class Home:
     def _check_owner(self) -> None:
         if sys.platform == "win32":
             return
-        # Root must not write where a user may swap a file for a link; a user could not go on.
+        # Root must not write where a user may swap a file for a link, nor lock a user out of the
+        # home.
         uid = self.path.stat().st_uid
         if uid != os.geteuid():
             raise Rejected(
@@ -215,7 +216,7 @@ def _make_folder(folder: Path, mode: int) -> None:
     if folder.is_dir():
         return
     folder.mkdir(mode=mode)
-    # Past the umask, which may be tighter than the server user can bear.
+    # Override the umask, which may lock the server user out.
     folder.chmod(mode)
 
 

@@ -1,4 +1,4 @@
-"""Which process is meant: a pid alone is not enough, since pids are used again.
+"""Identify a process: a pid alone is not enough, since pids are reused.
 
 Asks the operating system; changes nothing.
 """
@@ -23,7 +23,7 @@ def identity(pid: int) -> Identity | None:
         process = psutil.Process(pid)
         if process.status() == psutil.STATUS_ZOMBIE:
             return None
-        # Since the machine's start: a clock that is set right meanwhile moves both alike.
+        # Since the machine's start: a clock correction shifts both alike.
         return Identity(pid, round(process.create_time() - psutil.boot_time(), 2))
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         return None
@@ -40,10 +40,10 @@ def is_alive(process: Identity | None) -> bool:
 def working_on(
     programs: Collection[str], folder: Path, argument: str | None = None
 ) -> list[psutil.Process]:
-    """Return the processes of these programs whose work is this folder.
+    """Return the processes of these programs that work on this folder.
 
-    A process counts where its executable has one of the names and it stands in the folder
-    or carries the argument; a shell that happens to stand there does not.
+    A process counts where its executable has one of the names and the folder is its working
+    directory or an argument; a shell in that folder does not.
     """
     found = []
     for process in psutil.process_iter():

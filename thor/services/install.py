@@ -1,4 +1,4 @@
-"""The servers' programs: where they are, and the copy that root makes of them.
+"""Find the servers' programs, and copy them for the server user where Thor is root.
 
 Gives the folders of PostgreSQL's and Valkey's binaries that the server user can run.
 """
@@ -21,7 +21,7 @@ _EXE = ".exe" if os.name == "nt" else ""
 
 
 class PostgresInstall(msgspec.Struct, frozen=True):
-    """A PostgreSQL that can be run: its programs, its major version and its extensions."""
+    """An installed PostgreSQL: its programs, its major version and its extensions."""
 
     bin: Path
     major: int
@@ -76,7 +76,7 @@ def find_valkey(home: Home, user: ServerUser | None) -> Path:
 
 
 def _package(module: str, distribution: str, setting: str) -> Path:
-    # Found, not imported: the wrapper code beside the programs is never run.
+    # Located, not imported: the wrapper code beside the programs is never run.
     spec = importlib.util.find_spec(module)
     if spec is None or not spec.submodule_search_locations:
         raise Rejected(
@@ -91,7 +91,7 @@ def _inspect(folder: Path, user: ServerUser | None) -> PostgresInstall:
     version = re.search(r"(\d+)", output.stdout)
     if output.returncode != 0 or version is None:
         raise Rejected(f"{folder}/postgres does not run here: {output.stderr.strip()}")
-    # initdb knows where its share folder lies, also where pg_config is not installed.
+    # initdb knows its share folder, also where pg_config is not installed.
     shown = run_as(user, [folder / f"initdb{_EXE}", "--show", "-D", "/nonexistent"])
     share = re.search(r"^share_path=(.+)$", shown.stdout + shown.stderr, re.MULTILINE)
     return PostgresInstall(

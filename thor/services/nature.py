@@ -10,7 +10,7 @@ from thor.domain.nature import NATURES, Nature
 from thor.services.home import Home
 from thor.services.status import read_status
 
-# What a home runs, and holds first, where nothing is said.
+# The nature that a home runs, and creates first, by default.
 USUAL: Nature = "simulated"
 
 
@@ -28,7 +28,7 @@ def database_name(nature: Nature) -> str:
 
 
 def bus_number(nature: Nature) -> int:
-    """Return which numbered database of the home's bus server carries this nature: 0, 1 or 2."""
+    """Return the number of the bus server's database of this nature: 0, 1 or 2."""
     return NATURES.index(nature)
 
 

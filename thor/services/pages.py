@@ -1,7 +1,7 @@
-"""Build the pages beside everything else, and open them where a person sits at a desktop.
+"""Build the pages in the background, and open them where this machine has a desktop.
 
-The build is a process of its own and of the lowest priority: the first quote does not wait
-for it. `ui/build.py` does the work and says where it stands; the API shows that meanwhile.
+The build is a process of its own and of the lowest priority: the first quote does not wait for it.
+`ui/build.py` does the work and writes its progress, which the API shows meanwhile.
 """
 
 import os
@@ -23,7 +23,7 @@ class PagesBuild:
     """The build of the pages, running while this is entered and it is not done."""
 
     def __init__(self, builder: Path = BUILDER) -> None:
-        """Take the script that builds; nothing is started where it is not there."""
+        """Take the build script; without it nothing is started."""
         self._builder = builder
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -35,7 +35,7 @@ class PagesBuild:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
-                # A session of its own: Ctrl-C reaches it through us, with all that it started.
+                # A session of its own: this process passes Ctrl-C on, to all that it started.
                 start_new_session=True,
             )
         return self
@@ -65,5 +65,5 @@ class PagesBuild:
 
 
 def has_desktop() -> bool:
-    """Return whether a person sits before a screen of this machine, as an ordinary user."""
+    """Return whether this machine has a desktop for this ordinary user."""
     return has_display() and sys.stdout.isatty() and not is_root()

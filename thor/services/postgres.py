@@ -1,7 +1,7 @@
 """The embedded PostgreSQL: its data folder, its settings, its readiness.
 
-Runs the programs of the wheel, or those that THOR_PG_BIN names; makes the database of the
-nature that is asked for.
+Runs the programs of the wheel, or those that THOR_PG_BIN names; creates the database of the
+requested nature.
 """
 
 import shutil
@@ -29,7 +29,7 @@ _MAKERS = ("initdb", "initdb.exe", *_PROGRAMS)
 _MB = 1024 * 1024
 _ORPHAN_STOPS_WITHIN_S = 10.0
 _BUILTIN_LOCALES_SINCE = 17
-# For a tick store: long write bursts, few clients, nothing given up of durability.
+# For a tick store: long write bursts, few clients, full durability.
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -47,7 +47,7 @@ _SETTINGS = {
     "fsync": "on",
     "synchronous_commit": "on",
 }
-# What the vendor asks for: a worker per background job beside those of the server.
+# As the vendor recommends: a worker per background job beside those of the server.
 _TIMESCALE_SETTINGS = {"max_worker_processes": "32", "timescaledb.telemetry_level": "off"}
 
 
@@ -55,7 +55,7 @@ class Postgres(Server):
     """One PostgreSQL cluster in `pg/` of a home."""
 
     name = "postgres"
-    # Fast: clients are sent away, what is written is checkpointed. Immediate: recovery next time.
+    # Fast: clients are disconnected, data are checkpointed. Immediate: recovery next time.
     stop_signal = signal.SIGINT
     hurry_signal = getattr(signal, "SIGQUIT", signal.SIGTERM)
 
@@ -68,16 +68,16 @@ class Postgres(Server):
         install: PostgresInstall,
         nature: Nature = "simulated",
     ) -> None:
-        """Name the programs that run it and the nature of its database; the rest as for servers."""
+        """Take its programs and the nature of its database; the rest as for every server."""
         super().__init__(home, user, password, report)
         self.install = install
         self.nature = nature
         self._wal_compression = "on"
-        # Whether the start found its data under the name of another nature.
+        # Whether the start found its data under another nature's name.
         self.was_renamed = False
 
     def prepare(self) -> None:
-        """Stop a PostgreSQL that an earlier Thor left on this data; make the data where needed."""
+        """Stop a PostgreSQL that an earlier Thor left on this data; create missing data."""
         data = self.home.pg
         stop_left_over(
             lambda: working_on(_PROGRAMS, data, str(data)), _ask_postmaster, _ORPHAN_STOPS_WITHIN_S
@@ -92,7 +92,7 @@ class Postgres(Server):
                 f" database in {data} was made by {made_by}: name a PostgreSQL {made_by}, or set"
                 " THOR_HOME to another folder"
             )
-        # Not every build has lz4: the server itself knows.
+        # Not every build has lz4: ask the server.
         postgres = self.install.program("postgres")
         asked = ["-D", str(data), "-C", "wal_compression", "-c", "wal_compression=lz4"]
         lz4 = run_as(self.user, [postgres, *asked]).returncode == 0
@@ -119,7 +119,7 @@ class Postgres(Server):
         return output.returncode == 0
 
     def start(self) -> None:
-        """Start it as every server is started, and make the database where it is not there."""
+        """Start it as every server, and create the database where it does not exist."""
         super().start()
         self._ensure_database()
 
@@ -172,11 +172,11 @@ class Postgres(Server):
         return run_as(None, [psql, *options], env=env, timeout_s=timeout_s)
 
     def _initdb(self) -> None:
-        """Make the cluster beside and rename it: what is half made is never taken for one."""
+        """Create the cluster under another name and rename it: a half-made one is never used."""
         self.report("postgres: making a new database")
         beside = self.home.pg.with_name("pg.new")
         password_file = self.home.run / "initdb-password"
-        # An initdb whose Thor was killed goes on, and would write into the new folder.
+        # An initdb whose Thor was killed continues, and would write into the new folder.
         stop_left_over(
             lambda: working_on(_MAKERS, beside, f"--pgdata={beside}"), kill_all, within_s=1.0
         )
@@ -206,9 +206,9 @@ class Postgres(Server):
     def _remove_foreign_pid_file(self) -> None:
         """Remove a postmaster.pid whose number is another program's now, or a zombie's.
 
-        PostgreSQL would take either for a server on this data and refuse to start. A killed
-        one stays a zombie for as long as pid 1 does not reap, in some containers for ever.
-        Called when no PostgreSQL works on this data any more.
+        PostgreSQL would take it for a server on this data and refuse to start. A killed one stays a
+        zombie for as long as pid 1 does not reap, in some containers for ever. Called when no
+        PostgreSQL works on this data any more.
         """
         pid_file = self.home.pg / "postmaster.pid"
         with suppress(FileNotFoundError, ValueError, IndexError):
@@ -225,7 +225,7 @@ def _locale_options(major: int) -> list[str]:
 
 
 def _ask_postmaster(left: list[psutil.Process]) -> None:
-    # Its children are its own business: they go when it goes.
+    # Its children end with it.
     for process in left:
         with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
             if "-D" in process.cmdline():

@@ -1,7 +1,7 @@
-"""Who runs the servers, and whether that user can reach the folder.
+"""The user that runs the servers, and whether that user can enter the folder.
 
-PostgreSQL refuses to run as root, so root lends its servers to an unprivileged user.
-Nothing here opens a folder that is not Thor's own, and nothing makes a user.
+PostgreSQL refuses to run as root, so root runs its servers as an unprivileged user. Nothing here
+changes a folder that is not Thor's own, or creates a user.
 """
 
 import os
@@ -20,7 +20,8 @@ if sys.platform != "win32":
 
 # The first of these that exists runs the servers when Thor itself is root.
 _SERVER_USERS = ("postgres", "nobody")
-# What a server may need of our environment; the rest (passwords, PG* variables) stays here.
+# Environment variables that a server may need; the rest (passwords, PG* variables) is not passed
+# on.
 _SPARE_NAMES = ("PATH", "LD_LIBRARY_PATH", "SYSTEMROOT", "TEMP", "TMP", "TMPDIR")
 _FIRST_CLOSED = 'for f in "$@"; do [ -x "$f" ] || { printf %s "$f"; exit 1; }; done'
 
@@ -39,14 +40,14 @@ def is_root() -> bool:
 
 
 def server_user(*data_folders: Path) -> ServerUser | None:
-    """Return who runs the servers: the owner of the data, else postgres, else nobody.
+    """Return the user that runs the servers: the owner of the data, else postgres, else nobody.
 
-    None means that they run as the caller, who is an ordinary user. Raises Rejected
-    where the data belongs to root or to a user that is gone, or where no such user exists.
+    None means that they run as the caller, who is an ordinary user. Raises Rejected where the data
+    belongs to root or to a user that is gone, or where no such user exists.
     """
     if not is_root():
         return None
-    # A package that adds the user postgres later must not orphan data that nobody owns.
+    # A package that adds the user postgres later must not orphan data of the user nobody.
     for folder in data_folders:
         if folder.exists():
             return _owner(folder)
@@ -92,7 +93,7 @@ def make_data_folder(folder: Path, user: ServerUser | None) -> None:
 
 
 def spare_environment(**extra: str) -> dict[str, str]:
-    """Return the little of this environment that a server may see, and the extra names."""
+    """Return the variables of this environment that a server may see, and the extra ones."""
     environment = os.environ.copy()
     spare = {name: environment[name] for name in _SPARE_NAMES if name in environment}
     return {"PATH": os.defpath, "LC_ALL": "C", **spare, **extra}
@@ -105,12 +106,12 @@ def run_as(
     env: Mapping[str, str] | None = None,
     timeout_s: float = 60.0,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a short command as that user and return what it said.
+    """Run a short command as that user and return its output.
 
     Raises Rejected where this process may not become that user or may not run the program,
     Unavailable where it does not end in time.
     """
-    # The current folder may be closed to the user; the root folder never is.
+    # The user may be unable to enter the current folder, but never the root folder.
     try:
         return subprocess.run(
             [str(part) for part in argv],
@@ -132,10 +133,10 @@ def run_as(
 
 
 def check_reach(folder: Path, user: ServerUser | None) -> None:
-    """Raise Rejected, naming the folder, where the user cannot walk down to this one."""
+    """Raise Rejected, naming the folder, where the user cannot reach this one."""
     if user is None:
         return
-    # The kernel is asked, not the mode bits: access lists and mounts count too.
+    # This asks the kernel, since access lists and mounts count besides the mode bits.
     down = [*reversed(folder.parents), folder]
     closed = run_as(user, ["/bin/sh", "-c", _FIRST_CLOSED, "sh", *down])
     if closed.returncode != 0:

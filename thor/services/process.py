@@ -23,11 +23,11 @@ LOG_BYTES_MAX = 5_000_000
 LOGS_KEPT = 3
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
-# Linux counts the *thread* that forked as the parent whose death is told, so every child is
-# forked by this one, which lives as long as the process.
+# Linux takes the *thread* that forked as the parent whose death is signalled, so this thread forks
+# every child; it lives as long as the process.
 _FORKS = ThreadPoolExecutor(max_workers=1, thread_name_prefix="thor-forks")
 
-# Where Windows lacks a signal the nearest one that it has is sent.
+# Where Windows lacks a signal its nearest one is sent.
 KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 
 
@@ -44,7 +44,7 @@ class Child:
     def exit_code(self) -> int | None:
         """Return how it ended (minus the signal that killed it), None while it runs."""
         if self._popen.returncode is None and self._sweeps and sys.platform == "linux":
-            # Looked at before it is reaped: until then no other group can have its number.
+            # Checked before it is reaped: until then no other group can have its number.
             with suppress(ChildProcessError):
                 if os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
                     return None
@@ -52,7 +52,7 @@ class Child:
         return self._popen.poll()
 
     def send(self, number: int) -> None:
-        """Send a signal, to the whole group where the child answers for one."""
+        """Send a signal, to the whole group where the child leads one."""
         if self._popen.returncode is not None:
             return
         if self._sweeps:
@@ -82,8 +82,8 @@ def spawn(
 ) -> Child:
     """Start a child in a session of its own, its output appended to the log.
 
-    On Linux it gets the signal `on_parent_death` the moment this process is gone, however
-    it went. Raises OSError where the program cannot be run.
+    On Linux it gets the signal `on_parent_death` the moment this process ends, however it ends.
+    Raises OSError where the program cannot be run.
     """
     rotate(log)
     command = [str(part) for part in argv]
@@ -100,7 +100,7 @@ def spawn(
                 # Ctrl-C in the terminal is for the supervisor alone.
                 start_new_session=True,
                 creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
-                # Safe beside threads: it calls one function that was looked up before the fork.
+                # Safe with threads: it calls one function that was looked up before the fork.
                 preexec_fn=_bound_to_parent(on_parent_death),
                 **as_user(user),
             )
@@ -113,7 +113,7 @@ def _bound_to_parent(number: int) -> Callable[[], None] | None:
         return None
     prctl, parent = _LIBC.prctl, os.getpid()
 
-    # Runs after the change of user, which would clear the wish again.
+    # Runs after the change of user, which would clear the setting again.
     def bind() -> None:
         prctl(_PR_SET_PDEATHSIG, number)
         if os.getppid() != parent:
@@ -123,7 +123,7 @@ def _bound_to_parent(number: int) -> Callable[[], None] | None:
 
 
 def rotate(log: Path) -> None:
-    """Move a log that has grown too long aside, keeping the last few."""
+    """Rotate a log that has grown too long, keeping the last few."""
     if not log.exists() or log.stat().st_size < LOG_BYTES_MAX:
         return
     for age in range(LOGS_KEPT, 1, -1):
@@ -157,10 +157,10 @@ def stop_left_over(
     ask: Callable[[list[psutil.Process]], None],
     within_s: float,
 ) -> int:
-    """Stop what an earlier Thor left running and wait until it is gone; return how many.
+    """Stop processes that an earlier Thor left running, wait for them, and return how many.
 
-    `find` tells what is left, `ask` requests a clean end; what is still there after
-    `within_s` seconds is killed.
+    `find` returns those that are left, `ask` requests a clean end; processes left after `within_s`
+    seconds are killed.
     """
     left = find()
     if not left:
@@ -173,7 +173,7 @@ def stop_left_over(
 
 
 def kill_all(processes: list[psutil.Process]) -> None:
-    """Kill these processes, those that are gone meanwhile excepted."""
+    """Kill these processes, ignoring those that have ended."""
     for process in processes:
         with suppress(psutil.NoSuchProcess, psutil.AccessDenied):
             process.kill()

@@ -1,6 +1,6 @@
-"""A running house: its servers started, its URLs known, its jobs looked after.
+"""A running Thor: its servers started, its URLs known, its jobs supervised.
 
-What `thor up`, the jobs and the tests call.
+`thor up`, the jobs and the tests call it.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ from thor.services.valkey import AppendFsync, Valkey
 
 
 class Endpoints(msgspec.Struct, frozen=True):
-    """Where the database and the bus are. The URLs hold passwords: never log them."""
+    """The URLs of the database and the bus. They contain passwords: never log them."""
 
     database_url: str
     redis_url: str
@@ -29,12 +29,12 @@ class Endpoints(msgspec.Struct, frozen=True):
     owns_redis: bool
 
     def __repr__(self) -> str:
-        """Return a text that tells no password."""
+        """Return a text without passwords."""
         return f"Endpoints({redacted(self.database_url)}, {redacted(self.redis_url)})"
 
 
 class RunningSystem(msgspec.Struct, frozen=True):
-    """A house that is held by this process."""
+    """A Thor that this process runs."""
 
     home: Home
     endpoints: Endpoints
@@ -42,9 +42,9 @@ class RunningSystem(msgspec.Struct, frozen=True):
 
 
 def endpoints(home: Home, settings: Settings) -> Endpoints:
-    """Return the URLs of a house: those of the settings, else those of its own servers.
+    """Return the URLs of a home: those of the settings, else those of its own servers.
 
-    Raises Unavailable where its servers were never started.
+    Raises Unavailable where its own servers were never started.
     """
     return Endpoints(
         database_url(home, settings),
@@ -55,7 +55,7 @@ def endpoints(home: Home, settings: Settings) -> Endpoints:
 
 
 def database_url(home: Home, settings: Settings) -> str:
-    """Return the database's URL alone; `Unavailable` where it is the house's and never started."""
+    """Return the database's URL alone; `Unavailable` where it is the home's own, never started."""
     if settings.database_url is not None:
         return settings.database_url
     port, password = _port(home, Postgres.name), home.credentials().postgres
@@ -71,8 +71,8 @@ def start_servers(
 ) -> tuple[Endpoints, list[Server]]:
     """Start the servers that the settings do not name and return the URLs of both.
 
-    The caller holds the home's lock. Where one does not start, none is left running.
-    `report` hears of what takes long.
+    The caller has the home's lock. Where one does not start, none is left running. `report` is
+    called with the progress of slow steps.
     """
     report = report or logger("servers").info
     user = home.user()
@@ -98,10 +98,10 @@ def start_servers(
 def running(
     settings: Settings, *, report: Report | None = None, appendfsync: AppendFsync = "always"
 ) -> Iterator[RunningSystem]:
-    """Hold the home, start its servers and look after them, and stop all of it at the end.
+    """Lock the home, start and supervise its servers, and stop all of it at the end.
 
-    Its database and bus are of the nature that the settings name, else simulated. Jobs are
-    added with `house.supervisor.add`. Raises Refused where another process holds the home.
+    Its database and bus are of the nature that the settings name, else simulated. Jobs are added
+    with `supervisor.add`. Raises Refused where another process has locked the home.
     """
     home = Home(settings.home)
     with home.lock():

@@ -1,6 +1,6 @@
-"""What the two embedded servers have in common: how they are started, awaited and stopped.
+"""The common part of the two embedded servers: start, wait until ready, stop.
 
-`postgres.py` and `valkey.py` say what is their own.
+`postgres.py` and `valkey.py` have the rest.
 """
 
 from abc import ABC, abstractmethod
@@ -26,12 +26,12 @@ class Server(ABC):
     """A server that runs as a direct child on a port of 127.0.0.1."""
 
     name: str
-    # Asks for a clean end; the next ones are for a server that does not come to it in time.
+    # Requests a clean end; the next signals are for a server that is too slow.
     stop_signal: int
     hurry_signal: int = KILL
 
     def __init__(self, home: Home, user: ServerUser | None, password: str, report: Report) -> None:
-        """Name the home that it serves, who runs it and its password."""
+        """Take its home, the user that runs it and its password."""
         self.home = home
         self.user = user
         self.report = report
@@ -41,16 +41,16 @@ class Server(ABC):
 
     @property
     def log(self) -> Path:
-        """Return where it logs."""
+        """Return its log file."""
         return self.home.log(self.name)
 
     @abstractmethod
     def prepare(self) -> None:
-        """Stop what an earlier Thor left running on this data, and make the data folder."""
+        """Stop a server that an earlier Thor left on this data, and create the data folder."""
 
     @abstractmethod
     def command(self) -> list[str | Path]:
-        """Return the command line; no password stands in it."""
+        """Return the command line, without a password."""
 
     @abstractmethod
     def is_ready(self) -> bool:
@@ -60,7 +60,7 @@ class Server(ABC):
         """
 
     def launch(self) -> Child:
-        """Start the child; it is ready when `is_ready` says so."""
+        """Start the child; it is ready when `is_ready` returns True."""
         self.child = spawn(
             self.command(),
             log=self.log,
@@ -78,7 +78,8 @@ class Server(ABC):
             self.port = self.home.choose_port(self.name)
             if self._became_ready(self.launch()):
                 return
-            # Somebody took the port meanwhile, or a killed server's last children still die.
+            # Another process took the port meanwhile, or a killed server's children are still
+            # ending.
             clock.sleep_s(0.5)
         raise Unavailable(f"{self.name} does not start; {self.log} ends with:\n{tail(self.log)}")
 
@@ -89,7 +90,7 @@ class Server(ABC):
                 if self.is_ready():
                     return True
             except Broken:
-                # Where a stranger took the port and answers, our own child gives up at once.
+                # Where another server took the port and answers, our own child ends at once.
                 if not wait_until(lambda: child.exit_code() is not None, 1.0):
                     raise
             now = clock.monotonic_s()
@@ -101,7 +102,7 @@ class Server(ABC):
             if now - reported_s > _REPORT_EVERY_S:
                 reported_s = now
                 self.report(f"{self.name}: waiting for {now - started:.0f} s; {tail(self.log, 1)}")
-            # A recovery may take minutes: ask less and less often.
+            # A recovery may take minutes: check less and less often.
             clock.sleep_s(min(0.5, max(0.02, (now - started) / 10)))
         return False
 
@@ -116,7 +117,7 @@ def start_all(servers: Sequence[Server]) -> None:
 
 
 def stop_all(servers: Sequence[Server]) -> None:
-    """Stop the servers side by side: cleanly within 1.8 s, else at once."""
+    """Stop the servers in parallel: cleanly within 1.8 s, else at once."""
     running = [server for server in servers if server.child is not None]
     children = [server.child for server in running if server.child is not None]
 

@@ -1,7 +1,6 @@
-"""run/status.json: what the supervisor runs and how it fares, for whoever asks.
+"""run/status.json: the processes that the supervisor runs and their states, for any reader.
 
-The supervisor writes it whole on every change; `read_status` checks it against the
-processes that there are.
+The supervisor writes it whole on every change; `read_status` compares it with the actual processes.
 """
 
 from datetime import datetime
@@ -33,7 +32,7 @@ class ProcessStatus(msgspec.Struct, kw_only=True):
 
 
 class HomeStatus(msgspec.Struct, kw_only=True):
-    """The supervisor and all that it runs; `is_alive` is found out by whoever reads."""
+    """The supervisor and all that it runs; the reader sets `is_alive`."""
 
     home: str
     nature: Nature = "simulated"
@@ -50,10 +49,9 @@ def write_status(home: Home, status: HomeStatus) -> None:
 
 
 def read_status(home: Home) -> HomeStatus:
-    """Return what runs in the home now; an empty house where nothing ever ran.
+    """Return what runs in the home now; empty where nothing ever ran.
 
-    Where the supervisor is gone, what it said to run is `stopped` unless the process
-    itself is still there.
+    Where the supervisor is gone, a process that it listed is `stopped` unless it still runs.
     """
     try:
         status = msgspec.json.decode(home.status_file.read_bytes(), type=HomeStatus)
@@ -64,7 +62,7 @@ def read_status(home: Home) -> HomeStatus:
             f"{home.status_file} belongs to another user: ask as the user that started Thor"
         ) from error
     except msgspec.MsgspecError:
-        # Written by another version: as good as none.
+        # Written by another version: ignored.
         return HomeStatus(home=str(home.path))
     status.is_alive = status.stopped_at is None and is_alive(status.supervisor)
     if not status.is_alive:

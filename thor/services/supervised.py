@@ -1,6 +1,6 @@
-"""One process under the supervisor: started, watched, started again with back-off.
+"""One supervised process: started, watched, restarted with back-off.
 
-Holds the state of one server or job; `supervisor.py` turns it round.
+The state of one server or job; `supervisor.py` calls it in its loop.
 """
 
 import os
@@ -21,14 +21,14 @@ from thor.services.status import ProcessStatus
 BACKOFF_FIRST_S = 0.5
 BACKOFF_MAX_S = 30.0
 GOOD_RUN_S = 60.0
-# A job that ends with one of these was told no: starting it again would only repeat it.
+# A job that ends with one of these was refused: a restart would only repeat it.
 STAY_DOWN_CODES = frozenset({Refused.exit_code, Broken.exit_code})
 _READY_EVERY_S = 0.25
 _CANNOT_RUN = 127
 
 
 class JobSpec(msgspec.Struct, frozen=True):
-    """A job to run: its name, its command line, and what is added to the environment."""
+    """A job to run: its name, its command line, and additions to the environment."""
 
     name: str
     argv: tuple[str, ...]
@@ -36,7 +36,7 @@ class JobSpec(msgspec.Struct, frozen=True):
 
 
 class Supervised:
-    """A server or job and what is known of it."""
+    """A server or job and its state."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Supervised:
         launch: Callable[[], Child],
         is_ready: Callable[[], bool] | None = None,
     ) -> None:
-        """Say how it is launched; without `is_ready` it is running once it is launched."""
+        """Take its launch function; without `is_ready` it counts as running once launched."""
         self.status = ProcessStatus(name=name, kind=kind, state="waiting", log=str(log))
         self.child: Child | None = None
         self._launch = launch
@@ -57,12 +57,12 @@ class Supervised:
         self._asked_s = 0.0
 
     def adopt(self, child: Child) -> None:
-        """Take a child that was started elsewhere and is ready."""
+        """Adopt a child that was started elsewhere and is ready."""
         self._took(child)
         self.status.state = "running"
 
     def turn(self) -> bool:
-        """Look after it once, without waiting; return whether its status changed."""
+        """Check it once, without waiting; return whether its status changed."""
         now = clock.monotonic_s()
         if self.child is None:
             return self.status.state == "waiting" and now >= self._due_s and self._start()
@@ -75,7 +75,7 @@ class Supervised:
         return False
 
     def stopped(self) -> None:
-        """Note that it was stopped on purpose."""
+        """Record that it was stopped on purpose."""
         if self.child is not None:
             self.status.last_exit = self.child.exit_code()
         self.child = None
@@ -139,7 +139,7 @@ class Supervised:
 
 
 def supervised_server(server: Server) -> Supervised:
-    """Return a started server as something to look after."""
+    """Return a started server as a supervised process."""
     kept = Supervised("server", server.name, server.log, server.launch, server.is_ready)
     if server.child is not None:
         kept.adopt(server.child)
@@ -147,7 +147,7 @@ def supervised_server(server: Server) -> Supervised:
 
 
 def supervised_job(home: Home, job: JobSpec) -> Supervised:
-    """Return a job as something to look after; it starts at the next turn."""
+    """Return a job as a supervised process; it starts at the next turn."""
 
     def launch() -> Child:
         env = {**os.environ.copy(), "PYTHONUNBUFFERED": "1", **job.env}

@@ -1,4 +1,4 @@
-"""The supervisor: keeps servers and jobs running, says so, and stops them in order.
+"""The supervisor: keeps servers and jobs running, writes their status, stops them in order.
 
 Takes started servers and `JobSpec`s; gives `run/status.json`.
 """
@@ -21,18 +21,18 @@ from thor.services.server import Server, stop_all
 from thor.services.status import HomeStatus, read_status, write_status
 from thor.services.supervised import JobSpec, Supervised, supervised_job, supervised_server
 
-# Jobs 2.5 s, servers 1.8 s and what it takes to kill the rest: 5 s in all.
+# Jobs 2.5 s, servers 1.8 s, and the time to kill the rest: 5 s in all.
 JOBS_STOP_WITHIN_S = 2.5
 _TURN_S = 0.1
 
 
 class Supervisor:
-    """Looks after the servers and jobs of one home until it is stopped."""
+    """Supervises the servers and jobs of one home until it is stopped."""
 
     def __init__(
         self, home: Home, servers: Sequence[Server] = (), nature: Nature = "simulated"
     ) -> None:
-        """Take servers that are started and ready; the home's lock is the caller's to hold."""
+        """Take servers that are started and ready; the caller has the home's lock."""
         self._home = home
         self._servers = list(servers)
         self._kept = {server.name: supervised_server(server) for server in servers}
@@ -60,14 +60,14 @@ class Supervisor:
                 self._added.append(supervised_job(self._home, job))
 
     def start(self) -> None:
-        """Look after everything in a thread of its own, until `stop`."""
-        # Whoever asks once this has returned finds the servers in the status.
+        """Supervise in a thread of its own, until `stop`."""
+        # Once this has returned the status lists the servers.
         self._write()
         self._thread = threading.Thread(target=self._look_after, name="thor-supervisor")
         self._thread.start()
 
     def run(self) -> None:
-        """Look after everything in this, the main thread, until a signal or `stop`."""
+        """Supervise in this, the main thread, until a signal or `stop`."""
         self._thread = threading.current_thread()
         self.stop_on_signals()
         self._look_after()
@@ -79,7 +79,7 @@ class Supervisor:
                 signal.signal(getattr(signal, name), self._on_signal)
 
     def stop(self) -> None:
-        """Stop the jobs, then the servers, within 5 s; from any thread, as often as you like."""
+        """Stop the jobs, then the servers, within 5 s; from any thread, repeatedly if need be."""
         self._stopping.set()
         if self._thread is None:
             self._look_after()
@@ -123,7 +123,7 @@ class Supervisor:
         try:
             write_status(self._home, self._status)
         except OSError as error:
-            # A full disk is no reason to leave the jobs alone.
+            # A full disk does not end the supervision of jobs.
             self._log.error("status.json cannot be written", reason=str(error))
 
     def _shut_down(self) -> None:
@@ -153,7 +153,7 @@ def stop_left_jobs(home: Home) -> int:
         if status.kind == "job" and status.process is not None and is_alive(status.process)
     ]
     for process in left:
-        # Each leads a group of its own, and that very process is still there.
+        # Each leads a group of its own, and that very process still runs.
         if sys.platform != "win32":
             os.killpg(process.pid, KILL)
         else:

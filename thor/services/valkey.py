@@ -1,6 +1,6 @@
 """The embedded Valkey: its append-only data, its configuration file, its readiness.
 
-Speaks the few words of the protocol that a start needs; the bus speaks the rest.
+Sends the few commands that a start needs; the bus's client sends the rest.
 """
 
 import shutil
@@ -31,7 +31,7 @@ _SETTINGS = {
     "set-proc-title": "no",
     "appendonly": "yes",
     "save": "",
-    # A full bus is an error that the writer sees, never a key that quietly went.
+    # A full bus is an error for the writer, never a silently evicted key.
     "maxmemory-policy": "noeviction",
     "aof-load-truncated": "yes",
     "auto-aof-rewrite-percentage": "100",
@@ -54,20 +54,20 @@ class Valkey(Server):
         program: Path,
         appendfsync: AppendFsync = "always",
     ) -> None:
-        """Name the program and when it syncs its file, beside what every server is told."""
+        """Take the program and when it syncs its file, besides a server's arguments."""
         super().__init__(home, user, password, report)
         self._program = program
         self._appendfsync = appendfsync
         self._file = home.run / "valkey.conf"
 
     def prepare(self) -> None:
-        """Stop a Valkey that an earlier Thor left on this data; make the folder where needed."""
+        """Stop a Valkey that an earlier Thor left on this data; create the folder where needed."""
         folder = self.home.bus
         stop_left_over(
             lambda: working_on(_PROGRAMS, folder, str(self._file)), _ask, _ORPHAN_STOPS_WITHIN_S
         )
         if not folder.exists():
-            # Renamed when it has its owner: by that the server user is known next time.
+            # Renamed once it has its owner, which tells the server user next time.
             beside = folder.with_name("bus.new")
             shutil.rmtree(beside, ignore_errors=True)
             make_data_folder(beside, self.user)
@@ -87,7 +87,7 @@ class Valkey(Server):
         return [self._program, self._file]
 
     def swap(self, one: int, other: int) -> None:
-        """Let two of its numbered databases change places, while nobody uses them."""
+        """Swap two of its numbered databases, while no client uses them."""
         with socket.create_connection(("127.0.0.1", self.port), 2.0) as link:
             link.sendall(_command("AUTH", self._password))
             link.recv(4096)

@@ -15,8 +15,8 @@ export interface paths {
          * Bars
          * @description Return the newest bars of a symbol with from <= bar_start < to, oldest first.
          *
-         *     A bar whose source's clock has not passed `known_at` is marked `is_open`. A tick
-         *     that came late changes a bar that was closed: `changed_at` and `ticks` tell.
+         *     A bar whose source's clock has not passed `known_at` is marked `is_open`. A late tick changes a
+         *     closed bar, as `changed_at` and `ticks` show.
          */
         get: operations["ApiBarsSymbolBars"];
         put?: never;
@@ -116,7 +116,7 @@ export interface paths {
         };
         /**
          * Features
-         * @description List the features by family: what each is, its unit, and how far back it looks.
+         * @description List the features by family, each with its definition, its unit and its look-back.
          */
         get: operations["ApiFeaturesFeatures"];
         put?: never;
@@ -178,7 +178,7 @@ export interface paths {
         };
         /**
          * Quotes
-         * @description List the quotes of the symbols asked for; one that was never quoted is left out.
+         * @description List the quotes of the given symbols; a symbol without a quote is omitted.
          */
         get: operations["ApiQuotesQuotes"];
         put?: never;
@@ -220,18 +220,17 @@ export interface paths {
          * Stream
          * @description Stream hello, tick, quote, bar, ping, heard, gap and error events until either side ends it.
          *
-         *     `tick` is what one record said; `quote` the merged latest after it. After
-         *     hello, and after a resume has caught up, the latest quote of each symbol is
-         *     sent. `gap` says that events after `from` up to `to` may be missing. `heard` says
-         *     once a second which symbols a source has looked at, also where nothing changed.
+         *     `tick` is one record; `quote` the symbol's last values after it. After hello, and after a resume
+         *     has caught up, the latest quote of each symbol is sent. `gap` says that events after `from` up
+         *     to `to` may be missing. `heard` lists once a second the symbols that a source has looked at,
+         *     also where nothing changed.
          *
-         *     `bar` is a bar as /api/bars has it, with its `width`, once its source's clock
-         *     has passed `known_at` and the ledger has all its ticks; a tick that comes later
-         *     does not send it again. Events come in the order of their ids: what was
-         *     published after the clock waits for the bars that it closed, 2 s at most, as
-         *     a rule some hundredths. After those `is_complete` false says that ticks of
-         *     the bar were not in the ledger yet. A stream with events=bar holds nothing
-         *     up and waits up to 30 s. With mode=conflated bars come as they are read.
+         *     `bar` is a bar as /api/bars has it, with its `width`, once its source's clock has passed
+         *     `known_at` and the database has all its ticks; a later tick does not send it again. Events come
+         *     in the order of their ids: events published after the clock wait for the bars that it closed, 2
+         *     s at most, usually some hundredths. After 2 s the bar is sent with `is_complete` false: some of
+         *     its ticks were not in the database yet. A stream with events=bar delays no other event and waits
+         *     up to 30 s. With mode=conflated bars are sent as they are read.
          */
         get: operations["ApiQuotesStreamStream"];
         put?: never;
@@ -271,7 +270,7 @@ export interface paths {
         };
         /**
          * System
-         * @description Return how every stage is; never fails for a server that is away.
+         * @description Return the state of every stage; never fails for a server that is away.
          */
         get: operations["ApiSystemSystem"];
         put?: never;
@@ -351,7 +350,7 @@ export interface paths {
         };
         /**
          * Health
-         * @description Tell how each part is: 200 where ok or degraded, 503 where down.
+         * @description Return the state of each part: 200 where ok or degraded, 503 where down.
          */
         get: operations["HealthHealth"];
         put?: never;
@@ -371,7 +370,7 @@ export interface paths {
         };
         /**
          * Metrics
-         * @description Give the metrics in Prometheus's text format; never fails for a server that is away.
+         * @description Return the metrics in Prometheus's text format; never fails for a server that is away.
          */
         get: operations["MetricsMetrics"];
         put?: never;
@@ -1528,7 +1527,7 @@ export interface operations {
                 adjusted?: string;
                 /** @description First start of a bar: an instant with its zone, `…T14:30:00Z`, or a trade date, `2026-11-20`, which begins at 17:00 in Chicago on the day before. */
                 from?: string | null;
-                /** @description The newest so many. */
+                /** @description At most so many, the newest. */
                 limit?: number;
                 /** @description When a continuous series rolls: `volume`, or `expiry-5`. */
                 rule?: string;
@@ -1871,7 +1870,7 @@ export interface operations {
             query?: {
                 /** @description First start of a bar: an instant with its zone, `…T14:30:00Z`, or a trade date, `2026-11-20`, which begins at 17:00 in Chicago on the day before. */
                 from?: string | null;
-                /** @description The newest so many. */
+                /** @description At most so many, the newest. */
                 limit?: number;
                 /** @description Features by name, `rsi_14,ema_20`; all of them if not given. */
                 names?: string | null;
@@ -2097,7 +2096,7 @@ export interface operations {
                 bars?: string | null;
                 /** @description `tick`, `quote`, `bar`; all if left out; for mode ticks. */
                 events?: string | null;
-                /** @description Id of the last event seen: goes on after it. */
+                /** @description Id of the last event seen: the stream continues after it. */
                 from?: string | null;
                 /** @description Every event, or each window the newest quote of what changed. */
                 mode?: "ticks" | "conflated";
@@ -2105,7 +2104,7 @@ export interface operations {
                 symbols?: string | null;
             };
             header?: {
-                /** @description As `from`; comes before it. */
+                /** @description As `from`; takes precedence over it. */
                 "Last-Event-ID"?: string | null;
             };
             path?: never;
@@ -2255,7 +2254,7 @@ export interface operations {
             query?: {
                 /** @description First instant, with its zone: `…T14:30:00Z`. */
                 from?: string | null;
-                /** @description The newest so many. */
+                /** @description At most so many, the newest. */
                 limit?: number;
                 /** @description First instant after the span, with its zone. */
                 to?: string | null;
@@ -2383,7 +2382,7 @@ export interface operations {
                 from: string;
                 /** @description The set of numbers. */
                 set?: string;
-                /** @description Seconds between two. */
+                /** @description Seconds between two steps. */
                 step_s?: number;
                 /** @description Last moment, ISO 8601. */
                 to: string;
