@@ -202,7 +202,7 @@ def test_an_unknown_symbol_is_a_404_that_names_it(
 
 
 def test_a_listed_symbol_that_nobody_quoted_is_a_404_of_its_own(api: Api) -> None:
-    assert "nobody has quoted it yet" in api.problem("/api/quotes/ES", 404)["detail"]
+    assert "it has no quote yet" in api.problem("/api/quotes/ES", 404)["detail"]
 
 
 @pytest.mark.parametrize("symbols", ["", "ES,,NQ", ","])

@@ -161,9 +161,9 @@ def test_a_tape_is_replayed_into_the_ledger_and_again_adds_nothing(
         filed = thor.good("replay", str(first), "--as", "ES", "--overlap")
     source = value(connection, "select source from reference.tapes where file_name = 'first.csv'")
     told = f"first.csv: 1500 ticks published as {source}"
-    assert f"{told}; the ledger holds 1500 of them, 0 in quarantine, symbols ESU24" in flat(out)
+    assert f"{told}; the database has 1500 of them, 0 in quarantine, symbols ESU24" in flat(out)
     assert "other.parquet: 3 ticks published as TAPE:" in out
-    assert f"{told} (replayed before); the ledger holds 1500 of them" in flat(again)
+    assert f"{told} (replayed before); the database has 1500 of them" in flat(again)
     assert "symbols ES" in filed
     assert account(connection) == (4503, 3003, 1500, 0)
     codes = rows(connection, "select distinct symbol from market.ticks order by symbol")

@@ -114,7 +114,7 @@ def test_the_bus_s_fields_give_the_beat_back() -> None:
             "its process has not reported for 21 s: it is frozen or was killed",
         ),
         (beat(turned_at=NOW - timedelta(seconds=60)), None),
-        (beat(turned_at=NOW - timedelta(seconds=61)), "its loop has not come round for 61 s"),
+        (beat(turned_at=NOW - timedelta(seconds=61)), "its loop has not turned for 61 s"),
         (beat(state="waiting", reason="PostgreSQL: refused"), "waiting, PostgreSQL: refused"),
         (beat(state="stopped", at=NOW - timedelta(days=1)), None),
         (beat(state="failed", reason="torn", at=NOW - timedelta(days=1)), "failed: torn"),
