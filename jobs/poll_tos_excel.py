@@ -4,6 +4,7 @@ Reads the workbook that is open in Excel, or a saved one; writes the bus.
 """
 
 import argparse
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ def main(settings: Settings, stop: Stop, log: Any) -> None:
     given = _parser().parse_args()
     settings = with_options(settings, given.file, given.sheet, given.range, given.interval)
     urls = endpoints(Home(settings.home), settings)
-    bus = Bus(urls.redis_url, settings.bus_ticks_max, settings.bus_keep_s)
+    skew_max = timedelta(seconds=settings.skew_max_s)
+    bus = Bus(urls.redis_url, settings.bus_ticks_max, settings.bus_keep_s, skew_max)
     poll_excel(settings, bus, urls.database_url, stop, log, given.record)
 
 

@@ -3,6 +3,7 @@
 Reads reference data; writes the bus.
 """
 
+from datetime import timedelta
 from typing import Any
 
 from jobs.run import run
@@ -17,7 +18,8 @@ from thor.services.running import endpoints
 def main(settings: Settings, stop: Stop, log: Any) -> None:
     """Run the simulator on the bus and database of this home."""
     urls = endpoints(Home(settings.home), settings)
-    bus = Bus(urls.redis_url, settings.bus_ticks_max, settings.bus_keep_s)
+    skew_max = timedelta(seconds=settings.skew_max_s)
+    bus = Bus(urls.redis_url, settings.bus_ticks_max, settings.bus_keep_s, skew_max)
 
     def on_wait(reason: str, attempt: int) -> None:
         log.info("waiting", reason=reason, attempt=attempt)

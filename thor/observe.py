@@ -6,7 +6,8 @@ Stage 95, ops. Every process calls `configure` once.
 import logging
 import re
 import sys
-from typing import Any
+from contextlib import suppress
+from typing import Any, TextIO, cast
 
 import structlog
 
@@ -22,6 +23,18 @@ def _redact(_: Any, __: str, event: Any) -> Any:
     return {
         key: redacted(value) if isinstance(value, str) else value for key, value in event.items()
     }
+
+
+class _Stderr:
+    """The error output, whose loss (a full disk, a pipe that nobody reads) stops no process."""
+
+    def write(self, text: str) -> None:
+        with suppress(OSError, ValueError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            sys.stderr.flush()
 
 
 def configure(level: str, form: str) -> None:
@@ -43,7 +56,7 @@ def configure(level: str, form: str) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.getLevelNamesMapping()[level.upper()]
         ),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _Stderr())),
         cache_logger_on_first_use=True,
     )
 

@@ -12,6 +12,7 @@ from ticks_made import LISTING, TS, tick
 from thor.domain.tick import Tick
 from thor.market.bus.client import Bus
 from thor.reference.cache import Catalogue, Source
+from thor.stream.events import entry_key
 from thor.stream.last_values import LastValues
 from thor.stream.quote import quote_of
 
@@ -54,10 +55,10 @@ def test_the_board_equals_the_hashes_from_wherever_it_was_seeded(
     for at, entry in enumerate(entries):
         if at == seeded_at:
             board.load_snapshot(bus.latest(["ES", "CL"]), CATALOGUE)
-        bus.publish(entry)
+        key = entry_key(str(bus.publish(entry).entry_id))
         if at >= seeded_at:
             for one in entry:
-                board.apply(one, CATALOGUE)
+                board.apply(one, CATALOGUE, key)
     if seeded_at >= len(entries):
         board.load_snapshot(bus.latest(["ES", "CL"]), CATALOGUE)
     hashes = bus.latest(["ES", "CL"])
@@ -65,3 +66,18 @@ def test_the_board_equals_the_hashes_from_wherever_it_was_seeded(
     wanted = {symbol: quote_of(symbol, hashes[symbol], CATALOGUE, TS) for symbol in hashes}
     found = {symbol: board.quote(symbol, CATALOGUE, TS) for symbol in hashes}
     assert found == wanted
+
+
+def test_a_quote_that_is_ahead_of_time_gives_way_to_the_next_good_tick() -> None:
+    board = LastValues()
+    ahead = {"ts": "2033-01-01T00:00:00Z", "received_at": "2033-01-01T00:00:00Z"}
+    board.load_snapshot({"ES": {**ahead, "source": "SIM", "seq": "1", "bid": "1"}}, CATALOGUE)
+    key = (int(TS.timestamp() * 1000), 0)
+    assert board.apply(tick(ts=TS, last=Decimal(5000)), CATALOGUE, key) is not None
+    quote = board.quote("ES", CATALOGUE, TS)
+    assert quote is not None
+    assert (quote.last, quote.bid, quote.ts) == (
+        "5000.00",
+        None,
+        TS.isoformat("T", "microseconds").replace("+00:00", "Z"),
+    )

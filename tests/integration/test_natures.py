@@ -114,7 +114,9 @@ def test_a_tape_that_cannot_be_played_ends_the_start_in_one_line(
 class up:
     """`thor up` in a process of its own, which a signal stops."""
 
-    def __init__(self, path: Path, *words: str, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, path: Path, *words: str, env: Mapping[str, str] | None = None, stdout: Any = None
+    ) -> None:
         own = {name: item for name, item in os.environ.items() if not name.startswith("THOR_")}
         self._env = {
             **own,
@@ -127,6 +129,7 @@ class up:
         self._cwd = path.parent
         self._log = path.parent / "up.log"
         self._words = words
+        self._stdout = stdout
 
     def __enter__(self) -> "up":
         with self._log.open("w") as log:
@@ -134,7 +137,7 @@ class up:
                 [sys.executable, "-m", "thor", "up", *self._words],
                 cwd=self._cwd,
                 env=self._env,
-                stdout=log,
+                stdout=log if self._stdout is None else self._stdout,
                 stderr=log,
             )
         return self

@@ -6,7 +6,7 @@ Opens nothing before it is called.
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date, datetime
 from typing import Annotated, Any
 
@@ -49,6 +49,16 @@ def urls() -> Any:
 
     settings = Settings()
     return endpoints(Home(settings.home), settings)
+
+
+def tell(*texts: str) -> None:
+    """Print a note beside the output, or do without where nobody can read it.
+
+    For commands whose work goes on whatever becomes of their terminal.
+    """
+    # A pipe that nobody reads makes rich end the program.
+    with suppress(OSError, SystemExit):
+        notes.print(*texts)
 
 
 def show(rows: Sequence[Mapping[str, Any]], title: str, *, as_json: bool) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from thor.cli.common import notes
+from thor.cli.common import tell
 from thor.config import Settings
 from thor.errors import Rejected
 
@@ -35,7 +35,7 @@ def up(
 ) -> None:
     """Start everything, migrate, and show quotes until Ctrl-C: simulated, of tapes, or live."""
     from thor import clock, observe
-    from thor.cli import up_quotes
+    from thor.cli.up_quotes import Display, wait
     from thor.market.collect.files.pace import parse_speed
     from thor.runtime import Stop
     from thor.services.nature import USUAL
@@ -58,7 +58,7 @@ def up(
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), lambda *_: stop.set())
     start_s = clock.monotonic_s()
-    notes.print(f"starting Thor in {settings.home}")
+    tell(f"starting Thor in {settings.home}")
     with (
         ThreadPoolExecutor(1) as pool,
         PagesBuild() as pages,
@@ -70,19 +70,22 @@ def up(
         if stop:
             return
         system.supervisor.add(*jobs)
-        address = up_quotes.print_overview(settings, system, jobs)
-        if is_opened:
-            pages.open_browser(address)
         playing = None if player is None else pool.submit(player.play, times)
+        display = Display(settings, system, jobs, stop, start_s, player, playing)
+        if is_opened:
+            pages.open_browser(display.address)
+        display.start()
         try:
-            up_quotes.quotes(system, stop, start_s, player, playing)
+            wait(stop, playing)
         finally:
             stop.set()
-        notes.print("stopping")
+            display.end()
+        tell("stopping")
+    display.leave()
 
 
 def _report(text: str, **more: Any) -> None:
-    notes.print(f"  {text}", *(f"{key}={value}" for key, value in more.items()))
+    tell(f"  {text}", *(f"{key}={value}" for key, value in more.items()))
 
 
 def _note_feeds(settings: Settings) -> None:
@@ -90,9 +93,9 @@ def _note_feeds(settings: Settings) -> None:
     from thor.flow.feeds import FEEDS, configured
 
     if not configured(settings):
-        notes.print("no feed is configured; nothing is collected until one is:")
+        tell("no feed is configured; nothing is collected until one is:")
         for feed in FEEDS:
-            notes.print(f"  {feed.setting}=… starts {feed.provider}")
+            tell(f"  {feed.setting}=… starts {feed.provider}")
 
 
 def _migrate(settings: Settings, url: str) -> None:
@@ -101,7 +104,7 @@ def _migrate(settings: Settings, url: str) -> None:
     from thor.reference import contracts, instruments
 
     def report(text: str) -> None:
-        notes.print(f"  migrating: {text}")
+        tell(f"  migrating: {text}")
 
     schema.up(url, settings.nature, report, settings.edition)
     with database.connect(url, "up") as connection:
@@ -111,7 +114,7 @@ def _migrate(settings: Settings, url: str) -> None:
         contracts.compute(connection)
         instruments.set_quote_limits(connection, settings.stale_s, settings.dead_s)
     if kept:
-        notes.print(f"  {kept} trading sessions computed")
+        tell(f"  {kept} trading sessions computed")
 
 
 def _player(settings: Settings, system: Any, tapes: list[Path] | None, stop: Any) -> Any:

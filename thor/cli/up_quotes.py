@@ -1,29 +1,109 @@
 """The display of `thor up`: one table of what runs, then live quotes.
 
-Reads the bus and the ingest counts.
+Reads the bus and the database. An observer: whatever happens to it, the system goes on.
 """
 
+import os
+import re
+import sys
+import threading
+from contextlib import suppress
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from thor import clock
-from thor.cli.common import console, notes
+from thor.cli.common import console, tell
 from thor.config import Settings
-from thor.errors import Unavailable
+from thor.domain.instrument import Instrument
+from thor.errors import ThorError
+from thor.market.bus import wire
 
 _REFRESH_S = 0.5
 _PLAIN_EVERY_S = 10.0
 _STALE_S = 5.0
+_AGAIN_S = 5.0
+_END_WITHIN_S = 1.0
+_LOOK_EVERY_S = 0.5
+_SOURCE_SHOWN_MAX = 20
+# What stands where a value cannot be read.
+_UNREADABLE = "?"
+_COUNT = re.compile(r"[0-9]{1,19}")
 
 
-def print_overview(settings: Settings, system: Any, jobs: list[Any]) -> str:
-    """Print what runs, where, and what to try next; return the address of the pages."""
-    port = next(job.env["THOR_API_PORT"] for job in jobs)
-    web = f"http://127.0.0.1:{port}"
+class Display:
+    """The terminal's tables, in a thread of their own until the process is to stop.
+
+    A terminal that is gone, full or never read ends the display alone.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        system: Any,
+        jobs: list[Any],
+        stop: Any,
+        start_s: float,
+        player: Any = None,
+        playing: Any = None,
+    ) -> None:
+        """Take what runs, and the player and the future of its play where a tape is shown."""
+        self._settings, self._system, self._stop = settings, system, stop
+        self._start_s = start_s
+        self._playing = Playing(player, playing)
+        self._symbols = None if player is None else player.symbols
+        port = next(job.env["THOR_API_PORT"] for job in jobs)
+        self.address = f"http://127.0.0.1:{port}"
+        self._thread = threading.Thread(target=self._run, name="display", daemon=True)
+
+    def start(self) -> None:
+        """Begin to show."""
+        self._thread.start()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether something is still shown."""
+        return self._thread.is_alive()
+
+    def end(self) -> None:
+        """Wait until the tables are taken down, for a second at most."""
+        self._thread.join(_END_WITHIN_S)
+
+    def leave(self) -> None:
+        """Leave the process at once where a terminal that is not read holds the display up."""
+        if self.is_alive:
+            # The interpreter's own end would wait for the writer.
+            os._exit(0)
+
+    def _run(self) -> None:
+        try:
+            print_overview(self._settings, self._system, self.address)
+            while not self._stop:
+                try:
+                    quotes(self._system, self._stop, self._start_s, self._playing, self._symbols)
+                except (ThorError, ValueError, ArithmeticError, LookupError, TypeError) as error:
+                    console.print(f"the quotes cannot be shown: {error}", markup=False)
+                    self._stop.wait(_AGAIN_S)
+        except (OSError, SystemExit):
+            # Nobody can read it any more: what is left in the buffer goes nowhere.
+            with suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def wait(stop: Any, playing: Any = None) -> None:
+    """Wait until the process is to stop; raises what the play of a tape raised."""
+    while not stop.wait(_LOOK_EVERY_S):
+        if playing is not None and playing.done():
+            playing.result()
+            playing = None
+
+
+def print_overview(settings: Settings, system: Any, web: str) -> None:
+    """Print what runs, where, and what to try next."""
     ours = system.endpoints
     table = Table(title=f"Thor, {settings.nature} market", title_justify="left")
     for column in ("what", "where", "try"):
@@ -44,14 +124,12 @@ def print_overview(settings: Settings, system: Any, jobs: list[Any]) -> str:
     table.add_row("data, logs", str(system.home.path), f"ls {system.home.logs}")
     console.print(table)
     console.print("[bold]`thor` is .venv/bin/thor; Ctrl-C stops all of it, the data stay.[/]")
-    return web
 
 
-def quotes(system: Any, stop: Any, start_s: float, player: Any = None, playing: Any = None) -> None:
+def quotes(system: Any, stop: Any, start_s: float, tape: "Playing", symbols: Any = None) -> None:
     """Show the latest quotes until Ctrl-C; a line now and then where there is no terminal.
 
-    Of tapes their own series are shown, with the market's time instead of an age. Raises
-    what the `playing` of a tape raised.
+    Of tapes their own series are shown, with the market's time instead of an age.
     """
     from thor import database
     from thor.market.bus.client import Bus
@@ -59,15 +137,17 @@ def quotes(system: Any, stop: Any, start_s: float, player: Any = None, playing: 
 
     with database.connect(system.endpoints.database_url, "screen") as connection:
         listing = read_listing(connection)
-    symbols = list(listing.instruments) if player is None else player.symbols
-    instruments = {symbol: listing.instrument(symbol) for symbol in symbols}
+    instruments = {
+        symbol: instrument
+        for symbol in symbols or list(listing.instruments)
+        if (instrument := listing.instrument(symbol)) is not None
+    }
     bus = Bus(system.endpoints.redis_url)
-    tape = Playing(player, playing)
-    if not _first(bus, list(instruments), stop, start_s, tape):
+    if not _first(bus, list(instruments), stop, start_s):
         return
     if not console.is_terminal:
         while not stop.wait(_PLAIN_EVERY_S):
-            console.print(f"{_line(bus, instruments)}{tape.note()}")
+            console.print(f"{_line(bus, instruments)}{tape.note()}", markup=False)
         return
     with Live(_table(bus, instruments, tape), console=console, auto_refresh=False) as live:
         while not stop.wait(_REFRESH_S):
@@ -90,30 +170,28 @@ class Playing:
         return self._player is not None
 
     def note(self) -> str:
-        """Return a line about the tape, or nothing; raises what its play raised."""
+        """Return a line about the tape, or nothing."""
         if self._player is None:
             return ""
-        if not self._playing.done():
-            return f" | {self._player.progress()}"
-        self._playing.result()
-        return f" | {self._player.progress()}, ended; Ctrl-C stops Thor"
+        ended = ", ended; Ctrl-C stops Thor" if self._playing.done() else ""
+        return f" | {self._player.progress()}{ended}"
 
     def _on_end(self, playing: Any) -> None:
         if playing.exception() is None:
-            console.print(self.note().removeprefix(" | "))
+            with suppress(OSError, SystemExit):
+                console.print(self.note().removeprefix(" | "))
 
 
-def _first(bus: Any, symbols: list[str], stop: Any, start_s: float, tape: Playing) -> bool:
+def _first(bus: Any, symbols: list[str], stop: Any, start_s: float) -> bool:
     while not stop.wait(0.05):
-        tape.note()
         if bus.latest(symbols):
             took_s = clock.monotonic_s() - start_s
-            notes.print(f"first quote {took_s:.1f} s after the start")
+            tell(f"first quote {took_s:.1f} s after the start")
             return True
     return False
 
 
-def _table(bus: Any, instruments: Any, tape: Playing) -> Table:
+def _table(bus: Any, instruments: dict[str, Instrument], tape: Playing) -> Table:
     time = "market time" if tape.is_there else "age"
     columns = ("symbol", "last", "bid", "ask", "size", "volume", time, "source")
     table = Table(title="quotes", title_justify="left")
@@ -122,47 +200,76 @@ def _table(bus: Any, instruments: Any, tape: Playing) -> Table:
     try:
         latest = bus.latest(list(instruments))
         state = bus.state()
-    except Unavailable as error:
-        table.caption = str(error)
+    except ThorError as error:
+        table.caption = Text(str(error))
         return table
     now = clock.now()
+    unreadable = 0
     for symbol, quote in latest.items():
-        age_s = (now - datetime.fromisoformat(quote["received_at"])).total_seconds()
-        decimals = instruments[symbol].display_precision
-        prices = (_price(quote.get(name), decimals) for name in ("last", "bid", "ask"))
-        sizes = f"{quote.get('bid_size', '–')}×{quote.get('ask_size', '–')}"
-        style = "dim" if age_s > _STALE_S and not tape.is_there else None
-        volume = quote.get("volume", "–")
-        shown = _market_time(quote["ts"]) if tape.is_there else f"{max(age_s, 0):.1f} s"
-        table.add_row(symbol, *prices, sizes, volume, shown, quote["source"], style=style)
-    table.caption = (
-        f"{state.received} ticks received, {state.pending_entries} entries being written, "
+        cells, is_stale = cells_of(quote, instruments[symbol], now, in_market_time=tape.is_there)
+        unreadable += sum(cell.count(_UNREADABLE) for cell in cells)
+        table.add_row(symbol, *map(Text, cells), style="dim" if is_stale else None)
+    unread = f"{unreadable} values cannot be read, " if unreadable else ""
+    table.caption = Text(
+        f"{unread}{state.received} ticks received, {state.pending_entries} entries being written, "
         f"{state.lag_entries} waiting{tape.note()}"
     )
     return table
 
 
-def _market_time(ts: str) -> str:
-    return f"{datetime.fromisoformat(ts):%Y-%m-%d %H:%M:%S}Z"
+def cells_of(
+    quote: dict[str, str], instrument: Instrument, now: datetime, *, in_market_time: bool
+) -> tuple[list[str], bool]:
+    """Return last, bid, ask, size, volume, time and source as shown, and whether it is stale.
+
+    What cannot be read is a question mark. Without the market's time the age is shown, and
+    how far a quote is ahead of `now` where it is.
+    """
+    prices = [_price(quote.get(name), instrument) for name in ("last", "bid", "ask")]
+    size = f"{_count(quote.get('bid_size'))}×{_count(quote.get('ask_size'))}"
+    ts, received_at = (wire.read_instant(quote.get(name)) for name in ("ts", "received_at"))
+    is_stale = False
+    if in_market_time:
+        time = _UNREADABLE if ts is None else f"{ts:%Y-%m-%d %H:%M:%S}Z"
+    elif received_at is None:
+        time = _UNREADABLE
+    else:
+        age_s = (now - received_at).total_seconds()
+        # What comes from the future is no fresher than what is old.
+        is_stale = abs(age_s) > _STALE_S
+        time = f"ahead {-age_s:.1f} s" if age_s < -_STALE_S else f"{max(age_s, 0):.1f} s"
+    source = quote.get("source", _UNREADABLE)[:_SOURCE_SHOWN_MAX]
+    return [*prices, size, _count(quote.get("volume")), time, source], is_stale
 
 
-def _line(bus: Any, instruments: Any) -> str:
+def _line(bus: Any, instruments: dict[str, Instrument]) -> str:
     try:
         latest, state = bus.latest(list(instruments)), bus.state()
-    except Unavailable as error:
+    except ThorError as error:
         return str(error)
     shown = [
-        f"{symbol} {_price(quote.get('last') or quote.get('bid'), i.display_precision)}"
-        for symbol, i in instruments.items()
+        f"{symbol} {_price(quote.get('last') or quote.get('bid'), instrument)}"
+        for symbol, instrument in instruments.items()
         if (quote := latest.get(symbol))
     ]
     return f"{clock.now():%H:%M:%S}Z  {'  '.join(shown)}  | {state.received} ticks"
 
 
-def _price(text: str | None, decimals: int) -> str:
+def _price(text: str | None, instrument: Instrument) -> str:
     if text is None:
         return "–"
-    price = Decimal(text)
-    shown = format(price, f".{decimals}f")
-    # A price finer than the display precision is shown whole rather than rounded.
+    try:
+        price = Decimal(text)
+    except InvalidOperation:
+        return _UNREADABLE
+    if instrument.price_fault(price) is not None:
+        return _UNREADABLE
+    shown = format(price, f".{instrument.display_precision}f")
+    # A price finer than the screen's precision is shown whole rather than rounded.
     return shown if Decimal(shown) == price else format(price.normalize(), "f")
+
+
+def _count(text: str | None) -> str:
+    if text is None:
+        return "–"
+    return text if _COUNT.fullmatch(text) else _UNREADABLE

@@ -105,6 +105,31 @@ def check(tick: Tick, listing: Listing, skew_max: timedelta = SKEW_MAX) -> Refus
     return _check_values(tick, instrument)
 
 
+def is_of_file(source: str) -> bool:
+    """Return whether a source is a file, whose ticks keep the time at which they were recorded."""
+    return source.startswith("TAPE:")
+
+
+def check_ahead(tick: Tick, now: datetime, skew_max: timedelta, whose: str) -> Refusal | None:
+    """Return why a tick of a feed cannot be true yet by a server's clock, `whose` it is.
+
+    No clock is believed alone: a tick that is ahead of it by more than `skew_max` is refused,
+    a file's is not.
+    """
+    if is_of_file(tick.source):
+        return None
+    for field, ts in (("ts", tick.ts), ("received_at", tick.received_at)):
+        if ts - now > skew_max:
+            return _refuse(
+                field,
+                ts.isoformat(),
+                f"is {(ts - now).total_seconds():.0f} s ahead of {whose} clock, at most "
+                f"{skew_max.total_seconds():g} s are allowed: set the clock of the machine that "
+                "collects",
+            )
+    return None
+
+
 def _check_values(tick: Tick, instrument: Instrument) -> Refusal | None:
     # Unrolled: every tick of every feed passes here twice.
     fault = instrument.price_fault

@@ -226,10 +226,10 @@ class StreamHub:
         catalogue = self.reference.catalogue
         if not batch.is_framed:
             for _, tick in good:
-                self.last_values.apply(tick, catalogue)
+                self.last_values.apply(tick, catalogue, key)
             return
         for (at, tick), frame in zip(good, tick_frames(entry.entry_id, good), strict=True):
-            latest, quote = self.last_values.apply(tick, catalogue), b""
+            latest, quote = self.last_values.apply(tick, catalogue, key), b""
             if batch.has_quotes and latest is not None:
                 quote = quote_frame(entry.entry_id, at, latest.shown(catalogue, now))
             batch.add((*key, at), tick.symbol, frame, quote)

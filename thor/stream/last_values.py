@@ -5,9 +5,9 @@ equals `quotes:latest:<symbol>` at that entry.
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
-from thor.domain.tick import Tick
+from thor.domain.tick import SKEW_MAX, Tick, is_of_file
 from thor.market.bus.client import Listener
 from thor.reference.cache import Catalogue, Reference
 from thor.stream.entries import Entries
@@ -16,6 +16,7 @@ from thor.stream.quote import Latest, Quote
 from thor.stream.subscribers import Subscriber
 
 _ENTRIES_MAX = 100
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class LastValues:
@@ -55,8 +56,11 @@ class LastValues:
             if latest is not None:
                 latest.hear(source, ts)
 
-    def apply(self, tick: Tick, catalogue: Catalogue) -> Latest | None:
-        """Merge a tick; returns the symbol's latest, or None where it is newer than the tick."""
+    def apply(self, tick: Tick, catalogue: Catalogue, entry: EntryKey) -> Latest | None:
+        """Merge a tick of an entry; returns the symbol's latest, or None where it is newer.
+
+        What is ahead of the bus's clock, which an entry's key tells, gives way as on the bus.
+        """
         latest = self._latest.get(tick.symbol)
         if latest is None:
             instrument = catalogue.listing.instrument(tick.symbol)
@@ -64,7 +68,10 @@ class LastValues:
                 return None
             latest = self._latest[tick.symbol] = Latest(tick.symbol, instrument)
         if tick.ts < latest.ts:
-            return None
+            is_own_time = is_of_file(tick.source) and latest.quote.source == tick.source
+            if is_own_time or latest.ts <= _EPOCH + timedelta(milliseconds=entry[0]) + SKEW_MAX:
+                return None
+            latest = self._latest[tick.symbol] = Latest(tick.symbol, latest.instrument)
         latest.merge(tick)
         self._touched.add(tick.symbol)
         return latest
@@ -158,7 +165,7 @@ class LastValues:
             found = await listener.between(entry_text(offset), entry_text(last), _ENTRIES_MAX)
             for entry in found:
                 for _, tick in await entries.good(entry):
-                    self.apply(tick, reference.catalogue)
+                    self.apply(tick, reference.catalogue, entry_key(entry.entry_id))
                 if entry.clock is not None and entry.source is not None:
                     self.hear(entry.source, entry.seen, entry.clock)
                 if entry.first is not None:

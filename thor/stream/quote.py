@@ -4,6 +4,7 @@ Stages: 25 bus → API. Pure: takes ticks or the bus's latest hash, and gives th
 either.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -36,6 +37,7 @@ State = Annotated[
     ),
 ]
 _PRICES = ("last", "bid", "ask")
+_DIGITS = re.compile(r"[0-9]{1,18}")
 _NO_BASIS = Basis(None, None, None)
 _COUNTS = ("last_size", "bid_size", "ask_size", "volume")
 
@@ -46,8 +48,8 @@ class Quote(msgspec.Struct, kw_only=True):
     `ts` is the newest record's market time, `received_at` when its source had it, `heard_at` when
     the source last looked at the symbol, with or without a record. `age_ms` is now minus
     `received_at`, `heard_age_ms` now minus `heard_at`; `state` follows from the latter. `is_stale`
-    says that `age_ms` is more than `stale_after_ms`, after which another source may take over.
-    `basis` is the previous close that changes are counted from, with its source.
+    says that `age_ms`, without its sign, is more than `stale_after_ms`, after which another source
+    may take over. `basis` is the previous close that changes are counted from, with its source.
     """
 
     symbol: str
@@ -91,11 +93,11 @@ def shown_price(price: Decimal, decimals: int) -> str:
 class Latest:
     """The last values of one symbol, by the rule of the bus: never back in `ts`."""
 
-    __slots__ = ("_decimals", "_instrument", "heard_at", "quote", "received_at", "ts")
+    __slots__ = ("_decimals", "heard_at", "instrument", "quote", "received_at", "ts")
 
     def __init__(self, symbol: str, instrument: Instrument) -> None:
         """Begin without values."""
-        self._instrument = instrument
+        self.instrument = instrument
         self._decimals = instrument.display_precision
         self.ts = datetime.min.replace(tzinfo=UTC)
         self.received_at = self.heard_at = self.ts
@@ -160,17 +162,20 @@ class Latest:
     def read(self, fields: dict[str, str]) -> bool:
         """Take the bus's latest hash; returns whether it was one."""
         try:
-            ts, received_at = (datetime.fromisoformat(fields[n]) for n in ("ts", "received_at"))
-            if ts.tzinfo is None or received_at.tzinfo is None:
+            ts, received_at = (wire.read_instant(fields[n]) for n in ("ts", "received_at"))
+            if ts is None or received_at is None:
                 return False
             quote = self.quote
             for name in _PRICES:
-                setattr(quote, name, self._price(fields.get(name)))
+                setattr(quote, name, self.price(fields.get(name)))
             for name in _COUNTS:
-                setattr(quote, name, int(fields[name]) if name in fields else None)
+                setattr(quote, name, _count(fields.get(name)))
             quote.contract = fields.get("contract")
-            quote.source, quote.seq = fields["source"], int(fields["seq"])
-        except (KeyError, ValueError):
+            seq = _count(fields["seq"])
+            if seq is None:
+                return False
+            quote.source, quote.seq = fields["source"], seq
+        except KeyError:
             return False
         self.ts = ts
         self.received_at = self.heard_at = received_at
@@ -179,7 +184,7 @@ class Latest:
     def shown(self, catalogue: Catalogue, now: datetime) -> Quote:
         """Return the current quote; it changes with the next merge."""
         quote = self.quote
-        source = catalogue.source_of(self._instrument.symbol, quote.source)
+        source = catalogue.source_of(self.instrument.symbol, quote.source)
         quote.ts = wire.instant(self.ts)
         quote.received_at = wire.instant(self.received_at)
         quote.source_kind, quote.source_priority = source.kind, source.priority
@@ -198,19 +203,34 @@ class Latest:
         quote.basis = None if basis.price is None else shown_price(basis.price, self._decimals)
         quote.basis_kind, quote.basis_source = basis.kind, basis.source
         quote.stale_after_ms = source.stale_after_ms
-        quote.is_stale = quote.age_ms > source.stale_after_ms
+        quote.is_stale = abs(quote.age_ms) > source.stale_after_ms
         quote.nature = catalogue.nature
         return quote
 
-    def _price(self, text: str | None) -> str | None:
-        # A price that is impossible for this instrument is not shown.
+    def price(self, text: str | None) -> str | None:
+        """Return a price as shown; None where the text can be none of this instrument."""
         if text is None:
             return None
         try:
             price = Decimal(text)
         except InvalidOperation:
             return None
-        return None if self._instrument.price_fault(price) else shown_price(price, self._decimals)
+        return None if self.instrument.price_fault(price) else shown_price(price, self._decimals)
+
+
+def unreadable(fields: Mapping[str, str], instrument: Instrument) -> list[str]:
+    """Return the names of a latest hash's fields that hold no value of their kind."""
+    latest = Latest(instrument.symbol, instrument)
+    bad = [name for name in ("ts", "received_at") if wire.read_instant(fields.get(name)) is None]
+    bad += [name for name in _PRICES if name in fields and latest.price(fields[name]) is None]
+    return bad + [
+        name for name in (*_COUNTS, "seq") if name in fields and _count(fields[name]) is None
+    ]
+
+
+def _count(text: str | None) -> int | None:
+    # What is no count is not shown, whoever wrote it.
+    return int(text) if text is not None and _DIGITS.fullmatch(text) else None
 
 
 def _ms(age: timedelta) -> int:

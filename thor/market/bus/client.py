@@ -6,7 +6,7 @@ group. Entries that are not acknowledged are never trimmed.
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,10 +17,11 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from thor.domain.mark import Mark
-from thor.domain.tick import Tick
+from thor.domain.tick import SKEW_MAX, Tick
 from thor.errors import Broken, Unavailable
 from thor.market.bus import messages, wire
 from thor.market.bus.messages import (
+    AHEAD,
     CLAIM,
     CLOCKS,
     COUNTER,
@@ -84,13 +85,23 @@ class SourceClock(NamedTuple):
 class Bus:
     """The bus as jobs use it, blocking."""
 
-    def __init__(self, url: str, ticks_max: int = 2_000_000, keep_s: int = 600) -> None:
-        """Take the server's URL, the ticks the stream may hold, and the seconds kept for resume."""
+    def __init__(
+        self,
+        url: str,
+        ticks_max: int = 2_000_000,
+        keep_s: int = 600,
+        skew_max: timedelta = SKEW_MAX,
+    ) -> None:
+        """Take the server's URL, the ticks the stream may hold, and the seconds kept for resume.
+
+        `skew_max` is how far a feed may be ahead of the server's clock.
+        """
         self._redis = redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0), **_TIMEOUTS)
         self._ticks_max = ticks_max
         self._keep_ms = keep_s * 1000
-        self._publish: Any = self._redis.register_script(_script("counted", "publish"))
-        self._clock: Any = self._redis.register_script(_script("counted", "clock"))
+        self._skew_max = skew_max
+        self._publish: Any = self._redis.register_script(_script("healed", "counted", "publish"))
+        self._clock: Any = self._redis.register_script(_script("healed", "counted", "clock"))
         self._marks: Any = self._redis.register_script(_script("counted", "marks"))
         self._trim = self._redis.register_script(_script("trim"))
         self._lease = self._redis.register_script(_script("lease"))
@@ -115,7 +126,9 @@ class Bus:
         """
         done = Published(0, 0)
         for part, payload in wire.parts(ticks):
-            request = messages.PublishRequest(part, payload, claims, self._ticks_max)
+            request = messages.PublishRequest(
+                part, payload, claims, self._ticks_max, self._skew_max
+            )
             outcome = None
             while outcome is None:
                 with translated():
@@ -144,24 +157,27 @@ class Bus:
                 raise one
         return answer
 
-    def publish_clock(self, source: str, ts: datetime, seen: Sequence[str] = ()) -> str:
+    def publish_clock(self, source: str, ts: datetime, seen: Sequence[str] = ()) -> str | None:
         """Publish the source's clock; returns the entry's id.
 
         All ticks that it emitted up to then are on the stream already. `seen` are the symbols that
         the source has just looked at: this updates when their quotes were last heard and renews its
-        claims on them, without a tick. Raises `BusFull`.
+        claims on them, without a tick. Nothing is published, and None returned, where the clock is
+        ahead of the server's own. Raises `BusFull`.
         """
         keys, arguments = self._clock_request(SourceClock(source, ts, seen))
         with translated():
             answer = self._clock(keys=keys, args=arguments)
         messages.refuse_full(answer)
-        return str(answer[1].decode())
+        return str(answer[1].decode()) if answer[0] == b"ok" else None
 
     def _clock_request(self, clock: SourceClock) -> tuple[list[str], list[Any]]:
         source, ts, seen = clock
-        keys = [STREAM, COUNTER, CLOCKS, HEARD + source, *(CLAIM + symbol for symbol in seen)]
-        arguments = [source, wire.instant(ts), self._ticks_max, wire.encode_seen(seen), *seen]
-        return keys, arguments
+        claims = (CLAIM + symbol for symbol in seen)
+        keys = [STREAM, COUNTER, CLOCKS, HEARD + source, AHEAD, *claims]
+        skew_us = messages.skew_us(source, self._skew_max)
+        head = [source, wire.instant(ts), self._ticks_max, skew_us]
+        return keys, [*head, wire.encode_seen(seen), *seen]
 
     def publish_marks(self, source: str, marks: Sequence[Mark]) -> list[str]:
         """Publish a source's marks of the day; returns the entries' ids.
@@ -251,7 +267,7 @@ class Bus:
         with translated():
             pipe = self._redis.pipeline(transaction=False)
             messages.ask_latest(pipe, symbols)
-            return messages.hashes(symbols, pipe.execute())
+            return messages.hashes(symbols, pipe.execute(raise_on_error=False))
 
     def forget_latest(self, symbols: list[str]) -> None:
         """Delete the latest hash of each symbol, so that older ticks may be shown again."""
@@ -340,7 +356,7 @@ class Listener:
         with translated():
             pipe = self._redis.pipeline(transaction=False)
             messages.ask_latest(pipe, symbols)
-            return messages.hashes(symbols, await pipe.execute())
+            return messages.hashes(symbols, await pipe.execute(raise_on_error=False))
 
     async def heard(self, sources: Collection[str]) -> dict[tuple[str, str], datetime]:
         """Return when each source last looked at each symbol, by (source, symbol)."""
@@ -349,7 +365,9 @@ class Listener:
             names = sorted(sources)
             for source in names:
                 pipe.hgetall(HEARD + source)
-            found = messages.hashes(names, await pipe.execute()) if names else {}
+            found = (
+                messages.hashes(names, await pipe.execute(raise_on_error=False)) if names else {}
+            )
         return {
             (source, symbol): ts
             for source, fields in found.items()
@@ -372,7 +390,7 @@ class Listener:
             for key in keys:
                 pipe.hgetall(key)
             names = [key.decode().removeprefix(_JOB) for key in keys]
-            return messages.hashes(names, await pipe.execute())
+            return messages.hashes(names, await pipe.execute(raise_on_error=False))
 
     async def collectors(self) -> dict[str, bytes]:
         """Return the status that each collector last reported, as JSON, by source."""

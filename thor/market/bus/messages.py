@@ -4,13 +4,13 @@ Stage 25, bus. Pure: names no server; `client.py` does the calls.
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 
-from thor.domain.tick import Tick
+from thor.domain.tick import Tick, check_ahead, is_of_file
 from thor.errors import Unavailable
 from thor.market.bus import wire
 
@@ -18,12 +18,16 @@ STREAM = "quotes:stream:unified"
 COUNTER = "quotes:stream:unified:counter"
 SHADOWED = "quotes:shadowed"
 CLOCKS = "quotes:clocks"
+AHEAD = "quotes:ahead"
 HEARD = "quotes:heard:"
 GROUP = "ingest"
 # The first word of an error where the server cannot write now: full, without replicas, a replica.
 FOR_NOW = ("OOM", "NOREPLICAS", "MISCONF", "READONLY", "MASTERDOWN", "TRYAGAIN")
 LATEST = "quotes:latest:"
 CLAIM = "quotes:source:"
+_ORDINAL_DIGITS_MAX = 16
+_MICROSECOND = timedelta(microseconds=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MERGED = ("last", "bid", "ask", "last_size", "bid_size", "ask_size", "volume", "contract")
 
 
@@ -75,7 +79,11 @@ class Entry(msgspec.Struct, frozen=True):
 
 
 class BusState(msgspec.Struct, frozen=True, kw_only=True):
-    """The bus in numbers: ordinals, ticks held, and the ingest group's entries."""
+    """The bus in numbers: ordinals, ticks held, and the ingest group's entries.
+
+    `ahead_s` are the seconds by which each source's clock was last ahead of the bus's own,
+    by more than may be, of sources that have not told a better time since.
+    """
 
     base: int
     next: int
@@ -84,6 +92,7 @@ class BusState(msgspec.Struct, frozen=True, kw_only=True):
     pending_entries: int
     lag_entries: int | None
     shadowed: dict[str, int]
+    ahead_s: dict[str, int] = {}
 
     @property
     def received(self) -> int:
@@ -100,32 +109,74 @@ class PublishRequest:
         payload: bytes,
         claims: Mapping[str, Claim] | None,
         ticks_max: int,
+        skew_max: timedelta,
     ) -> None:
-        """Take ticks of one source with their wire form."""
+        """Take ticks of one source with their wire form, and how far ahead of the bus they may be.
+
+        Files keep their own time.
+        """
         self._ticks, self._claims, self._ticks_max = ticks, claims, ticks_max
+        self._skew_max = skew_max
+        self._skew_us = skew_us(ticks[0].source, skew_max)
         self._prepare(ticks, payload)
 
     def _prepare(self, accepted: list[Tick], payload: bytes) -> None:
         self._accepted, self._shadowed = accepted, len(self._ticks) - len(accepted)
         self._symbols, keys, values = _of_symbols(accepted, self._claims or {})
+        newest = max((_newest(tick) for tick in accepted if tick.refused is None), default=None)
         head = [payload, len(accepted), self._ticks[0].source, self._ticks_max]
         is_arbitrated = int(self._claims is not None)
-        self.keys = [STREAM, COUNTER, SHADOWED, *keys]
-        self.arguments = [*head, is_arbitrated, self._shadowed, len(self._symbols), *values]
+        self.keys = [STREAM, COUNTER, SHADOWED, AHEAD, *keys]
+        self.arguments = [
+            *head,
+            is_arbitrated,
+            self._shadowed,
+            len(self._symbols),
+            self._skew_us,
+            "" if newest is None else wire.instant(newest),
+            *values,
+        ]
 
     def outcome(self, answer: list[Any]) -> Published | None:
         """Return the result, or None where the request must be sent again.
 
-        Raises `BusFull`.
+        What is ahead of the bus's clock is published as refused. Raises `BusFull`.
         """
         refuse_full(answer)
         if answer[0] == b"ok":
             entry_id = answer[1].decode() if answer[1] else None
             return Published(len(self._accepted), self._shadowed, entry_id)
+        if answer[0] == b"ahead":
+            now = _EPOCH + int(answer[1]) * _MICROSECOND
+            marked = [
+                one
+                if one.refused is not None
+                or (refusal := check_ahead(one, now, self._skew_max, "the bus's")) is None
+                else msgspec.structs.replace(one, refused=str(refusal))
+                for one in self._ticks
+            ]
+            accepted_ids = {id(one) for one in self._accepted}
+            accepted = [
+                mark
+                for one, mark in zip(self._ticks, marked, strict=True)
+                if id(one) in accepted_ids
+            ]
+            self._ticks = marked
+            self._prepare(accepted, wire.encode(accepted))
+            return None
         shadowed = {self._symbols[index - 1] for index in answer[1:]}
         accepted = [tick for tick in self._accepted if tick.symbol not in shadowed]
         self._prepare(accepted, wire.encode(accepted))
         return None
+
+
+def skew_us(source: str, skew_max: timedelta) -> int:
+    """Return how far a source may be ahead of the bus's clock, in us; -1 for a file."""
+    return -1 if is_of_file(source) else skew_max // _MICROSECOND
+
+
+def _newest(tick: Tick) -> datetime:
+    return max(tick.ts, tick.received_at)
 
 
 def refuse_full(answer: list[Any]) -> None:
@@ -210,33 +261,52 @@ def entry(raw: Any) -> Entry:
 
 def state(answers: list[Any]) -> BusState:
     """Return the bus in numbers from the answers to `ask_state`."""
-    counter, entries, groups, shadowed = answers
-    for answer in (counter, entries, shadowed):
+    counter, entries, groups, shadowed, ahead = answers
+    for answer in (counter, entries):
         if isinstance(answer, Exception):
             raise answer
     group: dict[str, Any] = {}
     if not isinstance(groups, Exception):
         group = next((g for g in groups if g["name"] == GROUP.encode()), {})
-    base = int(counter.get(b"base", 0))
-    following = int(counter.get(b"next", 0))
+    following = _ordinal(counter, b"next", b"0")
     return BusState(
-        base=base,
+        base=_ordinal(counter, b"base", b"0"),
         next=following,
-        held=following - int(counter.get(b"oldest", following)),
+        held=following - _ordinal(counter, b"oldest", b"%d" % following),
         entries=int(entries),
         pending_entries=int(group.get("pending", 0)),
         lag_entries=group.get("lag"),
-        shadowed={source.decode(): int(n) for source, n in shadowed.items()},
+        shadowed=_counts(shadowed),
+        ahead_s={source: ms // 1000 for source, ms in _counts(ahead).items()},
     )
 
 
+def _ordinal(counter: dict[bytes, bytes], name: bytes, otherwise: bytes) -> int:
+    raw = counter.get(name, otherwise)
+    if not raw.isdigit() or len(raw) > _ORDINAL_DIGITS_MAX:
+        raise Unavailable(
+            f"Redis: {name.decode()} of {COUNTER} is {_text(raw)[:40]!r}, which is no ordinal; "
+            "the next publish begins it anew"
+        )
+    return int(raw)
+
+
+def _counts(found: Any) -> dict[str, int]:
+    # What somebody else wrote there counts nothing.
+    if not isinstance(found, dict):
+        return {}
+    return {_text(name): int(n) for name, n in found.items() if n.isdigit() and len(n) < 19}
+
+
 def hashes(names: list[str], answers: list[Any]) -> dict[str, dict[str, str]]:
-    """Return the hashes that exist, by name, as text."""
-    return {
-        name: {_text(key): _text(value) for key, value in answer.items()}
-        for name, answer in zip(names, answers, strict=True)
-        if answer
-    }
+    """Return the hashes that exist, by name, as text; a key of another kind is none."""
+    found = {}
+    for name, answer in zip(names, answers, strict=True):
+        if isinstance(answer, dict) and answer:
+            found[name] = {_text(key): _text(value) for key, value in answer.items()}
+        elif isinstance(answer, Exception) and not str(answer).startswith("WRONGTYPE"):
+            raise answer
+    return found
 
 
 def ask_latest(pipe: Any, symbols: list[str]) -> None:
@@ -251,3 +321,4 @@ def ask_state(pipe: Any) -> None:
     pipe.xlen(STREAM)
     pipe.xinfo_groups(STREAM)
     pipe.hgetall(SHADOWED)
+    pipe.hgetall(AHEAD)
