@@ -3,10 +3,12 @@
 -- Kind      view
 -- Grain     one row a (symbol, hour) with a tick or an imported bar
 -- Known at  known_at
--- Reads     market._bars_1h, market.bars_imported
+-- Reads     market._bars_5m, market._bars_1h, market.bars_imported,
+--           market.covers(bigint, bigint, bigint, bigint, interval, interval)
 -- Nulls     prices where nothing traded or was quoted; what a file did not say
--- Why       The one face of both editions. A computed bar wins over an imported
---           one. Buckets are labelled by their left edge.
+-- Why       The one face of both editions. A computed bar stands where its
+--           ticks cover it, or no vendor's bar is there. Buckets are labelled
+--           by their left edge.
 
 create view market.bars_1h as
 select
@@ -42,6 +44,28 @@ select
     false as is_imported,
     b.changed_at
 from market._bars_1h as b
+where
+    not exists (
+        select 1
+        from market.bars_imported as i
+        where
+            i.symbol = b.symbol
+            and i.width = '1h'
+            and i.bar_start = b.bar_start
+            and not market.covers(
+                b.trades, b.volume, i.trades, i.volume, interval '1 hour',
+                (
+                    select max(f.bar_start) - min(f.bar_start)
+                        + interval '5 minutes'
+                    from market._bars_5m as f
+                    where
+                        f.symbol = b.symbol
+                        and f.bar_start >= b.bar_start
+                        and f.bar_start < b.bar_start + interval '1 hour'
+                        and f.trades > 0
+                )
+            )
+    )
 union all
 select
     i.symbol,
@@ -73,11 +97,26 @@ where
     and not exists (
         select 1
         from market._bars_1h as b
-        where b.symbol = i.symbol and b.bar_start = i.bar_start
+        where
+            b.symbol = i.symbol
+            and b.bar_start = i.bar_start
+            and market.covers(
+                b.trades, b.volume, i.trades, i.volume, interval '1 hour',
+                (
+                    select max(f.bar_start) - min(f.bar_start)
+                        + interval '5 minutes'
+                    from market._bars_5m as f
+                    where
+                        f.symbol = b.symbol
+                        and f.bar_start >= b.bar_start
+                        and f.bar_start < b.bar_start + interval '1 hour'
+                        and f.trades > 0
+                )
+            )
     );
 
 comment on view market.bars_1h is
-    'Bars of one hour, of ticks and, where there are none, imported.';
+    'Bars of one hour, of ticks or, where those do not cover it, imported.';
 comment on column market.bars_1h.symbol is
     'The series: a root (ES) or a month (ESH24).';
 comment on column market.bars_1h.bar_start is

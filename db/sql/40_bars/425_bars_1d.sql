@@ -3,10 +3,11 @@
 -- Kind      view
 -- Grain     one row a (symbol, trade date) with a tick or an imported bar
 -- Known at  known_at
--- Reads     market._bars_1d, market.bars_imported
+-- Reads     market._bars_1h, market._bars_1d, market.bars_imported,
+--           market.covers(bigint, bigint, bigint, bigint, interval, interval)
 -- Nulls     prices where nothing traded or was quoted; what a file did not say
 -- Why       The one face of both editions, by the exchange's day. A computed
---           bar wins over an imported one.
+--           bar stands where its ticks cover it, or no vendor's bar is there.
 
 create view market.bars_1d as
 select
@@ -42,6 +43,30 @@ select
     false as is_imported,
     b.changed_at
 from market._bars_1d as b
+where
+    not exists (
+        select 1
+        from market.bars_imported as i
+        where
+            i.symbol = b.symbol
+            and i.width = '1d'
+            and i.bar_start = b.bar_start
+            and not market.covers(
+                b.trades, b.volume, i.trades, i.volume, interval '1 day',
+                (
+                    select max(f.bar_start) - min(f.bar_start)
+                        + interval '1 hour'
+                    from market._bars_1h as f
+                    where
+                        f.symbol = b.symbol
+                        and f.bar_start >= b.bar_start
+                        and f.bar_start < (
+                            b.trade_date + time '17:00'
+                        ) at time zone 'America/Chicago'
+                        and f.trades > 0
+                )
+            )
+    )
 union all
 select
     i.symbol,
@@ -76,11 +101,29 @@ where
     and not exists (
         select 1
         from market._bars_1d as b
-        where b.symbol = i.symbol and b.bar_start = i.bar_start
+        where
+            b.symbol = i.symbol
+            and b.bar_start = i.bar_start
+            and market.covers(
+                b.trades, b.volume, i.trades, i.volume, interval '1 day',
+                (
+                    select max(f.bar_start) - min(f.bar_start)
+                        + interval '1 hour'
+                    from market._bars_1h as f
+                    where
+                        f.symbol = b.symbol
+                        and f.bar_start >= b.bar_start
+                        and f.bar_start < (
+                            b.trade_date + time '17:00'
+                        ) at time zone 'America/Chicago'
+                        and f.trades > 0
+                )
+            )
     );
 
 comment on view market.bars_1d is
-    'Bars of one exchange day, of ticks and, where there are none, imported.';
+    'Bars of one exchange day, of ticks or, where those do not cover it, '
+    'imported.';
 comment on column market.bars_1d.symbol is
     'The series: a root (ES) or a month (ESH24).';
 comment on column market.bars_1d.bar_start is

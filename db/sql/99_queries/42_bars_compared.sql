@@ -9,6 +9,7 @@ select
     d.field,
     trim_scale(d.imported) as imported,
     trim_scale(d.computed) as computed,
+    d.is_partial,
     d.file
 from market.bars_compared(
     %(width)s::text, %(symbol)s::text, %(ts_from)s::timestamptz,

@@ -74,9 +74,12 @@ def aggregates(folder: Path = SQL / "40_bars") -> dict[str, str]:
 def bars(folder: Path = SQL / "40_bars") -> Iterator[str]:
     """Yield the views of bars over what `aggregates` makes, and market.bars_imported.
 
+    Before them comes `market.covers`, the rule by which one of the two stands.
+
     A mean is written as a quotient, which is a double in DuckDB: a macro of `exact` computes it to
     the last digit instead.
     """
+    yield from macros((folder / "415_covers.sql").read_text())
     for file in sorted(folder.glob("42*.sql")):
         yield from views(_QUOTIENT.sub(r"market._quotient(\1, \2)", file.read_text()))
 
