@@ -39,8 +39,8 @@ _OF_BOTH = {
     "market.bars_between(text, text, timestamptz, timestamptz, integer)",
     "market.basis_of(text, date, text, timestamptz)",
     "market.day_sums(text[], date, timestamptz)",
-    "market.extremes_52w(text, date)",
-    "market.last_close(text, date)",
+    "market.extremes_52w(text, date, timestamptz)",
+    "market.last_close(text, date, timestamptz)",
     "market.quotes_at(timestamptz)",
     "studies.check_weights()",
 }

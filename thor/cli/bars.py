@@ -134,8 +134,13 @@ def _print_result(name: str, result: Any, symbols: list[str], schema: str) -> No
         console.print(f"  refused and left out: {result.refused}")
         for line in result.refusals:
             console.print(f"  {line}", markup=False)
+    if result.left_out:
+        console.print(
+            f"  left out: {result.left_out} of a weekend; Sunday's evening in Chicago belongs to "
+            "Monday's trade date, for which the vendor has a day"
+        )
     if schema == "ohlcv-1d":
         console.print(
             "  a day of this vendor runs from midnight to midnight UTC, the exchange's from "
-            "17:00 to 17:00 in Chicago"
+            "17:00 to 17:00 in Chicago; each is known when the vendor's has ended"
         )

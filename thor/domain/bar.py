@@ -34,6 +34,7 @@ class ImportedBar(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     `bar_start` is aware and UTC; a day begins at 17:00 in Chicago, the day before its trade date.
     Prices are exact decimals in the instrument's quotation, the rest counts contracts or trades.
+    `ends_at` is when the vendor's own day ended, where that is not the exchange's end of it.
     Identity is `(symbol, width, bar_start)`.
     """
 
@@ -49,6 +50,9 @@ class ImportedBar(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     volume_sell: int | None = None
     trades: int | None = None
     open_interest: int | None = None
+    ends_at: Aware | None = None
+    # A vendor's day on a weekend, which no trade date is named after.
+    is_of_weekend: bool = False
     # Why the collector refused this record.
     refused: str | None = None
 

@@ -32,7 +32,8 @@ class Imported(msgspec.Struct, frozen=True, kw_only=True):
     """The result of a file.
 
     `bars` is how many of its `records` are stored now, `written` how many of them are new.
-    `refusals` names refused rows where others were taken without them.
+    `refusals` names refused rows where others were taken without them, `left_out` counts the
+    vendor's days on a weekend, whose trade dates do not exist.
     """
 
     file: str
@@ -41,6 +42,7 @@ class Imported(msgspec.Struct, frozen=True, kw_only=True):
     written: int
     refused: int = 0
     refusals: tuple[str, ...] = ()
+    left_out: int = 0
     is_new: bool = True
 
 
@@ -81,14 +83,17 @@ def import_bars(
         validator.refuse(bar_import.remove_doubled())
         if validator.refused and (not skip_refused or validator.refused == read):
             raise Rejected(validator.summary(name, read))
+        if validator.left_out == read - validator.refused:
+            raise Rejected(f"{name}: ts: none of its {read} days is a trade date, Monday to Friday")
         written = bar_import.take(replace=replace)
     return Imported(
         file=tape.file,
         records=read,
-        bars=read - validator.refused,
+        bars=read - validator.refused - validator.left_out,
         written=written,
         refused=validator.refused,
         refusals=tuple(validator.refusals()),
+        left_out=validator.left_out,
         is_new=known is None,
     )
 
@@ -101,6 +106,7 @@ class BarValidator:
         self._listing = listing
         self._first: list[tuple[int, str]] = []
         self.refused = 0
+        self.left_out = 0
         # By root: bars checked, bars off the grid, and the grid that all their prices fit.
         self._checked: dict[str, int] = {}
         self._off: dict[str, int] = {}
@@ -110,6 +116,9 @@ class BarValidator:
         """Return the bars that may be loaded, each with its row in the file."""
         taken = []
         for row, bar in enumerate(bars, first_row):
+            if bar.is_of_weekend and bar.refused is None:
+                self.left_out += 1
+                continue
             refusal = check(bar, self._listing)
             if refusal is None:
                 taken.append((row, bar))

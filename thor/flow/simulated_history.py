@@ -77,6 +77,7 @@ def write_history(url: str, listed: Mapping[str, Instrument], found: History, fi
         intake = BarImport(connection, file)
         intake.open_stage()
         intake.stage(enumerate(found.rows(listed), 1))
-        written = intake.take(replace=False)
+        # Its wider bars are its own, and end where its ticks begin.
+        written = intake.take(replace=False, makes_wider=False)
         database.rows(connection, "analyse_bars_imported")
     return written

@@ -6,7 +6,9 @@
 -- Reads     –
 -- Nulls     what the file did not say
 -- Why       History that came as bars, apart from the bars that ticks made: the
---           public views show it where no computed bar is.
+--           public views show it where no computed bar stands. Wider bars that
+--           no file has are made of these at the import, and give way to a file
+--           that has them.
 
 create table market.bar_files (
     file text primary key check (file ~ '^BARS:[0-9a-f]{8}$'),
@@ -37,10 +39,21 @@ create table market.bars_imported (
     open_interest bigint check (open_interest >= 0),
     file text not null references market.bar_files (file),
     imported_at timestamptz not null default now(),
+    ends_at timestamptz,
+    made_of text,
     primary key (symbol, width, bar_start),
     constraint bars_imported_high_and_low_enclose check (
         low <= open and low <= close and high >= open and high >= close
         and high <> 'NaN'
+    ),
+    constraint bars_imported_day_ends_later check (
+        ends_at is null or width = '1d'
+    ),
+    constraint bars_imported_made_of_narrower check (
+        made_of is null
+        or (width, made_of) in (
+            ('1m', '1s'), ('5m', '1m'), ('1h', '5m'), ('1d', '1h')
+        )
     )
 );
 
@@ -65,7 +78,8 @@ comment on column market.bar_files.imported_at is
     'When it was first imported, by the database''s clock.';
 
 comment on table market.bars_imported is
-    'Bars as a vendor made them; bars_1s … bars_1d show them where no tick is.';
+    'Bars as a vendor made them, and wider ones made of these; bars_1s … '
+    'bars_1d show them where no ticks cover the bar.';
 comment on column market.bars_imported.symbol is 'The series.';
 comment on column market.bars_imported.width is '1s, 1m, 5m, 1h or 1d.';
 comment on column market.bars_imported.bar_start is
@@ -83,6 +97,12 @@ comment on column market.bars_imported.volume_sell is
 comment on column market.bars_imported.trades is 'Trades.';
 comment on column market.bars_imported.open_interest is
     'Contracts open, where the file says.';
-comment on column market.bars_imported.file is 'The file it came from.';
+comment on column market.bars_imported.file is
+    'The file it came from; of a made bar that of its last narrower one.';
 comment on column market.bars_imported.imported_at is
-    'When it was imported, by the database''s clock.';
+    'When it was imported, by the database''s clock; of a made bar when the '
+    'newest of its narrower ones was.';
+comment on column market.bars_imported.ends_at is
+    'When a vendor''s day ended, where that is not the exchange''s end of it.';
+comment on column market.bars_imported.made_of is
+    'The width that Thor made it of; null in a bar that a file holds.';

@@ -73,9 +73,12 @@ select
     i.bar_start,
     (((i.bar_start at time zone 'America/Chicago') + interval '7 hours')::date
     + time '17:00') at time zone 'America/Chicago' as bar_end,
-    ((((i.bar_start at time zone 'America/Chicago') + interval '7 hours')::date
-    + time '17:00') at time zone 'America/Chicago')
-    + interval '1 second' as known_at,
+    greatest(
+        (((i.bar_start at time zone 'America/Chicago')
+        + interval '7 hours')::date
+        + time '17:00') at time zone 'America/Chicago',
+        i.ends_at
+    ) + interval '1 second' as known_at,
     ((i.bar_start at time zone 'America/Chicago') + interval '7 hours')::date
         as trade_date,
     i.open,
@@ -131,7 +134,8 @@ comment on column market.bars_1d.bar_start is
 comment on column market.bars_1d.bar_end is
     'First instant after the bar.';
 comment on column market.bars_1d.known_at is
-    'First moment at which a decision may use the bar: bar_end + 1 s.';
+    'First moment at which a decision may use the bar: bar_end + 1 s, or 1 s '
+    'after the vendor''s own day ended where that was later.';
 comment on column market.bars_1d.trade_date is
     'The exchange''s day the bar lies in.';
 comment on column market.bars_1d.open is

@@ -152,7 +152,8 @@ begin atomic
         ('trades', false, i.trades, c.trades)
     ) as f (field, is_price, imported, computed)
     where
-        i.width = coalesce(of_width, i.width)
+        i.made_of is null
+        and i.width = coalesce(of_width, i.width)
         and i.symbol = coalesce(of_symbol, i.symbol)
         and i.bar_start >= coalesce(ts_from, '-infinity')
         and i.bar_start < coalesce(ts_to, 'infinity');

@@ -1,5 +1,5 @@
 -- Stage     40 bars
--- Makes     market.last_close(text, date),
+-- Makes     market.last_close(text, date, timestamptz),
 --           market.basis_of(text, date, text, timestamptz),
 --           market.basis(timestamptz)
 -- Kind      function
@@ -13,7 +13,9 @@
 -- Why       One previous close a symbol, and whose it is: net change, signals
 --           and the day's profit stand on the same figure.
 
-create function market.last_close(of_symbol text, before_date date)
+create function market.last_close(
+    of_symbol text, before_date date, as_of timestamptz
+)
 returns table (trade_date date, close numeric)
 language plpgsql stable strict parallel safe rows 1 as $$
 declare
@@ -43,6 +45,8 @@ begin
         and i.width = '1d'
         and i.bar_start
         < (before_date - 1 + time '17:00') at time zone 'America/Chicago'
+        -- A vendor's day may end within the next trade date.
+        and coalesce(i.ends_at < as_of, true)
     order by i.bar_start desc
     limit 1;
     if of_ticks = of_days then
@@ -59,9 +63,9 @@ begin
     end if;
 end $$;
 
-comment on function market.last_close(text, date) is
+comment on function market.last_close(text, date, timestamptz) is
     'The last price of the newest trade date before the given one, of its '
-    'ticks or of a vendor''s daily bar, and that date.';
+    'ticks or of a vendor''s daily bar that has ended, and that date.';
 
 create function market.basis_of(
     of_symbol text, of_trade_date date, of_source text, as_of timestamptz
@@ -123,7 +127,7 @@ begin
         c.trade_date,
         c.close
     into closed
-    from market.last_close(of_symbol, of_trade_date) as c;
+    from market.last_close(of_symbol, of_trade_date, as_of) as c;
     -- A settlement of weeks ago is none of the session before.
     if settled.source is not null
         and settled.trade_date

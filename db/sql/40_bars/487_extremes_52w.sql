@@ -1,15 +1,17 @@
 -- Stage     40 bars
--- Makes     market.extremes_52w(text, date)
+-- Makes     market.extremes_52w(text, date, timestamptz)
 -- Kind      function
 -- Grain     one row, or none
--- Known at  17:00 America/Chicago of the date before
+-- Known at  as_of
 -- Reads     market.bars_imported, market.last_values,
 --           reference.trade_date(timestamptz)
 -- Nulls     where there is no bar of a date before
 -- Why       52 weeks roll: a high of a year and a day ago counts no more. The
 --           trade date itself is left to what it has done so far.
 
-create function market.extremes_52w(of_symbol text, of_trade_date date)
+create function market.extremes_52w(
+    of_symbol text, of_trade_date date, as_of timestamptz
+)
 returns table (high numeric, high_on date, low numeric, low_on date)
 language plpgsql stable strict parallel safe rows 1 as $$
 begin
@@ -39,6 +41,7 @@ begin
             ) at time zone 'America/Chicago'
             and i.bar_start
             < (of_trade_date - 1 + time '17:00') at time zone 'America/Chicago'
+            and coalesce(i.ends_at < as_of, true)
     )
 
     select
@@ -64,7 +67,7 @@ begin
     ) as l;
 end $$;
 
-comment on function market.extremes_52w(text, date) is
+comment on function market.extremes_52w(text, date, timestamptz) is
     'Highest and lowest price of the trade dates after the same date a year '
     'before and before the given one, with the newest date that each was '
-    'reached on.';
+    'reached on; a vendor''s day that has not ended at as_of is none of them.';

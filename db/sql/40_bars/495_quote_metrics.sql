@@ -5,7 +5,7 @@
 -- Known at  as_of
 -- Reads     market.basis_of(text, date, text, timestamptz),
 --           market.day_sums(text[], date, timestamptz),
---           market.extremes_52w(text, date), market.last_values,
+--           market.extremes_52w(text, date, timestamptz), market.last_values,
 --           market.mark_versions, market.quotes_at(timestamptz),
 --           reference.instruments, reference.margins, reference.series,
 --           reference.trade_date(timestamptz)
@@ -175,8 +175,9 @@ begin atomic
     left join lateral market.basis_of(
         r.symbol, d.trade_date, q.source, as_of
     ) as b on true
-    left join lateral market.extremes_52w(r.symbol, d.trade_date) as x
-        on true
+    left join lateral market.extremes_52w(
+        r.symbol, d.trade_date, as_of
+    ) as x on true
     left join market.last_values as k
         on
             k.symbol = q.symbol

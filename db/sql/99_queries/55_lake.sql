@@ -54,7 +54,7 @@ select
     s.symbol,
     coalesce(b.ticks, 0) as ticks
 from reference.series as s
-left join market.bars_1d as b
+left join market._bars_1d as b
     on
         b.symbol = s.symbol
         and b.bar_start >= %(ts_from)s::timestamptz

@@ -21,11 +21,10 @@ select
     d.trade_date,
     d.symbol,
     d.ticks,
-    d.bar_end
-from market.bars_1d as d
+    (d.trade_date + time '17:00') at time zone 'America/Chicago' as bar_end
+from market._bars_1d as d
 where
-    d.ticks > 0
-    and not exists (
+    not exists (
         select from market.dropped_ranges as x
         where x.trade_date = d.trade_date
     )

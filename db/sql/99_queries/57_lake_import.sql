@@ -4,22 +4,23 @@
 -- name: has_ticks
 select exists (select from market.ticks) as has_ticks;
 
--- Whose dates may go: the daily bar says when its newest tick was written.
+-- Whose dates may go: the day of the ticks says when its newest was written,
+-- whoever's bar stands for it.
 -- name: old_dates
 select
     d.trade_date,
     sum(d.ticks)::bigint as ticks
-from market.bars_1d as d
+from market._bars_1d as d
 where
-    d.ticks > 0
-    and not exists (
+    not exists (
         select from market.dropped_ranges as x
         where x.trade_date = d.trade_date
     )
 group by d.trade_date
 having
     max(d.changed_at) < %(before)s::timestamptz
-    and max(d.bar_end) < %(before)s::timestamptz
+    and (max(d.trade_date) + time '17:00') at time zone 'America/Chicago'
+    < %(before)s::timestamptz
 order by d.trade_date;
 
 -- Writers share this: none is at work while ticks go, and each looks again.

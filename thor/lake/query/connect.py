@@ -29,6 +29,10 @@ Day = date | str | None
 # `range` is a family of features and a function of DuckDB's: the function comes first.
 _PATH = "memory.main,memory.market,memory.reference,system.main,memory.feat"
 _NUMBERS = count()
+# A vendor's day that ended after the exchange's is known later than its bar_end says.
+_ENDS_AT = (
+    "case when known_at > bar_end + interval '1 second' then known_at - interval '1 second' end"
+)
 
 
 def connect(
@@ -202,7 +206,8 @@ def _compute(
         connection.execute(
             "insert into market.bars_imported by name select symbol, "
             f"'{width}' as width, bar_start, open, high, low, close, volume, volume_buy, "
-            f"volume_sell, trades, changed_at as imported_at from {relation.name} where is_imported"
+            f"volume_sell, trades, changed_at as imported_at, {_ENDS_AT} as ends_at "
+            f"from {relation.name} where is_imported"
         )
         connection.execute(f"drop view {relation.name}")
     for statement in sql.bars():

@@ -17,8 +17,11 @@ from thor.errors import Refused
 
 _COLUMN_TYPES = [
     "int8", "text", "text", "timestamptz", "numeric", "numeric", "numeric", "numeric",
-    "int8", "int8", "int8", "int8", "int8",
+    "int8", "int8", "int8", "int8", "int8", "timestamptz",
 ]  # fmt: skip
+# Of which width each is made where no file has it, the finest first.
+_NARROWER = {"1m": "1s", "5m": "1m", "1h": "5m", "1d": "1h"}
+_WIDTHS = ("1s", *_NARROWER)
 
 
 class BarFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,6 +82,7 @@ class BarImport:
     def open_stage(self) -> None:
         """Create the table in which bars are staged until the whole file is known to be good."""
         database.rows(self._connection, "create_bar_stage")
+        database.rows(self._connection, "create_bars_touched")
 
     def stage(self, bars: Iterable[tuple[int, ImportedBar]]) -> None:
         """Add checked bars, each with its row in the file, counted from 1."""
@@ -92,7 +96,7 @@ class BarImport:
                     (
                         row, bar.symbol, bar.width, bar.bar_start, bar.open, bar.high, bar.low,
                         bar.close, bar.volume, bar.volume_buy, bar.volume_sell, bar.trades,
-                        bar.open_interest,
+                        bar.open_interest, bar.ends_at,
                     )
                 )  # fmt: skip
 
@@ -105,11 +109,11 @@ class BarImport:
         ]
         return sorted(doubled, key=lambda bar: bar.row)
 
-    def take(self, *, replace: bool) -> int:
+    def take(self, *, replace: bool, makes_wider: bool = True) -> int:
         """Write the staged bars; returns how many were new or different.
 
-        Raises `Refused` where another file has bars of the same keys, unless these are to be
-        replaced.
+        Wider bars are made of them where no file has them. Raises `Refused` where another file
+        has bars of the same keys, unless these are to be replaced.
         """
         if not replace:
             self._refuse_overlap()
@@ -118,7 +122,18 @@ class BarImport:
         database.rows(self._connection, "remove_left_bars", values)
         with self._connection.cursor() as cursor:
             cursor.execute(database.statement("merge_bar_stage").encode(), values)
-            return cursor.rowcount
+            written = cursor.rowcount
+        if makes_wider:
+            self._make_wider()
+        return written
+
+    def _make_wider(self) -> None:
+        found = {row["width"] for row in database.rows(self._connection, "touched_widths")}
+        for width, narrower in _NARROWER.items():
+            touched = [one for one in _WIDTHS[: _WIDTHS.index(width) + 1] if one in found]
+            if touched:
+                values = {"width": width, "narrower": narrower, "touched": touched}
+                database.rows(self._connection, "make_wider_bars", values)
 
     def _refuse_overlap(self) -> None:
         found = database.row(self._connection, "overlapping_bars", {"file": self._file.file})

@@ -4,11 +4,12 @@ Stage 20, collect. A file → its bars in the file's order, piece by piece.
 
 `ts_event` is the start of a bar, of a day its date at 00:00 UTC. The vendor's day runs from
 midnight to midnight UTC, the exchange's from 17:00 to 17:00 in Chicago: where they differ a
-vendor's day is filed under the trade date of the same name.
+vendor's day is filed under the trade date of the same name, and known when it has ended. A
+weekend's day is no trade date's: it is left out.
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from thor.market.collect.files import dbn
 SCHEMAS = ("ohlcv-1s", "ohlcv-1m", "ohlcv-1h", "ohlcv-1d")
 # The time of a refused record without a usable one.
 _NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY = timedelta(days=1)
+_FRIDAY = 4
 
 
 def bars(path: Path, as_root: str | None, names: SeriesNames) -> Iterator[list[ImportedBar]]:
@@ -40,6 +43,7 @@ def _bar(record: Any, width: str, series: Series | None, as_root: str | None) ->
         symbol = as_root or contract or root
     ts = dbn.time_of(record.ts_event)
     bar_start = _NO_TIME
+    ends_at = None
     if ts is None:
         refused = "ts: the record has no ts_event"
     elif series is None:
@@ -49,6 +53,9 @@ def _bar(record: Any, width: str, series: Series | None, as_root: str | None) ->
             bar_start = stamped(width, ts)
         except ValueError as fault:
             refused = f"ts: {fault}"
+        else:
+            if width == "1d":
+                ends_at = ts + _DAY
     return ImportedBar(
         symbol=symbol,
         width=width,
@@ -58,5 +65,7 @@ def _bar(record: Any, width: str, series: Series | None, as_root: str | None) ->
         low=dbn.price(record.low),
         close=dbn.price(record.close),
         volume=record.volume,
+        ends_at=ends_at,
+        is_of_weekend=ends_at is not None and ts is not None and ts.weekday() > _FRIDAY,
         refused=refused,
     )
