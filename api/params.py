@@ -19,6 +19,8 @@ _NAMES_MAX = 1_000
 _ADJUSTED = ("none", "raw", "difference", "ratio")
 _FEATURE_WIDTHS = ("1m", "5m", "1h")
 _RULE = re.compile(r"[a-z][a-z0-9-]{0,31}", re.ASCII)
+# Every number of so many digits is one of PostgreSQL's bigint.
+_SEQ = re.compile(r"[0-9]{1,18}", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 # A + without percent-encoding arrives as a blank.
 _BLANK_FOR_PLUS = re.compile(r"(T.*) (\d\d:?\d\d)$")
@@ -88,6 +90,24 @@ def cursor(text: str | None, header: str | None) -> TickKey | None:
     if header:
         return tick_key("Last-Event-ID", header)
     return None if text is None else tick_key("from", text)
+
+
+def ticks(ts_from: str | None, ts_to: str | None, before: str | None) -> dict[str, Any]:
+    """Read which ticks are asked for: a span, and the tick that they come before."""
+    return {**span(ts_from, ts_to), **_before(before)}
+
+
+def _before(text: str | None) -> dict[str, Any]:
+    if text is None:
+        return dict.fromkeys(("before_ts", "before_seq", "before_source"))
+    ts, _, rest = text.partition(",")
+    seq, _, source = rest.partition(",")
+    if not (source and _SEQ.fullmatch(seq)):
+        raise Rejected(
+            f"before: {text[:60]!r} is no cursor; it is ts, seq and source of the first tick that "
+            "was seen, 2026-11-20T14:30:00.000000Z,42,SIM"
+        )
+    return {"before_ts": instant("before", ts), "before_seq": int(seq), "before_source": source}
 
 
 def width(field: str, text: str, widths: Collection[str] = WIDTHS) -> str:

@@ -6,6 +6,7 @@ Reads market.ticks.
 from typing import Annotated
 
 from litestar import Response, get
+from litestar.datastructures import ResponseHeader
 from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 
@@ -23,11 +24,29 @@ To = Annotated[
     str | None,
     QueryParameter(name="to", description="First instant after the span, with its zone."),
 ]
+Before = Annotated[
+    str | None,
+    QueryParameter(
+        description="Go on before this tick: the `Thor-Cursor` of the page after, which is "
+        "`ts,seq,source` of its first tick. No tick of an instant is lost or comes twice."
+    ),
+]
 Limit = Annotated[int, QueryParameter(ge=1, le=10_000, description="At most so many, the newest.")]
 
 
 @get(
-    "/api/ticks/{symbol:str}", responses=BAD_INPUT, operation_class=ProblemOperation, tags=["ticks"]
+    "/api/ticks/{symbol:str}",
+    responses=BAD_INPUT,
+    operation_class=ProblemOperation,
+    response_headers=[
+        ResponseHeader(
+            name="Thor-Cursor",
+            description="`ts,seq,source` of the page's first tick, which `before` takes; absent "
+            "where the page is empty.",
+            documentation_only=True,
+        )
+    ],
+    tags=["ticks"],
 )
 async def ticks(
     shared: NamedDependency[SharedState],
@@ -35,7 +54,13 @@ async def ticks(
     ts_from: From = None,
     ts_to: To = None,
     limit: Limit = 500,
+    before: Before = None,
 ) -> Response[list[TickRow]]:
-    """Return the newest ticks of a symbol with from <= ts < to, oldest first."""
-    page = await ticks_page(shared, symbol, params.span(ts_from, ts_to), limit)
-    return Response(page)  # type: ignore[arg-type]
+    """Return the newest ticks of a symbol with from <= ts < to, oldest first.
+
+    Pages of older ticks go on at the cursor of the page that was read last.
+    """
+    asked = params.ticks(ts_from, ts_to, before)
+    page, cursor = await ticks_page(shared, symbol, asked, limit)
+    headers = {} if cursor is None else {"Thor-Cursor": cursor}
+    return Response(page, headers=headers)  # type: ignore[arg-type]

@@ -80,7 +80,7 @@ def test_the_parameters_have_the_names_that_are_taken(document: dict[str, Any]) 
     def names(path: str) -> set[str]:
         return {one["name"] for one in document["paths"][path]["get"]["parameters"]}
 
-    assert names("/api/ticks/{symbol}") == {"symbol", "from", "to", "limit"}
+    assert names("/api/ticks/{symbol}") == {"symbol", "from", "to", "limit", "before"}
     assert names("/api/bars/{symbol}") == {
         "symbol", "width", "from", "to", "limit", "adjusted", "rule",
     }  # fmt: skip

@@ -2,15 +2,18 @@
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from bars_written import write_tape
 from served import NO_BUS, NOBODY, Api, problem, publish, serving
 from ticks_made import TS, many, rows, take_in, tick
 
 from thor import clock, database
 from thor.errors import Unavailable
+from thor.market.collect.files.tape import open_tape
 from thor.reference import instruments
 
 # TS is 2024-07-01 14:30:00.123456 UTC.
@@ -290,6 +293,30 @@ def test_a_page_is_the_newest_of_a_half_open_span_oldest_first(
     assert [row["seq"] for row in ten.get("/api/ticks/ES", **params)] == list(seqs)
 
 
+def test_pages_go_back_by_a_cursor_and_lose_no_tick_of_an_instant(
+    database_url: str, redis_url: str, data: Path
+) -> None:
+    # Four ticks of one microsecond, then two.
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        write_tape(connection, open_tape(data / "faults" / "12_equal_ts.csv"))
+    seen: list[int] = []
+    params: dict[str, Any] = {"limit": 3}
+    with serving(database_url, redis_url) as api:
+        for _ in range(3):
+            answer = api.http.get("/api/ticks/NQ", params=params)
+            seen[:0] = [row["seq"] for row in answer.json()]
+            if "thor-cursor" not in answer.headers:
+                break
+            params["before"] = answer.headers["thor-cursor"]
+        first = seen[0]
+        assert seen == list(range(first, first + 6))
+        # The cursor is the first tick's ts, seq and source, and none where no tick is.
+        row = api.get("/api/ticks/NQ")[0]
+        assert params["before"] == f"{row['ts']},{row['seq']},{row['source']}"
+        answer = api.http.get("/api/ticks/NQ", params=params)
+        assert (answer.json(), "thor-cursor" in answer.headers) == ([], False)
+
+
 def test_a_negative_price_keeps_its_sign_and_its_decimals(ten: Api) -> None:
     assert [row["last"] for row in ten.get("/api/ticks/CL")] == ["-37.63"]
 
@@ -304,6 +331,9 @@ def test_a_negative_price_keeps_its_sign_and_its_decimals(ten: Api) -> None:
         ({"from": "0001-01-01T00:00:00+14:00"}, "from: "),
         ({"from": at(5), "to": at(5)}, "to: "),
         ({"from": at(5), "to": at(4)}, "to: "),
+        ({"before": "42"}, "before: '42' is no cursor"),
+        ({"before": f"{at(5)},x,SIM"}, "before: "),
+        ({"before": "yesterday,1,SIM"}, "before: 'yesterday' is no time"),
         ({"limit": "0"}, "limit: "),
         ({"limit": "10001"}, "limit: "),
         ({"limit": "many"}, "limit: "),

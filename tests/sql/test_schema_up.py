@@ -171,7 +171,8 @@ def test_logic_whose_arguments_changed_leaves_no_other_behind(
     schema.up(database_url)
     kept = [name for name in objects(database_url) if "ticks_between" in name]
     assert kept == [
-        "market.ticks_between(text,timestamp with time zone,timestamp with time zone,bigint)"
+        "market.ticks_between(text,timestamp with time zone,timestamp with time zone,bigint,"
+        "timestamp with time zone,bigint,text)"
     ]
 
 

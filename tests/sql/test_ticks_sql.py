@@ -152,6 +152,30 @@ def test_a_limit_leaves_the_newest_and_their_order(scattered: Connection) -> Non
     assert _between(scattered, None, None, 0) == []
 
 
+@pytest.mark.parametrize("rows_max", [1, 2, 3])
+def test_pages_before_the_first_of_the_page_after_lose_no_tick_of_an_instant(
+    scattered: Connection, rows_max: int
+) -> None:
+    pages: list[tuple[int, int, str]] = []
+    before: tuple[object, ...] = (None, None, None)
+    while page := scattered.execute(
+        "select t.ts, t.seq, t.source from market.ticks_between("
+        "'ES', null, null, %s::integer, %s::timestamptz, %s::bigint, %s::text) as t",
+        (rows_max, *before),
+    ).fetchall():
+        before = page[0]
+        pages[:0] = [((ts - TS) // SECOND, seq, source) for ts, seq, source in page]
+    assert pages == IN_ORDER
+
+
+def test_a_cursor_of_ts_alone_is_before_its_instant(scattered: Connection) -> None:
+    found = scattered.execute(
+        "select t.seq from ticks_between('ES', null, null, 9, before_ts => %s::timestamptz) as t",
+        (TS + SECOND,),
+    ).fetchall()
+    assert found == [(5,)]
+
+
 def test_a_tick_comes_with_every_column(scattered: Connection) -> None:
     found = scattered.execute(
         "select to_jsonb(t) from market.ticks_between('ES', null, null, 100) as t"

@@ -1,18 +1,23 @@
 -- Stage     30 ticks
--- Makes     market.ticks_between(text, timestamptz, timestamptz, integer)
+-- Makes     market.ticks_between(text, timestamptz, timestamptz, integer,
+--           timestamptz, bigint, text)
 -- Kind      function
 -- Grain     one row a tick
 -- Known at  received_at
 -- Reads     market.ticks
 -- Nulls     as market.ticks
 -- Why       The newest ticks of one symbol in order, without remembering by
---           what they are ordered.
+--           what they are ordered. A page goes on before the first tick of the
+--           one after it: ts alone would lose what shares its instant.
 
 create function market.ticks_between(
     of_symbol text,
     ts_from timestamptz,
     ts_to timestamptz,
-    rows_max integer
+    rows_max integer,
+    before_ts timestamptz default null,
+    before_seq bigint default null,
+    before_source text default null
 )
 returns setof market.ticks
 language sql stable parallel safe
@@ -25,6 +30,12 @@ begin atomic
             t.symbol = of_symbol
             and t.ts >= coalesce(ts_from, '-infinity')
             and t.ts < coalesce(ts_to, 'infinity')
+            and t.ts <= coalesce(before_ts, 'infinity')
+            and (
+                before_ts is null
+                or (t.ts, t.seq, t.source)
+                < (before_ts, coalesce(before_seq, 0), coalesce(before_source, ''))
+            )
         order by t.ts desc, t.seq desc, t.source desc
         limit rows_max
     ) as newest
@@ -32,7 +43,9 @@ begin atomic
 end;
 
 comment on function market.ticks_between(
-    text, timestamptz, timestamptz, integer
+    text, timestamptz, timestamptz, integer, timestamptz, bigint, text
 ) is
     'The newest rows_max ticks of a symbol with ts_from <= ts < ts_to, oldest '
-    'first; a null bound is open.';
+    'first; a null bound is open. With ts, seq and source of the first row of '
+    'a page as before_ts, before_seq and before_source: the page before it, '
+    'which loses no tick of one instant.';

@@ -60,8 +60,18 @@ select
             order by t.ts, t.seq, t.source
         ),
         '[]'::json
-    )::text as page
+    )::text as page,
+    (array_agg(
+        concat_ws(
+            ',',
+            to_char(t.ts at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+            t.seq,
+            t.source
+        )
+        order by t.ts, t.seq, t.source
+    ))[1] as cursor
 from market.ticks_between(
     %(symbol)s::text, %(ts_from)s::timestamptz, %(ts_to)s::timestamptz,
-    %(limit)s::integer
+    %(limit)s::integer, %(before_ts)s::timestamptz, %(before_seq)s::bigint,
+    %(before_source)s::text
 ) as t;

@@ -291,6 +291,8 @@ export interface paths {
         /**
          * Ticks
          * @description Return the newest ticks of a symbol with from <= ts < to, oldest first.
+         *
+         *     Pages of older ticks go on at the cursor of the page that was read last.
          */
         get: operations["ApiTicksSymbolTicks"];
         put?: never;
@@ -2252,6 +2254,8 @@ export interface operations {
     ApiTicksSymbolTicks: {
         parameters: {
             query?: {
+                /** @description Go on before this tick: the `Thor-Cursor` of the page after, which is `ts,seq,source` of its first tick. No tick of an instant is lost or comes twice. */
+                before?: string | null;
                 /** @description First instant, with its zone: `…T14:30:00Z`. */
                 from?: string | null;
                 /** @description At most so many, the newest. */
@@ -2270,6 +2274,8 @@ export interface operations {
             /** @description Request fulfilled, document follows */
             200: {
                 headers: {
+                    /** @description `ts,seq,source` of the page's first tick, which `before` takes; absent where the page is empty. */
+                    "Thor-Cursor"?: unknown;
                     [name: string]: unknown;
                 };
                 content: {
