@@ -81,7 +81,7 @@ def verify(
 
 @app.command("import")
 def import_(first: First = None, last: Last = None, as_json: AsJson = False) -> None:
-    """Restore the lake's ticks and reference data into an empty database, and make their bars."""
+    """Restore the lake's ticks, imported bars and reference data into an empty database."""
     from thor.flow import restore_from_lake
 
     store = _store()
@@ -98,7 +98,7 @@ def import_(first: First = None, last: Last = None, as_json: AsJson = False) -> 
     for one in () if as_json else done:
         console.print(
             f"{one.trade_date}: {one.ticks:,} ticks restored, {one.there:,} were there; "
-            f"{one.bars:,} bars are equal to the lake's",
+            f"{one.imported:,} imported bars restored; {one.bars:,} bars are equal to the lake's",
             highlight=False,
         )
         for text in one.failed:

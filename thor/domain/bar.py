@@ -51,6 +51,8 @@ class ImportedBar(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     trades: int | None = None
     open_interest: int | None = None
     ends_at: Aware | None = None
+    # When a restored bar was imported; None for one that is imported now.
+    imported_at: Aware | None = None
     # A vendor's day on a weekend, which no trade date is named after.
     is_of_weekend: bool = False
     # Why the collector refused this record.

@@ -1,31 +1,38 @@
-"""Restore the lake's ticks into an empty database, and prove that their bars are the same.
+"""Restore the lake's ticks and a vendor's bars, and prove that all bars are the same.
 
 Stages: 55 lake → 10 reference, 30 ticks, 40 bars. One transaction a partition, so an interrupted
 restore resumes. The ticks came off no bus, so no batch counts them.
 """
 
+import hashlib
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from typing import Any
 
 import msgspec
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyarrow import csv
 
 from thor import database
 from thor.database import Connection, copy, tables
+from thor.domain.bar import ImportedBar
 from thor.domain.sessions import trade_date
 from thor.errors import Broken, NotFound, Refused
 from thor.flow.copy_database import bars
 from thor.lake import fingerprint, manifest, parquet
 from thor.lake.export import plan, reader
-from thor.lake.export.plan import Bounds
+from thor.lake.export.plan import CLOSE_DELAY, Bounds
 from thor.lake.manifest import Part
 from thor.lake.store import Store
 from thor.market.bars import refresh
+from thor.market.bars.imported import BarFile, BarImport
+from thor.market.collect.simulator.market import SOURCE
 
+_BAR_FIELDS = (
+    "symbol", "bar_start", "open", "high", "low", "close", "volume", "volume_buy", "volume_sell",
+    "trades",
+)  # fmt: skip
 # Called with the task, the amount done, and the total; 0 where it is not known.
 Progress = Callable[[str, int, int], None]
 
@@ -33,12 +40,14 @@ Progress = Callable[[str, int, int], None]
 class Restored(msgspec.Struct, frozen=True, kw_only=True):
     """A trade date: the ticks restored, those already there, the bars that are equal.
 
-    `failed` names the parts that could not be restored, and why; the rest was restored.
+    `imported` counts the vendor's bars that were restored. `failed` names the parts that could not
+    be restored, and why; the rest was restored.
     """
 
     trade_date: date
     ticks: int
     there: int
+    imported: int
     bars: int
     failed: list[str]
 
@@ -46,7 +55,7 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True):
 def restore_from_lake(
     url: str, store: Store, days: list[date], on_progress: Progress = lambda *_: None
 ) -> list[Restored]:
-    """Load trade dates of the lake where the database has no ticks of them; then their bars.
+    """Load trade dates of the lake where the database has no ticks of them, and their bars.
 
     A database without a tick gets the lake's reference data first, in place of its own. A damaged
     partition, or one of which the database has other ticks, is reported in `failed`. Raises
@@ -55,12 +64,19 @@ def restore_from_lake(
     with database.connect(url, "import") as connection:
         database.rows(connection, "lake_settings")
         edition = refresh.edition(connection)
-        manifest.enter(store, (database.row(connection, "edition") or {})["nature"])
+        nature = (database.row(connection, "edition") or {})["nature"]
+        manifest.enter(store, nature)
         if not (database.row(connection, "lock_export") or {})["is_locked"]:
             raise Refused("An export or import of this database is under way: wait for its end")
         if not (database.row(connection, "has_ticks") or {})["has_ticks"]:
             _replace_reference(connection, store, on_progress)
-        one = _Import(connection, store, on_progress, marks_stale=edition == "timescale")
+        one = _Import(
+            connection,
+            store,
+            on_progress,
+            marks_stale=edition == "timescale",
+            is_simulated=nature == "simulated",
+        )
         return [one.run(day) for day in days]
 
 
@@ -72,9 +88,10 @@ class _Import:
         on_progress: Progress,
         *,
         marks_stale: bool,
+        is_simulated: bool,
     ) -> None:
         self._connection, self._store, self._on_progress = connection, store, on_progress
-        self._marks_stale = marks_stale
+        self._marks_stale, self._is_simulated = marks_stale, is_simulated
         self._read = reader.relation(connection, "market.ticks")
 
     def run(self, day: date) -> Restored:
@@ -101,6 +118,7 @@ class _Import:
         if self._marks_stale:
             self._on_progress(f"bars of {day}", 0, 0)
             bars.renew(self._connection)
+        imported, refused = self._restore_bars(day, exported.of("bars").values())
         self._on_progress(f"comparing bars of {day}", 0, 0)
         whole = [part for part in exported.of("bars").values() if part.symbol not in failed]
         equal, different = self._compare(whole, span)
@@ -108,8 +126,9 @@ class _Import:
             trade_date=day,
             ticks=came,
             there=there,
+            imported=imported,
             bars=equal,
-            failed=[*failed.values(), *different],
+            failed=[*failed.values(), *refused, *different],
         )
 
     def _restore_part(self, part: Part, span: Bounds) -> int:
@@ -141,6 +160,58 @@ class _Import:
             self._renew_last_values(part, span)
         return part.rows
 
+    def _restore_bars(self, day: date, parts: Iterable[Part]) -> tuple[int, list[str]]:
+        """Import the bars that a vendor made, the finest first, a transaction a width.
+
+        The wider ones that these make are not the lake's own: they stand already, and can
+        give way to a file that has them.
+        """
+        count, failed = 0, []
+        for width in manifest.BAR_WIDTHS:
+            of_width = [part for part in parts if _width(part) == width]
+            self._on_progress(f"imported bars of {day}, {width}", 0, 0)
+            try:
+                count += self._restore_width(day, width, of_width)
+            except (Broken, NotFound, Refused) as error:
+                failed.append(str(error))
+        return count, failed
+
+    def _restore_width(self, day: date, width: str, parts: list[Part]) -> int:
+        found = [
+            ImportedBar(
+                width=width,
+                ends_at=None if row["known_at"] == known else row["known_at"] - CLOSE_DELAY,
+                imported_at=row["changed_at"],
+                **{name: row[name] for name in _BAR_FIELDS},
+            )
+            for part in parts
+            for table in parquet.tables(self._store, part.path)
+            for row in table.filter(table.column("is_imported")).to_pylist()
+            for known in [row["bar_end"] + CLOSE_DELAY]
+        ]
+        if not found:
+            return 0
+        name = f"lake, bars_{width} of {day}"
+        content = "".join([name, *sorted(part.sha256 for part in parts)])
+        sha256 = hashlib.sha256(content.encode()).hexdigest()
+        file = BarFile(
+            file=f"BARS:{sha256[:8]}",
+            sha256=sha256,
+            file_name=name,
+            format="simulated" if self._is_simulated else "lake",
+            # So that a simulated database is not given its past again.
+            vendor=SOURCE if self._is_simulated else None,
+            records=len(found),
+        )
+        with database.transaction(self._connection):
+            bar_import = BarImport(self._connection, file)
+            bar_import.known()
+            bar_import.open_stage()
+            bar_import.stage(enumerate(found, 1))
+            if not bar_import.remove_standing():
+                return 0
+            return bar_import.take(replace=False, makes_wider=not self._is_simulated)
+
     def _renew_last_values(self, part: Part, span: Bounds) -> None:
         day = trade_date(span.ts_from)
         values = {"symbol": part.symbol, "trade_date": day}
@@ -154,40 +225,39 @@ class _Import:
         return None if found is None else str(found["key"])
 
     def _compare(self, parts: list[Part], span: Bounds) -> tuple[int, list[str]]:
-        """Return how many bars made of ticks equal the lake's, and what differs.
-
-        A vendor's bars are not compared: `thor bars import` loads them.
-        """
+        """Return how many bars equal the lake's, and what differs."""
         count = 0
         different = []
         for part in parts:
-            width = part.path.rpartition("_")[2].removesuffix(".parquet")
-            read = reader.relation(self._connection, f"market.bars_{width}")
+            read = reader.relation(self._connection, f"market.bars_{_width(part)}")
             values = {"symbol": part.symbol, "ts_from": span.ts_from, "ts_to": span.ts_to}
             location = self._store.locate(part.path)
             try:
-                wanted = _own(parquet.tables(self._store, part.path))
+                wanted = _sum(parquet.tables(self._store, part.path))
             except (Broken, NotFound) as error:
                 different.append(str(error))
                 continue
-            found = _own(reader.tables(self._connection, read, **values))
+            found = _sum(reader.tables(self._connection, read, **values))
             if wanted == found:
                 count += found[0]
             else:
                 different.append(
-                    f"{location} has {wanted[0]} bars of ticks with checksum "
+                    f"{location} has {wanted[0]} bars with checksum "
                     f"{fingerprint.text(wanted[1])}, the database {found[0]} with "
-                    f"{fingerprint.text(found[1])}: the ticks came back, the bars differ"
+                    f"{fingerprint.text(found[1])}: the bars differ"
                 )
         return count, different
 
 
-def _own(parts: Iterator[pa.Table]) -> tuple[int, int]:
+def _width(part: Part) -> str:
+    return part.path.rpartition("_")[2].removesuffix(".parquet")
+
+
+def _sum(parts: Iterator[pa.Table]) -> tuple[int, int]:
     rows = total = 0
     for part in parts:
-        own = part.filter(pc.invert(part.column("is_imported")))
-        rows += own.num_rows
-        total = (total + fingerprint.of(own)) % 2**64
+        rows += part.num_rows
+        total = (total + fingerprint.of(part)) % 2**64
     return rows, total
 
 

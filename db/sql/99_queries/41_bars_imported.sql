@@ -37,7 +37,7 @@ create temporary table bar_stage (
     open numeric(18, 8), high numeric(18, 8), low numeric(18, 8),
     close numeric(18, 8), volume bigint, volume_buy bigint,
     volume_sell bigint, trades bigint, open_interest bigint,
-    ends_at timestamptz
+    ends_at timestamptz, imported_at timestamptz
 ) on commit drop;
 
 -- Where bars come or go, so that the wider ones are made anew.
@@ -49,7 +49,8 @@ create temporary table bars_touched (
 -- name: copy_bar_stage
 copy pg_temp.bar_stage (
     place, symbol, width, bar_start, open, high, low, close, volume,
-    volume_buy, volume_sell, trades, open_interest, ends_at
+    volume_buy, volume_sell, trades, open_interest, ends_at,
+    imported_at
 ) from stdin (format binary);
 
 -- Leaves the first of the bars that claim one place.
@@ -86,6 +87,27 @@ inner join market.bar_files as f on f.file = b.file
 where b.file <> %(file)s::text and b.made_of is null
 order by s.bar_start, s.symbol, s.width
 limit 1;
+
+-- Bars that another file brought, or that were made, with the same values.
+-- name: remove_standing_bars
+delete from pg_temp.bar_stage as s
+using market.bars_imported as b
+where
+    b.symbol = s.symbol
+    and b.width = s.width
+    and b.bar_start = s.bar_start
+    and b.file <> %(file)s::text
+    and (
+        b.open, b.high, b.low, b.close, b.volume, b.volume_buy, b.volume_sell,
+        b.trades, b.ends_at
+    ) is not distinct from (
+        s.open, s.high, s.low, s.close, s.volume, s.volume_buy, s.volume_sell,
+        s.trades, s.ends_at
+    );
+
+-- name: bars_staged
+select count(*) as bars
+from pg_temp.bar_stage as s;
 
 -- name: put_bar_file
 insert into market.bar_files as f (
@@ -134,12 +156,12 @@ from pg_temp.bar_stage as s;
 -- name: merge_bar_stage
 insert into market.bars_imported as b (
     width, symbol, bar_start, open, high, low, close, volume, volume_buy,
-    volume_sell, trades, open_interest, ends_at, file
+    volume_sell, trades, open_interest, ends_at, file, imported_at
 )
 select
     s.width, s.symbol, s.bar_start, s.open, s.high, s.low, s.close, s.volume,
     s.volume_buy, s.volume_sell, s.trades, s.open_interest, s.ends_at,
-    %(file)s::text
+    %(file)s::text, coalesce(s.imported_at, now())
 from pg_temp.bar_stage as s
 order by s.symbol, s.width, s.bar_start
 on conflict (symbol, width, bar_start) do update

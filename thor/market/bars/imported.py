@@ -17,7 +17,7 @@ from thor.errors import Refused
 
 _COLUMN_TYPES = [
     "int8", "text", "text", "timestamptz", "numeric", "numeric", "numeric", "numeric",
-    "int8", "int8", "int8", "int8", "int8", "timestamptz",
+    "int8", "int8", "int8", "int8", "int8", "timestamptz", "timestamptz",
 ]  # fmt: skip
 # Of which width each is made where no file has it, the finest first.
 _NARROWER = {"1m": "1s", "5m": "1m", "1h": "5m", "1d": "1h"}
@@ -96,7 +96,7 @@ class BarImport:
                     (
                         row, bar.symbol, bar.width, bar.bar_start, bar.open, bar.high, bar.low,
                         bar.close, bar.volume, bar.volume_buy, bar.volume_sell, bar.trades,
-                        bar.open_interest, bar.ends_at,
+                        bar.open_interest, bar.ends_at, bar.imported_at,
                     )
                 )  # fmt: skip
 
@@ -108,6 +108,15 @@ class BarImport:
             for row in found
         ]
         return sorted(doubled, key=lambda bar: bar.row)
+
+    def remove_standing(self) -> int:
+        """Take bars out of the stage that stand already, of whichever file; returns how many stay.
+
+        Bars of this very file stay in the stage too: what is not in it is removed.
+        """
+        database.rows(self._connection, "remove_standing_bars", {"file": self._file.file})
+        found = database.row(self._connection, "bars_staged") or {}
+        return int(found["bars"])
 
     def take(self, *, replace: bool, makes_wider: bool = True) -> int:
         """Write the staged bars; returns how many were new or different.
