@@ -11,11 +11,13 @@ from lake_database import AFTER, MONDAY, TUESDAY, WIDTHS, everything, fill, made
 from thor import database
 from thor.database.edition import Edition
 from thor.errors import Refused
+from thor.flow.import_bars import import_bars
 from thor.flow.restore_from_lake import restore_from_lake
 from thor.lake import manifest
 from thor.lake.export import coverage
 from thor.lake.export.verify import verify
 from thor.lake.store import Store
+from thor.market.collect.files.bar_tape import open_bars
 from thor.services.running import Endpoints
 
 pytestmark = pytest.mark.edition("plain", "timescale")
@@ -157,3 +159,64 @@ def test_a_lake_of_another_nature_is_refused(database_url: str, store: Store) ->
     store.write("lake.json", b'{"format": 1, "made_by": "thor 0", "nature": "live"}')
     with pytest.raises(Refused, match="holds live data"):
         restore_from_lake(database_url, store, [MONDAY])
+
+
+VENDOR = """symbol,ts,interval,open,high,low,close,volume,n_trades
+ES,2024-07-01T14:00:00Z,1h,5000,5010,4990,5005,900000,
+ES,2024-07-01T15:00:00Z,1m,5000,5010,4990,5005,1,1
+NQ,2024-07-01T14:00:00Z,1m,18000,18010,17990,18005,10,3
+NQ,2024-07-01T14:01:00Z,1m,18005,18020,18000,18015,20,4
+NQ,2024-07-01T20:59:00Z,1m,18015,18030,18010,18025,30,5
+NQ,2024-07-02T00:00:00Z,1d,18030,18100,17900,18050,500000,
+"""
+
+
+def take_bars(url: str, folder: Path, text: str) -> None:
+    path = folder / "vendor.csv"
+    path.write_text(text)
+    with psycopg.connect(url, autocommit=True) as connection:
+        import_bars(connection, open_bars(path))
+
+
+def test_a_vendor_s_bars_come_back_and_what_was_made_of_them_can_still_give_way(
+    database_url: str, store: Store, empty: Callable[[], str], tmp_path: Path
+) -> None:
+    fill(database_url, MONDAY)
+    take_bars(database_url, tmp_path, VENDOR)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        # As of a vendor whose day runs to midnight UTC; imported on another day than restored.
+        connection.execute(
+            "update bars_imported set ends_at = '2024-07-03' where width = '1d' and made_of is null"
+        )
+        connection.execute("update bars_imported set imported_at = '2024-07-19 12:00:00.5Z'")
+    out(database_url, store, MONDAY, TUESDAY, what=manifest.KINDS)
+    url = empty()
+    done = restore_from_lake(url, store, [MONDAY, TUESDAY])
+    # The minute and the hour that NQ alone has, and the hour of ES: its ticks cover the minute.
+    assert [(one.ticks, one.failed) for one in done] == [(960, []), (0, [])]
+    assert [one.imported for one in done] == [4, 1]
+    assert has(url) == has(database_url)
+    with database.connect(url, "test") as connection:
+        for day in (MONDAY, TUESDAY, None):
+            assert [one for one in verify(connection, store, day) if not one.is_good] == []
+    assert [one.imported for one in restore_from_lake(url, store, [MONDAY, TUESDAY])] == [0, 0]
+    assert has(url) == has(database_url)
+    head = VENDOR.splitlines()[0]
+    take_bars(url, tmp_path, f"{head}\nNQ,2024-07-01T14:00:00Z,5m,18000,18021,17989,18015,31,8\n")
+    hours = "market.bars_1h where symbol = 'NQ' and is_imported"
+    assert [row[5:10] for row in everything(url, hours, "bar_start")][0] == (
+        18000, 18021, 17989, 18015, 31
+    )  # fmt: skip
+
+
+def test_other_bars_of_a_vendor_than_the_lake_s_are_named_and_stay(
+    database_url: str, store: Store, empty: Callable[[], str], tmp_path: Path
+) -> None:
+    take_bars(database_url, tmp_path, VENDOR)
+    out(database_url, store, TUESDAY)
+    url = empty()
+    take_bars(url, tmp_path, VENDOR.replace("18050,500000", "18060,500000"))
+    [done] = restore_from_lake(url, store, [TUESDAY])
+    assert done.imported == 0
+    assert "1 of its bars overlap those of vendor.csv" in done.failed[0]
+    assert everything(url, "market.bars_1d where trade_date = '2024-07-02'", "1")[0][8] == 18060

@@ -100,6 +100,12 @@ def test_bars_made_of_ticks_are_the_oracles(url: str, data: Path, file: str) -> 
                 f"select {', '.join(bars_oracle.COLUMNS)} from bars_{width} "
                 f"where symbol in {(*symbols, '')} and not is_imported order by symbol, bar_start"
             ).to_arrow_table()
+            # Where its few ticks do not cover a bar the vendor's stands.
+            hidden = set(
+                door.sql(f"select symbol, bar_start from bars_{width} where is_imported").fetchall()
+            )
+            made = [bar for bar in made if bar[:2] not in hidden]
+            assert made
             columns = (found[name].to_pylist() for name in bars_oracle.COLUMNS)
             assert list(zip(*columns, strict=True)) == made
 

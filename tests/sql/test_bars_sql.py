@@ -559,11 +559,12 @@ STARTS = {
 
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("row", [told(), quote()], ids=["trade", "quote"])
-def test_an_imported_bar_is_shown_where_no_computed_one_is(
+def test_an_imported_bar_is_shown_where_no_ticks_cover_it(
     undone: Link, width: str, row: Row
 ) -> None:
     start, following, length = STARTS[width]
-    imported(undone, width, start)
+    # What the ticks count is all that the vendor counted.
+    imported(undone, width, start, volume=1 if row["is_trade"] else 0)
     imported(undone, width, following, volume=12, volume_buy=7, volume_sell=5, trades=3)
     imported(undone, width, start, symbol="NQ")
     insert(undone, [row])

@@ -302,7 +302,7 @@ def test_every_width_changes_the_contract_with_the_same_trade_date(bare: Link, w
 
 
 def test_a_days_volume_is_of_its_ticks_and_of_the_bars_beside_them(bare: Link) -> None:
-    """Ticks of one minute hide a vendor's bar of that minute, hour and day, and no other."""
+    """Ticks that cover a day hide a vendor's bar of it, and the hours and minutes they cover."""
     told = [("1h", 14, 300), ("1h", 15, 350), ("1m", 14, 250), ("1m", 15, 90)]
     friday = [bar("ESH24", "2024-03-08", hour, "5100", n, width) for width, hour, n in told]
     import_bars(bare, [*friday, bar("ESH24", "2024-03-07", 23, "5100", 700, "1d")])
@@ -312,11 +312,17 @@ def test_a_days_volume_is_of_its_ticks_and_of_the_bars_beside_them(bare: Link) -
         return [row["volume"] for row in database.rows(bare, "volumes_of_months", values)]
 
     assert volumes() == [700]
+    writer = TickWriter(bare, "test")
     at = datetime(2024, 3, 8, 14, tzinfo=UTC)
-    one = tick(ts=at, symbol="ESH24", last=Decimal(5100), volume_delta=7)
-    TickWriter(bare, "test").write([EntryTicks("1-1", 0, 1, [one], [])])
-    # 7, and the hour of 350 from 15:00; by minutes it would be 7 and 90.
-    assert volumes() == [357]
+    # 7 of 700 are no day; 637 with them are nine tenths of it and more, in the hour of 300.
+    for number, (size, volume) in enumerate([(7, 700), (630, 637 + 350)]):
+        one = tick(
+            ts=at, symbol="ESH24", seq=number, last=Decimal(5100), last_size=size,
+            volume_delta=size,
+        )  # fmt: skip
+        writer.write([EntryTicks(f"{number}-1", number, 1, [one], [])])
+        # The vendor's hour of 350 from 15:00, in which no tick is, is counted beside the ticks.
+        assert volumes() == [volume]
 
 
 def test_a_volume_that_nobody_told_is_not_known(bare: Link) -> None:

@@ -89,7 +89,11 @@ begin atomic
         b.volume / nullif(b.trades, 0) as trade_size_mean
     from bars as b
     left join feat._last_quotes(of_width, of_symbols, ts_from, ts_to) as q
-        on q.symbol = b.symbol and q.bar_start = b.bar_start
+        on
+            q.symbol = b.symbol
+            and q.bar_start = b.bar_start
+            -- An imported bar has no quotes, though a few ticks lie in it.
+            and (b.bid_close is not null or b.ask_close is not null)
     left join directions as d
         on d.symbol = b.symbol and d.minute = b.last_minute;
 end;
