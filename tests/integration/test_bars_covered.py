@@ -160,3 +160,30 @@ def test_one_tick_of_a_day_does_not_replace_the_vendor_s(
         " from bars_compared('1d', 'RTY', null, null) where field = 'volume'",
     )
     assert found == [{"field": "volume", "imported": 200_000, "computed": 1, "is_partial": True}]
+
+
+def test_a_day_s_sums_count_a_minute_of_both_once(
+    database_url: str, connection: Link, tmp_path: Path
+) -> None:
+    minute = "ES,2024-07-09T14:0{}:00Z,1m,5000,5010,4990,5005,{},"
+    lines = [minute.format(n, volume) for n, volume in ((0, 100), (1, 200), (2, 400))]
+    import_(connection, tmp_path, *lines)
+    # One lot in the first of these minutes, and 190 of 200 in the second; ticks are at 5001.
+    written(database_url, connection, ticks("1m", 1, 1))
+    second = [
+        tick(
+            ts=T + timedelta(seconds=60 + n), seq=10 + n, last=Decimal(5001), last_size=19,
+            volume_delta=19,
+        )
+        for n in range(10)
+    ]  # fmt: skip
+    written(database_url, connection, second)
+    found = rows(connection, "select * from day_sums('{ES}', '2024-07-09', '2024-07-09 15:00:00Z')")
+    # 100 and 400 of the vendor, at (5010 + 4990 + 5005) / 3, and the ticks' 190.
+    vwap = (500 * Decimal(15005) / 3 + 190 * Decimal(5001)) / 690
+    assert found == [
+        {
+            "symbol": "ES", "open": 5000, "high": 5010, "low": 4990, "volume": 690,
+            "vwap": round(vwap, 8),
+        }
+    ]  # fmt: skip

@@ -3,14 +3,15 @@
 -- Kind      function
 -- Grain     one row a symbol that traded on the date so far
 -- Known at  as_of
--- Reads     market._bars_1h, market._bars_1m, market._bars_1s,
+-- Reads     market._bars_1h, market._bars_1m, market._bars_1s, market.bars_1m,
 --           market.bars_imported, market.last_values
 -- Nulls     volume and vwap where no trade told its size
 -- Why       What a trade date has done up to a moment, to the last whole
 --           second, without reading its ticks: the hours that are over, the
 --           minutes of the open hour, the seconds of the open minute; a
---           vendor's minutes of the date beside them. All symbols in one go,
---           since asking costs more than what it reads.
+--           vendor's minutes of the date beside them. Where both may lie in
+--           one minute, the bars of minutes say which of the two stands. All
+--           symbols in one go, since asking costs more than what it reads.
 
 create function market.day_sums(
     of_symbols text [], of_trade_date date, as_of timestamptz
@@ -36,6 +37,20 @@ declare
         := date_bin('1 hour', ends, timestamptz 'epoch');
     minute constant timestamptz
         := date_bin('1 minute', ends, timestamptz 'epoch');
+    -- Whose ticks begin before the vendor's minutes end.
+    mixed constant text[] := array(
+        select i.symbol
+        from market.bars_imported as i
+        inner join market.last_values as k
+            on k.symbol = i.symbol and k.trade_date = of_trade_date
+        where
+            i.symbol = any(of_symbols)
+            and i.width = '1m'
+            and i.bar_start >= begins
+            and i.bar_start < minute
+        group by i.symbol, k.open_key
+        having max(i.bar_start) + interval '1 minute' > (k.open_key).ts
+    );
 begin
     return query
     select
@@ -54,6 +69,7 @@ begin
         from market._bars_1h as h
         where
             h.symbol = any(of_symbols)
+            and h.symbol <> all(mixed)
             and h.bar_start >= begins
             and h.bar_start < hour
         union all
@@ -63,8 +79,23 @@ begin
         from market._bars_1m as m
         where
             m.symbol = any(of_symbols)
+            and m.symbol <> all(mixed)
             and m.bar_start >= greatest(begins, hour)
             and m.bar_start < minute
+        union all
+        select
+            m.symbol, m.bar_start, m.open, m.high, m.low, m.volume,
+            m.notional, false
+        from market._bars_1m as m
+        inner join market.bars_1m as v
+            on v.symbol = m.symbol and v.bar_start = m.bar_start
+        where
+            m.symbol = any(mixed)
+            and m.bar_start >= begins
+            and m.bar_start < minute
+            and v.bar_start >= begins
+            and v.bar_start < minute
+            and not v.is_imported
         union all
         select
             s.symbol, s.bar_start, s.open, s.high, s.low, s.volume,
@@ -81,9 +112,20 @@ begin
         from market.bars_imported as i
         where
             i.symbol = any(of_symbols)
+            and i.symbol <> all(mixed)
             and i.width = '1m'
             and i.bar_start >= begins
             and i.bar_start < minute
+        union all
+        select
+            v.symbol, v.bar_start, v.open, v.high, v.low, v.volume,
+            v.volume * (v.high + v.low + v.close) / 3, true
+        from market.bars_1m as v
+        where
+            v.symbol = any(mixed)
+            and v.bar_start >= begins
+            and v.bar_start < minute
+            and v.is_imported
     ) as b
     -- When the first trade was, which its hour does not tell.
     left join market.last_values as k

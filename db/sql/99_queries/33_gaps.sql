@@ -1,6 +1,8 @@
 -- Stage     30 ticks
 -- Keeps the gap ledger in step with the ticks, a trade date at a time.
 
+-- Ticks are looked for around the asked dates only: a hypertable without a
+-- bound on ts is opened chunk by chunk. A session may begin on the date before.
 -- name: gap_dates
 select distinct d.trade_date
 from reference.series as r
@@ -10,7 +12,16 @@ cross join lateral (
         min(t.ts) as first_ts,
         max(t.ts) as last_ts
     from market.ticks as t
-    where t.symbol = r.symbol
+    where
+        t.symbol = r.symbol
+        and t.ts >= coalesce(
+            (%(first)s::date - 2 + time '17:00') at time zone 'America/Chicago',
+            '-infinity'
+        )
+        and t.ts < coalesce(
+            (%(last)s::date + 1 + time '17:00') at time zone 'America/Chicago',
+            'infinity'
+        )
 ) as told
 inner join reference.sessions as d
     on d.calendar = i.calendar
