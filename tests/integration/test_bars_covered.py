@@ -169,7 +169,6 @@ def test_a_day_s_sums_count_a_minute_of_both_once(
     lines = [minute.format(n, volume) for n, volume in ((0, 100), (1, 200), (2, 400))]
     import_(connection, tmp_path, *lines)
     # One lot in the first of these minutes, and 190 of 200 in the second; ticks are at 5001.
-    written(database_url, connection, ticks("1m", 1, 1))
     second = [
         tick(
             ts=T + timedelta(seconds=60 + n), seq=10 + n, last=Decimal(5001), last_size=19,
@@ -177,7 +176,7 @@ def test_a_day_s_sums_count_a_minute_of_both_once(
         )
         for n in range(10)
     ]  # fmt: skip
-    written(database_url, connection, second)
+    written(database_url, connection, [*ticks("1m", 1, 1), *second])
     found = rows(connection, "select * from day_sums('{ES}', '2024-07-09', '2024-07-09 15:00:00Z')")
     # 100 and 400 of the vendor, at (5010 + 4990 + 5005) / 3, and the ticks' 190.
     vwap = (500 * Decimal(15005) / 3 + 190 * Decimal(5001)) / 690

@@ -28,8 +28,9 @@ comment on column market.bars_imported.made_of is
 update market.bars_imported as b
 set
     ends_at = (
-        ((b.bar_start at time zone 'America/Chicago') + interval '7 hours')::date
-        + 1 + time '00:00'
+        (
+            (b.bar_start at time zone 'America/Chicago') + interval '7 hours'
+        )::date + 1 + time '00:00'
     ) at time zone 'UTC'
 from market.bar_files as f
 where f.file = b.file and f.format = 'dbn' and b.width = '1d';

@@ -34,7 +34,10 @@ begin atomic
             and (
                 before_ts is null
                 or (t.ts, t.seq, t.source)
-                < (before_ts, coalesce(before_seq, 0), coalesce(before_source, ''))
+                < (
+                    before_ts, coalesce(before_seq, 0),
+                    coalesce(before_source, '')
+                )
             )
         order by t.ts desc, t.seq desc, t.source desc
         limit rows_max

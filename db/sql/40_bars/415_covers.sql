@@ -30,7 +30,7 @@ return case
             and coalesce(trades * 10 >= imported_trades * 9, true)
     when imported_trades is not null
         then trades * 10 >= imported_trades * 9
-    else coalesce(span >= length * 3 / 4, false)
+    else coalesce(span * 4 >= length * 3, false)
 end;
 
 comment on function market.covers(
