@@ -18,13 +18,16 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
+
 UI = Path(__file__).resolve().parent
 NODE_MIN = (20, 19)
 NPM_LOG = "build.log"
 STATUS = "build.json"
 _NICE = 15
-# A builder of whom nothing else is known is dead after this.
-_LOCK_S = 600
 # How often whoever waits for another builder looks.
 _POLL_S = 0.2
 # What the pages are made of, besides src/ and public/.
@@ -123,6 +126,7 @@ def run(command: list[str], ui: Path, log: Path, fault: str, node: Path | None =
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
+                close_fds=False,  # the lock goes with it
                 check=False,
             ).returncode
         except OSError as error:
@@ -196,43 +200,34 @@ def build(ui: Path = UI) -> bool:
 
 
 class Lock:
-    """One builder at a time: a file that names a process which still runs."""
+    """One builder at a time.
+
+    The lock belongs to an open file that the commands of the build inherit: npm, when it is
+    told to end, first takes back what it did, and may live longer than the builder.
+    """
 
     def __init__(self, ui: Path) -> None:
         """Take the folder of the pages."""
         self._path = ui / "dist.state" / "lock"
+        self._file = -1
 
     def __enter__(self) -> bool:
-        """Return whether it was taken; an older builder's file that died is taken over."""
+        """Return whether it was taken."""
         self._path.parent.mkdir(exist_ok=True)
-        for _ in range(2):
-            try:
-                handle = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
-            except FileExistsError:
-                if self._is_held():
-                    return False
-                self._path.unlink(missing_ok=True)
-                continue
-            with os.fdopen(handle, "w") as file:
-                file.write(str(os.getpid()))
-            return True
-        return False
+        self._file = os.open(self._path, os.O_CREAT | os.O_RDWR)
+        os.set_inheritable(self._file, True)
+        try:
+            if sys.platform == "win32":
+                msvcrt.locking(self._file, msvcrt.LK_NBLCK, 1)
+            else:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
 
     def __exit__(self, *_: object) -> None:
-        """Give it back where it is ours."""
-        if self._path.is_file() and self._path.read_text() == str(os.getpid()):
-            self._path.unlink(missing_ok=True)
-
-    def _is_held(self) -> bool:
-        if sys.platform == "win32":  # no signal there asks without doing harm
-            return self._path.exists() and time.time() - self._path.stat().st_mtime < _LOCK_S
-        try:
-            os.kill(int(self._path.read_text() or 0), 0)
-        except (ProcessLookupError, FileNotFoundError, ValueError):
-            return False
-        except PermissionError:
-            return True
-        return True
+        """Give it back where it was taken: nobody else has it after that."""
+        os.close(self._file)
 
 
 def main() -> int:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from ticks_made import wait_for
 
 BUILDER = Path(__file__).parents[2] / "ui/build.py"
 
@@ -99,17 +100,37 @@ def test_a_node_of_the_machine_is_taken_where_it_is_new_enough(
     assert builder.node_of_machine() == (folder if is_taken else None)
 
 
-def test_one_builder_at_a_time_and_a_dead_one_counts_for_none(
-    ui: Path, builder: ModuleType
-) -> None:
+def test_one_builder_at_a_time(ui: Path, builder: ModuleType) -> None:
     with builder.Lock(ui) as is_first:
         assert is_first
         with builder.Lock(ui) as is_second:
             assert not is_second
-    (ui / "dist.state/lock").write_text("999999999")
     with builder.Lock(ui) as is_third:
         assert is_third
-    assert not (ui / "dist.state/lock").exists()
+
+
+def test_an_npm_that_outlives_its_builder_is_waited_for(
+    ui: Path, builder: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # npm that is told to end takes back what it did, and a second one beside it would fail.
+    slow = """if [ ! -e began ]; then
+  echo $$ > began.new && mv began.new began && read line < go
+  exit 1
+fi
+"""
+    machine(tmp_path, monkeypatch, "v20.19.0", slow + NPM)
+    os.mkfifo(ui / "go")
+    script = shutil.copy(BUILDER, ui / "build.py")
+    first = subprocess.Popen([sys.executable, script])
+    wait_for(lambda: (ui / "began").exists(), "npm that began")
+    first.kill()
+    first.wait()
+    with builder.Lock(ui) as is_free:
+        assert not is_free
+    second = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True)
+    (ui / "go").write_text("on\n")
+    assert second.communicate()[0] == "the pages are built\n"
+    assert (ui / "calls").read_text().split() == ["ci", "run"]
 
 
 def test_who_asks_for_the_pages_waits_for_another_builder_but_in_the_background(
