@@ -115,7 +115,17 @@ def test_instruments_are_listed_added_and_changed(thor: Thor) -> None:
     table = thor.good("instruments", "list")
     assert "E-mini S&P 500" in table
 
-    add = ("instruments", "add", "BAC", "--tick-size", "0.01", "--name", "Bank of America")
+    add = (
+        "instruments",
+        "add",
+        "BAC",
+        "--tick-size",
+        "0.01",
+        "--asset-class",
+        "equity",
+        "--name",
+        "Bank of America",
+    )
     assert "BAC is listed: ticks of 0.01" in thor.good(*add, "--alias", "BAC.N")
     finer = thor.good(*add, "--quote-increment", "0.0001", "--precision", "4")
     assert "quoted to 0.0001" in finer
@@ -133,9 +143,9 @@ def test_a_change_of_one_thing_leaves_the_others_as_they_are(thor: Thor) -> None
     ("options", "code", "told"),
     [
         (("BAC", "--tick-size", "cheap"), REJECTED, "tick_size: 'cheap' is not a number"),
-        (("BAC", "--tick-size", "1E+20"), REJECTED, "tick_size: 1E+20"),
+        (("BAC", "--tick-size", "1E+20", "--asset-class", "equity"), REJECTED, "tick_size: 1E+20"),
         (
-            ("BAC", "--tick-size", "1", "--calendar", "NYSE"),
+            ("BAC", "--tick-size", "1", "--asset-class", "equity", "--calendar", "NYSE"),
             NOT_FOUND,
             "calendar: 'NYSE' is none of CME_EQUITY",
         ),
@@ -242,7 +252,7 @@ def test_what_was_refused_is_listed_and_tried_again(
         {"received": 4, "inserted": 2, "duplicate": 0, "rejected": 2, "pending": 0}
     ]
 
-    thor.good("instruments", "add", "BAC", "--tick-size", "0.01")
+    thor.good("instruments", "add", "BAC", "--tick-size", "0.01", "--asset-class", "equity")
     assert "1 published again" in thor.good(*of_bac, "--retry")
     take_in(redis_url, database_url)
     assert [one.seq for one in stored(connection) if one.symbol == "BAC"] == [7]

@@ -5,15 +5,16 @@ Times in the tests are UTC; Chicago is UTC-6 in winter (CST) and UTC-5 in summer
 
 import subprocess
 import sys
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from thor.domain.calendar import compute
-from thor.domain.hours import HOURS, Override, overridden
+from thor.domain.calendar import compute, compute_own
+from thor.domain.hours import HOURS, Hours, Override, overridden
 from thor.domain.sessions import CHICAGO, Sessions
 from thor.errors import Rejected
 
@@ -85,6 +86,31 @@ def at(text: str) -> datetime:
         ("CME_EQUITY", "2015-09-18", "2015-09-17 22:00", "2015-09-18 21:15"),
         ("CME_EQUITY", "2015-09-21", "2015-09-20 22:00", "2015-09-21 21:00"),
         ("CME_METALS", "2013-10-07", "2013-10-06 22:00", "2013-10-07 21:15"),
+        # Presidents' Day 2023 and 4 July 2024, as the exchange announced them: metals 13:30,
+        # currencies and crypto whole, grains again from 19:00 on the Monday, livestock closed.
+        ("CME_METALS", "2023-02-20", "2023-02-19 23:00", "2023-02-20 19:30"),
+        ("CME_FX", "2023-02-20", "2023-02-19 23:00", "2023-02-20 22:00"),
+        ("CME_CRYPTO", "2023-02-20", "2023-02-19 23:00", "2023-02-20 22:00"),
+        ("CME_GRAINS", "2023-02-21", "2023-02-21 01:00", "2023-02-21 19:20"),
+        ("CME_METALS", "2024-07-04", "2024-07-03 22:00", "2024-07-04 18:30"),
+        ("CME_ENERGY", "2024-07-04", "2024-07-03 22:00", "2024-07-04 18:30"),
+        ("CME_FX", "2024-07-04", "2024-07-03 22:00", "2024-07-04 21:00"),
+        # After a holiday within the week, and after Christmas, grains have no night.
+        ("CME_GRAINS", "2024-07-05", "2024-07-05 13:30", "2024-07-05 18:20"),
+        ("CME_GRAINS", "2023-12-26", "2023-12-26 14:30", "2023-12-26 19:20"),
+        ("CME_GRAINS", "2024-03-11", "2024-03-11 00:00", "2024-03-11 18:20"),
+        # The Friday after Thanksgiving: 12:05; the days of before 2015 ended at 13:15 and 14:00.
+        ("CME_GRAINS", "2023-11-24", "2023-11-24 14:30", "2023-11-24 18:05"),
+        ("CME_GRAINS", "2014-03-04", "2014-03-04 01:00", "2014-03-04 19:15"),
+        ("CME_GRAINS", "2013-03-05", "2013-03-04 23:00", "2013-03-05 20:00"),
+        ("CME_LIVESTOCK", "2024-03-11", "2024-03-11 13:30", "2024-03-11 18:05"),
+        ("CME_LIVESTOCK", "2023-11-24", "2023-11-24 14:30", "2023-11-24 18:05"),
+        # Good Friday with an employment report: currencies 10:15 CDT.
+        ("CME_FX", "2026-04-03", "2026-04-02 22:00", "2026-04-03 15:15"),
+        # Stocks from 4:00 to 20:00 in New York, until 17:00 where the exchanges close at 13:00.
+        ("US_EQUITY", "2024-03-08", "2024-03-08 09:00", "2024-03-09 01:00"),
+        ("US_EQUITY", "2024-03-11", "2024-03-11 08:00", "2024-03-12 00:00"),
+        ("US_EQUITY", "2024-11-29", "2024-11-29 09:00", "2024-11-29 22:00"),
     ],
 )
 def test_a_session_has_the_exchanges_hours(
@@ -111,6 +137,63 @@ def test_a_session_has_the_exchanges_hours(
 )
 def test_there_is_no_session_on_a_full_holiday_or_at_the_weekend(calendar: str, day: str) -> None:
     assert SESSIONS.session(calendar, date.fromisoformat(day)) is None
+
+
+def test_the_storm_of_2012_closed_as_the_exchange_announced() -> None:
+    def closes(calendar: str) -> dict[int, datetime]:
+        rows = compute(calendar, date(2012, 10, 26), date(2012, 10, 31))
+        return {row.trade_date.day: row.close_at for row in rows}
+
+    # Equity futures until 8:15 CDT on both days, rates until 11:00 on the first, VX on neither.
+    equity, rates = closes("CME_EQUITY"), closes("CME_RATES")
+    assert (equity[29], equity[30]) == (at("2012-10-29 13:15"), at("2012-10-30 13:15"))
+    assert (rates[29], rates[30]) == (at("2012-10-29 16:00"), at("2012-10-30 21:00"))
+    assert sorted(closes("CFE")) == [26, 31]
+    assert sorted(closes("US_EQUITY")) == [26, 31]
+    assert closes("CME_FX")[29] == at("2012-10-29 21:00")
+
+
+@pytest.mark.parametrize("day", ["2022-06-20", "2023-06-19", "2024-06-19", "2024-07-04"])
+@pytest.mark.parametrize("calendar", ["CME_GRAINS", "CME_LIVESTOCK", "US_EQUITY"])
+def test_grains_livestock_and_stocks_are_closed_on_the_holidays_of_the_country(
+    calendar: str, day: str
+) -> None:
+    assert SESSIONS.session(calendar, date.fromisoformat(day)) is None
+
+
+def test_the_regular_hours_of_stocks_end_where_the_exchanges_close() -> None:
+    session = SESSIONS.session("US_EQUITY", date(2024, 11, 29))
+    assert session is not None
+    assert session.regular_open_at == at("2024-11-29 14:30")
+    assert session.regular_close_at == at("2024-11-29 18:00")
+    assert session.is_early_close
+
+
+def test_a_stocks_trade_date_is_its_own_in_new_york() -> None:
+    late_on_friday = at("2024-03-09 00:30")
+    assert HOURS["US_EQUITY"].trade_date(late_on_friday) == date(2024, 3, 8)
+    assert HOURS["CME_EQUITY"].trade_date(late_on_friday) == date(2024, 3, 9)
+
+
+def test_a_calendar_of_ones_own_keeps_its_hours_and_the_holidays_that_it_shares() -> None:
+    hours = Hours(
+        zone=ZoneInfo("Europe/Berlin"),
+        open=time(1, 10),
+        close=time(22),
+        regular_open=time(8),
+        regular_close=time(22),
+        opens_on_day=True,
+    )
+    span = date(2024, 12, 23), date(2024, 12, 27)
+    shared = compute("CME_EQUITY", *span)
+    closed = Override(calendar="EUREX", trade_date=date(2024, 12, 24), is_closed=True)
+    rows = compute_own("EUREX", hours, shared, *span, [closed])
+    assert [(row.open_at, row.close_at) for row in rows] == [
+        (at(f"2024-12-{day} 00:10"), at(f"2024-12-{day} 21:00")) for day in (23, 26, 27)
+    ]
+    assert [row.trade_date.day for row in compute_own("EUREX", hours, None, *span)] == [
+        23, 24, 25, 26, 27,
+    ]  # fmt: skip
 
 
 def test_an_override_removes_adds_and_changes_a_session() -> None:

@@ -10,6 +10,7 @@ import typer
 from thor.cli import (
     bars,
     bars_rebuild,
+    calendars,
     contracts,
     db,
     desk,
@@ -50,6 +51,7 @@ app.add_typer(desk.app, name="desk")
 bars.app.command("rebuild")(bars_rebuild.rebuild)
 app.add_typer(bars.app, name="bars")
 app.add_typer(excel.app, name="excel")
+app.add_typer(calendars.app, name="calendars")
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(rolls.app, name="rolls")
 lake.app.command("sql")(lake_sql.sql)

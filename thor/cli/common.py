@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
@@ -64,7 +65,7 @@ def tell(*texts: str) -> None:
 def show(rows: Sequence[Mapping[str, Any]], title: str, *, as_json: bool) -> None:
     """Print rows as a table for people or as a JSON array."""
     if as_json:
-        json.dump([dict(row) for row in rows], sys.stdout, default=str, indent=2)
+        json.dump([dict(row) for row in rows], sys.stdout, default=_plain, indent=2)
         sys.stdout.write("\n")
         return
     if not rows:
@@ -107,9 +108,18 @@ def day(text: str | None, name: str) -> date | None:
         raise Rejected(f"{name}: {text!r} is no day as 2026-11-22 is") from error
 
 
+def plain(number: Decimal) -> str:
+    """Return a number without an exponent: 0.0000005 and not 5E-7."""
+    return f"{number:f}"
+
+
+def _plain(value: Any) -> str:
+    return plain(value) if isinstance(value, Decimal) else str(value)
+
+
 def _shown(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, (list, tuple)):
-        return ", ".join(map(str, value))
-    return str(value)
+        return ", ".join(map(_plain, value))
+    return _plain(value)

@@ -3,24 +3,20 @@
 Reads and changes reference.instruments.
 """
 
-from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Annotated, Any
+import csv
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-from thor.cli.common import console, open_database, show
-from thor.errors import Rejected
+from thor.cli.common import AsJson, console, open_database, plain, show
+from thor.errors import NotFound, Rejected, ThorError
 
-if TYPE_CHECKING:
-    from thor.domain.instrument import Instrument
-
-app = typer.Typer(no_args_is_help=True, help="List instruments, add one, or change one.")
+app = typer.Typer(no_args_is_help=True, help="List instruments, add one or many, or change one.")
 
 
 @app.command("list")
-def list_(
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
+def list_(as_json: AsJson = False) -> None:
     """List the instruments, in display order."""
     from thor import database
 
@@ -30,18 +26,34 @@ def list_(
 
 @app.command()
 def add(
-    symbol: Annotated[str, typer.Argument(help="The root: ES, BAC.")],
+    symbol: Annotated[str | None, typer.Argument(help="The root: ES, BAC.")] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(help="A CSV of instruments instead: symbol, tick_size, asset_class, …"),
+    ] = None,
     tick_size: Annotated[str | None, typer.Option(help="Smallest move, in points.")] = None,
-    multiplier: Annotated[str | None, typer.Option(help="Money a point is worth; 1.")] = None,
+    multiplier: Annotated[
+        str | None, typer.Option(help="Money a point is worth; 1 for a share.")
+    ] = None,
     quote_increment: Annotated[
         str | None, typer.Option(help="Grid of the feed's prices; the tick size.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="Its name.")] = None,
     exchange: Annotated[str | None, typer.Option(help="Where it trades.")] = None,
-    asset_class: Annotated[str | None, typer.Option(help="energy, equity, …")] = None,
-    calendar: Annotated[str | None, typer.Option(help="Whose hours; CME_EQUITY.")] = None,
+    asset_class: Annotated[
+        str | None,
+        typer.Option(
+            help="equity, equity_index, energy, metal, rates, currency, crypto, grain, livestock, "
+            "volatility, or a word of your own."
+        ),
+    ] = None,
+    calendar: Annotated[
+        str | None, typer.Option(help="Whose hours; those of its asset class.")
+    ] = None,
     currency: Annotated[str | None, typer.Option(help="ISO code; USD.")] = None,
-    precision: Annotated[int | None, typer.Option(help="Decimals shown; 2.")] = None,
+    precision: Annotated[
+        str | None, typer.Option(help="Decimals shown; those of the grid.")
+    ] = None,
     margin: Annotated[str | None, typer.Option(help="Initial margin a contract.")] = None,
     negative: Annotated[
         bool | None, typer.Option("--negative/--no-negative", help="Prices below zero are legal.")
@@ -49,55 +61,74 @@ def add(
     alias: Annotated[list[str] | None, typer.Option(help="Another name; repeatable.")] = None,
 ) -> None:
     """List an instrument, or change the given fields of a listed one; old values are kept."""
-    from thor.reference import instruments
-
     given = {
-        "tick_size": _number("tick_size", tick_size),
-        "multiplier": _number("multiplier", multiplier),
-        "quote_increment": _number("quote_increment", quote_increment),
+        "tick_size": tick_size,
+        "multiplier": multiplier,
+        "quote_increment": quote_increment,
         "name": name,
         "exchange": exchange,
         "asset_class": asset_class,
         "calendar": calendar,
         "currency": currency,
         "display_precision": precision,
-        "margin": _number("margin", margin),
-        "is_negative_legal": negative,
-        "aliases": tuple(alias) if alias else None,
+        "margin": margin,
+        "is_negative_legal": None if negative is None else str(negative),
+        "aliases": " ".join(alias) if alias else None,
     }
+    texts = {field: text for field, text in given.items() if text is not None}
+    if (symbol is None) == (file is None):
+        raise Rejected("symbol: name one root, or a file of many with --file")
+    if file is not None and texts:
+        raise Rejected("--file: the file says all of its instruments, no other option is taken")
+    rows = [("", symbol or "", texts)] if file is None else _rows(file)
     with open_database() as connection:
-        listed = instruments.instruments(connection).get(symbol)
-        instrument = _changed(symbol, listed, {k: v for k, v in given.items() if v is not None})
-        instruments.add_instrument(connection, instrument)
-    console.print(
-        f"{symbol} is listed: ticks of {instrument.tick_size}, "
-        f"quoted to {instrument.quote_increment}"
-    )
+        for instrument in _listed(connection, rows):
+            console.print(
+                f"{instrument.symbol} is listed: ticks of {plain(instrument.tick_size)}, quoted to "
+                f"{plain(instrument.quote_increment)}, shown with {instrument.display_precision} "
+                f"decimals, a point is worth {plain(instrument.multiplier)} {instrument.currency}, "
+                f"hours of {instrument.calendar}",
+                soft_wrap=True,
+            )
 
 
-def _changed(symbol: str, listed: "Instrument | None", given: dict[str, Any]) -> "Instrument":
-    import msgspec
+def _listed(connection: Any, rows: list[tuple[str, str, dict[str, str]]]) -> list[Any]:
+    """List all of the rows or none, each given as where it stands, its root and its texts."""
+    from thor import database
+    from thor.domain.listing_form import fields_of, instrument_of
+    from thor.reference import instruments
 
-    from thor.domain.instrument import Instrument
-
-    if listed is not None:
-        return msgspec.structs.replace(listed, **given)
-    if "tick_size" not in given:
-        raise Rejected("tick_size: is missing; a new instrument needs --tick-size")
-    usual = {
-        "name": symbol,
-        "exchange": "",
-        "asset_class": "equity",
-        "calendar": "CME_EQUITY",
-        "multiplier": Decimal(1),
-        "quote_increment": given["tick_size"],
-        "display_precision": 2,
-    }
-    return Instrument(symbol=symbol, **{**usual, **given})
+    done = []
+    with database.transaction(connection):
+        listed = instruments.instruments(connection)
+        for where, symbol, texts in rows:
+            try:
+                one = instrument_of(symbol, listed.get(symbol), fields_of(texts))
+                instruments.add_instrument(connection, one)
+            except ThorError as error:
+                raise type(error)(f"{where}{error}") from error
+            done.append(one)
+    return done
 
 
-def _number(field: str, text: str | None) -> Decimal | None:
+def _rows(file: Path) -> list[tuple[str, str, dict[str, str]]]:
     try:
-        return None if text is None else Decimal(text)
-    except InvalidOperation as error:
-        raise Rejected(f"{field}: {text!r} is not a number") from error
+        with file.open(newline="", encoding="utf-8-sig") as lines:
+            reader = csv.DictReader(lines)
+            rows = list(reader)
+    except OSError as error:
+        raise NotFound(f"{file}: {error.strerror}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise Rejected(f"{file}: cannot be read as CSV: {error}") from error
+    if "symbol" not in (reader.fieldnames or ()):
+        raise Rejected(f"{file}: column 'symbol' is missing; the first line names the columns")
+    found = []
+    for number, row in enumerate(rows, 2):
+        where = f"{file.name}, line {number}: "
+        if None in row or None in row.values():
+            raise Rejected(f"{where}has not as many fields as the first line")
+        texts = {field: text for field, text in row.items() if field != "symbol"}
+        found.append((where, row["symbol"].strip(), texts))
+    if not found:
+        raise Rejected(f"{file}: names no instrument")
+    return found

@@ -4,10 +4,11 @@ Stage 10, reference. The only module that names pandas_market_calendars, and onl
 importing it costs a second. Gives `reference.sessions` its rows.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import date, time, timedelta
+from functools import lru_cache
 
-from thor.domain.hours import HOURS, Override, overridden, session_on
+from thor.domain.hours import HOURS, Hours, Override, overridden, session_on
 from thor.domain.sessions import Session
 from thor.errors import NotFound, Rejected
 
@@ -19,7 +20,13 @@ _LIBRARY = {
     "CME_METALS": "CMEGlobex_GC",
     "CFE": "CFE",
     "ICE": "ICEUS",
+    "CME_FX": "CMEGlobex_FX",
+    "CME_CRYPTO": "CME Globex Crypto",
+    "CME_GRAINS": "CMEGlobex_Grains",
+    "CME_LIVESTOCK": "CMEGlobex_Livestock",
+    "US_EQUITY": "NYSE",
 }
+_AGRICULTURE = ("CME_GRAINS", "CME_LIVESTOCK")
 
 # A weekday is closed, open until the usual close (None), or open until an early close.
 _Close = time | None
@@ -37,9 +44,15 @@ _HOLIDAYS_BY_MONTH = {
     11: "Thanksgiving Day",
 }
 
-# Days of mourning, and the Good Fridays with an employment report on which these calendars
-# traded although the library has them closed. VX in 2021: a notice of modified hours.
+# The storm of October 2012, days of mourning, and the Good Fridays with an employment report
+# on which these calendars traded although the library has them closed. VX in 2021: a notice of
+# modified hours.
 _SINGLE_DAYS: dict[tuple[str, date], _Close] = {
+    ("CME_EQUITY", date(2012, 10, 29)): time(8, 15),
+    ("CME_EQUITY", date(2012, 10, 30)): time(8, 15),
+    ("CME_RATES", date(2012, 10, 29)): time(11),
+    ("CFE", date(2012, 10, 29)): _CLOSED,
+    ("CFE", date(2012, 10, 30)): _CLOSED,
     ("CME_EQUITY", date(2018, 12, 5)): time(8, 30),
     ("CME_EQUITY", date(2025, 1, 9)): time(8, 30),
     ("CME_RATES", date(2025, 1, 9)): time(12, 15),
@@ -69,29 +82,66 @@ def compute(
         raise Rejected(f"first: {first} is after last, {last}")
     closes = _library_closes(calendar, first, last)
     equity = closes if calendar == "CME_EQUITY" else _library_closes("CME_EQUITY", first, last)
-    sessions = []
+    sessions: list[Session] = []
     day = first
     while day <= last:
         if day.weekday() < 5:
             is_holiday = equity.get(day) in _HOLIDAY_HALTS
             close = _corrected(calendar, day, closes.get(day, _CLOSED), is_holiday)
             if close != _CLOSED:
+                before = sessions[-1].trade_date if sessions else None
+                regular_close = None
+                if calendar == "US_EQUITY" and close is not None:
+                    # The exchanges' own close; what trades after it does so for four hours.
+                    close, regular_close = time(close.hour + 4), close
                 sessions.append(
                     session_on(
                         calendar,
                         day,
+                        late_open=_late_open(calendar, day, before),
                         close=close,
+                        regular_close=regular_close,
                         note=_note(day, close, is_holiday),
                         has_regular_hours=not is_holiday,
                     )
                 )
         day += timedelta(days=1)
-    wanted = (
+    return overridden(sessions, _of(calendar, overrides, first, last))
+
+
+def compute_own(
+    calendar: str,
+    hours: Hours,
+    holidays: Iterable[Session] | None,
+    first: date,
+    last: date,
+    overrides: Iterable[Override] = (),
+) -> list[Session]:
+    """Return the sessions of a calendar that a user added, as `compute` does.
+
+    `holidays` are the sessions of the calendar whose closed days it shares, none where it has
+    no holidays; its own early closes and other exceptions are overrides.
+    """
+    known = {calendar: hours}
+    open_days = None if holidays is None else {session.trade_date for session in holidays}
+    days = (first + timedelta(days=n) for n in range((last - first).days + 1))
+    sessions = [
+        session_on(calendar, day, known=known)
+        for day in days
+        if day.weekday() < 5 and (open_days is None or day in open_days)
+    ]
+    return overridden(sessions, _of(calendar, overrides, first, last), known)
+
+
+def _of(
+    calendar: str, overrides: Iterable[Override], first: date, last: date
+) -> Iterator[Override]:
+    return (
         row for row in overrides if row.calendar == calendar and first <= row.trade_date <= last
     )
-    return overridden(sessions, wanted)
 
 
+@lru_cache(maxsize=32)
 def _library_closes(calendar: str, first: date, last: date) -> dict[date, _Close]:
     """Read the library: its trade dates, each with the wall-clock close where it is early."""
     import pandas_market_calendars
@@ -108,8 +158,12 @@ def _library_closes(calendar: str, first: date, last: date) -> dict[date, _Close
 def _corrected(calendar: str, day: date, close: _Close, is_holiday: bool) -> _Close:
     if (calendar, day) in _SINGLE_DAYS:
         return _SINGLE_DAYS[calendar, day]
-    if calendar in ("CME_EQUITY", "CME_RATES"):
+    if calendar in ("CME_EQUITY", "CME_RATES", "CME_FX", "CME_CRYPTO"):
         return _good_friday(day, close)
+    if calendar in _AGRICULTURE:
+        return _agriculture(day, close)
+    if calendar == "US_EQUITY":
+        return close
     if close == _CLOSED and not is_holiday:
         return _CLOSED
     if calendar == "CFE":
@@ -134,6 +188,31 @@ def _energy_or_metals(day: date, close: _Close, is_holiday: bool) -> _Close:
     if _is_friday_after_thanksgiving(day):
         return time(13, 45) if day.year >= 2025 else time(12, 45)
     return time(12, 45) if _is_christmas_eve(day) else close
+
+
+def _agriculture(day: date, close: _Close) -> _Close:
+    # Closed on Juneteenth as on every holiday, which the library does not know; and at 12:05
+    # before Christmas and after Thanksgiving, grains as well as livestock.
+    if day.year >= 2022 and day.month == 6 and _is_juneteenth(day):
+        return _CLOSED
+    if close != _CLOSED and (_is_friday_after_thanksgiving(day) or _is_christmas_eve(day)):
+        return time(12, 5)
+    return close
+
+
+def _is_juneteenth(day: date) -> bool:
+    # The 19th, or the weekday beside it where that is at a weekend.
+    return (day.day, day.weekday()) in {(19, n) for n in range(5)} | {(18, 4), (20, 0)}
+
+
+def _late_open(calendar: str, day: date, before: date | None) -> time | None:
+    # After Christmas, New Year and a holiday within the week grains have no night session.
+    if calendar != "CME_GRAINS" or before is None:
+        return None
+    missed = {before + timedelta(days=n) for n in range(1, (day - before).days)}
+    if any((one.month, one.day) in ((12, 25), (1, 1)) for one in missed):
+        return time(8, 30)
+    return time(8, 30) if any(one.weekday() in (1, 2, 3) for one in missed) else None
 
 
 def _vix(day: date, close: _Close, is_holiday: bool) -> _Close:

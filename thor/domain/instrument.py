@@ -128,6 +128,11 @@ class Listing:
         return found[0] if found else None
 
 
+def precision_of(increment: Decimal) -> int:
+    """Return the decimals that show a price of this grid whole: 2 for 0.25, 6 for 0.015625."""
+    return max(-int(increment.normalize().as_tuple().exponent), 0)
+
+
 def checked(instrument: Instrument) -> Instrument:
     """Return the instrument, or raise `Rejected` naming the field and the fix."""
     if not _SYMBOL.fullmatch(instrument.symbol):

@@ -195,7 +195,7 @@ def _listing(connection: Connection[Any], tape: BarTape, *, skip_unlisted: bool)
         are = "are" if len(unlisted) > 1 else "is"
         raise NotFound(
             f"symbol: {shown}{more} in {tape.path.name} {are} not listed; list it first: "
-            f"`thor instruments add {unlisted[0]} --tick-size … --multiplier …`"
+            f"`thor instruments add {unlisted[0]} --asset-class … --tick-size … --multiplier …`"
         )
     months = [
         (span.symbol, span.root)

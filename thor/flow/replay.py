@@ -42,7 +42,7 @@ def admit(
         if span.root not in listing.instruments:
             raise NotFound(
                 f"symbol: {span.root} in {path.name} is not listed; list it first: "
-                f"`thor instruments add {span.root} --tick-size … --multiplier …`"
+                f"`thor instruments add {span.root} --asset-class … --tick-size … --multiplier …`"
             )
     if not overlap:
         _refuse_overlap(connection, tape)

@@ -17,6 +17,7 @@ from thor.domain.instrument import Instrument, Listing, checked
 from thor.domain.series import parse_month_code
 from thor.domain.sessions import Session
 from thor.errors import NotFound, Refused, Rejected
+from thor.reference import calendars
 
 SESSIONS_FIRST = date(2010, 1, 1)
 SESSIONS_YEARS_AHEAD = 3
@@ -55,8 +56,12 @@ def symbol_of(connection: Connection[Any], name: str, field: str = "symbol") -> 
 def add_instrument(connection: Connection[Any], instrument: Instrument) -> None:
     """List an instrument and its root series, or change what is listed under that root."""
     checked(instrument)
-    if instrument.calendar not in HOURS:
-        raise NotFound(f"calendar: {instrument.calendar!r} is none of {', '.join(HOURS)}")
+    known = calendars.known(connection)
+    if instrument.calendar not in known:
+        raise NotFound(
+            f"calendar: {instrument.calendar!r} is none of {', '.join(known)}; "
+            "`thor calendars add` adds one"
+        )
     values = msgspec.structs.asdict(instrument)
     with database.transaction(connection):
         code = parse_month_code(instrument.symbol)
@@ -145,7 +150,10 @@ def renew_sessions(
     stands_in = ignores_hours and nature(connection) == "simulated"
     end = database.row(connection, "sessions_end", {"stand_in": STAND_IN}) or {}
     reaches = end.get("trade_date")
+    known = calendars.known(connection)
+    # A calendar that was added since has no session yet.
     is_current = reaches is not None and (reaches - today).days > 365
+    is_current = is_current and set(known) <= set(end["calendars"])
     if is_current and end["has_stand_ins"] == stands_in and not force:
         return 0
     last = date(today.year + SESSIONS_YEARS_AHEAD, 12, 31)
@@ -157,11 +165,16 @@ def renew_sessions(
         for name in HOURS
         for session in calendar.compute(name, SESSIONS_FIRST, last, overrides)
     ]
+    for name, one in calendars.own(connection).items():
+        shared = None
+        if one.holidays_of is not None:
+            shared = [session for session in found if session.calendar == one.holidays_of]
+        found += calendar.compute_own(name, one.hours(), shared, SESSIONS_FIRST, last, overrides)
     if stands_in:
         begin = date(today.year - STAND_IN_YEARS_BACK, 1, 1)
         found = [session for session in found if session.trade_date < begin]
         days = [begin + timedelta(days=n) for n in range((last - begin).days + 1)]
-        found += [stand_in(name, day) for name in HOURS for day in days]
+        found += [stand_in(name, day, known) for name in known for day in days]
     kept = [f"{session.calendar}/{session.trade_date}" for session in found]
     with database.transaction(connection):
         span = {"first": SESSIONS_FIRST, "last": last, "kept": kept}

@@ -54,7 +54,8 @@ comment on column reference.instruments.symbol is 'The root, ES say.';
 comment on column reference.instruments.name is 'The exchange''s name for it.';
 comment on column reference.instruments.exchange is 'Where it trades.';
 comment on column reference.instruments.asset_class is
-    'equity_index, energy, metal, volatility, currency, rates or equity.';
+    'equity, equity_index, energy, metal, rates, currency, crypto, grain, '
+    'livestock, volatility, or a word of one''s own.';
 comment on column reference.instruments.calendar is
     'Whose hours it keeps: calendar of reference.sessions.';
 comment on column reference.instruments.currency is 'ISO code of its money.';

@@ -13,7 +13,8 @@ order by s.calendar, s.open_at;
 -- name: sessions_end
 select
     max(s.trade_date) as trade_date,
-    coalesce(bool_or(s.note = %(stand_in)s::text), false) as has_stand_ins
+    coalesce(bool_or(s.note = %(stand_in)s::text), false) as has_stand_ins,
+    coalesce(array_agg(distinct s.calendar), '{}') as calendars
 from reference.sessions as s;
 
 -- name: session_overrides
@@ -57,3 +58,36 @@ delete from reference.sessions as s
 where
     s.trade_date between %(first)s::date and %(last)s::date
     and not s.calendar || '/' || s.trade_date = any (%(kept)s::text []);
+
+-- name: calendars
+select
+    c.calendar,
+    c.zone,
+    c.open,
+    c.close,
+    c.regular_open,
+    c.regular_close,
+    c.opens_on_day,
+    c.holidays_of
+from reference.calendars as c
+order by c.calendar;
+
+-- name: add_calendar
+insert into reference.calendars as c (
+    calendar, zone, open, close, regular_open, regular_close, opens_on_day,
+    holidays_of
+)
+values (
+    %(calendar)s::text, %(zone)s::text, %(open)s::time, %(close)s::time,
+    %(regular_open)s::time, %(regular_close)s::time,
+    %(opens_on_day)s::boolean, %(holidays_of)s::text
+)
+on conflict (calendar) do update
+    set
+        zone = excluded.zone,
+        open = excluded.open,
+        close = excluded.close,
+        regular_open = excluded.regular_open,
+        regular_close = excluded.regular_close,
+        opens_on_day = excluded.opens_on_day,
+        holidays_of = excluded.holidays_of;
