@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Awaitable
 from datetime import datetime
 from operator import attrgetter
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
@@ -86,14 +86,15 @@ class CollectorHealth(msgspec.Struct, kw_only=True):
 class Account(msgspec.Struct, kw_only=True):
     """The ingest counts of this life of the bus: received is the sum of the rest.
 
-    Balanced means that no more ticks were counted than received, and that all pending ones are
-    still on the bus.
+    Lost ticks were deleted from the bus before they were ingested. Balanced means that no more
+    ticks were counted than received, and that all pending ones are still on the bus.
     """
 
     received: int
     inserted: int
     duplicate: int
     rejected: int
+    lost: int
     pending: int
     is_balanced: bool
 
@@ -136,6 +137,10 @@ async def health_of(shared: SharedState) -> Health:
         reasons += [] if fault is None else [f"accounting: {fault}"]
     if account is not None and not account.is_balanced:
         reasons.append("accounting: not balanced")
+    if account is not None and account.lost:
+        reasons.append(
+            f"accounting: {account.lost} ticks were deleted from the bus before they were taken in"
+        )
     reasons += [f"stream: {stream.reason}"] if stream.reason and not bus.reason else []
     reasons += _job_faults(jobs) if not bus.reason else []
     now = clock.now()
@@ -168,16 +173,15 @@ async def account_of(shared: SharedState) -> tuple[Account | None, str | None]:
         return None, observe.redacted(str(error))
     if after.base != before.base:
         return None, "the bus began anew just now"
-    return _balance(after, row["inserted"], row["duplicate"], row["rejected"]), None
+    return _balance(after, row), None
 
 
-def _balance(bus: BusState, inserted: int, duplicate: int, rejected: int) -> Account:
-    pending = bus.received - inserted - duplicate - rejected
+def _balance(bus: BusState, row: dict[str, Any]) -> Account:
+    booked = {name: row[name] for name in ("inserted", "duplicate", "rejected", "lost")}
+    pending = bus.received - sum(booked.values())
     return Account(
         received=bus.received,
-        inserted=inserted,
-        duplicate=duplicate,
-        rejected=rejected,
+        **booked,
         pending=pending,
         is_balanced=0 <= pending <= bus.held,
     )

@@ -178,7 +178,7 @@ class Metrics:
         account = self._account
         if account is None:
             return
-        for name in ("inserted", "duplicate", "rejected"):
+        for name in ("inserted", "duplicate", "rejected", "lost"):
             yield CounterMetricFamily(
                 f"thor_ingest_{name}", f"Ticks {name}, of those received.", getattr(account, name)
             )
@@ -187,7 +187,7 @@ class Metrics:
         )
         yield GaugeMetricFamily(
             "thor_ingest_is_balanced",
-            "Whether received = inserted + duplicate + rejected + pending.",
+            "Whether received = inserted + duplicate + rejected + lost + pending.",
             float(account.is_balanced),
         )
 

@@ -66,6 +66,7 @@ def test_all_is_well_where_all_parts_answer_and_an_ingestor_reports(
         "inserted": 3,
         "duplicate": 0,
         "rejected": 1,
+        "lost": 0,
         "pending": 0,
         "is_balanced": True,
     }

@@ -45,8 +45,8 @@ BEFORE, AFTER, NEXT = tick(seq=1), tick(seq=3), tick(seq=4)
 def database_url(kept_url: str) -> str:
     """That database without a tick and without a tape."""
     with psycopg.connect(kept_url, autocommit=True) as link:
-        for table in ("market.ticks", "market.rejected_ticks", "market.ingest_batches"):
-            link.execute(f"delete from {table}".encode())
+        for table in ("ticks", "last_values", "rejected_ticks", "ingest_batches"):
+            link.execute(f"delete from market.{table}".encode())
         link.execute("delete from reference.tapes")
         link.execute("delete from reference.series where kind = 'month'")
         link.execute("delete from market.source_clocks")
@@ -439,12 +439,12 @@ def test_a_tape_that_overlaps_is_refused_until_it_is_asked_for(
 def test_a_tape_that_overlaps_a_feed_is_refused_by_the_feeds_tick(
     bus: Bus, redis_url: str, database_url: str, connection: Link, tmp_path: Path
 ) -> None:
-    bus.publish([tick(ts=TS.replace(second=5, microsecond=0))])
+    bus.publish([tick(ts=TS.replace(second=5, microsecond=0), source="EXCEL")])
     take_in(redis_url, database_url)
     path = tape_file(tmp_path / "t.csv", records(10, contract=None))
     with pytest.raises(Refused) as refused:
         admit(connection, path, as_root=None, overlap=False)
-    assert "t.csv: ES has ticks of SIM at 2024-07-01T14:30:05+00:00" in str(refused.value)
+    assert "t.csv: ES has ticks of EXCEL at 2024-07-01T14:30:05+00:00" in str(refused.value)
     # Filed under its month it is another series, and overlaps nothing.
     month = tape_file(tmp_path / "m.csv", records(10))
     assert admit(connection, month, as_root=None, overlap=False)[1] is True

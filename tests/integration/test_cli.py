@@ -180,6 +180,21 @@ def test_a_tape_is_replayed_into_the_ledger_and_again_adds_nothing(
     assert [row["symbol"] for row in codes] == ["CLQ24", "ES", "ESU24"]
 
 
+def test_a_tape_that_was_mostly_refused_ends_with_the_code_of_bad_input(
+    thor: Thor, database_url: str, redis_url: str
+) -> None:
+    cheap = tape_file(thor.folder / "cheap.csv", [*records(1), *records(2, last=5528.8)])
+    with taking_in(redis_url, database_url):
+        for _ in range(2):
+            code, out, err = thor.run("replay", str(cheap))
+            assert code == REJECTED
+            assert "the database has 1 of them, 2 in quarantine" in flat(out)
+            assert (
+                "thor: cheap.csv: 2 of 3 ticks were refused; the first: last: 5528.8 is not on ES's"
+                " grid of 0.25; `thor ticks rejected` lists them"
+            ) in flat(err)
+
+
 def flat(text: str) -> str:
     return " ".join(text.split())
 
@@ -249,7 +264,7 @@ def test_what_was_refused_is_listed_and_tried_again(
     of_bac = ("ticks", "rejected", "--symbol", "BAC")
     assert "BAC is not listed" in thor.good(*of_bac)
     assert thor.listed("ticks", "account") == [
-        {"received": 4, "inserted": 2, "duplicate": 0, "rejected": 2, "pending": 0}
+        {"received": 4, "inserted": 2, "duplicate": 0, "rejected": 2, "lost": 0, "pending": 0}
     ]
 
     thor.good("instruments", "add", "BAC", "--tick-size", "0.01", "--asset-class", "equity")

@@ -586,7 +586,7 @@ def test_the_account_holds_when_the_bus_goes_on_into_the_copy(
     with linked(database_url) as link:
         values = {"base": state.base, "next": state.next}
         assert database.row(link, "accounting", values) == {
-            "received": 50, "inserted": 50, "duplicate": 0, "rejected": 0, "pending": 0
+            "received": 50, "inserted": 50, "duplicate": 0, "rejected": 0, "lost": 0, "pending": 0
         }  # fmt: skip
     assert ticks_in(database_url) == 50
 

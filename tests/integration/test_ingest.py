@@ -136,7 +136,14 @@ def test_what_is_committed_is_acknowledged_and_covered(
     assert coverage(connection) == [(state.base, state.next)]
     values = {"base": state.base, "next": state.next}
     found = database.row(connection, "accounting", values)
-    assert found == {"received": 300, "inserted": 300, "duplicate": 0, "rejected": 0, "pending": 0}
+    assert found == {
+        "received": 300,
+        "inserted": 300,
+        "duplicate": 0,
+        "rejected": 0,
+        "lost": 0,
+        "pending": 0,
+    }
 
 
 def test_ticks_told_twice_are_counted_as_duplicates_wherever_they_meet(
@@ -273,7 +280,14 @@ def test_a_bus_wiped_under_the_ingestor_is_followed_into_its_next_life(
     assert account(connection) == (25, 15, 10, 0)
     state = bus.state()
     found = database.row(connection, "accounting", {"base": state.base, "next": state.next})
-    assert found == {"received": 15, "inserted": 5, "duplicate": 10, "rejected": 0, "pending": 0}
+    assert found == {
+        "received": 15,
+        "inserted": 5,
+        "duplicate": 10,
+        "rejected": 0,
+        "lost": 0,
+        "pending": 0,
+    }
 
 
 def test_a_bus_that_forgot_its_newest_seconds_gives_no_ordinal_twice(
@@ -565,7 +579,14 @@ def test_a_fold_does_not_mix_the_lives_of_the_bus(
     state = bus.state()
     values = {"base": state.base, "next": state.next}
     before = database.row(connection, "accounting", values)
-    assert before == {"received": 4, "inserted": 4, "duplicate": 0, "rejected": 0, "pending": 0}
+    assert before == {
+        "received": 4,
+        "inserted": 4,
+        "duplicate": 0,
+        "rejected": 0,
+        "lost": 0,
+        "pending": 0,
+    }
     with monkeypatched_age(connection):
         take_in(redis_url, database_url)
     assert value(connection, "select count(*) from market.ingest_batches") == 2
@@ -593,7 +614,14 @@ def test_the_account_of_a_bus_that_nobody_published_on_is_all_zero(
     client.flushdb()
     state = bus.state()
     found = database.row(connection, "accounting", {"base": state.base, "next": state.next})
-    assert found == {"received": 0, "inserted": 0, "duplicate": 0, "rejected": 0, "pending": 0}
+    assert found == {
+        "received": 0,
+        "inserted": 0,
+        "duplicate": 0,
+        "rejected": 0,
+        "lost": 0,
+        "pending": 0,
+    }
 
 
 class Books:

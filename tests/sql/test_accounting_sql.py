@@ -26,7 +26,9 @@ def _batch(
 def _account(connection: Connection, base: int, next_ordinal: int) -> tuple[int, ...] | None:
     """Return received, inserted, duplicate, rejected, pending."""
     return connection.execute(
-        "select * from market.accounting(%s::bigint, %s::bigint)", (base, next_ordinal)
+        "select received, inserted, duplicate, rejected, pending "
+        "from market.accounting(%s::bigint, %s::bigint)",
+        (base, next_ordinal),
     ).fetchone()
 
 
@@ -71,7 +73,7 @@ def test_a_batch_of_no_ticks_is_refused(undone: Connection) -> None:
 def test_a_bus_that_received_nothing_has_an_account_of_zeros(undone: Connection) -> None:
     assert _account(undone, 1000, 1000) == (0, 0, 0, 0, 0)
     totals = undone.execute("select * from market.ingest_totals").fetchone()
-    assert totals == (0, 0, 0, 0, 0)
+    assert totals == (0, 0, 0, 0, 0, 0)
 
 
 def test_what_no_batch_covers_is_pending(undone: Connection) -> None:

@@ -244,12 +244,10 @@ def test_the_rate_is_the_mean_over_the_regular_hours() -> None:
     assert len(ticks) == pytest.approx(23_400, rel=0.03)
 
 
-def test_a_root_without_a_character_trades_like_any_other() -> None:
+def test_a_root_that_is_none_of_its_own_is_not_simulated() -> None:
     stock = instrument("BAC", "CME_EQUITY", "0.01", "0.01", "1")
-    simulator = Simulator({"BAC": stock}, SESSIONS, 1, MONDAY, 100)
-    ticks = ticks_of(simulator, MONDAY + timedelta(seconds=5))
-    assert ticks
-    assert all(tick.ask and tick.bid and not tick.ask % Decimal("0.01") for tick in ticks)
+    with pytest.raises(Rejected, match="instruments: BAC cannot be simulated; ES, NQ, YM"):
+        Simulator({**ELEVEN, "BAC": stock}, SESSIONS, 1, MONDAY, 100)
 
 
 def test_bad_arguments_are_refused_by_name() -> None:

@@ -12,6 +12,7 @@ import typer
 
 from thor.cli.common import console, notes, progress_bar, urls
 from thor.config import Settings
+from thor.errors import Broken, Rejected
 
 _SETTLE_S = 60.0
 
@@ -24,6 +25,10 @@ def replay(
     ] = None,
     overlap: Annotated[
         bool, typer.Option("--overlap", help="Take a tape that overlaps stored ticks.")
+    ] = False,
+    skip_unlisted: Annotated[
+        bool,
+        typer.Option("--skip-unlisted", help="Take the listed series of a tape, leave the rest."),
     ] = False,
 ) -> None:
     """Replay tapes through the bus into the database; the same file again adds nothing."""
@@ -42,8 +47,11 @@ def replay(
     bus = Bus(where.redis_url, settings.bus_ticks_max, settings.bus_keep_s)
     with database.connect(where.database_url, "replay") as connection, progress_bar() as bar:
         for file in files:
-            tape, is_new = admit(connection, file, as_root=as_root, overlap=overlap)
+            tape, is_new = admit(
+                connection, file, as_root=as_root, overlap=overlap, skip_unlisted=skip_unlisted
+            )
             task = bar.add_task(file.name, total=tape.records)
+            lost_before = _lost(connection)
 
             def on_wait(reason: str, attempt: int) -> None:
                 notes.print(f"waiting: {reason} (attempt {attempt})")
@@ -57,6 +65,11 @@ def replay(
                 raise Stopped
             _look_for_gaps(connection, tape)
             _print_result(connection, tape, is_new, published)
+            if lost := _lost(connection) - lost_before:
+                raise Broken(
+                    f"{lost} ticks were deleted from the bus before they were taken in: replay the "
+                    "tape again"
+                )
 
 
 def _settle(bus: Any, connection: Any, stop: Any) -> None:
@@ -80,6 +93,13 @@ def _settle(bus: Any, connection: Any, stop: Any) -> None:
         )
 
 
+def _lost(connection: Any) -> int:
+    """Return how many ticks were ever deleted from the bus before they were taken in."""
+    from thor import database
+
+    return int((database.row(connection, "lost_ticks") or {})["lost"])
+
+
 def _look_for_gaps(connection: Any, tape: Any) -> None:
     """Fill the gaps of the tape's days."""
     from thor import clock
@@ -100,10 +120,18 @@ def _print_result(connection: Any, tape: Any, is_new: bool, published: int) -> N
         "first": min(span.first_ts for span in tape.spans.values()),
         "last": max(span.last_ts for span in tape.spans.values()),
     }
-    found = database.row(connection, "source_counts", values) or {}
-    refused = database.row(connection, "source_rejected", values) or {}
+    stored = (database.row(connection, "source_counts", values) or {})["ticks"]
+    refused = (database.row(connection, "source_rejected", values) or {})["ticks"]
+    skipped = tape.records - published
+    left = f", {skipped} left out ({', '.join(sorted(tape.skipped))})" if tape.skipped else ""
     console.print(
         f"{tape.path.name}: {published} ticks published as {tape.source}"
-        f"{'' if is_new else ' (replayed before)'}; the database has {found['ticks']} of them, "
-        f"{refused['ticks']} in quarantine, symbols {', '.join(sorted(tape.spans))}"
+        f"{'' if is_new else ' (replayed before)'}; the database has {stored} of them, "
+        f"{refused} in quarantine{left}, symbols {', '.join(sorted(tape.spans))}"
     )
+    if refused > stored:
+        first = (database.row(connection, "first_refusal", values) or {})["why"]
+        raise Rejected(
+            f"{tape.path.name}: {refused} of {published} ticks were refused; the first: {first}; "
+            "`thor ticks rejected` lists them"
+        )

@@ -39,7 +39,7 @@ def rejected(
 
 @app.command("account")
 def account(as_json: AsJson = False) -> None:
-    """Show received = inserted + duplicate + rejected + pending, as it is now."""
+    """Show received = inserted + duplicate + rejected + lost + pending, as it is now."""
     from thor import database
     from thor.market.bus.client import Bus
 
@@ -51,7 +51,7 @@ def account(as_json: AsJson = False) -> None:
     # Ticks counted meanwhile had been received before this second look.
     received = bus.state().received
     for row in found:
-        booked = row["inserted"] + row["duplicate"] + row["rejected"]
+        booked = row["inserted"] + row["duplicate"] + row["rejected"] + row["lost"]
         row.update(received=received, pending=received - booked)
     show(found, "account", as_json=as_json)
 

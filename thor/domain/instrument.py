@@ -22,6 +22,8 @@ _FINEST = Decimal("0.00000001")
 class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     """A tradable root: its grid, its money and its calendar.
 
+    Where `is_negative_legal` is false prices are above 0, and a feed's 0 says that it has none.
+
     `tick_size` is the exchange's smallest move and `multiplier` the money a
     full point is worth, in `currency`; `quote_increment` is the grid of the
     feed, which may be finer. `margin` is per contract, in `currency`.
@@ -47,7 +49,7 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
         """Return why a price cannot be this instrument's, or None."""
         # The quick check: almost every price passes it. The reasons below are for the others.
         is_plain = price.is_finite() and -_DECIMALS_MAX <= price.adjusted() < _PRICE_DIGITS
-        if is_plain and not price % self.quote_increment and (price >= 0 or self.is_negative_legal):
+        if is_plain and not price % self.quote_increment and (price > 0 or self.is_negative_legal):
             return None
         return self._fault(price)
 
@@ -61,6 +63,8 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
             return f"is not on {self.symbol}'s grid of {self.quote_increment:f}"
         if price < 0 and not self.is_negative_legal:
             return f"is negative, which {self.symbol} does not allow"
+        if not price and not self.is_negative_legal:
+            return f"is no price of {self.symbol}, whose prices are above 0"
         return None
 
 

@@ -49,6 +49,8 @@ class Tick(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     is_sampled: bool = False
     # Why the collector or the publisher refused this record.
     refused: str | None = None
+    # The value that was refused, as it was read, where no field of this tick can hold it.
+    refused_value: str | None = None
 
 
 # Fields whose value may be listed later.
@@ -80,6 +82,7 @@ def check(tick: Tick, listing: Listing, skew_max: timedelta = SKEW_MAX) -> Refus
     if tick.refused is not None:
         field, _, reason = tick.refused.partition(": ")
         value = getattr(tick, field) if field in Tick.__struct_fields__ else None
+        value = value if tick.refused_value is None else tick.refused_value
         return Refusal(field, _shown(value), reason or tick.refused)
     instrument = listing.instrument(tick.symbol)
     if instrument is None:

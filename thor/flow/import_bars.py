@@ -190,13 +190,8 @@ def _listing(connection: Connection[Any], tape: BarTape, *, skip_unlisted: bool)
     roots = {span.root for span in tape.spans.values()}
     unlisted = sorted(roots - set(listing.instruments))
     if unlisted and not skip_unlisted:
-        shown = ", ".join(unlisted[:_SHOWN_MAX])
-        more = f" and {len(unlisted) - _SHOWN_MAX} more" if len(unlisted) > _SHOWN_MAX else ""
-        are = "are" if len(unlisted) > 1 else "is"
-        raise NotFound(
-            f"symbol: {shown}{more} in {tape.path.name} {are} not listed; list it first: "
-            f"`thor instruments add {unlisted[0]} --asset-class … --tick-size … --multiplier …`"
-        )
+        skip = "--skip-refused" if len(unlisted) < len(roots) else None
+        raise NotFound(instruments.unlisted(tape.path.name, unlisted, skip))
     months = [
         (span.symbol, span.root)
         for span in tape.spans.values()

@@ -28,6 +28,7 @@ _LOOK_EVERY_S = 0.01
 _AT_ONCE_S = 0.002
 _TRIM_EVERY_S = 1.0
 _FOLD_EVERY_S = 60.0
+_LOST_EVERY_S = 5.0
 _FOLD_OLDER = timedelta(minutes=10)
 
 
@@ -42,7 +43,8 @@ class Ingestor:
         self._consumer = consumer
         self._skew_max = timedelta(seconds=settings.skew_max_s)
         self._total = IngestCounts()
-        self._due = {"trim": 0.0, "fold": 0.0, "claim": 0.0}
+        self._due = {"trim": 0.0, "fold": 0.0, "claim": 0.0, "lost": 0.0}
+        self._report: Callable[..., None] = lambda *_, **__: None
         self._ticks_an_entry = float(wire.ENTRY_TICKS_MAX)
         self._looked_s = clock.monotonic_s()
         self._listing: Listing
@@ -51,6 +53,7 @@ class Ingestor:
 
     def run(self, stop: Stop, report: Callable[..., None] = lambda *_, **__: None) -> None:
         """Ingest until `stop` is set; wait for a server that is away."""
+        self._report = report
         delay_s, attempt = FIRST_S, 0
         while not stop:
             try:
@@ -138,8 +141,21 @@ class Ingestor:
                 self._commit(left)
         if self._is_due("trim", _TRIM_EVERY_S):
             self._bus.trim()
+        if self._is_due("lost", _LOST_EVERY_S):
+            self._count_lost()
         if self._is_due("fold", _FOLD_EVERY_S):
             self._writer.fold(clock.now() - _FOLD_OLDER, self._bus.state().base)
+
+    def _count_lost(self) -> None:
+        # The bus first: what it has acknowledged by then is booked by then.
+        base, bound = self._bus.settled()
+        try:
+            lost = self._writer.count_lost(base, bound)
+        except database.ExclusionViolation:
+            return  # another ingestor counts them
+        if lost:
+            self._total += IngestCounts(received=lost, lost=lost)
+            self._report("lost", ticks=lost, reason="deleted from the bus before they were taken")
 
     def _is_due(self, task: str, every_s: float) -> bool:
         now_s = clock.monotonic_s()

@@ -130,11 +130,40 @@ class Publisher:
         newest = self._newest_seq.get(tick.source, -1)
         if tick.seq <= newest:
             return msgspec.structs.replace(tick, refused=f"seq: {tick.seq} comes after {newest}")
+        if _has_zero(tick):
+            tick = self._without_zero(tick)
         refusal = check(tick, self._listing, self._skew_max)
         # A number that cannot be a seq is not compared with later ones.
         if refusal is None or refusal.field != "seq":
             self._newest_seq[tick.source] = tick.seq
         return tick if refusal is None else msgspec.structs.replace(tick, refused=str(refusal))
+
+    def _without_zero(self, tick: Tick) -> Tick:
+        """Return a tick without the prices of 0 by which a feed says that it has none.
+
+        A trade at 0, and a quote that says nothing else, are kept as they came: to be refused.
+        """
+        instrument = self._listing.instrument(tick.symbol)
+        if instrument is None or instrument.is_negative_legal:
+            return tick
+        gone: dict[str, None] = {}
+        if tick.bid is not None and not tick.bid:
+            gone |= {"bid": None, "bid_size": None}
+        if tick.ask is not None and not tick.ask:
+            gone |= {"ask": None, "ask_size": None}
+        if tick.last is not None and not tick.last and not tick.is_trade:
+            gone |= {"last": None, "last_size": None}
+        without = msgspec.structs.replace(tick, **gone)
+        says = (without.last, without.bid, without.ask, without.volume)
+        return tick if says == (None, None, None, None) else without
+
+
+def _has_zero(tick: Tick) -> bool:
+    return (
+        (tick.bid is not None and not tick.bid)
+        or (tick.ask is not None and not tick.ask)
+        or (tick.last is not None and not tick.last)
+    )
 
 
 def _moment(tick: Tick) -> datetime:

@@ -9,8 +9,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from thor import clock, database
 from thor.database import Connection
+from thor.domain.instrument import Listing
 from thor.domain.tick import SKEW_MAX, Tick
 from thor.errors import NotFound, Refused
 from thor.flow.publish import Publisher
@@ -18,6 +21,7 @@ from thor.market.bus.client import Bus
 from thor.market.collect.files.pace import paced
 from thor.market.collect.files.tape import Tape, open_tape
 from thor.reference import instruments
+from thor.reference.instruments import unlisted
 from thor.runtime import Stop, Stopped
 
 # Ticks due within this time are one entry: a round trip for each would limit the speed.
@@ -29,21 +33,23 @@ _BEAT_S = 0.1
 
 
 def admit(
-    connection: Connection[Any], path: Path, *, as_root: str | None, overlap: bool
+    connection: Connection[Any],
+    path: Path,
+    *,
+    as_root: str | None,
+    overlap: bool,
+    skip_unlisted: bool = False,
 ) -> tuple[Tape, bool]:
     """Survey a tape and register it as a source; returns it and whether it is new.
 
-    Raises `Rejected` for a file that is no tape, `NotFound` for a symbol that is
-    not listed, `Refused` where stored ticks of another source overlap it.
+    Raises `Rejected` for a file that is no tape, `NotFound` naming every symbol that is
+    not listed unless those are to be skipped, `Refused` where stored ticks of another source
+    overlap it or a series of it is simulated here.
     """
     listing = instruments.listing(connection)
     tape = open_tape(path, as_root=as_root, roots=listing.instruments)
-    for span in tape.spans.values():
-        if span.root not in listing.instruments:
-            raise NotFound(
-                f"symbol: {span.root} in {path.name} is not listed; list it first: "
-                f"`thor instruments add {span.root} --asset-class … --tick-size … --multiplier …`"
-            )
+    tape = _listed(tape, listing, skip_unlisted=skip_unlisted)
+    _refuse_simulated(connection, tape)
     if not overlap:
         _refuse_overlap(connection, tape)
     codes = [(s.symbol, s.root) for s in tape.spans.values() if s.symbol != s.root]
@@ -85,6 +91,28 @@ def replay(
         on_progress(published)
     publisher.end(tape.source)
     return published
+
+
+def _listed(tape: Tape, listing: Listing, *, skip_unlisted: bool) -> Tape:
+    """Return the tape without the series of roots that are not listed, or refuse it by them."""
+    strangers = sorted({span.root for span in tape.spans.values()} - set(listing.instruments))
+    if not strangers:
+        return tape
+    spans = {name: span for name, span in tape.spans.items() if span.root not in strangers}
+    if skip_unlisted and spans:
+        return msgspec.structs.replace(tape, spans=spans, skipped=frozenset(strangers))
+    raise NotFound(unlisted(tape.path.name, strangers, skip="--skip-unlisted" if spans else None))
+
+
+def _refuse_simulated(connection: Connection[Any], tape: Tape) -> None:
+    found = database.rows(connection, "simulated_series", {"symbols": list(tape.spans)})
+    if found:
+        names = ", ".join(row["symbol"] for row in found)
+        raise Refused(
+            f"{tape.path.name}: {names} is simulated here, and recorded and simulated ticks never "
+            f"share a series; `thor up --tape {tape.path} --speed 10x` plays it in a database of "
+            "its own"
+        )
 
 
 def _together(

@@ -31,7 +31,8 @@ def retry_rejected(
             tick = _decoder.decode(row["payload"])
         except msgspec.DecodeError:
             continue
-        by_source.setdefault(tick.source, []).append(msgspec.structs.replace(tick, refused=None))
+        again = msgspec.structs.replace(tick, refused=None, refused_value=None)
+        by_source.setdefault(tick.source, []).append(again)
         retried.append(row["rejected_id"])
     for ticks in by_source.values():
         bus.publish(ticks)

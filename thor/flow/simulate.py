@@ -11,12 +11,14 @@ from typing import Any
 from thor import clock, database
 from thor.config import Settings
 from thor.database import Connection
+from thor.domain.instrument import Instrument, Listing
 from thor.domain.sessions import Sessions, trade_date
 from thor.errors import Refused, ThorError
 from thor.flow.publish import Publisher
 from thor.flow.simulated_history import missing_history, write_history
 from thor.market.bus.client import Bus
 from thor.market.bus.messages import Claim
+from thor.market.collect.simulator.instruments import PROFILES
 from thor.market.collect.simulator.market import SOURCE, Simulator
 from thor.reference import instruments
 from thor.runtime import Stop, Stopped, persist
@@ -35,7 +37,9 @@ def simulate(
 ) -> None:
     """Publish the simulated market until `stop` is set; waits for servers that are away.
 
-    Raises `Refused` for a database that was made for live data.
+    It feeds its own roots and no other, and leaves out those of which a tape was replayed here:
+    recorded and simulated ticks never share a series. `on_wait` hears which. Raises `Refused` for a
+    database that is not simulated, or where a tape has every root.
     """
     market = persist(lambda: _open(settings, bus, database_url, stop, on_wait), stop, on_wait)
     publisher = market.publisher
@@ -78,6 +82,7 @@ def _open(
     with database.connect(database_url, "simulate") as connection:
         _refuse_live(connection)
         listing = instruments.listing(connection)
+        traded = _simulated(connection, listing, on_wait)
         start = clock.now()
         rows = instruments.sessions(connection, start - _SESSIONS_BACK, start + _SESSIONS_AHEAD)
         last_prices = {
@@ -86,7 +91,7 @@ def _open(
                 connection,
                 "prices_of_source",
                 {
-                    "symbols": list(listing.instruments),
+                    "symbols": list(traded),
                     "source": SOURCE,
                     "since": start - _PRICES_BACK,
                 },
@@ -97,7 +102,7 @@ def _open(
             for symbol, claim in instruments.claims(connection, SOURCE).items()
         }
         simulator = Simulator(
-            listing.instruments,
+            traded,
             Sessions(rows),
             settings.sim_seed,
             start,
@@ -110,14 +115,14 @@ def _open(
         simulator.carry_volumes(
             {row["symbol"]: row["volume"] for row in database.rows(connection, "volumes", asked)}
         )
-        past = missing_history(connection, listing.instruments, simulator.prices, start, settings)
+        past = missing_history(connection, traded, simulator.prices, start, settings)
         if past is not None and not last_prices:
             simulator.carry_volumes(past[0].volumes)
 
     def write_past() -> None:
         assert past is not None
         try:
-            persist(lambda: write_history(database_url, listing.instruments, *past), stop, on_wait)
+            persist(lambda: write_history(database_url, traded, *past), stop, on_wait)
         except Stopped:
             pass
         except ThorError as error:
@@ -126,8 +131,24 @@ def _open(
     publisher = Publisher(
         bus, listing, stop, claims, on_wait, timedelta(seconds=settings.skew_max_s)
     )
-    symbols = list(listing.instruments)
-    return _Market(simulator, publisher, symbols, None if past is None else write_past)
+    return _Market(simulator, publisher, list(traded), None if past is None else write_past)
+
+
+def _simulated(
+    connection: Connection[Any], listing: Listing, on_wait: Callable[[str, int], None]
+) -> dict[str, Instrument]:
+    own = {root: one for root, one in listing.instruments.items() if root in PROFILES}
+    values = {"symbols": list(own)}
+    recorded = [row["symbol"] for row in database.rows(connection, "recorded_series", values)]
+    if recorded:
+        names = ", ".join(recorded)
+        on_wait(
+            f"{names} not simulated: a tape was replayed into it; THOR_HOME names another home", 0
+        )
+    left = {root: one for root, one in own.items() if root not in recorded}
+    if not left:
+        raise Refused("The database holds tapes of every root that could be simulated")
+    return left
 
 
 def _refuse_live(connection: Connection[Any]) -> None:

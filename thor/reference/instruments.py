@@ -3,7 +3,7 @@
 Reads and writes `reference.*`; gives the pure types of `thor.domain`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -22,6 +22,7 @@ from thor.reference import calendars
 SESSIONS_FIRST = date(2010, 1, 1)
 SESSIONS_YEARS_AHEAD = 3
 STAND_IN_YEARS_BACK = 2
+_NAMED_MAX = 20
 
 
 def instruments(connection: Connection[Any]) -> dict[str, Instrument]:
@@ -40,6 +41,21 @@ def listing(connection: Connection[Any]) -> Listing:
             {row["symbol"]: row["root"] for row in database.rows(connection, "series")},
             frozenset(row["source"] for row in database.rows(connection, "sources")),
         )
+
+
+def unlisted(file: str, roots: Sequence[str], skip: str | None = None) -> str:
+    """Return the refusal of a file by the roots in it that are not listed, with the cure.
+
+    `skip` is the option that takes the other series, where there are any.
+    """
+    shown = ", ".join(roots[:_NAMED_MAX])
+    more = f" and {len(roots) - _NAMED_MAX} more" if len(roots) > _NAMED_MAX else ""
+    are, them = ("are", "them") if len(roots) > 1 else ("is", "it")
+    others = f", or take the other series with {skip}" if skip else ""
+    return (
+        f"symbol: {shown}{more} in {file} {are} not listed; list {them} first: "
+        f"`thor instruments add {roots[0]} --tick-size … --asset-class … --multiplier …`{others}"
+    )
 
 
 def symbol_of(connection: Connection[Any], name: str, field: str = "symbol") -> str:

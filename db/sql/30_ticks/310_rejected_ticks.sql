@@ -25,6 +25,7 @@ create table market.rejected_ticks (
 );
 
 create index rejected_ticks_rejected_at on market.rejected_ticks (rejected_at);
+create index rejected_ticks_source_seq on market.rejected_ticks (source, seq);
 
 comment on table market.rejected_ticks is
     'What was refused, why, and the payload as it came.';

@@ -18,7 +18,8 @@ create table market.ingest_batches (
     rejected bigint not null check (rejected >= 0),
     consumer text,
     committed_at timestamptz not null default now(),
-    check (received = inserted + duplicate + rejected),
+    lost bigint not null default 0 check (lost >= 0),
+    check (received = inserted + duplicate + rejected + lost),
     exclude using gist (ordinals with &&)
 );
 
@@ -27,7 +28,7 @@ on market.ingest_batches (committed_at);
 
 comment on table market.ingest_batches is
     'What each transaction took from the bus: received = inserted + '
-    'duplicate + rejected, row by row.';
+    'duplicate + rejected + lost, row by row.';
 comment on column market.ingest_batches.batch_id is 'Its number.';
 comment on column market.ingest_batches.ordinals is
     'The ticks it accounts for, by their ordinals on the bus.';
@@ -39,6 +40,8 @@ comment on column market.ingest_batches.duplicate is
     'Ticks that stood there already.';
 comment on column market.ingest_batches.rejected is
     'Ticks that went to market.rejected_ticks.';
+comment on column market.ingest_batches.lost is
+    'Ticks that were deleted from the bus before anybody took them.';
 comment on column market.ingest_batches.consumer is
     'The ingestor that wrote it.';
 comment on column market.ingest_batches.committed_at is

@@ -5,8 +5,9 @@
 -- Known at  committed_at of the newest batch
 -- Reads     market.ingest_batches
 -- Nulls     never
--- Why       received = inserted + duplicate + rejected + pending, at every
---           moment: the bus says what it received, the ledger what it took.
+-- Why       received = inserted + duplicate + rejected + lost + pending, at
+--           every moment: the bus says what it received, the database what it
+--           took, and what was deleted before that.
 
 create view market.ingest_totals as
 
@@ -15,6 +16,7 @@ select
     coalesce(sum(b.inserted), 0)::bigint as inserted,
     coalesce(sum(b.duplicate), 0)::bigint as duplicate,
     coalesce(sum(b.rejected), 0)::bigint as rejected,
+    coalesce(sum(b.lost), 0)::bigint as lost,
     count(*) as batches
 from market.ingest_batches as b;
 
@@ -28,6 +30,8 @@ comment on column market.ingest_totals.duplicate is
     'Ticks that stood there already.';
 comment on column market.ingest_totals.rejected is
     'Ticks that were refused.';
+comment on column market.ingest_totals.lost is
+    'Ticks that were deleted from the bus before anybody took them.';
 comment on column market.ingest_totals.batches is
     'Rows of market.ingest_batches summed.';
 
@@ -37,6 +41,7 @@ returns table (
     inserted bigint,
     duplicate bigint,
     rejected bigint,
+    lost bigint,
     pending bigint
 )
 language sql stable strict parallel safe
@@ -46,6 +51,7 @@ begin atomic
         coalesce(sum(b.inserted), 0)::bigint,
         coalesce(sum(b.duplicate), 0)::bigint,
         coalesce(sum(b.rejected), 0)::bigint,
+        coalesce(sum(b.lost), 0)::bigint,
         bus_next - bus_base - coalesce(sum(b.received), 0)::bigint
     from market.ingest_batches as b
     where b.ordinals && int8multirange(int8range(bus_base, bus_next));

@@ -102,6 +102,14 @@ select
 from reference.tapes as t
 where t.source = %(source)s::text;
 
+-- Of some symbols those that a tape was replayed into.
+-- name: recorded_series
+select distinct u.symbol
+from reference.tapes as t
+cross join unnest(t.symbols) as u (symbol)
+where u.symbol = any (%(symbols)s::text [])
+order by u.symbol;
+
 -- name: edition
 select
     e.edition,

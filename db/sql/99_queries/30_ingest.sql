@@ -77,7 +77,8 @@ where
 order by s.place;
 
 -- An entry that is not Thor's has no ordinals: its id keeps it from standing
--- here once a delivery.
+-- here once a delivery. A tape's tick stands here once, however often the tape
+-- is replayed, until it is tried again.
 -- name: insert_rejected
 insert into market.rejected_ticks (
     symbol, ts, seq, source, field, value, reason, ticks, entry_id, payload
@@ -87,24 +88,57 @@ select
     %(field)s::text, %(value)s::text, %(reason)s::text, %(ticks)s::integer,
     %(entry_id)s::text, %(payload)s::text
 where
-    %(ticks)s::integer > 0
-    or not exists (
-        select
-        from market.rejected_ticks as r
-        where
-            r.ticks = 0
-            and r.entry_id = %(entry_id)s::text
-            and r.payload = %(payload)s::text
-    );
+    case
+        when %(ticks)s::integer = 0
+            then not exists (
+                select
+                from market.rejected_ticks as r
+                where
+                    r.ticks = 0
+                    and r.entry_id = %(entry_id)s::text
+                    and r.payload = %(payload)s::text
+            )
+        when %(ticks)s::integer = 1 and %(source)s::text like 'TAPE:%%'
+            then not exists (
+                select
+                from market.rejected_ticks as r
+                where
+                    r.source = %(source)s::text
+                    and r.seq = %(seq)s::bigint
+                    and r.symbol is not distinct from %(symbol)s::text
+                    and r.reason = %(reason)s::text
+                    and r.retried_at is null
+            )
+        else true
+    end;
 
 -- name: insert_batch
 insert into market.ingest_batches (
-    ordinals, received, inserted, duplicate, rejected, consumer
+    ordinals, received, inserted, duplicate, rejected, lost, consumer
 )
 values (
     %(ordinals)s::int8multirange, %(received)s::bigint, %(inserted)s::bigint,
-    %(duplicate)s::bigint, %(rejected)s::bigint, %(consumer)s::text
+    %(duplicate)s::bigint, %(rejected)s::bigint, %(lost)s::bigint,
+    %(consumer)s::text
 );
+
+-- The ordinals of a span that no batch covers, and how many they are.
+-- name: lost_ordinals
+select
+    l.ordinals,
+    (
+        select coalesce(sum(upper(u.part) - lower(u.part)), 0)
+        from unnest(l.ordinals) as u (part)
+    )::bigint as ticks
+from (
+    select
+        int8multirange(int8range(%(base)s::bigint, %(bound)s::bigint))
+        - coalesce(range_agg(b.ordinals), '{}') as ordinals
+    from market.ingest_batches as b
+    where
+        b.ordinals
+        && int8multirange(int8range(%(base)s::bigint, %(bound)s::bigint))
+) as l;
 
 -- name: covered_ordinals
 select b.ordinals * %(wanted)s::int8multirange as ordinals
@@ -122,7 +156,8 @@ from market.ingest_batches as b;
 with old as (
     delete from market.ingest_batches as b
     where b.committed_at < %(before)s::timestamptz
-    returning b.ordinals, b.received, b.inserted, b.duplicate, b.rejected
+    returning
+        b.ordinals, b.received, b.inserted, b.duplicate, b.rejected, b.lost
 )
 
 select
@@ -131,6 +166,7 @@ select
     sum(o.inserted)::bigint as inserted,
     sum(o.duplicate)::bigint as duplicate,
     sum(o.rejected)::bigint as rejected,
+    sum(o.lost)::bigint as lost,
     count(*) as batches
 from old as o
 group by lower(o.ordinals) >= %(base)s::bigint;

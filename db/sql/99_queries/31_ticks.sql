@@ -38,14 +38,26 @@ where
     and t.last_ts >= %(first_ts)s::timestamptz
 limit 1;
 
+-- Of some symbols those whose newest tick of a trade date was simulated.
+-- name: simulated_series
+select distinct v.symbol
+from market.last_values as v
+where v.symbol = any (%(symbols)s::text []) and v.source = 'SIM'
+order by v.symbol;
+
 -- name: accounting
 select
     a.received,
     a.inserted,
     a.duplicate,
     a.rejected,
+    a.lost,
     a.pending
 from market.accounting(%(base)s::bigint, %(next)s::bigint) as a;
+
+-- name: lost_ticks
+select t.lost
+from market.ingest_totals as t;
 
 -- name: source_counts
 select
@@ -133,3 +145,10 @@ where
 select coalesce(sum(r.ticks), 0)::bigint as ticks
 from market.rejected_ticks as r
 where r.source = %(source)s::text;
+
+-- name: first_refusal
+select r.field || ': ' || r.reason as why
+from market.rejected_ticks as r
+where r.source = %(source)s::text
+order by r.seq, r.rejected_id
+limit 1;

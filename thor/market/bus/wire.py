@@ -23,7 +23,7 @@ _decoder = msgspec.json.Decoder(list[Tick])
 _WHOLE_SECOND = re.compile(rb'("(?:ts|received_at)":"[^"]{10}T\d\d:\d\d:\d\d)Z"')
 _FIELD = re.compile(r"`\$\.?(?P<path>[\w.\[\]]*)`$")
 _MISSING = re.compile(r"missing required field `(?P<field>\w+)`")
-_TEXTS = ("symbol", "source", "contract", "refused")
+_TEXTS = ("symbol", "source", "contract", "refused", "refused_value")
 _VALUE_SHOWN_MAX = 200
 
 

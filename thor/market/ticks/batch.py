@@ -60,12 +60,16 @@ class EntryTicks(msgspec.Struct, frozen=True):
 
 
 class IngestCounts(msgspec.Struct, frozen=True):
-    """The counts of a transaction: received = inserted + duplicate + rejected."""
+    """The counts of a transaction: received = inserted + duplicate + rejected + lost.
+
+    `lost` ticks were deleted from the bus before they were ingested.
+    """
 
     received: int = 0
     inserted: int = 0
     duplicate: int = 0
     rejected: int = 0
+    lost: int = 0
 
     def __add__(self, other: "IngestCounts") -> "IngestCounts":
         """Return the sum of both."""
@@ -74,6 +78,7 @@ class IngestCounts(msgspec.Struct, frozen=True):
             self.inserted + other.inserted,
             self.duplicate + other.duplicate,
             self.rejected + other.rejected,
+            self.lost + other.lost,
         )
 
 

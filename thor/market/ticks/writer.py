@@ -31,7 +31,7 @@ from thor.market.ticks.last_values import last_values
 _RACES_MAX = 5
 # A batch whose instants lie years apart is looked up in so many parts.
 _PARTS_MAX = 16
-_FOLDED = ("ordinals", "received", "inserted", "duplicate", "rejected")
+_FOLDED = ("ordinals", "received", "inserted", "duplicate", "rejected", "lost")
 
 
 class TickWriter:
@@ -108,10 +108,9 @@ class TickWriter:
                 rejected += [_conflict(tick, _entry_id(tick, entries)) for tick in conflicting]
             else:
                 inserted = self._copy(ticks)
-            self._insert_rejected(rejected)
+            counted = self._insert_rejected(rejected)
             self._insert_clocks(entries)
             self._insert_stale(instants if inserted else [])
-            counted = sum(tick.ticks for tick in rejected)
             counts = IngestCounts(received, inserted, received - inserted - counted, counted)
             self._insert_batch(entries, counts)
             self._merge_quotes(entries, ticks)
@@ -177,13 +176,24 @@ class TickWriter:
                 conflicting += [ticks[index - 1] for (index,) in cursor.fetchall()]
             return inserted, conflicting
 
-    def _insert_rejected(self, rejected: list[RejectedTick]) -> None:
-        if rejected:
+    def _insert_rejected(self, rejected: list[RejectedTick]) -> int:
+        """Keep refused ticks, and return how many are counted as such.
+
+        A tape's tick that was refused before, for the same reason, stands there already.
+        """
+        counted = 0
+        statement = database.statement("insert_rejected").encode()
+        for is_counted in (True, False):
+            rows = [
+                msgspec.structs.asdict(one) for one in rejected if bool(one.ticks) == is_counted
+            ]
+            if not rows:
+                continue
             with self._connection.cursor() as cursor:
-                cursor.executemany(
-                    database.statement("insert_rejected").encode(),
-                    [msgspec.structs.asdict(tick) for tick in rejected],
-                )
+                cursor.executemany(statement, rows)
+                known = len(rows) - cursor.rowcount
+            counted += sum(row["ticks"] for row in rows) - (known if is_counted else 0)
+        return counted
 
     def _insert_clocks(self, entries: list[EntryTicks]) -> None:
         # In one order, since two writers with the same sources would otherwise deadlock.
@@ -235,6 +245,25 @@ class TickWriter:
             for entry in entries
             if not entry.n or not any(part.lower <= entry.first < part.upper for part in covered)
         ]
+
+    def count_lost(self, base: int, bound: int) -> int:
+        """Count the ordinals from `base` to `bound` that no batch covers as lost; returns how many.
+
+        The bus has nothing below `bound` that is still to be taken.
+        """
+        if bound <= base:
+            return 0
+        span = {"base": base, "bound": bound}
+        with database.transaction(self._connection):
+            found = database.row(self._connection, "lost_ordinals", span) or {}
+            lost = int(found["ticks"])
+            if lost:
+                values = msgspec.structs.asdict(IngestCounts(received=lost, lost=lost))
+                self._connection.execute(
+                    database.statement("insert_batch").encode(),
+                    {**values, "ordinals": found["ordinals"], "consumer": self._consumer},
+                )
+        return lost
 
     def newest_ordinal(self) -> int:
         """Return the ordinal after the newest that any batch covers, or 0."""

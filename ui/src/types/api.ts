@@ -392,6 +392,7 @@ export interface components {
             duplicate: number;
             inserted: number;
             is_balanced: boolean;
+            lost: number;
             pending: number;
             received: number;
             rejected: number;

@@ -18,7 +18,7 @@ from thor.domain.bar import ImportedBar, stamped
 from thor.domain.series import SeriesNames
 from thor.market.collect.files import parsing
 from thor.market.collect.files.columnar import Layout, filed, record_batches, series
-from thor.market.collect.files.parsing import Faults
+from thor.market.collect.files.parsing import Fault, Faults
 
 _PRICES = ("open", "high", "low", "close")
 _COUNTS = ("volume", "ask_volume", "bid_volume", "n_trades", "open_interest")
@@ -52,8 +52,8 @@ def bars(
         starts = _starts(widths, times, faults)
         values = _values(batch, faults)
         refused: list[Any] = [None] * batch.num_rows
-        for row, reason in faults.items():
-            refused[row] = reason
+        for row, fault in faults.items():
+            refused[row] = fault.text
         yield [
             ImportedBar(
                 symbol=symbol,
@@ -85,7 +85,7 @@ def _starts(widths: list[Any], times: list[Any], faults: Faults) -> list[datetim
         try:
             starts.append(_NO_TIME if ts is None else stamped(width, ts))
         except ValueError as fault:
-            faults.setdefault(row, f"ts: {fault}")
+            faults.setdefault(row, Fault(f"ts: {fault}", ts.isoformat()))
             starts.append(ts)
     return starts
 

@@ -21,7 +21,7 @@ import pyarrow.parquet as pa_parquet
 from thor.domain.series import Series, SeriesNames
 from thor.errors import Rejected
 from thor.market.collect.files import parsing
-from thor.market.collect.files.parsing import Faults, plain_type, shown
+from thor.market.collect.files.parsing import Fault, Faults, plain_type, shown
 from thor.market.collect.files.survey import Survey
 
 _ROWS = 16_384
@@ -31,6 +31,7 @@ _VENDOR_MAX = 200
 _ANY_DAY = date(1970, 1, 1)
 
 _YEARS_APART = 50
+_NO_SYMBOL = Fault("symbol: is missing")
 
 # A row's symbol and contract, as written.
 _Pair = tuple[str | None, str | None]
@@ -74,6 +75,9 @@ def survey(path: Path, form: str, layout: Layout, names: SeriesNames) -> Survey:
         faults.update(unusable)
         rows = zip(roots, contracts, times, strict=True)
         if faults:
+            if found.first_fault is None:
+                row = min(faults)
+                found.first_fault = f"row {found.records + row + 1}: {faults[row].text}"
             found.note(row for i, row in enumerate(rows) if i not in faults)
         else:
             found.note(rows)
@@ -93,14 +97,14 @@ def series(
     symbols, faults = parsing.read_column(
         batch.column("symbol"), "symbol", parsing.name, "is missing"
     )
-    faults.update({row: "symbol: is missing" for row, s in enumerate(symbols) if s == ""})
+    faults.update({row: _NO_SYMBOL for row, s in enumerate(symbols) if s == ""})
     contracts, more = parsing.optional(batch, "contract", parsing.by_value(parsing.name))
     parsing.add(faults, more)
     pairs: list[_Pair] = list(zip(symbols, contracts, strict=True))
     known = [ts for ts in times if ts is not None]
     first, last = (min(known).date(), max(known).date()) if known else (_ANY_DAY, _ANY_DAY)
     found: dict[_Pair, Series] = {}
-    wrong: dict[_Pair, str] = {}
+    wrong: dict[_Pair, Fault] = {}
     for pair in set(pairs):
         try:
             found[pair] = _named(names, pair, first)
@@ -111,7 +115,7 @@ def series(
             ):
                 return _row_by_row(pairs, times, names, faults)
         except ValueError as fault:
-            wrong[pair] = f"contract: {fault}"
+            wrong[pair] = Fault(f"contract: {fault}", pair[1] or "")
             found[pair] = Series(pair[0] or "", None)
     if wrong:
         for row, pair in enumerate(pairs):
@@ -129,7 +133,7 @@ def _row_by_row(
         try:
             series = _named(names, pair, _ANY_DAY if ts is None else ts.date())
         except ValueError as fault:
-            faults.setdefault(row, f"contract: {fault}")
+            faults.setdefault(row, Fault(f"contract: {fault}", pair[1] or ""))
             series = Series(pair[0] or "", None)
         roots.append(series.root)
         contracts.append(series.contract)
@@ -232,6 +236,12 @@ def _check_type(path: Path, field: str, kind: pa.DataType, layout: Layout) -> No
         return
     if field in layout.flags and types.is_boolean(inner):
         return
+    if field in layout.times and types.is_integer(inner):
+        raise Rejected(
+            f"{path}: column {field!r} is of type {kind}, bare numbers; write it as timestamps "
+            f"with tz UTC, in pandas pd.to_datetime(df.{field}, unit='ns', utc=True) if these are "
+            "nanoseconds"
+        )
     is_number = types.is_integer(inner) or types.is_floating(inner) or types.is_decimal(inner)
     if is_number and field not in (*layout.times, *layout.names, *layout.flags):
         return

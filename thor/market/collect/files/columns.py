@@ -27,6 +27,7 @@ from thor.market.collect.files import parsing
 from thor.market.collect.files.columnar import Layout, filed, record_batches, series
 from thor.market.collect.files.parsing import Faults
 
+_NO_FAULT = (None, None)
 _PRICES = ("last", "bid", "ask")
 _SIZES = ("last_size", "bid_size", "ask_size")
 LAYOUT = Layout(
@@ -89,9 +90,9 @@ def ticks(
         parsing.add(faults, more)
         highest = parsing.mark_backward(seqs, faults, highest)
         symbols = filed(roots, contracts, as_root)
-        refused: list[Any] = [None] * batch.num_rows
-        for row, reason in faults.items():
-            refused[row] = reason
+        refused: list[Any] = [_NO_FAULT] * batch.num_rows
+        for row, fault in faults.items():
+            refused[row] = fault
         given = [
             Tick(
                 symbol=symbol,
@@ -110,10 +111,11 @@ def ticks(
                 volume_delta=last_size if is_trade else None,
                 is_trade=is_trade,
                 refused=reason,
+                refused_value=value,
             )
             for (
                 ordinal, symbol, contract, ts, received_at, is_trade,
-                last, bid, ask, last_size, bid_size, ask_size, side, reason,
+                last, bid, ask, last_size, bid_size, ask_size, side, (reason, value),
             ) in zip(
                 range(seq, seq + batch.num_rows), symbols, contracts, times, received, trades,
                 *values, refused, strict=True,

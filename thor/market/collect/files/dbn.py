@@ -78,6 +78,17 @@ def survey(path: Path, schemas: Sequence[str], names: SeriesNames) -> Survey:
                 for record in records
                 if (series := file.series(record)) and (ts := time_of(record.ts_event))
             )
+            if found.first_fault is None and not found.spans:
+                found.first_fault = f"record {found.records - len(records) + 1}: " + (
+                    nameless(records[0])
+                    if file.series(records[0]) is None
+                    else "ts: the record has no ts_event"
+                )
+    if found.first_fault is not None and not file.names.is_there:
+        found.first_fault = (
+            "the file maps no instrument number to a symbol; have the vendor write it anew with "
+            "its symbol mappings, as Databento's batch and streaming downloads do"
+        )
     return found
 
 

@@ -71,6 +71,8 @@ def _format(path: Path) -> str:
         return "parquet"
     if start[:3] == b"DBN" or start == ZSTD_MAGIC:
         return "dbn"
+    if start[:2] == b"\x1f\x8b":
+        raise Rejected(f"{path}: is packed with gzip; unpack it first: `gunzip --keep {path.name}`")
     for suffix, name in ((".parquet", "Parquet"), (".dbn", "DBN"), (".zst", "zstd")):
         if path.name.lower().endswith(suffix):
             raise Rejected(

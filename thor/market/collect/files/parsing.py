@@ -7,17 +7,27 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
+
+class Fault(NamedTuple):
+    """Why a row is refused: field and reason as text, and the value as it was read."""
+
+    text: str
+    value: str = ""
+
+
 # A parsed column: values by row, faults by row number.
-Faults = dict[int, str]
+Faults = dict[int, Fault]
 Parsed = tuple[list[Any], Faults]
 
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 _NOT_FINITE = re.compile(r"[+-]?(nan|inf|infinity)", re.IGNORECASE)
+_BARE_NUMBER = re.compile(r"[+-]?[0-9]{9,}(\.[0-9]*)?")
+_BARE_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LONGEST_NUMBER = 64
 _LONGEST_NAME = 64
 _LONGEST_SHOWN = 60
@@ -49,17 +59,17 @@ def read_column(
         column = column.cast(pa.decimal128(column.type.precision, column.type.scale))
     coded = column.dictionary_encode()
     values = np.empty(len(coded.dictionary) + 1, dtype=object)
-    reasons: dict[int, str] = {}
+    reasons: dict[int, Fault] = {}
     for code, value in enumerate(coded.dictionary.to_pylist()):
         if value is None:
             continue
         try:
             values[code] = convert(value)
         except ValueError as fault:
-            reasons[code] = f"{field}: {fault}"
+            reasons[code] = Fault(f"{field}: {fault}", str(value))
     codes = coded.indices.fill_null(len(values) - 1).to_numpy(zero_copy_only=False)
     if missing is not None and column.null_count:
-        reasons[len(values) - 1] = f"{field}: {missing}"
+        reasons[len(values) - 1] = Fault(f"{field}: {missing}")
     listed: list[Any] = values[codes].tolist()
     if not reasons:
         return listed, {}
@@ -131,10 +141,18 @@ def side(value: Any) -> str:
 
 def time_of(value: Any) -> datetime:
     """Return the instant that an ISO 8601 text names, UTC, cut to the microsecond."""
+    text = value.strip()
+    if _BARE_NUMBER.fullmatch(text):
+        raise ValueError(
+            f"{shown(value)} is a bare number; write ISO 8601 times with their zone, "
+            "2024-02-07T15:00:00Z say"
+        )
     try:
-        ts = datetime.fromisoformat(value.strip())
+        ts = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(f"{shown(value)} is not an ISO 8601 time") from None
+    if ts.tzinfo is None and _BARE_DATE.fullmatch(text):
+        raise ValueError(f"{shown(value)} is a date without a time; write {text}T00:00:00Z")
     if ts.tzinfo is None:
         raise ValueError(f"{shown(value)} has no time zone; write Z or an offset")
     try:
@@ -164,12 +182,13 @@ def read_times(column: pa.Array, field: str, missing: str | None = None) -> Pars
     faults: Faults = {}
     for row in np.flatnonzero(outside).tolist():
         times[row] = None
-        faults[row] = f"{field}: {ticks[row]} {unit} since 1970 is outside the years 1 to 9999"
+        since = f"{ticks[row]} {unit} since 1970"
+        faults[row] = Fault(f"{field}: {since} is outside the years 1 to 9999", str(ticks[row]))
     if column.null_count:
         for row in np.flatnonzero(column.is_null().to_numpy(zero_copy_only=False)).tolist():
             times[row] = None
             if missing is not None:
-                faults[row] = f"{field}: {missing}"
+                faults[row] = Fault(f"{field}: {missing}")
     return times, faults
 
 
@@ -182,7 +201,7 @@ def mark_backward(seqs: Sequence[int | None], faults: Faults, highest: int | Non
         if seq is None:
             continue
         if highest is not None and seq < highest:
-            faults.setdefault(row, f"seq: {seq} comes after {highest}")
+            faults.setdefault(row, Fault(f"seq: {seq} comes after {highest}", str(seq)))
         else:
             highest = seq
     return highest

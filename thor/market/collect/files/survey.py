@@ -29,13 +29,15 @@ class Survey(msgspec.Struct, kw_only=True):
     """The result of the first pass over a tape.
 
     `records` counts every record; a record without a usable symbol or `ts` is in no span.
-    `first_ts` is the first usable time in the file's own order.
+    `first_ts` is the first usable time in the file's own order, `first_fault` why the first
+    record is refused that is.
     """
 
     schema: str
     vendor: str | None = None
     records: int = 0
     first_ts: datetime | None = None
+    first_fault: str | None = None
     spans: dict[str, Span] = {}
 
     def note(self, rows: Iterable[tuple[str, str | None, datetime]]) -> None:

@@ -40,6 +40,11 @@ class Symbology:
                     self._named.setdefault(int(number), []).append(span)
         self._known: dict[tuple[int, int], Series | None] = {}
 
+    @property
+    def is_there(self) -> bool:
+        """Whether the file names any instrument at all."""
+        return bool(self._named)
+
     def series(self, instrument_id: int, day_number: int) -> Series | None:
         """Return the series of a number on a day (days since 1970), or None without one."""
         key = (instrument_id, day_number)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from thor.domain.series import SeriesNames
+from thor.domain.series import SeriesNames, parse_month_code
 from thor.domain.tick import Tick
 from thor.errors import Rejected
 from thor.market.collect.files import columnar, columns, dbn, dbn_ticks
@@ -38,6 +38,8 @@ class Tape(msgspec.Struct, frozen=True, kw_only=True):
     first_ts: datetime
     fingerprint: Fingerprint
     names: SeriesNames
+    # Roots whose records are left out.
+    skipped: frozenset[str] = frozenset()
 
     def batches(self, rows_max: int = 1000) -> Iterator[list[Tick]]:
         """Yield the ticks in the file's order, at most `rows_max` in a list.
@@ -54,10 +56,17 @@ class Tape(msgspec.Struct, frozen=True, kw_only=True):
                 self.path, self.format, self.source, self.as_root, self.first_ts, self.names
             )
         self.fingerprint.check_unchanged()
-        for piece in pieces:
+        for all_ in pieces:
+            piece = all_ if not self.skipped else [tick for tick in all_ if not self._skips(tick)]
             for start in range(0, len(piece), rows_max):
                 yield piece[start : start + rows_max]
         self.fingerprint.check_unchanged()
+
+    def _skips(self, tick: Tick) -> bool:
+        root = tick.symbol
+        if tick.contract is not None and (code := parse_month_code(tick.contract)) is not None:
+            root = code.root
+        return root in self.skipped
 
 
 def open_tape(path: Path, *, as_root: str | None = None, roots: Collection[str] = ()) -> Tape:
@@ -76,7 +85,7 @@ def open_tape(path: Path, *, as_root: str | None = None, roots: Collection[str] 
     if not found.records:
         raise Rejected(f"{path}: holds no records")
     if found.first_ts is None:
-        raise Rejected(f"{path}: no record has both a symbol and a usable ts")
+        raise Rejected(f"{path}: no record has both a symbol and a usable ts; {found.first_fault}")
     return Tape(
         path=path,
         source=f"TAPE:{fingerprint.hex8}",

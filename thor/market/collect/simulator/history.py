@@ -18,7 +18,7 @@ from thor.domain.bar import ImportedBar, day_start
 from thor.domain.instrument import Instrument
 from thor.domain.sessions import Session
 from thor.market.collect.simulator.hours import EPOCH, OVERNIGHT_ACTIVITY, epoch_us
-from thor.market.collect.simulator.instruments import PROFILES, UNKNOWN, correlation
+from thor.market.collect.simulator.instruments import PROFILES, correlation
 from thor.market.collect.simulator.market import (
     FOLLOWER,
     LEADER,
@@ -131,7 +131,7 @@ def history(
 
 
 def _symbols(listed: list[Instrument], ticks_per_s: float) -> list[_Symbol]:
-    profiles = [PROFILES.get(row.symbol, UNKNOWN) for row in listed]
+    profiles = [PROFILES[row.symbol] for row in listed]
     rates = rates_per_s([row.symbol for row in listed], ticks_per_s)
     return [
         _Symbol(

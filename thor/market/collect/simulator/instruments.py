@@ -20,7 +20,6 @@ class Profile(NamedTuple):
     trade_size: float
 
 
-UNKNOWN = Profile(100, 0.25, 4, 1, 10, 2)
 PROFILES = {
     "ES": Profile(6873.5, 0.16, 24, 1, 13, 2.5),
     "NQ": Profile(25728.25, 0.21, 22, 2, 3, 1.5),

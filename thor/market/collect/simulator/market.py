@@ -23,7 +23,7 @@ from thor.market.collect.simulator.hours import (
     epoch_us,
     phase_at,
 )
-from thor.market.collect.simulator.instruments import PROFILES, UNKNOWN, correlation
+from thor.market.collect.simulator.instruments import PROFILES, correlation
 
 SOURCE = "SIM"
 TICKS_MAX = 1000
@@ -83,6 +83,11 @@ class Simulator:
         """
         if not instruments:
             raise Rejected("instruments: there are none; list at least one")
+        if strangers := sorted(set(instruments) - set(PROFILES)):
+            raise Rejected(
+                f"instruments: {', '.join(strangers)} cannot be simulated; "
+                f"{', '.join(PROFILES)} can"
+            )
         if start.tzinfo is None:
             raise Rejected(f"start: {start.isoformat()} has no time zone; give it one, best UTC")
         if not (math.isfinite(ticks_per_s) and ticks_per_s > 0):
@@ -99,7 +104,7 @@ class Simulator:
         self._step_us = _step_us(ticks_per_s)
 
         listed = sorted(instruments.values(), key=lambda row: (row.sort_order, row.symbol))
-        profiles = [PROFILES.get(row.symbol, UNKNOWN) for row in listed]
+        profiles = [PROFILES[row.symbol] for row in listed]
         self._symbols = [row.symbol for row in listed]
         self._increments = [row.quote_increment for row in listed]
         self._prices: list[dict[int, Decimal]] = [{} for _ in listed]
@@ -302,7 +307,7 @@ class Simulator:
 
 def rates_per_s(symbols: list[str], ticks_per_s: float) -> npt.NDArray[np.float64]:
     """Return the ticks a second of each symbol in regular hours, of so many in all."""
-    weights = np.array([PROFILES.get(symbol, UNKNOWN).activity for symbol in symbols])
+    weights = np.array([PROFILES[symbol].activity for symbol in symbols])
     found: npt.NDArray[np.float64] = ticks_per_s * weights / weights.sum()
     return found
 

@@ -112,6 +112,7 @@ function Way({ state, zone }: Props) {
           <>
             {format.size(counts.received)} received = {format.size(counts.inserted)} stored +{' '}
             {format.size(counts.duplicate)} duplicate + {format.size(counts.rejected)} refused +{' '}
+            {counts.lost ? `${format.size(counts.lost)} lost + ` : ''}
             {format.size(counts.pending)} pending{' '}
             <b>{counts.is_balanced ? '✓ balanced' : '! not balanced'}</b>
           </>
