@@ -84,7 +84,7 @@ def serve(
         running = server(settings, database_url, redis_url)
         factory = running.config.get_loop_factory()
         with asyncio.Runner(loop_factory=factory) as runner:
-            runner.run(_serve(running, listener, stop or Stop()))
+            runner.run(_serve(running, listener, Stop() if stop is None else stop))
 
 
 async def _serve(running: Server, listener: socket.socket, stop: Stop) -> None:
