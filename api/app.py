@@ -3,7 +3,6 @@
 Gives the ASGI application; `api.serve` runs it.
 """
 
-from importlib.metadata import version
 from typing import Any
 
 from litestar import Litestar, Response
@@ -34,6 +33,7 @@ from api.routes.stream import stream
 from api.routes.system import system
 from api.routes.ticks import ticks
 from api.state import SharedState
+from thor import __version__
 from thor.config import Settings
 
 _DESCRIPTION = """Quotes, ticks, bars and features of Thor.
@@ -76,7 +76,7 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Litesta
         logging_config=None,
         openapi_config=OpenAPIConfig(
             title="Thor",
-            version=version("thor"),
+            version=__version__,
             description=_DESCRIPTION,
             path="/docs",
             render_plugins=[Page(path="/"), JsonRenderPlugin()],

@@ -3,9 +3,9 @@
 Reads market.bars_1s … bars_1d and the continuous series.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from litestar import Response, get
+from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 
@@ -14,6 +14,7 @@ from api.bars import bars_page
 from api.errors import BAD_INPUT, ProblemOperation
 from api.schemas import BarRow
 from api.state import SharedState
+from api.tabular import answer
 
 Width = Annotated[str, QueryParameter(description="`1s`, `1m`, `5m`, `1h` or `1d`.")]
 From = Annotated[
@@ -43,6 +44,7 @@ Rule = Annotated[
 
 @get("/api/bars/{symbol:str}", responses=BAD_INPUT, operation_class=ProblemOperation, tags=["bars"])
 async def bars(
+    request: Request[Any, Any, Any],
     shared: NamedDependency[SharedState],
     symbol: FromPath[str],
     width: Width = "1m",
@@ -55,8 +57,8 @@ async def bars(
     """Return the newest bars of a symbol with from <= bar_start < to, oldest first.
 
     A bar whose source's clock has not passed `known_at` is marked `is_open`. A late tick changes a
-    closed bar, as `changed_at` and `ticks` show.
+    closed bar, as `changed_at` and `ticks` show. With `Accept: text/csv` the rows come as CSV.
     """
     asked = params.bars(width, ts_from, ts_to, adjusted, rule)
     page = await bars_page(shared, symbol, asked, limit)
-    return Response(page)  # type: ignore[arg-type]
+    return answer(request, page, BarRow)  # type: ignore[no-any-return]

@@ -3,9 +3,9 @@
 Reads feat.catalogue and the families of the requested features.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from litestar import Response, get
+from litestar import Request, Response, get
 from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
 
@@ -15,6 +15,7 @@ from api.features import catalogue, features_page
 from api.routes.bars import From, Limit, To
 from api.schemas import FeatureRow, FeaturesRow
 from api.state import SharedState
+from api.tabular import answer
 
 Width = Annotated[str, QueryParameter(description="`1m`, `5m` or `1h`.")]
 Names = Annotated[
@@ -36,6 +37,7 @@ async def features(shared: NamedDependency[SharedState]) -> list[FeatureRow]:
     tags=["features"],
 )
 async def features_of(
+    request: Request[Any, Any, Any],
     shared: NamedDependency[SharedState],
     symbol: FromPath[str],
     width: Width = "1m",
@@ -46,8 +48,9 @@ async def features_of(
 ) -> Response[list[FeaturesRow]]:
     """Return features of the newest bars with a trade and from <= bar_start < to, oldest first.
 
-    A decision may use a row from `known_at` on. Few names cost less than all.
+    A decision may use a row from `known_at` on. Few names cost less than all. With
+    `Accept: text/csv` the rows come as CSV, a feature a column.
     """
     asked = params.features(width, ts_from, ts_to, names)
     page = await features_page(shared, symbol, asked, limit)
-    return Response(page)  # type: ignore[arg-type]
+    return answer(request, page, FeaturesRow)  # type: ignore[no-any-return]

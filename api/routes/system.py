@@ -6,7 +6,6 @@ Reads every part; a part that is away is omitted and named in the health.
 import asyncio
 import shutil
 from datetime import date, datetime
-from importlib.metadata import version
 from typing import Any
 
 import msgspec
@@ -16,7 +15,7 @@ from litestar.di import NamedDependency
 from api.errors import ProblemOperation, declared
 from api.health import Health, bounded, health_of
 from api.state import SharedState
-from thor import clock, database, observe
+from thor import __version__, clock, database, observe
 from thor.errors import ThorError
 from thor.lake.export import coverage
 from thor.lake.store import Store, url_of
@@ -123,7 +122,7 @@ async def system(shared: NamedDependency[SharedState]) -> SystemState:
         lake=lake,
         processes=_processes(home),
         versions=Versions(
-            thor=version("thor"),
+            thor=__version__,
             postgres=facts[0]["version"] if facts else None,
             timescaledb=facts[0]["timescaledb"] if facts else None,
         ),

@@ -3,9 +3,9 @@
 Reads market.ticks.
 """
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from litestar import Response, get
+from litestar import Request, Response, get
 from litestar.datastructures import ResponseHeader
 from litestar.di import NamedDependency
 from litestar.params import FromPath, QueryParameter
@@ -14,6 +14,7 @@ from api import params
 from api.errors import BAD_INPUT, ProblemOperation
 from api.schemas import TickRow
 from api.state import SharedState
+from api.tabular import answer
 from api.ticks import ticks_page
 
 From = Annotated[
@@ -49,6 +50,7 @@ Limit = Annotated[int, QueryParameter(ge=1, le=10_000, description="At most so m
     tags=["ticks"],
 )
 async def ticks(
+    request: Request[Any, Any, Any],
     shared: NamedDependency[SharedState],
     symbol: FromPath[str],
     ts_from: From = None,
@@ -58,9 +60,10 @@ async def ticks(
 ) -> Response[list[TickRow]]:
     """Return the newest ticks of a symbol with from <= ts < to, oldest first.
 
-    Pages of older ticks go on at the cursor of the page that was read last.
+    Pages of older ticks go on at the cursor of the page that was read last. With
+    `Accept: text/csv` the rows come as CSV.
     """
     asked = params.ticks(ts_from, ts_to, before)
     page, cursor = await ticks_page(shared, symbol, asked, limit)
     headers = {} if cursor is None else {"Thor-Cursor": cursor}
-    return Response(page, headers=headers)  # type: ignore[arg-type]
+    return answer(request, page, TickRow, headers)  # type: ignore[no-any-return]

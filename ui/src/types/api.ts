@@ -16,7 +16,7 @@ export interface paths {
          * @description Return the newest bars of a symbol with from <= bar_start < to, oldest first.
          *
          *     A bar whose source's clock has not passed `known_at` is marked `is_open`. A late tick changes a
-         *     closed bar, as `changed_at` and `ticks` show.
+         *     closed bar, as `changed_at` and `ticks` show. With `Accept: text/csv` the rows come as CSV.
          */
         get: operations["ApiBarsSymbolBars"];
         put?: never;
@@ -138,7 +138,8 @@ export interface paths {
          * FeaturesOf
          * @description Return features of the newest bars with a trade and from <= bar_start < to, oldest first.
          *
-         *     A decision may use a row from `known_at` on. Few names cost less than all.
+         *     A decision may use a row from `known_at` on. Few names cost less than all. With
+         *     `Accept: text/csv` the rows come as CSV, a feature a column.
          */
         get: operations["ApiFeaturesSymbolFeaturesOf"];
         put?: never;
@@ -292,7 +293,8 @@ export interface paths {
          * Ticks
          * @description Return the newest ticks of a symbol with from <= ts < to, oldest first.
          *
-         *     Pages of older ticks go on at the cursor of the page that was read last.
+         *     Pages of older ticks go on at the cursor of the page that was read last. With
+         *     `Accept: text/csv` the rows come as CSV.
          */
         get: operations["ApiTicksSymbolTicks"];
         put?: never;
