@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -38,6 +38,16 @@ SEED_NAMES = {
     "EXCEL_SHEET_NAME": "excel_sheet",
     "EXCEL_LIVE_RANGE": "excel_range",
     "REDIS_URL": "redis_url",
+}
+
+
+# How the addresses of servers begin, and one as an example.
+_ADDRESSES = {
+    "database_url": (
+        ("postgresql://", "postgres://"),
+        "postgresql://user:password@127.0.0.1:5432/thor",
+    ),
+    "redis_url": (("redis://", "rediss://", "unix://"), "redis://:password@127.0.0.1:6379/0"),
 }
 
 
@@ -83,12 +93,42 @@ def has_display() -> bool:
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
+def _faults(error: ValidationError) -> str:
+    """Return what is wrong with which settings, in one line; an address may hold a password."""
+    found = []
+    for fault in error.errors(include_url=False):
+        name = f"THOR_{'_'.join(map(str, fault['loc'])).upper()}"
+        reason = fault["msg"].removeprefix("Value error, ").removeprefix("Input ")
+        value = "" if name.endswith("_URL") else f"{fault['input']!r} "
+        found.append(f"{name}: {value}{reason}")
+    return f"{'; '.join(found)}; correct it in the environment or in .env"
+
+
+def unknown_names() -> list[str]:
+    """Return the THOR_ names of the environment that are no setting: a misspelt one say."""
+    known = {f"THOR_{name.upper()}" for name in Settings.model_fields}
+    prefixes = ("THOR_TEST_", "THOR_DB_", "THOR_REDIS_")
+    given = (name.upper() for name in os.environ)
+    return sorted(
+        name
+        for name in given
+        if name.startswith("THOR_") and name not in known and not name.startswith(prefixes)
+    )
+
+
 class Settings(BaseSettings):
     """The settings, each set as `THOR_<NAME>`; names of times end with their unit."""
 
     model_config = SettingsConfigDict(
         env_prefix="THOR_", env_file=".env", extra="ignore", frozen=True
     )
+
+    def __init__(self, **values: Any) -> None:
+        """Read the environment; raises `Rejected` naming each setting that cannot be."""
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise Rejected(_faults(error)) from None
 
     @classmethod
     def settings_customise_sources(
@@ -102,6 +142,14 @@ class Settings(BaseSettings):
         """Read `SEED_NAMES` too, after the settings' own names."""
         seeds = _SeedNames(settings_cls, env_settings, dotenv_settings)
         return init_settings, env_settings, dotenv_settings, seeds, file_secret_settings
+
+    @field_validator("database_url", "redis_url")
+    @classmethod
+    def _is_address(cls, url: str | None, info: ValidationInfo) -> str | None:
+        schemes, form = _ADDRESSES[info.field_name or ""]
+        if url is not None and not url.startswith(schemes):
+            raise ValueError(f"should be an address as {form} is")
+        return url
 
     def environment(self) -> dict[str, str]:
         """Return the settings as environment variables for a child process."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from thor.config import SEED_NAMES, Settings
+from thor.config import SEED_NAMES, Settings, unknown_names
 from thor.errors import Rejected
 
 VALUES = {
@@ -80,3 +80,32 @@ def test_a_childs_environment_says_the_settings_under_their_own_names(
     for name, value in settings().environment().items():
         monkeypatch.setenv(name, value)
     assert settings().excel_file == "desk.xlsm"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("THOR_API_PORT", "abc", "THOR_API_PORT: 'abc' should be a valid integer"),
+        ("THOR_API_PORT", "70000", "THOR_API_PORT: '70000' should be less than or equal to 65535"),
+        ("THOR_NATURE", "real", "THOR_NATURE: 'real' should be 'simulated', 'recorded' or 'live'"),
+        ("THOR_DATABASE_URL", "host=secret", "THOR_DATABASE_URL: should be an address as"),
+        ("THOR_REDIS_URL", "secret:6379", "THOR_REDIS_URL: should be an address as"),
+    ],
+)
+def test_a_wrong_setting_is_one_line_that_names_it_and_no_password(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(Rejected) as raised:
+        settings()
+    text = str(raised.value)
+    assert text.startswith(said)
+    assert text.endswith("; correct it in the environment or in .env")
+    assert "\n" not in text
+    assert "secret" not in text
+
+
+def test_a_misspelt_setting_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THOR_APIPORT", "8001")
+    assert "THOR_APIPORT" in unknown_names()
+    assert "THOR_API_PORT" not in unknown_names()

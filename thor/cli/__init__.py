@@ -4,9 +4,11 @@ Exit codes are those of `thor.errors`; 130 is a Ctrl-C.
 """
 
 import sys
+from typing import Annotated
 
 import typer
 
+from thor import __version__
 from thor.cli import (
     bars,
     bars_rebuild,
@@ -27,6 +29,7 @@ from thor.cli import (
     ticks,
     up,
 )
+from thor.cli.common import console, cure
 from thor.errors import ThorError
 from thor.runtime import Stopped
 
@@ -34,10 +37,29 @@ INTERRUPTED = 130
 
 app = typer.Typer(
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     help="Futures ticks in, bars, features, predictions and trades out, analytics in SQL.",
 )
+
+
+def _version(is_asked: bool) -> None:
+    if is_asked:
+        console.print(f"thor {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Print the version and leave."
+        ),
+    ] = False,
+) -> None:
+    """Take the options that stand before a command."""
+
+
 app.command("up")(up.up)
 app.command("status")(status.status)
 app.command("doctor")(doctor.doctor)
@@ -64,7 +86,7 @@ def main() -> None:
     try:
         app()
     except ThorError as error:
-        print(f"thor: {error}", file=sys.stderr)
+        print(f"thor: {error}{cure(error)}", file=sys.stderr)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, Stopped):
         sys.exit(INTERRUPTED)

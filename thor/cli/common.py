@@ -12,17 +12,24 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from thor.config import Settings
-from thor.errors import Rejected
+from thor.errors import Rejected, ThorError, Unavailable
+
+# Columns of sentences: these may be broken between words.
+_PROSE = ("found", "reason", "definition", "what it does")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
-console = Console()
-notes = Console(stderr=True)
+# A terminal wraps long lines itself, so that what is copied is whole; a pipe gets them as they are.
+console = Console(soft_wrap=True)
+# In a terminal notes stand beside progress bars, which draw by the width there is.
+notes = Console(stderr=True, soft_wrap=not sys.stderr.isatty())
 
 
 @contextmanager
@@ -62,8 +69,34 @@ def tell(*texts: str) -> None:
         notes.print(*texts)
 
 
+def cure(error: ThorError) -> str:
+    """Return what to do where a server does not answer, to go behind its error; else nothing."""
+    from thor.services.home import Home
+    from thor.services.status import read_status
+
+    if not isinstance(error, Unavailable) or "`thor up`" in str(error):
+        return ""
+    try:
+        settings = Settings()
+        is_running = read_status(Home(settings.home)).is_alive
+    except ThorError:
+        return ""
+    is_database = "PostgreSQL" in str(error)
+    if (settings.database_url if is_database else settings.redis_url) is not None:
+        return (
+            f"; does the server run that THOR_{'DATABASE' if is_database else 'REDIS'}_URL names?"
+        )
+    if is_running:
+        return "; `thor status` shows what is wrong with it"
+    return f"; Thor does not run in {settings.home}: start it with `thor up`"
+
+
 def show(rows: Sequence[Mapping[str, Any]], title: str, *, as_json: bool) -> None:
-    """Print rows as a table for people or as a JSON array."""
+    """Print rows as a table for people, as lines for a pipe, or as a JSON array.
+
+    In a terminal that is too narrow for the table every row is a block of its own, so that
+    nothing is cut; a pipe gets one line a row, whatever its length.
+    """
     if as_json:
         json.dump([dict(row) for row in rows], sys.stdout, default=_plain, indent=2)
         sys.stdout.write("\n")
@@ -71,12 +104,62 @@ def show(rows: Sequence[Mapping[str, Any]], title: str, *, as_json: bool) -> Non
     if not rows:
         console.print(f"{title}: none")
         return
+    print_rows(title, [{name: _shown(row[name]) for name in rows[0]} for row in rows])
+
+
+def print_rows(title: str, rows: Sequence[Mapping[str, str]]) -> None:
+    """Print rows of text under a title: a table, blocks where that is too wide, or plain lines."""
+    if not console.is_terminal:
+        sys.stdout.writelines(f"{line}\n" for line in [title, *_lines(rows)])
+        return
+    # What is empty in every row takes no room.
+    names = [name for name in rows[0] if any(row[name] for row in rows)]
     table = Table(title=title, title_justify="left")
-    for name in rows[0]:
-        table.add_column(name)
+    for name in names:
+        # A word is never cut: what has several may take several lines.
+        is_prose = name in _PROSE
+        texts = [name, *(row[name] for row in rows)]
+        words = [word for text in texts for word in (text.split() if is_prose else [text])]
+        width = max(map(cell_len, words))
+        table.add_column(name, no_wrap=not is_prose, min_width=width, overflow="fold")
     for row in rows:
-        table.add_row(*(_shown(value) for value in row.values()))
-    console.print(table)
+        table.add_row(*(Text(row[name]) for name in names))
+    if fits(table):
+        console.print(table, soft_wrap=False)
+        return
+    console.print(Text(title, "italic"))
+    for row in rows:
+        for line in _block({name: row[name] for name in names if row[name]}):
+            console.print(line)
+
+
+def fits(table: Table) -> bool:
+    """Return whether the terminal is wide enough for a table with the least widths it names."""
+    borders = 3 * len(table.columns) + 1
+    return sum(column.min_width or 0 for column in table.columns) + borders <= console.width
+
+
+def _block(row: Mapping[str, str]) -> Iterator[Text]:
+    """Give the lines of a row by itself: its first field, then names and values, none broken."""
+    (_, first), *fields = row.items()
+    line = Text(first, "bold")
+    for name, value in fields:
+        field = Text.assemble("  ", (name, "dim"), " ", value)
+        if cell_len(line.plain) + cell_len(field.plain) > console.width:
+            yield line
+            line = Text("  ")
+        line = Text.assemble(line, field)
+    yield line
+
+
+def _lines(rows: Sequence[Mapping[str, str]]) -> Iterator[str]:
+    """Give a line of names and a line a row, in columns two spaces apart; empty is a dash."""
+    named = {name: name for name in rows[0]}
+    lines = [[" ".join(text.split()) or "-" for text in row.values()] for row in [named, *rows]]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        cells = (f"{text:<{width}}" for text, width in zip(line, widths, strict=True))
+        yield "  ".join(cells).rstrip()
 
 
 def progress_bar() -> Progress:

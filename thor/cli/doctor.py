@@ -13,20 +13,25 @@ from typing import Any
 
 import typer
 
-from thor.cli.common import AsJson, show
-from thor.config import Settings
-from thor.errors import ThorError
+from thor.cli.common import AsJson, cure, show
+from thor.config import Settings, unknown_names
+from thor.errors import Rejected, ThorError
 
 Finding = dict[str, Any]
 _DISK_FREE_MIN = 5 * 2**30
 _WAITS_AT_MOST = timedelta(minutes=1)
 _LATE_AT_MOST = timedelta(minutes=1)
 _REDIS_MIN = (7, 0)
+_PORT = "free it, or name another with THOR_API_PORT; until then `thor up` takes a free one"
+_SET_RIGHT = "do as it says, and look again with `thor doctor`"
 
 
 def doctor(as_json: AsJson = False) -> None:
     """Check this machine, the home, the servers, the database; exit 1 where one is wrong."""
-    found = findings(Settings())
+    try:
+        found = findings(Settings())
+    except Rejected as error:
+        found = [_finding("settings", str(error), "wrong", _SET_RIGHT)]
     show(found, "doctor", as_json=as_json)
     if any(finding["verdict"] == "wrong" for finding in found):
         raise typer.Exit(1)
@@ -47,7 +52,9 @@ def findings(settings: Settings) -> list[Finding]:
         try:
             found += look(settings)
         except ThorError as error:
-            found.append(_finding(look.__name__.strip("_"), str(error), "wrong"))
+            starts = "start it with `thor up`"
+            fix = starts if starts in str(error) else cure(error).removeprefix("; ") or _SET_RIGHT
+            found.append(_finding(look.__name__.strip("_"), str(error), "wrong", fix))
     return found
 
 
@@ -62,8 +69,10 @@ def _machine(settings: Settings) -> Iterator[Finding]:
         "Python", version, "good" if good else "wrong", "" if good else "use Python 3.11 to 3.14"
     )
     yield _finding("machine", f"{platform.system()} {platform.release()} {platform.machine()}")
-    folder = settings.home
-    while not folder.exists():
+    from thor.services.home import is_there
+
+    folder = settings.home.absolute()
+    while not is_there(folder):
         folder = folder.parent
     free = shutil.disk_usage(folder).free
     low = free < _DISK_FREE_MIN
@@ -79,6 +88,12 @@ def _machine(settings: Settings) -> Iterator[Finding]:
 
 
 def _settings(settings: Settings) -> Iterator[Finding]:
+    from thor.services.home import Home, is_free, is_there
+    from thor.services.status import read_status
+
+    if names := unknown_names():
+        fix = "look for the name that is meant in .env.example, or take it out"
+        yield _finding("settings", f"{', '.join(names)}: no such setting", "note", fix)
     loopback = settings.api_host in ("127.0.0.1", "localhost", "::1")
     yield _finding(
         "API address",
@@ -86,6 +101,13 @@ def _settings(settings: Settings) -> Iterator[Finding]:
         "good" if loopback else "wrong",
         "" if loopback else "set THOR_API_HOST=127.0.0.1: there are no people to log in yet",
     )
+    home = Home(settings.home)
+    is_running = is_there(home.path) and read_status(home).is_alive
+    port = home.ports().get("api") if is_running else settings.api_port
+    if is_running and port not in (None, settings.api_port):
+        yield _finding("API port", f"{port}, since {settings.api_port} was taken", "note", _PORT)
+    elif not is_running and port and not is_free(port):
+        yield _finding("API port", f"{port} is taken by another process", "note", _PORT)
 
 
 def _home(settings: Settings) -> Iterator[Finding]:
@@ -96,6 +118,9 @@ def _home(settings: Settings) -> Iterator[Finding]:
     from thor.services.status import read_status
 
     home = Home(settings.home)
+    if (fault := home.fault()) is not None:
+        yield _finding("home", fault, "wrong", "set THOR_HOME to a folder of your own")
+        return
     if not settings.home.exists():
         yield _finding("home", f"{settings.home} (made at the first start)")
         return

@@ -5,7 +5,7 @@ from typing import Any
 
 import typer
 
-from thor.cli.common import AsJson, show
+from thor.cli.common import AsJson, console, show
 from thor.config import Settings
 
 
@@ -44,6 +44,9 @@ def status(as_json: AsJson = False) -> None:
     rows += [feed_row(feed, now) for feed in feeds]
     runs = f"running, {found.nature} market" if found.is_alive else "not running"
     title = f"Thor in {found.home}: {runs}"
+    if not rows and not as_json:
+        console.print(f"{title}; start it with `thor up`", markup=False)
+        raise typer.Exit(5)
     show(rows, title, as_json=as_json)
     if not found.is_alive:
         raise typer.Exit(5)

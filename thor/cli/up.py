@@ -10,7 +10,7 @@ import typer
 
 from thor.cli.common import tell
 from thor.config import Settings
-from thor.errors import Rejected
+from thor.errors import Refused, Rejected
 
 
 def up(
@@ -129,6 +129,23 @@ def _player(settings: Settings, system: Any, tapes: list[Path] | None, stop: Any
     return player
 
 
+def _port(settings: Settings, home: Any) -> int:
+    """Return the API's port: the one that is set, or another, which is named."""
+    asked = settings.api_port
+    port: int = home.choose_port("api", asked)
+    if asked and port != asked:
+        if "api_port" in settings.model_fields_set:
+            raise Refused(
+                f"THOR_API_PORT: {asked} is taken by another process; free it, name another, or "
+                "take the setting out"
+            )
+        tell(
+            f"  port {asked} is taken by another process: the API and its pages are at {port}; "
+            "THOR_API_PORT names another"
+        )
+    return port
+
+
 def _jobs(settings: Settings, system: Any) -> list[Any]:
     from jobs import running_with
     from thor.market.bus.client import Bus
@@ -137,7 +154,7 @@ def _jobs(settings: Settings, system: Any) -> list[Any]:
 
     # Jobs that this run does not have would be reported as missing.
     Bus(system.endpoints.redis_url).forget_reports()
-    port = system.home.choose_port("api", settings.api_port)
+    port = _port(settings, system.home)
     env = {**settings.environment(), "THOR_HOME": str(system.home.path), "THOR_API_PORT": str(port)}
     python = sys.executable
     return [

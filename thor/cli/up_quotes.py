@@ -12,12 +12,14 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from rich import box
+from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from thor import clock
-from thor.cli.common import console, tell
+from thor.cli.common import console, fits, tell
 from thor.config import Settings
 from thor.domain.instrument import Instrument
 from thor.errors import ThorError
@@ -30,6 +32,7 @@ _AGAIN_S = 5.0
 _END_WITHIN_S = 1.0
 _LOOK_EVERY_S = 0.5
 _SOURCE_SHOWN_MAX = 20
+_WIDE = 100
 # What stands where a value cannot be read.
 _UNREADABLE = "?"
 _COUNT = re.compile(r"[0-9]{1,19}")
@@ -105,25 +108,39 @@ def wait(stop: Any, playing: Any = None) -> None:
 def print_overview(settings: Settings, system: Any, web: str) -> None:
     """Print what runs, where, and what to try next."""
     ours = system.endpoints
-    table = Table(title=f"Thor, {settings.nature} market", title_justify="left")
-    for column in ("what", "where", "try"):
-        table.add_column(column, overflow="fold")
+    rows: list[tuple[str, str, str]] = []
     postgres = "its own, on 127.0.0.1" if ours.owns_postgres else "THOR_DATABASE_URL"
     redis = "its own, on 127.0.0.1" if ours.owns_redis else "THOR_REDIS_URL"
     ask = "thor db psql -c 'select ts, bid, ask, last from ticks_between($$ES$$, null, null, 5)'"
-    table.add_row("pages", f"[bold]{web}[/]", "open it in a browser")
-    table.add_row("PostgreSQL", postgres, ask)
-    table.add_row("bus", redis, "thor ticks account")
-    table.add_row("API", web, f"curl '{web}/api/quotes?symbols=ES,NQ'")
-    table.add_row("live quotes", f"{web}/api/quotes/stream", f"curl -N {web}/api/quotes/stream")
+    rows.append(("pages", f"{web}", "open it in a browser"))
+    rows.append(("PostgreSQL", postgres, ask))
+    rows.append(("bus", redis, "thor ticks account"))
+    rows.append(("API", web, f"curl '{web}/api/quotes?symbols=ES,NQ'"))
+    rows.append(("live quotes", f"{web}/api/quotes/stream", f"curl -N {web}/api/quotes/stream"))
     bars = "thor db psql -c 'select * from bars_1m order by bar_start desc limit 11'"
-    table.add_row("bars", "bars_1s bars_1m bars_5m bars_1h bars_1d", bars)
-    table.add_row("API pages", f"{web}/docs", "open it in a browser")
-    table.add_row("health", f"{web}/health", "thor status")
-    table.add_row("your tapes", "Parquet, CSV, DBN", "thor up --tape FILE --speed 10x")
-    table.add_row("data, logs", str(system.home.path), f"ls {system.home.logs}")
-    console.print(table)
+    rows.append(("bars", "bars_1s bars_1m bars_5m bars_1h bars_1d", bars))
+    rows.append(("API pages", f"{web}/docs", "open it in a browser"))
+    rows.append(("health", f"{web}/health", "thor status"))
+    rows.append(("your tapes", "Parquet, CSV, DBN", "thor up --tape FILE --speed 10x"))
+    rows.append(("data, logs", str(system.home.path), f"ls {system.home.logs}"))
+    _print_overview(f"Thor, {settings.nature} market", rows)
     console.print("[bold]`thor` is .venv/bin/thor; Ctrl-C stops all of it, the data stay.[/]")
+
+
+def _print_overview(title: str, rows: list[tuple[str, str, str]]) -> None:
+    """Print it as a table, or in two lines a row where that is too wide: commands stay whole."""
+    table = Table(title=title, title_justify="left")
+    for n, column in enumerate(("what", "where", "try")):
+        width = max(len(row[n]) for row in rows)
+        table.add_column(column, no_wrap=True, min_width=width)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    if console.is_terminal and fits(table):
+        console.print(table, soft_wrap=False)
+        return
+    console.print(title, markup=False)
+    for what, where, command in rows:
+        console.print(f"{what:<12}{where}\n{'':<12}{command}", markup=False)
 
 
 def quotes(system: Any, stop: Any, start_s: float, tape: "Playing", symbols: Any = None) -> None:
@@ -149,7 +166,7 @@ def quotes(system: Any, stop: Any, start_s: float, tape: "Playing", symbols: Any
         while not stop.wait(_PLAIN_EVERY_S):
             console.print(f"{_line(bus, instruments)}{tape.note()}", markup=False)
         return
-    with Live(_table(bus, instruments, tape), console=console, auto_refresh=False) as live:
+    with Live(_table(bus, instruments, tape), console=Console(), auto_refresh=False) as live:
         while not stop.wait(_REFRESH_S):
             live.update(_table(bus, instruments, tape), refresh=True)
 
@@ -193,10 +210,15 @@ def _first(bus: Any, symbols: list[str], stop: Any, start_s: float) -> bool:
 
 def _table(bus: Any, instruments: dict[str, Instrument], tape: Playing) -> Table:
     time = "market time" if tape.is_there else "age"
-    columns = ("symbol", "last", "bid", "ask", "size", "volume", time, "source")
-    table = Table(title="quotes", title_justify="left")
+    columns = ["symbol", "last", "bid", "ask", "size", "volume", time, "source"]
+    if tape.is_there and console.width < _WIDE:
+        # Of a tape it is one and the same; the prices are to be whole.
+        columns.pop()
+    table = Table(title="quotes", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
-        table.add_column(column, justify="left" if column in ("symbol", "source") else "right")
+        table.add_column(
+            column, justify="left" if column in ("symbol", "source") else "right", no_wrap=True
+        )
     try:
         latest = bus.latest(list(instruments))
         state = bus.state()
@@ -208,7 +230,9 @@ def _table(bus: Any, instruments: dict[str, Instrument], tape: Playing) -> Table
     for symbol, quote in latest.items():
         cells, is_stale = cells_of(quote, instruments[symbol], now, in_market_time=tape.is_there)
         unreadable += sum(cell.count(_UNREADABLE) for cell in cells)
-        table.add_row(symbol, *map(Text, cells), style="dim" if is_stale else None)
+        table.add_row(
+            symbol, *map(Text, cells[: len(columns) - 1]), style="dim" if is_stale else None
+        )
     unread = f"{unreadable} values cannot be read, " if unreadable else ""
     table.caption = Text(
         f"{unread}{state.received} ticks received, {state.pending_entries} entries being written, "

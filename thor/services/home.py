@@ -57,6 +57,14 @@ def write_beside(path: Path, data: bytes, *, owner: ServerUser | None = None) ->
     beside.replace(path)
 
 
+def is_there(path: Path) -> bool:
+    """Return whether a path exists; one in a folder that is closed to the caller does not."""
+    try:
+        return path.exists()
+    except PermissionError:
+        return False
+
+
 def is_free(port: int) -> bool:
     """Return whether this port of 127.0.0.1 is free."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
@@ -86,6 +94,15 @@ class Home:
         self._credentials_file = self.path / "credentials.json"
         self._ports_file = self.path / "ports.json"
         self._owner_file = self.run / "holder.json"
+
+    def fault(self) -> str | None:
+        """Return why the folder cannot be made or written, or None; makes nothing."""
+        folder = self.path
+        while not is_there(folder):
+            folder = folder.parent
+        if not folder.is_dir():
+            return f"{folder} is no folder"
+        return None if os.access(folder, os.W_OK | os.X_OK) else f"{folder} cannot be written"
 
     def user(self) -> ServerUser | None:
         """Return the user that runs the servers of this home; None means the caller."""
@@ -124,7 +141,7 @@ class Home:
         """Return the passwords; raises NotFound in a home that has none yet."""
         try:
             return msgspec.json.decode(self._credentials_file.read_bytes(), type=Credentials)
-        except FileNotFoundError as error:
+        except (FileNotFoundError, NotADirectoryError) as error:
             raise NotFound(f"{self.path} has no credentials yet: start thor up first") from error
         except PermissionError as error:
             raise Rejected(
@@ -151,8 +168,13 @@ class Home:
         """Return the ports that were chosen last, by name; empty in a new home."""
         try:
             return msgspec.json.decode(self._ports_file.read_bytes(), type=dict[str, int])
-        except (FileNotFoundError, msgspec.MsgspecError):
+        except (FileNotFoundError, NotADirectoryError, msgspec.MsgspecError):
             return {}
+        except PermissionError as error:
+            raise Rejected(
+                f"{self._ports_file} belongs to another user: run as the user that"
+                " started Thor, or set THOR_HOME to a folder of your own"
+            ) from error
 
     def choose_port(self, name: str, requested: int | None = None) -> int:
         """Return a free port of 127.0.0.1 and store it: the preferred one, else the last one."""
@@ -184,7 +206,7 @@ class Home:
             self._check_owner()
             _make_folder(self.run, 0o711 if root else 0o700)
             _make_folder(self.logs, 0o700)
-        except (PermissionError, FileExistsError, NotADirectoryError) as error:
+        except OSError as error:
             raise Rejected(
                 f"THOR_HOME: {error.filename} cannot be made or used ({error.strerror}):"
                 " set THOR_HOME to a folder of your own"

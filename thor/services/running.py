@@ -125,5 +125,5 @@ def _redis_url(home: Home, settings: Settings) -> str:
 def _port(home: Home, name: str) -> int:
     ports = home.ports()
     if name not in ports:
-        raise Unavailable(f"{name} was never started in {home.path}: start thor up first")
+        raise Unavailable(f"{name} was never started in {home.path}: start it with `thor up`")
     return ports[name]

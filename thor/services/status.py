@@ -55,7 +55,7 @@ def read_status(home: Home) -> HomeStatus:
     """
     try:
         status = msgspec.json.decode(home.status_file.read_bytes(), type=HomeStatus)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return HomeStatus(home=str(home.path))
     except PermissionError as error:
         raise Rejected(
