@@ -25,6 +25,7 @@ LOGIC = {"view", "function"}
 # for names instead.
 _OF_BOTH = {
     "reference.keep_version()",
+    "reference.range_from(timestamptz, timestamptz)",
     "feat._asked(text, text[], timestamptz, timestamptz)",
     "feat._bars(text, text[], timestamptz, timestamptz, integer, interval)",
     "feat._closes(text, text[], timestamptz, timestamptz, integer, interval)",

@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg.errors import InvalidParameterValue
 from psycopg.rows import dict_row
 
 pytestmark = pytest.mark.edition("plain", "timescale")
@@ -618,16 +619,50 @@ def test_bars_between_gives_the_newest_oldest_first(undone: Link, width: str) ->
     # The first bound is in, the last is not; a bar is told by its start.
     assert between(undone, width, "ES", starts[1] + US, None, 100) == starts[2:]
     assert between(undone, width, "ES", None, starts[4] + US, 100) == starts[:5]
-    assert between(undone, width, "ES", starts[4], starts[1], 100) == []
     assert between(undone, width, "ES", None, None, 0) == []
     assert between(undone, width, "NQ", None, None, 100) == [starts[2]]
     assert between(undone, width, "YM", None, None, 100) == []
 
 
-def test_bars_between_of_no_such_width_is_empty(undone: Link) -> None:
+def test_bars_between_refuses_a_width_that_there_is_not(undone: Link) -> None:
     insert(undone, [told()])
     for width in ("2m", "", None):
-        assert between(undone, width, "ES", None, None, 100) == []
+        refused = pytest.raises(InvalidParameterValue, match="take 1s, 1m, 5m, 1h or 1d")
+        with refused, undone.transaction():
+            between(undone, width, "ES", None, None, 100)
+
+
+READS = (
+    "ticks_between({symbol}, {ts_from}, {ts_to}, 9)",
+    "bars_between('1m', {symbol}, {ts_from}, {ts_to}, 9)",
+    "continuous_between('1m', {symbol}, 'volume', 'raw', {ts_from}, {ts_to}, 9)",
+    "bars_compared('1m', {symbol}, {ts_from}, {ts_to})",
+)
+
+
+@pytest.mark.parametrize("read", READS)
+def test_a_range_that_ends_before_it_begins_is_refused(undone: Link, read: str) -> None:
+    bounds = {"ts_from": "'2024-01-02Z'", "ts_to": "'2024-01-01Z'"}
+    statement = f"select * from {read.format(symbol=repr('ES'), **bounds)}"
+    with pytest.raises(InvalidParameterValue, match="from: 2024-01-02 .* is after to: 2024-01-01"):
+        undone.execute(statement.encode())
+
+
+@pytest.mark.parametrize("read", READS[:2])
+@pytest.mark.parametrize("bound", ["null", "'-infinity'"])
+def test_a_symbol_in_small_letters_is_the_symbol_and_null_is_open(
+    undone: Link, read: str, bound: str
+) -> None:
+    insert(undone, [told()])
+    bounds = {"ts_from": bound, "ts_to": "null"}
+    found = [
+        undone.execute(
+            f"select * from {read.format(symbol=repr(name), **bounds)}".encode()
+        ).fetchall()
+        for name in ("ES", "es")
+    ]
+    assert found[0] == found[1]
+    assert len(found[0]) == 1
 
 
 @pytest.mark.parametrize("width", WIDTHS)

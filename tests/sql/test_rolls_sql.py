@@ -605,7 +605,6 @@ def test_the_newest_bars_of_a_series_are_those_of_the_view_oldest_first(market: 
     for span, count in [
         ((None, None, 100), 18), ((None, None, 4), 4), ((None, MARCH, 100), 6),
         ((MARCH, None, 5), 5), ((MARCH, JUNE, 100), 9), ((*inside, 100), 12),
-        ((JUNE, MARCH, 100), 0),
     ]:  # fmt: skip
         for adjustment in ("raw", "difference", "ratio"):
             newest = market.execute(IN_VIEW.format(adjustment).encode(), span).fetchall()

@@ -4,7 +4,8 @@
 -- Kind      function
 -- Grain     one row a tick
 -- Known at  received_at
--- Reads     market.ticks
+-- Reads     market.ticks,
+--           reference.range_from(timestamptz, timestamptz)
 -- Nulls     as market.ticks
 -- Why       The newest ticks of one symbol in order, without remembering by
 --           what they are ordered. A page goes on before the first tick of the
@@ -27,8 +28,8 @@ begin atomic
         select t.*
         from market.ticks as t
         where
-            t.symbol = of_symbol
-            and t.ts >= coalesce(ts_from, '-infinity')
+            t.symbol = upper(of_symbol)
+            and t.ts >= reference.range_from(ts_from, ts_to)
             and t.ts < coalesce(ts_to, 'infinity')
             and t.ts <= coalesce(before_ts, 'infinity')
             and (
@@ -49,6 +50,7 @@ comment on function market.ticks_between(
     text, timestamptz, timestamptz, integer, timestamptz, bigint, text
 ) is
     'The newest rows_max ticks of a symbol with ts_from <= ts < ts_to, oldest '
-    'first; a null bound is open. With ts, seq and source of the first row of '
+    'first; a null bound is open, and from after to is refused. With ts, seq '
+    'and source of the first row of '
     'a page as before_ts, before_seq and before_source: the page before it, '
     'which loses no tick of one instant.';

@@ -28,8 +28,8 @@ begin atomic
             where
                 t.symbol = of_symbol
                 and t.source = of_source
-                and t.ts >= ts_from
-                and t.ts < ts_to
+                and t.ts >= coalesce(ts_from, '-infinity')
+                and t.ts < coalesce(ts_to, 'infinity')
             order by t.ts
             limit 1
         )
@@ -48,7 +48,7 @@ begin atomic
                 and t.source = of_source
                 and t.ts > w.last_ts
                 and t.ts <= w.last_ts + cadence
-                and t.ts < ts_to
+                and t.ts < coalesce(ts_to, 'infinity')
             order by t.ts desc
             limit 1
         ) as near on true
@@ -60,7 +60,7 @@ begin atomic
                 and t.symbol = of_symbol
                 and t.source = of_source
                 and t.ts > w.last_ts + cadence
-                and t.ts < ts_to
+                and t.ts < coalesce(ts_to, 'infinity')
             order by t.ts
             limit 1
         ) as far on true

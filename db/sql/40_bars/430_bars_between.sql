@@ -4,7 +4,8 @@
 -- Grain     one row a bar
 -- Known at  known_at
 -- Reads     market.bars_1s, market.bars_1m, market.bars_5m, market.bars_1h,
---           market.bars_1d
+--           market.bars_1d,
+--           reference.range_from(timestamptz, timestamptz)
 -- Nulls     as the views
 -- Why       The newest bars of one symbol and width, in order, without reading
 --           an open range whole. A body of statements, not one: planning five
@@ -20,13 +21,15 @@ create function market.bars_between(
 returns setof market.bars_1m
 language plpgsql stable parallel safe as $$
 begin
+    of_symbol := upper(of_symbol);
+    ts_from := reference.range_from(ts_from, ts_to);
     if of_width = '1s' then
         return query select n.* from (
             select b.*
             from market.bars_1s as b
             where
                 b.symbol = of_symbol
-                and b.bar_start >= coalesce(ts_from, '-infinity')
+                and b.bar_start >= ts_from
                 and b.bar_start < coalesce(ts_to, 'infinity')
             order by b.bar_start desc
             limit rows_max
@@ -38,7 +41,7 @@ begin
             from market.bars_1m as b
             where
                 b.symbol = of_symbol
-                and b.bar_start >= coalesce(ts_from, '-infinity')
+                and b.bar_start >= ts_from
                 and b.bar_start < coalesce(ts_to, 'infinity')
             order by b.bar_start desc
             limit rows_max
@@ -50,7 +53,7 @@ begin
             from market.bars_5m as b
             where
                 b.symbol = of_symbol
-                and b.bar_start >= coalesce(ts_from, '-infinity')
+                and b.bar_start >= ts_from
                 and b.bar_start < coalesce(ts_to, 'infinity')
             order by b.bar_start desc
             limit rows_max
@@ -62,7 +65,7 @@ begin
             from market.bars_1h as b
             where
                 b.symbol = of_symbol
-                and b.bar_start >= coalesce(ts_from, '-infinity')
+                and b.bar_start >= ts_from
                 and b.bar_start < coalesce(ts_to, 'infinity')
             order by b.bar_start desc
             limit rows_max
@@ -74,12 +77,15 @@ begin
             from market.bars_1d as b
             where
                 b.symbol = of_symbol
-                and b.bar_start >= coalesce(ts_from, '-infinity')
+                and b.bar_start >= ts_from
                 and b.bar_start < coalesce(ts_to, 'infinity')
             order by b.bar_start desc
             limit rows_max
         ) as n
         order by n.bar_start;
+    else
+        raise exception 'width: %: take 1s, 1m, 5m, 1h or 1d', of_width
+        using errcode = 'invalid_parameter_value';
     end if;
 end $$;
 
@@ -87,4 +93,5 @@ comment on function market.bars_between(
     text, text, timestamptz, timestamptz, integer
 ) is
     'The newest rows_max bars of a symbol and width (1s, 1m, 5m, 1h, 1d) with '
-    'ts_from <= bar_start < ts_to, oldest first; a null bound is open.';
+    'ts_from <= bar_start < ts_to, oldest first; a null bound is open, and '
+    'from after to or another width is refused.';

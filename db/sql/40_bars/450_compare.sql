@@ -6,7 +6,8 @@
 -- Reads     market.bars_imported, market.bar_files, market._bars_1s,
 --           market._bars_1m, market._bars_5m, market._bars_1h, market._bars_1d,
 --           market.bars_1s, market.bars_1m, market.bars_5m, market.bars_1h,
---           market.bars_1d
+--           market.bars_1d,
+--           reference.range_from(timestamptz, timestamptz)
 -- Nulls     imported where the file did not say; computed where there was no
 --           trade or no trade told its size; is_equal where that leaves nothing
 --           to compare
@@ -61,7 +62,7 @@ begin atomic
             and exists (
                 select 1 from market.bar_files as f where '1s' = any (f.widths)
             )
-            and b.symbol = coalesce(of_symbol, b.symbol)
+            and b.symbol = coalesce(upper(of_symbol), b.symbol)
             and b.bar_start >= coalesce(ts_from, '-infinity')
             and b.bar_start < coalesce(ts_to, 'infinity')
             and v.bar_start >= coalesce(ts_from, '-infinity')
@@ -78,7 +79,7 @@ begin atomic
             and exists (
                 select 1 from market.bar_files as f where '1m' = any (f.widths)
             )
-            and b.symbol = coalesce(of_symbol, b.symbol)
+            and b.symbol = coalesce(upper(of_symbol), b.symbol)
             and b.bar_start >= coalesce(ts_from, '-infinity')
             and b.bar_start < coalesce(ts_to, 'infinity')
             and v.bar_start >= coalesce(ts_from, '-infinity')
@@ -95,7 +96,7 @@ begin atomic
             and exists (
                 select 1 from market.bar_files as f where '5m' = any (f.widths)
             )
-            and b.symbol = coalesce(of_symbol, b.symbol)
+            and b.symbol = coalesce(upper(of_symbol), b.symbol)
             and b.bar_start >= coalesce(ts_from, '-infinity')
             and b.bar_start < coalesce(ts_to, 'infinity')
             and v.bar_start >= coalesce(ts_from, '-infinity')
@@ -112,7 +113,7 @@ begin atomic
             and exists (
                 select 1 from market.bar_files as f where '1h' = any (f.widths)
             )
-            and b.symbol = coalesce(of_symbol, b.symbol)
+            and b.symbol = coalesce(upper(of_symbol), b.symbol)
             and b.bar_start >= coalesce(ts_from, '-infinity')
             and b.bar_start < coalesce(ts_to, 'infinity')
             and v.bar_start >= coalesce(ts_from, '-infinity')
@@ -129,7 +130,7 @@ begin atomic
             and exists (
                 select 1 from market.bar_files as f where '1d' = any (f.widths)
             )
-            and b.symbol = coalesce(of_symbol, b.symbol)
+            and b.symbol = coalesce(upper(of_symbol), b.symbol)
             and b.bar_start >= coalesce(ts_from, '-infinity')
             and b.bar_start < coalesce(ts_to, 'infinity')
             and v.bar_start >= coalesce(ts_from, '-infinity')
@@ -154,8 +155,8 @@ begin atomic
     where
         i.made_of is null
         and i.width = coalesce(of_width, i.width)
-        and i.symbol = coalesce(of_symbol, i.symbol)
-        and i.bar_start >= coalesce(ts_from, '-infinity')
+        and i.symbol = coalesce(upper(of_symbol), i.symbol)
+        and i.bar_start >= reference.range_from(ts_from, ts_to)
         and i.bar_start < coalesce(ts_to, 'infinity');
 end;
 

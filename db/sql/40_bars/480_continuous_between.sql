@@ -5,7 +5,8 @@
 -- Grain     one row a bar
 -- Known at  known_at
 -- Reads     market._front_levels, market.continuous_1m, market.bars_1m,
---           market.bars_between(text, text, timestamptz, timestamptz, integer)
+--           market.bars_between(text, text, timestamptz, timestamptz, integer),
+--           reference.range_from(timestamptz, timestamptz)
 -- Nulls     as market.continuous_1m
 -- Why       The newest bars of a continuous series without a range: from the
 --           newest front month back it goes no further than they reach.
@@ -25,16 +26,17 @@ begin atomic
     with recursive levels as (
         select
             f.*,
-            greatest(ts_from, f.starts_at) as first,
+            -- No later than last: a month outside the range has no bars.
+            least(greatest(ts_from, f.starts_at), ts_to, f.ends_at) as first,
             least(ts_to, f.ends_at) as last,
             row_number() over (order by f.starts_at desc) as place
         from market._front_levels as f
         where
-            f.root = of_root
+            f.root = upper(of_root)
             and f.rule = of_rule
             and f.adjustment = of_adjustment
             and f.starts_at < coalesce(ts_to, 'infinity')
-            and f.ends_at > coalesce(ts_from, '-infinity')
+            and f.ends_at > reference.range_from(ts_from, ts_to)
     ),
 
     reached as (

@@ -8,7 +8,10 @@
 with recursive fronts as (
     select
         f.contract,
-        greatest(f.starts_at, %(ts_from)s::timestamptz) as ts_from,
+        least(
+            greatest(f.starts_at, %(ts_from)s::timestamptz),
+            f.ends_at, %(ts_to)s::timestamptz
+        ) as ts_from,
         least(f.ends_at, %(ts_to)s::timestamptz) as ts_to,
         row_number() over (order by f.starts_at desc) as number
     from market.front_months as f
