@@ -13,8 +13,9 @@ import msgspec
 
 from api.state import SharedState
 from thor import clock, database, observe
+from thor.database import edition
+from thor.domain import timestamps
 from thor.errors import ThorError, Unavailable
-from thor.market.bus import wire
 from thor.market.bus.messages import BusState
 from thor.ops import checks, collectors
 from thor.ops.collectors import CollectorStatus
@@ -24,7 +25,6 @@ from thor.stream.quote import Instant
 T = TypeVar("T")
 PROBE_MAX_S = 1.5
 State = Literal["up", "down"]
-Ordinals = tuple[int, int]
 
 
 class DatabaseHealth(msgspec.Struct, kw_only=True):
@@ -151,7 +151,7 @@ async def health_of(shared: SharedState) -> Health:
     return Health(
         status="down" if is_down else status,
         reasons=reasons,
-        ts=wire.instant(clock.now()),
+        ts=timestamps.format_utc(clock.now()),
         database=database_health,
         bus=bus,
         stream=stream,
@@ -190,16 +190,15 @@ def _balance(bus: BusState, row: dict[str, Any]) -> Account:
 async def _database(shared: SharedState) -> DatabaseHealth:
     start_s = clock.monotonic_s()
     try:
-        found = await bounded(database.fetch(shared.pool, "edition"), "PostgreSQL")
+        made = await bounded(edition.fetch(shared.pool), "PostgreSQL")
     except ThorError as error:
         return DatabaseHealth(state="down", reason=observe.redacted(str(error)))
-    edition = found[0] if found else {}
     return DatabaseHealth(
         state="up",
-        reason=None if edition else "the database has no edition; run `thor db up`",
+        reason=None if made else "the database has no edition; run `thor db up`",
         latency_ms=_ms_since(start_s),
-        edition=edition.get("edition"),
-        nature=edition.get("nature"),
+        edition=made.edition if made else None,
+        nature=made.nature if made else None,
     )
 
 
@@ -252,7 +251,7 @@ def _collector(feed: CollectorStatus, now: datetime) -> CollectorHealth:
     return CollectorHealth(
         state=feed.state,
         reason=observe.redacted(feed.reason),
-        since=wire.instant(feed.since),
+        since=timestamps.format_utc(feed.since),
         age_ms=max(int((now - feed.at).total_seconds() * 1000), 0),
         spilled=feed.spilled,
         faults=feed.faults,

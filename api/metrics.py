@@ -12,9 +12,10 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Histogram,
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from api.health import Account, JobHealth, account_of, bounded, collectors_of, jobs_of
-from api.quotes import quotes_of
+from api.routes.quotes import quotes_of
 from api.state import SharedState
-from thor import clock, database
+from thor import clock
+from thor.database import edition
 from thor.errors import ThorError
 from thor.market.bus.messages import BusState
 from thor.ops.collectors import CollectorStatus
@@ -73,7 +74,7 @@ class Metrics:
 
     async def _ask_database(self) -> None:
         try:
-            await bounded(database.fetch(self._shared.pool, "edition"), "PostgreSQL")
+            await bounded(edition.fetch(self._shared.pool), "PostgreSQL")
             self._up["database"] = True
         except ThorError:
             self._up["database"] = False

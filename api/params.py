@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from thor.domain.bar import WIDTHS, day_start
+from thor.domain.bar import FEATURE_WIDTHS, WIDTHS, day_start
 from thor.errors import Rejected
 from thor.stream.buffer import EventFilter
 from thor.stream.events import TickKey, tick_key
@@ -17,7 +17,6 @@ from thor.stream.events import TickKey, tick_key
 _KINDS = ("tick", "quote", "bar")
 _NAMES_MAX = 1_000
 _ADJUSTED = ("none", "raw", "difference", "ratio")
-_FEATURE_WIDTHS = ("1m", "5m", "1h")
 _RULE = re.compile(r"[a-z][a-z0-9-]{0,31}", re.ASCII)
 # Every number of so many digits is one of PostgreSQL's bigint.
 _SEQ = re.compile(r"[0-9]{1,18}", re.ASCII)
@@ -164,7 +163,7 @@ def features(
     Raises `Rejected` for a width without features, or a text that is no list of names.
     """
     return {
-        "width": width("width", of_width, _FEATURE_WIDTHS),
+        "width": width("width", of_width, FEATURE_WIDTHS),
         "names": names("names", names_text, "rsi_14,ema_20"),
         **span(ts_from, ts_to, moment),
     }

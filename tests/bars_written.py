@@ -10,6 +10,7 @@ import bars_oracle
 import psycopg
 from ticks_made import settings, value
 
+from thor.domain.bar import STORED_WIDTHS
 from thor.domain.tick import Tick
 from thor.market.bars import refresh
 from thor.market.collect.files.tape import Tape
@@ -116,7 +117,7 @@ def job(link: Link, view: str, kind: str) -> int:
 
 def run_policies(link: Link, kind: str = "refresh", views: Iterable[str] = ()) -> None:
     """Run the policies of that kind for real, from the finest width to the widest."""
-    for view in views or [f"_bars_{width}" for width in refresh.WIDTHS]:
+    for view in views or [f"_bars_{width}" for width in STORED_WIDTHS]:
         link.execute(f"call run_job({job(link, view, kind)})".encode())
 
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 
 from thor import database
-from thor.database import schema
+from thor.database import edition, schema
 from thor.database.edition import Edition
 from thor.flow.copy_database import bars
 from thor.lake.export.export import export
@@ -66,7 +66,7 @@ def fill(url: str, *days: date, an_hour: int = 20, symbols: Sequence[str] = ("ES
                 " cross join lateral market.last_values_of(s.symbol, %s) as v",
                 (list(symbols), day),
             )
-            if refresh.edition(connection) == "timescale":
+            if edition.read(connection).is_timescale:
                 span = database.row(connection, "trade_date_span", {"trade_date": day})
                 database.rows(connection, "mark_stale", span)
                 bars.renew(connection)
@@ -86,7 +86,7 @@ def one_tick(url: str, ts: datetime, seq: int = 999_999) -> None:
             " is_sampled, received_at) values (%s, 'ES', %s, 'SIM', 5000.25, 1, true, false, %s)",
             (ts, seq, ts),
         )
-        if refresh.edition(connection) == "timescale":
+        if edition.read(connection).is_timescale:
             database.rows(connection, "mark_stale", {"ts_from": ts, "ts_to": ts + _AFTER})
             refresh.catch_up(connection)
 

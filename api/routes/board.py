@@ -3,17 +3,26 @@
 Reads the database.
 """
 
-from typing import Annotated
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any
 
+import msgspec
 from litestar import get
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
 from api import params
-from api.board import board_of
 from api.errors import BAD_INPUT, ProblemOperation
 from api.schemas import BoardRow
 from api.state import SharedState
+from thor import clock, database
+from thor.domain import timestamps
+from thor.stream.quote import shown_price
+
+# Not prices of the instrument: shown with as many decimals as they need.
+_PLAIN = ("tick_size", "tick_value", "multiplier", "spread_ticks")
+_CENTS = 2
 
 AsOf = Annotated[
     str | None,
@@ -27,3 +36,30 @@ AsOf = Annotated[
 async def board(shared: NamedDependency[SharedState], as_of: AsOf = None) -> list[BoardRow]:
     """List the rows of the futures board; in SQL `select * from market.quote_metrics(now())`."""
     return await board_of(shared, params.instant("as_of", as_of))
+
+
+async def board_of(shared: SharedState, as_of: datetime | None) -> list[BoardRow]:
+    """Return the board as of a moment, now where none is given, in the order of lists."""
+    moment = as_of or clock.now()
+    rows = await database.fetch(shared.pool, "board", {"as_of": moment})
+    asked = {"as_of": moment, "symbols": [row["symbol"] for row in rows]}
+    found = await database.fetch(shared.pool, "last_hours", asked)
+    closes = {row["symbol"]: row["closes"] for row in found}
+    return [_row(row, closes.get(row["symbol"], [])) for row in rows]
+
+
+def _row(row: dict[str, Any], closes: list[Decimal]) -> BoardRow:
+    decimals = row["display_precision"]
+    values = {name: _shown(name, value, decimals) for name, value in row.items()}
+    values["closes"] = tuple(shown_price(close, decimals) for close in closes)
+    return msgspec.convert(values, BoardRow)
+
+
+def _shown(name: str, value: Any, decimals: int) -> Any:
+    if isinstance(value, datetime):
+        return timestamps.format_utc(value)
+    if not isinstance(value, Decimal):
+        return value
+    if name == "margin":
+        return shown_price(value, _CENTS)
+    return shown_price(value, 0 if name in _PLAIN or name.endswith("_percent") else decimals)

@@ -19,8 +19,8 @@ from api.errors import BAD_INPUT, ProblemOperation
 from api.routes.board import AsOf
 from api.state import SharedState
 from thor import clock, database
+from thor.domain import timestamps
 from thor.errors import NotFound, Rejected
-from thor.market.bus import wire
 from thor.market.studies import desk
 from thor.stream.quote import Instant, State
 
@@ -209,7 +209,7 @@ def _converted(row: dict[str, Any], kind: type[T]) -> T:
 
 def _shown(value: Any) -> Any:
     if isinstance(value, datetime):
-        return wire.instant(value)
+        return timestamps.format_utc(value)
     if isinstance(value, Decimal):
         return f"{value.normalize():f}"
     return value.isoformat() if hasattr(value, "isoformat") else value

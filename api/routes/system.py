@@ -16,10 +16,10 @@ from api.errors import ProblemOperation, declared
 from api.health import Health, bounded, health_of
 from api.state import SharedState
 from thor import __version__, clock, database, observe
+from thor.domain import timestamps
 from thor.errors import ThorError
 from thor.lake.export import coverage
 from thor.lake.store import Store, url_of
-from thor.market.bus import wire
 from thor.services.home import Home
 from thor.services.status import read_status
 from thor.stream.quote import Instant
@@ -155,7 +155,9 @@ def _processes(home: Home) -> list[ProcessRow]:
             kind=process.kind,
             state=process.state,
             restarts=process.restarts,
-            started_at=None if process.started_at is None else wire.instant(process.started_at),
+            started_at=None
+            if process.started_at is None
+            else timestamps.format_utc(process.started_at),
             last_exit=process.last_exit,
             reason=None if process.reason is None else observe.redacted(process.reason),
         )
@@ -165,7 +167,7 @@ def _processes(home: Home) -> list[ProcessRow]:
 
 def _row(row: dict[str, Any], kind: type[Any]) -> Any:
     values = {
-        name: wire.instant(value) if isinstance(value, datetime) else value
+        name: timestamps.format_utc(value) if isinstance(value, datetime) else value
         for name, value in row.items()
         if name in kind.__struct_fields__
     }

@@ -3,6 +3,7 @@
 Reads market.ticks.
 """
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from litestar import Request, Response, get
@@ -15,7 +16,8 @@ from api.errors import BAD_INPUT, ProblemOperation
 from api.schemas import TickRow
 from api.state import SharedState
 from api.tabular import answer
-from api.ticks import ticks_page
+from thor import database
+from thor.errors import NotFound
 
 From = Annotated[
     str | None,
@@ -67,3 +69,21 @@ async def ticks(
     page, cursor = await ticks_page(shared, symbol, asked, limit)
     headers = {} if cursor is None else {"Thor-Cursor": cursor}
     return answer(request, page, TickRow, headers)  # type: ignore[no-any-return]
+
+
+async def ticks_page(
+    shared: SharedState, name: str, asked: Mapping[str, Any], limit: int
+) -> tuple[bytes, str | None]:
+    """Return the newest ticks of a span as a JSON array, oldest first, and their cursor.
+
+    `asked` is what `params.ticks` read. The cursor is the first tick's, before which the page
+    before goes on; None for an empty page.
+    """
+    (symbol,) = await shared.reference.symbols_of([name])
+    instrument = (await shared.reference.current()).listing.instrument(symbol)
+    if instrument is None:
+        raise NotFound(f"symbol: {symbol} is no longer listed")
+    values = {"symbol": symbol, "limit": limit, "decimals": instrument.display_precision, **asked}
+    (row,) = await database.fetch(shared.pool, "ticks_page", values)
+    page: str = row["page"]
+    return page.encode(), row["cursor"]

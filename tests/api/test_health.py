@@ -12,7 +12,7 @@ from served import NO_BUS, NOBODY, Api, publish, serving, streaming
 from ticks_made import TS, inject, many, take_in, tick, wait_for
 
 from thor import clock
-from thor.market.bus import wire
+from thor.domain import timestamps
 from thor.market.bus.client import Bus
 from thor.market.bus.messages import COUNTER
 from thor.ops import heartbeat
@@ -242,7 +242,7 @@ def test_a_live_feed_s_state_is_in_health_and_metrics_and_degrades_where_it_is_n
     health = api.get("/health")
     found = health["collectors"]["EXCEL"]
     assert (found["state"], found["spilled"]) == ("RTD not connected", 7)
-    assert found["since"] == wire.instant(since)
+    assert found["since"] == timestamps.format_utc(since)
     assert found["faults"] == status.faults
     assert health["reasons"] == [
         "EXCEL: RTD not connected, #N/A or loading in 33 of 121 cells",

@@ -12,6 +12,7 @@ from ticks_made import CL, DX, ES, LISTING, TS, tick
 
 from api.params import instant
 from thor.errors import Rejected
+from thor.market.bus import wire
 from thor.reference.cache import Catalogue, Source
 from thor.stream.buffer import Batch, EventFilter, ReplayBuffer
 from thor.stream.events import (
@@ -242,6 +243,25 @@ def test_a_tick_is_framed_in_the_wire_form_on_one_line() -> None:
         b'"received_at":"2024-07-01T14:30:00.123456Z","contract":"ESU24","last":"5000.25",'
         b'"last_size":1,"is_trade":true}\n\n'
     )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda payload: payload,
+        # A writer of another hand: blanks, a price as a number, a time with an offset, lines.
+        lambda payload: payload.replace(b":", b": "),
+        lambda payload: payload.replace(b'"5000.25"', b"5000.25"),
+        lambda payload: payload.replace(b'.123456Z"', b'.123456+00:00"'),
+        lambda payload: payload.replace(b"},", b"},\n"),
+    ],
+)
+def test_ticks_are_framed_alike_from_their_entry_and_anew(change: Any) -> None:
+    ticks = [tick(seq=n, ts=TS, received_at=TS) for n in range(3)]
+    payload = change(wire.encode(ticks))
+    # The second is not shown: the third keeps its index.
+    good = [(0, ticks[0]), (2, ticks[2])]
+    assert tick_frames("17-3", good, payload, ticks[0]) == tick_frames("17-3", good)
 
 
 @given(st.datetimes(timezones=st.timezones(no_cache=False)))

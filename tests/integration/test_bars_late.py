@@ -27,6 +27,7 @@ from ticks_made import account, rejected, rows, settings, take_in, tick, value, 
 
 from jobs import bars as keeper
 from thor.database import schema
+from thor.domain.bar import STORED_WIDTHS
 from thor.domain.tick import Tick
 from thor.errors import Unavailable
 from thor.flow.replay import admit, replay
@@ -481,7 +482,7 @@ def test_of_a_stale_range_of_years_what_is_made_right_is_not_made_again(connecti
 
 
 @pytest.mark.edition("timescale")
-@pytest.mark.parametrize("width", refresh.WIDTHS)
+@pytest.mark.parametrize("width", STORED_WIDTHS)
 def test_a_keeper_that_dies_in_a_refresh_leaves_it_to_the_next(
     database_url: str, connection: Link, width: str
 ) -> None:

@@ -16,6 +16,7 @@ from ticks_made import rows, tick, value, wait_for
 from typer.testing import CliRunner, Result
 
 from thor import cli
+from thor.domain.bar import STORED_WIDTHS
 from thor.domain.tick import Tick
 from thor.errors import Refused, Rejected
 from thor.market.bars import refresh
@@ -62,7 +63,7 @@ def table(link: Link, edition: str, width: str) -> str:
 
 def spoil(link: Link, edition: str, first: datetime, last: datetime) -> None:
     """Make the stored bars of a range wrong at every width, behind everybody's back."""
-    for width in refresh.WIDTHS:
+    for width in STORED_WIDTHS:
         statement = (
             f"update {table(link, edition, width)} set high = 99999, trades = trades + 1"
             " where bar_start >= %s and bar_start < %s"

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from ticks_made import LISTING, TS, entries, inject, many, tick, unacknowledged, wait_for
 
+from thor.domain import timestamps
 from thor.domain.tick import Tick
 from thor.errors import Broken, Unavailable
 from thor.flow.publish import Publisher
@@ -143,7 +144,7 @@ def test_ordinals_count_on_without_a_hole_whoever_publishes(
                 if int(fields[b"first"]) + int(fields[b"n"]) != int(count[b"next"]):
                     torn.append(f"{fields[b'first']} + {fields[b'n']} is not {count[b'next']}")
                 told, _ = wire.decode(fields[b"ticks"], int(fields[b"n"]), "")
-                newest_ts = wire.instant(max(one.ts for one in told if one.symbol == "ES"))
+                newest_ts = timestamps.format_utc(max(one.ts for one in told if one.symbol == "ES"))
                 if newest_ts > shown[b"ts"].decode():
                     torn.append(f"the latest hash is behind {newest_ts}: {shown}")
 
@@ -170,7 +171,7 @@ def test_ordinals_count_on_without_a_hole_whoever_publishes(
         assert mine == sorted(mine)
     newest = max(one.ts for one in told if one.symbol == "ES")
     with opened(redis_url) as bus:
-        assert latest(bus)["ts"] == wire.instant(newest)
+        assert latest(bus)["ts"] == timestamps.format_utc(newest)
 
 
 def test_an_entry_holds_at_most_1000_ticks_and_256_kb(bus: Bus, client: "redis.Redis") -> None:
@@ -216,13 +217,13 @@ def merged(told: list[Tick]) -> dict[str, str]:
     shown: dict[str, str] = {}
     names = ("last", "bid", "ask", "last_size", "bid_size", "ask_size", "volume", "contract")
     for one in told:
-        ts = wire.instant(one.ts)
+        ts = timestamps.format_utc(one.ts)
         if one.refused is not None or ts < shown.get("ts", ""):
             continue
         for name in names:
             if getattr(one, name) is not None:
                 shown[name] = str(getattr(one, name))
-        shown |= {"ts": ts, "received_at": wire.instant(one.received_at)}
+        shown |= {"ts": ts, "received_at": timestamps.format_utc(one.received_at)}
         shown |= {"source": one.source, "seq": str(one.seq)}
     return shown
 

@@ -10,6 +10,7 @@ import pytest
 import redis
 from ticks_made import TS, entries, many, tick
 
+from thor.domain import timestamps
 from thor.errors import Unavailable
 from thor.market.bus import wire
 from thor.market.bus.client import Bus
@@ -62,7 +63,7 @@ def test_an_odd_value_of_a_latest_hash_is_repaired_by_the_next_good_tick(
     client.hset(LATEST + "ES", field, odd)
     bus.publish([tick(ts=TS + timedelta(seconds=1), seq=2, last=Decimal(5000))])
     found = bus.latest(["ES"])["ES"]
-    assert found["ts"] == wire.instant(TS + timedelta(seconds=1))
+    assert found["ts"] == timestamps.format_utc(TS + timedelta(seconds=1))
     assert found["last"] == "5000"
     assert found.get(field) != odd
 

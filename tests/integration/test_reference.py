@@ -9,6 +9,7 @@ import psycopg
 import pytest
 from ticks_made import rows, value
 
+from thor.database import edition
 from thor.domain.instrument import Instrument
 from thor.domain.sessions import Session
 from thor.errors import NotFound, Refused, Rejected, Unavailable
@@ -159,10 +160,10 @@ def test_a_tape_is_known_by_its_content(connection: Link) -> None:
 
 
 def test_a_database_says_what_it_was_made_for(connection: Link) -> None:
-    assert instruments.nature(connection) == "simulated"
+    assert edition.read(connection).nature == "simulated"
     connection.execute("delete from ops.edition")
     with pytest.raises(NotFound, match="thor db up"):
-        instruments.nature(connection)
+        edition.read(connection)
 
 
 MONDAY, CHRISTMAS = date(2026, 11, 23), date(2026, 12, 25)

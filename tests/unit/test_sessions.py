@@ -141,7 +141,8 @@ def test_an_open_instant_belongs_to_its_session_and_a_shut_one_waits_for_the_nex
     assert following is not None
     assert following > instant
     shut_from = session.close_at if session else instant
-    assert not SESSIONS.sessions_between(calendar, shut_from, following)
+    # Nothing opens before what opens next.
+    assert SESSIONS.next_open(calendar, shut_from) == following
 
 
 def test_unknown_calendars_reversed_spans_and_overlaps_are_refused() -> None:

@@ -11,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from ticks_made import LISTING, TS, many, tick, written
 
+from thor.domain import timestamps
 from thor.domain.tick import RejectedTick, Tick
 from thor.flow.validate import validate
 from thor.market.bus import wire
@@ -83,7 +84,7 @@ def test_an_entry_reads_in_a_terminal() -> None:
     ],
 )
 def test_an_instant_is_written_in_utc_with_microseconds(ts: datetime, text: str) -> None:
-    assert wire.instant(ts) == text
+    assert timestamps.format_utc(ts) == text
     encoded = wire.encode([tick(ts=ts.astimezone(UTC), received_at=TS)])
     assert f'"ts":"{text}"'.encode() in encoded
 
@@ -98,7 +99,10 @@ zones = st.builds(timezone, st.timedeltas(timedelta(hours=-23), timedelta(hours=
 def test_instants_as_texts_sort_as_instants(
     first: datetime, second: datetime, zone: timezone, other: timezone
 ) -> None:
-    one, two = wire.instant(first.astimezone(zone)), wire.instant(second.astimezone(other))
+    one, two = (
+        timestamps.format_utc(first.astimezone(zone)),
+        timestamps.format_utc(second.astimezone(other)),
+    )
     assert (one < two) == (first < second)
     assert (one == two) == (first == second)
     assert datetime.fromisoformat(one) == first

@@ -11,7 +11,6 @@ import typer
 from thor import __version__
 from thor.cli import (
     bars,
-    bars_rebuild,
     calendars,
     contracts,
     db,
@@ -70,7 +69,6 @@ app.command("gaps")(ticks.gaps)
 app.add_typer(instruments.app, name="instruments")
 app.add_typer(ticks.app, name="ticks")
 app.add_typer(desk.app, name="desk")
-bars.app.command("rebuild")(bars_rebuild.rebuild)
 app.add_typer(bars.app, name="bars")
 app.add_typer(excel.app, name="excel")
 app.add_typer(calendars.app, name="calendars")

@@ -1,10 +1,11 @@
-"""`thor bars`: import a vendor's bars, and compare them with the ticks' own.
+"""`thor bars`: import bars of a vendor, compare them with those of ticks, rebuild bars.
 
 Reads files; writes and reads market.bars_imported.
 """
 
 import json
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ from thor.errors import Rejected
 
 # The exit code of `thor bars compare` where bars differ: no error, but not 0 either.
 DIFFERENT = 7
+_DAY_LENGTH = len("2026-11-22")
 
 app = typer.Typer(no_args_is_help=True, help="Import a vendor's bars, compare them, rebuild bars.")
 
@@ -103,6 +105,27 @@ def compare(
         raise typer.Exit(DIFFERENT)
 
 
+@app.command("rebuild")
+def rebuild(
+    start: Annotated[str, typer.Option("--from", help="First instant, or first UTC day.")],
+    end: Annotated[str, typer.Option("--to", help="First instant after it, or last UTC day.")],
+    drop_empty: Annotated[
+        bool, typer.Option("--drop-empty", help="Delete bars whose ticks are gone.")
+    ] = False,
+) -> None:
+    """Rebuild all bars of a range from its ticks; dropped ranges stay as they are."""
+    from thor.market.bars import refresh
+
+    first, last = _bound(start, "--from"), _bound(end, "--to")
+    if len(end) == _DAY_LENGTH:
+        last += timedelta(days=1)
+    with open_database() as connection, progress_bar() as bar:
+        task = bar.add_task("rebuilding bars", total=None)
+        for done, slices in refresh.rebuild(connection, first, last, drop_empty=drop_empty):
+            bar.update(task, completed=done, total=slices)
+    console.print(f"the bars from {first.isoformat(' ')} to {last.isoformat(' ')} are rebuilt")
+
+
 def _check(connection: Any, values: dict[str, Any]) -> None:
     from thor.domain.bar import WIDTHS
     from thor.reference import instruments
@@ -144,3 +167,10 @@ def _print_result(name: str, result: Any, symbols: list[str], schema: str) -> No
             "  a day of this vendor runs from midnight to midnight UTC, the exchange's from "
             "17:00 to 17:00 in Chicago; each is known when the vendor's has ended"
         )
+
+
+def _bound(text: str, name: str) -> datetime:
+    found = instant(f"{text}T00:00:00Z" if len(text) == _DAY_LENGTH else text, name)
+    if found is None:
+        raise Rejected(f"{name}: give a UTC day, or an ISO 8601 time with its zone")
+    return found.astimezone(UTC)

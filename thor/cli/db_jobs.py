@@ -16,16 +16,17 @@ from thor.cli.common import console, notes, open_database, show
 def jobs(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Show the policies of the database with their last errors, and stale bars."""
     from thor import database
+    from thor.database import edition
 
     with open_database() as connection:
-        edition = (database.row(connection, "edition") or {}).get("edition")
-        is_community = edition == "timescale"
+        made = edition.found(connection)
+        is_community = made is not None and made.is_timescale
         policies = database.rows(connection, "policies") if is_community else []
-        waiting = database.row(connection, "bars_waiting") or {}
-        rebuilds = database.row(connection, "rebuilds") or {}
+        waiting = database.one(connection, "bars_waiting")
+        rebuilds = database.one(connection, "rebuilds")
     if as_json:
         found = {
-            "edition": edition,
+            "edition": None if made is None else made.edition,
             "policies": policies,
             "waiting": waiting,
             "rebuilds": rebuilds,

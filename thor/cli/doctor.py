@@ -161,22 +161,22 @@ def _database(settings: Settings) -> Iterator[Finding]:
 
     from thor import database
     from thor.cli.common import database_url
+    from thor.database import edition
     from thor.database.versions import server_findings
 
     with database.connect(database_url(), "doctor") as connection:
-        server = database.row(connection, "server") or {}
-        made = database.row(connection, "edition") if server["is_migrated"] else None
-        edition = made["edition"] if made else None
-        facts = database.row(connection, "server_facts") or {}
-        for finding in server_findings(facts, edition):
+        server = database.one(connection, "server")
+        made = edition.found(connection) if server["is_migrated"] else None
+        facts = database.one(connection, "server_facts")
+        for finding in server_findings(facts, None if made is None else made.edition):
             yield msgspec.structs.asdict(finding)
         if made is None:
             yield _finding("schema", "not there", "wrong", "run `thor db up`")
             return
-        yield _finding("edition", f"{edition}, {made['nature']}")
-        waiting = database.row(connection, "bars_waiting") or {}
+        yield _finding("edition", f"{made.edition}, {made.nature}")
+        waiting = database.one(connection, "bars_waiting")
         yield from _waiting(waiting)
-        if edition == "timescale":
+        if made.is_timescale:
             yield from _policies(database.rows(connection, "policies"))
 
 

@@ -80,7 +80,7 @@ def _settle(bus: Any, connection: Any, stop: Any) -> None:
     until, last = clock.monotonic_s() + _SETTLE_S, -1
     while not stop and clock.monotonic_s() < until:
         values = {"base": state.base, "next": state.next}
-        counts = database.row(connection, "accounting", values) or {}
+        counts = database.one(connection, "accounting", values)
         if counts["pending"] <= 0:
             return
         if counts["pending"] != last:
@@ -120,8 +120,8 @@ def _print_result(connection: Any, tape: Any, is_new: bool, published: int) -> N
         "first": min(span.first_ts for span in tape.spans.values()),
         "last": max(span.last_ts for span in tape.spans.values()),
     }
-    stored = (database.row(connection, "source_counts", values) or {})["ticks"]
-    refused = (database.row(connection, "source_rejected", values) or {})["ticks"]
+    stored = database.one(connection, "source_counts", values)["ticks"]
+    refused = database.one(connection, "source_rejected", values)["ticks"]
     skipped = tape.records - published
     left = f", {skipped} left out ({', '.join(sorted(tape.skipped))})" if tape.skipped else ""
     console.print(

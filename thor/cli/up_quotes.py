@@ -21,9 +21,9 @@ from rich.text import Text
 from thor import clock
 from thor.cli.common import console, fits, tell
 from thor.config import Settings
+from thor.domain import timestamps
 from thor.domain.instrument import Instrument
 from thor.errors import ThorError
-from thor.market.bus import wire
 
 _REFRESH_S = 0.5
 _PLAIN_EVERY_S = 10.0
@@ -251,7 +251,7 @@ def cells_of(
     """
     prices = [_price(quote.get(name), instrument) for name in ("last", "bid", "ask")]
     size = f"{_count(quote.get('bid_size'))}×{_count(quote.get('ask_size'))}"
-    ts, received_at = (wire.read_instant(quote.get(name)) for name in ("ts", "received_at"))
+    ts, received_at = (timestamps.parse(quote.get(name)) for name in ("ts", "received_at"))
     is_stale = False
     if in_market_time:
         time = _UNREADABLE if ts is None else f"{ts:%Y-%m-%d %H:%M:%S}Z"

@@ -6,7 +6,7 @@ the driver's.
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,12 @@ import psycopg
 import psycopg_pool
 import sqlalchemy
 import sqlalchemy.exc
-from psycopg import AsyncConnection, Connection, Cursor, sql
+from psycopg import AsyncConnection, Connection, Copy, Cursor, sql
 from psycopg.rows import dict_row
 from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range
 
-from thor.errors import NotFound, Unavailable
+from thor.errors import Broken, NotFound, Unavailable
 
 UniqueViolation = psycopg.errors.UniqueViolation
 ExclusionViolation = psycopg.errors.ExclusionViolation
@@ -139,6 +139,41 @@ def row(
     """Run a named statement and return its first row, or None."""
     found = rows(connection, name, values)
     return found[0] if found else None
+
+
+def one(
+    connection: Connection[Any], name: str, values: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Run a named statement that always gives a row and return it; `Broken` where it gave none."""
+    found = row(connection, name, values)
+    if found is None:
+        raise Broken(f"The statement {name} gave no row")
+    return found
+
+
+def execute(
+    connection: Connection[Any], name: str, values: Mapping[str, Any] | None = None
+) -> Cursor[Any]:
+    """Run a named statement and return its cursor, which counts rows and gives them as tuples."""
+    with translated():
+        return connection.execute(statement(name).encode(), values)
+
+
+def execute_many(
+    connection: Connection[Any], name: str, values: Iterable[Mapping[str, Any]]
+) -> int:
+    """Run a named statement once for each set of values; returns how many rows it touched."""
+    with translated(), connection.cursor() as cursor:
+        cursor.executemany(statement(name).encode(), values)
+        return cursor.rowcount
+
+
+@contextmanager
+def copy_into(connection: Connection[Any], name: str, types: Sequence[str]) -> Iterator[Copy]:
+    """Give what takes the rows of a named COPY … FROM STDIN, whose columns have these types."""
+    with connection.cursor() as cursor, cursor.copy(statement(name).encode()) as copy:
+        copy.set_types(types)
+        yield copy
 
 
 def answers(connection: Connection[Any], text: str, **values: Any) -> list[dict[str, Any]]:

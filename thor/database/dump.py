@@ -51,7 +51,7 @@ def dump(url: str, file: Path, settings: Settings, on_progress: Progress) -> Arc
         raise NotFound(f"{file}: there is no folder {file.absolute().parent}")
     with database.connect(url, "dump") as connection:
         major = connection.info.server_version // 10000
-        if database.row(connection, "edition") is None:
+        if edition.found(connection) is None:
             raise NotFound(f"Database {database.name_of(url)} is not Thor's yet: run `thor db up`")
     tool = pg_tools.find("pg_dump", major, settings)
     number, name = tempfile.mkstemp(prefix=f".{file.name}.", suffix=".part", dir=file.parent)
@@ -122,7 +122,7 @@ def _begin(
     tool = pg_tools.find("pg_restore", major, settings)
     there = _empty(server, url)
     # The programs of a killed restore may outlive its lock, so check for clients.
-    is_locked = (database.row(server, "lock_restore", {"name": beside}) or {})["is_locked"]
+    is_locked = database.one(server, "lock_restore", {"name": beside})["is_locked"]
     left = database.row(server, "database_named", {"name": beside})
     if is_locked and left is not None and left["comment"] != _UNDER_WAY:
         raise Refused(f"Database {beside} is in the way: rename it, or drop it if it is of no use")

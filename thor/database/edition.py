@@ -4,6 +4,7 @@ Creates the extension where the database is to be of the timescale edition; rais
 the fix where the server cannot do that.
 """
 
+from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
@@ -11,7 +12,8 @@ import msgspec
 from thor import database
 from thor.database import Connection
 from thor.database.versions import TIMESCALEDB_MIN, version
-from thor.errors import Refused
+from thor.domain.nature import Nature
+from thor.errors import NotFound, Refused
 
 Edition = Literal["plain", "timescale"]
 RequestedEdition = Literal["auto", "plain", "timescale"]
@@ -20,6 +22,39 @@ RequestedEdition = Literal["auto", "plain", "timescale"]
 _GROUND_FLOOR = ("0001", "0002")
 _PRELOAD = "add timescaledb to shared_preload_libraries in postgresql.conf and restart the server"
 _OR_PLAIN = "or set THOR_EDITION=plain to keep bars without it"
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """What a database was made as, which stays so: edition and nature, and when, UTC."""
+
+    edition: Edition
+    nature: Nature
+    made_at: datetime
+
+    @property
+    def is_timescale(self) -> bool:
+        """Whether it is of the timescale edition."""
+        return self.edition == "timescale"
+
+
+def found(connection: Connection[Any]) -> Recorded | None:
+    """Return what a migrated database was made as, or None where its edition is not recorded."""
+    row = database.row(connection, "edition")
+    return None if row is None else msgspec.convert(row, Recorded)
+
+
+def read(connection: Connection[Any]) -> Recorded:
+    """Return what the database was made as; `NotFound` where it was never migrated."""
+    made = found(connection)
+    if made is None:
+        raise NotFound("The database has no edition yet: run `thor db up`")
+    return made
+
+
+async def fetch(pool: Any) -> Recorded | None:
+    """Return what the database of a pool was made as, or None where it is not recorded."""
+    rows = await database.fetch(pool, "edition")
+    return msgspec.convert(rows[0], Recorded) if rows else None
 
 
 class Server(msgspec.Struct, frozen=True):

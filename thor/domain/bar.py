@@ -21,6 +21,12 @@ WIDTHS: dict[str, timedelta] = {
     "1h": timedelta(hours=1),
     "1d": timedelta(days=1),
 }
+# Those that are stored, from the finest: the bars of each are made of those of the one before.
+STORED_WIDTHS = {width: length for width, length in WIDTHS.items() if width != "1d"}
+# Those that features have.
+FEATURE_WIDTHS = ("1m", "5m", "1h")
+# A bar is known so long after its end, as `known_at` of the views of bars says.
+CLOSE_DELAY = timedelta(seconds=1)
 _DAY_TURNS = time(17)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _START_MIN = datetime(1980, 1, 1, tzinfo=UTC)

@@ -113,13 +113,6 @@ class Sessions:
         index = bisect_right(opens, _aware(instant))
         return opens[index] if index < len(opens) else None
 
-    def sessions_between(self, calendar: str, start: datetime, end: datetime) -> list[Session]:
-        """Return the sessions that touch the half-open span from start to end, in order."""
-        rows = self._of(calendar)
-        first = max(bisect_right(self._opens[calendar], _aware(start)) - 1, 0)
-        last = bisect_left(self._opens[calendar], _aware(end))
-        return [row for row in rows[first:last] if row.close_at > start]
-
     def _of(self, calendar: str) -> list[Session]:
         if calendar not in self._rows:
             raise NotFound(f"calendar: {calendar!r} has no sessions; known: {self.calendars}")

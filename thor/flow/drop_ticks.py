@@ -11,14 +11,13 @@ from typing import Any
 import msgspec
 
 from thor import database
-from thor.database import Connection
+from thor.database import Connection, edition
 from thor.errors import Broken, NotFound
 from thor.lake import manifest
 from thor.lake.export import plan
 from thor.lake.export.verify import verify
 from thor.lake.manifest import Manifest
 from thor.lake.store import Store
-from thor.market.bars import refresh
 
 # The kinds that the lake must hold, row for row.
 _PROVEN = ("ticks", "bars")
@@ -70,7 +69,7 @@ def _drop(connection: Connection[Any], store: Store, exported: Manifest, day: da
     ticks = sum(part.rows for part in exported.of("ticks").values())
     span = plan.bounds(connection, day)
     hours = {"ts_from": span.ts_from, "ts_to": span.ts_to}
-    edition = refresh.edition(connection)
+    made = edition.read(connection)
     with database.transaction(connection):
         database.rows(connection, "lock_ranges_exclusively")
         found = {
@@ -80,7 +79,7 @@ def _drop(connection: Connection[Any], store: Store, exported: Manifest, day: da
         if found != proven:
             raise Broken(f"Ticks of {day} came while they were verified: export the date again")
         before = plan.bars(connection, day, span, None)
-        if edition == "timescale":
+        if made.is_timescale:
             database.rows(connection, "allow_large_delete")
             for chunk in database.rows(connection, "whole_chunks", hours):
                 database.rows(connection, "drop_chunk", chunk)

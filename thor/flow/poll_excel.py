@@ -12,6 +12,7 @@ from typing import Any
 
 from thor import clock, database
 from thor.config import Settings
+from thor.database import edition
 from thor.domain.instrument import Listing
 from thor.errors import Refused, Rejected, Unavailable
 from thor.flow.collect_live import LiveStep, Outlet, StatusReport, collect, wait_for
@@ -174,7 +175,7 @@ class _Once:
 
 def _refuse_other_natures(database_url: str) -> None:
     with database.connect(database_url, "excel") as connection:
-        nature = instruments.nature(connection)
+        nature = edition.read(connection).nature
     if nature != "live":
         raise Refused(
             f"The database was made for {nature} data: the desk's quotes stay out. "

@@ -15,17 +15,16 @@ import pyarrow as pa
 from pyarrow import csv
 
 from thor import database
-from thor.database import Connection, copy, tables
-from thor.domain.bar import ImportedBar
+from thor.database import Connection, copy, edition, tables
+from thor.domain.bar import CLOSE_DELAY, WIDTHS, ImportedBar
 from thor.domain.sessions import trade_date
 from thor.errors import Broken, NotFound, Refused
 from thor.flow.copy_database import bars
 from thor.lake import fingerprint, manifest, parquet
 from thor.lake.export import plan, reader
-from thor.lake.export.plan import CLOSE_DELAY, Bounds
+from thor.lake.export.plan import Bounds
 from thor.lake.manifest import Part
 from thor.lake.store import Store
-from thor.market.bars import refresh
 from thor.market.bars.imported import BarFile, BarImport
 from thor.market.collect.simulator.market import SOURCE
 
@@ -63,19 +62,18 @@ def restore_from_lake(
     """
     with database.connect(url, "import") as connection:
         database.rows(connection, "lake_settings")
-        edition = refresh.edition(connection)
-        nature = (database.row(connection, "edition") or {})["nature"]
-        manifest.enter(store, nature)
-        if not (database.row(connection, "lock_export") or {})["is_locked"]:
+        made = edition.read(connection)
+        manifest.enter(store, made.nature)
+        if not database.one(connection, "lock_export")["is_locked"]:
             raise Refused("An export or import of this database is under way: wait for its end")
-        if not (database.row(connection, "has_ticks") or {})["has_ticks"]:
+        if not database.one(connection, "has_ticks")["has_ticks"]:
             _replace_reference(connection, store, on_progress)
         one = _Import(
             connection,
             store,
             on_progress,
-            marks_stale=edition == "timescale",
-            is_simulated=nature == "simulated",
+            marks_stale=made.is_timescale,
+            is_simulated=made.nature == "simulated",
         )
         return [one.run(day) for day in days]
 
@@ -167,7 +165,7 @@ class _Import:
         give way to a file that has them.
         """
         count, failed = 0, []
-        for width in manifest.BAR_WIDTHS:
+        for width in WIDTHS:
             of_width = [part for part in parts if _width(part) == width]
             self._on_progress(f"imported bars of {day}, {width}", 0, 0)
             try:

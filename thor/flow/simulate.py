@@ -10,7 +10,7 @@ from typing import Any
 
 from thor import clock, database
 from thor.config import Settings
-from thor.database import Connection
+from thor.database import Connection, edition
 from thor.domain.instrument import Instrument, Listing
 from thor.domain.sessions import Sessions, trade_date
 from thor.errors import Refused, ThorError
@@ -152,7 +152,7 @@ def _simulated(
 
 
 def _refuse_live(connection: Connection[Any]) -> None:
-    nature = instruments.nature(connection)
+    nature = edition.read(connection).nature
     if nature != "simulated":
         raise Refused(
             f"The database was made for {nature} data: the simulator stays out. "

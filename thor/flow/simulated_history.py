@@ -37,7 +37,7 @@ def missing_history(
     precedence.
     """
     values = {"source": SOURCE, "symbols": list(listed)}
-    if (database.row(connection, "simulated_history", values) or {})["is_there"]:
+    if database.one(connection, "simulated_history", values)["is_there"]:
         return None
     own = {symbol: row for symbol, row in listed.items() if symbol in PROFILES}
     begun = database.rows(connection, "first_prices", values)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from thor.domain import timestamps
 from thor.domain.instrument import Listing
 from thor.domain.mark import Mark, check_mark
 from thor.domain.tick import Refusal, RejectedTick, Tick, check
@@ -45,7 +46,7 @@ def rejection(tick: Tick, refusal: Refusal, entry_id: str) -> RejectedTick:
         payload=wire.one(tick),
         entry_id=entry_id,
         symbol=_safe(tick.symbol),
-        ts=wire.utc_or_none(tick.ts),
+        ts=timestamps.utc_or_none(tick.ts),
         seq=tick.seq if -(2**63) <= tick.seq < 2**63 else None,
         source=_safe(tick.source),
     )
@@ -78,7 +79,7 @@ def _marks(entry: Entry, source: str, payload: bytes, listing: Listing) -> Entry
                     entry_id=entry.entry_id,
                     ticks=0,
                     symbol=_safe(mark.symbol),
-                    ts=wire.utc_or_none(mark.received_at),
+                    ts=timestamps.utc_or_none(mark.received_at),
                     source=source,
                 )
             )

@@ -15,8 +15,6 @@ from thor.lake.store import Store
 
 FORMAT = 1
 KINDS = ("ticks", "bars", "features", "reference")
-BAR_WIDTHS = ("1s", "1m", "5m", "1h", "1d")
-MATRIX_WIDTHS = ("1m", "5m", "1h")
 REFERENCE = "manifests/reference.json"
 _LAKE = "lake.json"
 

@@ -14,9 +14,11 @@ from typing import Any, Literal
 import msgspec
 
 from thor import clock, database
-from thor.domain.instrument import Instrument, Listing
+from thor.database import edition
+from thor.domain.instrument import Listing
 from thor.domain.nature import Nature
 from thor.errors import NotFound, Unavailable
+from thor.reference.instruments import listing_of
 
 RENEW_EVERY_S = 5.0
 _LOAD_MAX_S = 2.0
@@ -144,8 +146,8 @@ class Reference:
             await asyncio.sleep(RENEW_EVERY_S)
 
     async def _load(self) -> Catalogue:
-        edition = await database.fetch(self._pool, "edition")
-        if not edition:
+        made = await edition.fetch(self._pool)
+        if made is None:
             raise Unavailable("PostgreSQL: the database has no edition yet; run `thor db up`")
         instruments = await database.fetch(self._pool, "instruments")
         series = await database.fetch(self._pool, "series")
@@ -153,22 +155,12 @@ class Reference:
         preferences = await database.fetch(self._pool, "source_preferences")
         (limits,) = await database.fetch(self._pool, "quote_limits")
         basis = await database.fetch(self._pool, "basis", {"as_of": clock.now()})
-        listing = Listing(
-            {
-                row["symbol"]: msgspec.convert(
-                    {**row, "aliases": tuple(row["aliases"])}, Instrument
-                )
-                for row in instruments
-            },
-            {row["symbol"]: row["root"] for row in series},
-            frozenset(row["source"] for row in sources),
-        )
         return Catalogue(
-            listing,
+            listing_of(instruments, series, sources),
             {row["source"]: _source(row) for row in sources},
             {(row["symbol"], row["source"]): row["priority"] for row in preferences},
-            edition[0]["edition"],
-            edition[0]["nature"],
+            made.edition,
+            made.nature,
             {
                 row["symbol"]: Basis(row["basis"], row["basis_kind"], row["basis_source"])
                 for row in basis

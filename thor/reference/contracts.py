@@ -135,6 +135,5 @@ def _days(sessions: list[Session], calendar: str) -> BusinessDays:
 
 
 def _keep(connection: Connection[Any], rows: list[Contract]) -> None:
-    with connection.cursor() as cursor:
-        statement = database.statement("keep_contract").encode()
-        cursor.executemany(statement, [msgspec.structs.asdict(row) for row in rows])
+    values = [msgspec.structs.asdict(row) for row in rows]
+    database.execute_many(connection, "keep_contract", values)

@@ -3,14 +3,14 @@
 Reads and writes `reference.*`; gives the pure types of `thor.domain`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
 import msgspec
 
 from thor import database
-from thor.database import Connection
+from thor.database import Connection, edition
 from thor.domain import calendar
 from thor.domain.hours import HOURS, STAND_IN, Override, stand_in
 from thor.domain.instrument import Instrument, Listing, checked
@@ -24,22 +24,21 @@ SESSIONS_YEARS_AHEAD = 3
 STAND_IN_YEARS_BACK = 2
 _NAMED_MAX = 20
 
+Rows = Iterable[Mapping[str, Any]]
+
 
 def instruments(connection: Connection[Any]) -> dict[str, Instrument]:
     """Return every instrument by root, in the order of lists."""
-    return {
-        row["symbol"]: msgspec.convert({**row, "aliases": tuple(row["aliases"])}, Instrument)
-        for row in database.rows(connection, "instruments")
-    }
+    return _by_root(database.rows(connection, "instruments"))
 
 
 def listing(connection: Connection[Any]) -> Listing:
     """Return the current listing of instruments and sources."""
     with database.transaction(connection):
-        return Listing(
-            instruments(connection),
-            {row["symbol"]: row["root"] for row in database.rows(connection, "series")},
-            frozenset(row["source"] for row in database.rows(connection, "sources")),
+        return listing_of(
+            database.rows(connection, "instruments"),
+            database.rows(connection, "series"),
+            database.rows(connection, "sources"),
         )
 
 
@@ -56,6 +55,22 @@ def unlisted(file: str, roots: Sequence[str], skip: str | None = None) -> str:
         f"symbol: {shown}{more} in {file} {are} not listed; list {them} first: "
         f"`thor instruments add {roots[0]} --tick-size … --asset-class … --multiplier …`{others}"
     )
+
+
+def listing_of(instruments: Rows, series: Rows, sources: Rows) -> Listing:
+    """Return the listing that rows of the statements `instruments`, `series` and `sources` make."""
+    return Listing(
+        _by_root(instruments),
+        {row["symbol"]: row["root"] for row in series},
+        frozenset(row["source"] for row in sources),
+    )
+
+
+def _by_root(rows: Rows) -> dict[str, Instrument]:
+    return {
+        row["symbol"]: msgspec.convert({**row, "aliases": tuple(row["aliases"])}, Instrument)
+        for row in rows
+    }
 
 
 def symbol_of(connection: Connection[Any], name: str, field: str = "symbol") -> str:
@@ -125,14 +140,6 @@ def add_tape(connection: Connection[Any], values: dict[str, Any]) -> bool:
     return known is None
 
 
-def nature(connection: Connection[Any]) -> str:
-    """Return the nature of the database: simulated, recorded or live."""
-    found = database.row(connection, "edition")
-    if found is None:
-        raise NotFound("The database has no edition: run `thor db up` first")
-    return str(found["nature"])
-
-
 def set_quote_limits(connection: Connection[Any], stale_s: float, dead_s: float) -> None:
     """Store the ages in seconds from which quotes are STALE and DEAD; unchanged ones stay.
 
@@ -163,8 +170,8 @@ def renew_sessions(
     `thor.domain.hours`: readers of sessions see the market as it is simulated. A recorded or live
     database never has one.
     """
-    stands_in = ignores_hours and nature(connection) == "simulated"
-    end = database.row(connection, "sessions_end", {"stand_in": STAND_IN}) or {}
+    stands_in = ignores_hours and edition.read(connection).nature == "simulated"
+    end = database.one(connection, "sessions_end", {"stand_in": STAND_IN})
     reaches = end.get("trade_date")
     known = calendars.known(connection)
     # A calendar that was added since has no session yet.
@@ -195,7 +202,6 @@ def renew_sessions(
     with database.transaction(connection):
         span = {"first": SESSIONS_FIRST, "last": last, "kept": kept}
         database.rows(connection, "remove_sessions", span)
-        with connection.cursor() as cursor:
-            statement = database.statement("upsert_session").encode()
-            cursor.executemany(statement, [msgspec.structs.asdict(s) for s in found])
+        values = [msgspec.structs.asdict(session) for session in found]
+        database.execute_many(connection, "upsert_session", values)
     return len(found)

@@ -8,13 +8,11 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from thor.domain.bar import WIDTHS
+from thor.domain.bar import CLOSE_DELAY, WIDTHS
 from thor.market.bus.messages import Entry
 from thor.stream.buffer import Batch, EventFilter
 from thor.stream.events import WHOLE, TickKey, bar_frame, before, entry_key, gap
 
-# The views' `known_at`: a bar is closed so long after its end.
-CLOSE_DELAY = timedelta(seconds=1)
 # Of one width; no source closes more at once.
 ROWS_MAX = 10_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

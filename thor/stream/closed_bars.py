@@ -11,11 +11,12 @@ from datetime import datetime
 from typing import Any
 
 from thor import clock, database
+from thor.domain.bar import CLOSE_DELAY
 from thor.errors import ThorError
 from thor.market.bus.client import Listener
 from thor.market.bus.messages import Entry
 from thor.reference.cache import Reference
-from thor.stream.closed_bar_batch import CLOSE_DELAY, ROWS_MAX, BarClose, due, starts
+from thor.stream.closed_bar_batch import ROWS_MAX, BarClose, due, starts
 from thor.stream.last_values import LastValues
 
 # How long bars may delay the ticks and quotes of their stream, and how long on their own.

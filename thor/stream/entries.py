@@ -4,6 +4,7 @@ Stages: 25 bus → API. Ticks that the database would refuse are not shown eithe
 """
 
 from datetime import timedelta
+from typing import NamedTuple
 
 from thor.domain.tick import Refusal, Tick, check
 from thor.market.bus import wire
@@ -13,6 +14,14 @@ from thor.stream.buffer import Batch
 from thor.stream.events import Indexed, entry_key, tick_frames
 
 _KEPT_BYTES_MAX = 8_000_000
+
+
+class Opened(NamedTuple):
+    """The ticks of an entry that may be shown; its JSON and first tick where all could be read."""
+
+    good: Indexed
+    payload: bytes | None = None
+    first: Tick | None = None
 
 
 class Entries:
@@ -25,24 +34,26 @@ class Entries:
         self._kept: dict[str, Batch] = {}
         self._kept_bytes = 0
 
-    async def good(self, entry: Entry) -> Indexed:
+    async def good(self, entry: Entry) -> Opened:
         """Return the ticks that may be shown, with their indexes among the readable ones."""
         if entry.first is None or not entry.n:
-            return []
-        ticks, _ = wire.decode(entry.payload, entry.n, entry.entry_id)
+            return Opened([])
+        ticks, rejected = wire.decode(entry.payload, entry.n, entry.entry_id)
         refusals = await self._refusals(ticks)
-        return [(at, tick) for at, tick in enumerate(ticks) if refusals[at] is None]
+        good = [(at, tick) for at, tick in enumerate(ticks) if refusals[at] is None]
+        return Opened(good) if rejected else Opened(good, entry.payload, ticks[0])
 
     async def framed(self, entry: Entry) -> Batch:
         """Return the ticks of an entry as events, without quotes."""
         batch = self._kept.get(entry.entry_id)
         if batch is not None:
             return batch
-        good = await self.good(entry)
+        opened = await self.good(entry)
         batch = Batch(entry_key(entry.entry_id))
-        if not good:
+        if not opened.good:
             return batch
-        for (at, tick), frame in zip(good, tick_frames(entry.entry_id, good), strict=True):
+        frames = tick_frames(entry.entry_id, *opened)
+        for (at, tick), frame in zip(opened.good, frames, strict=True):
             batch.add((*batch.last, at), tick.symbol, frame, b"")
         if self._kept_bytes > _KEPT_BYTES_MAX:
             self._kept.clear()

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from thor.domain import timestamps
 from thor.domain.tick import Tick
 from thor.errors import Rejected
 from thor.market.bus import wire
@@ -71,9 +72,21 @@ def event(kind: str, data: Any, event_id: str | None = None) -> bytes:
     return head.encode() + b"data: " + _encoder.encode(data) + b"\n\n"
 
 
-def tick_frames(entry_id: str, good: Indexed) -> list[bytes]:
-    """Return the events of an entry's ticks, in the wire form, given with their indexes."""
-    raws = _raws.decode(wire.encode([tick for _, tick in good]))
+def tick_frames(
+    entry_id: str, good: Indexed, payload: bytes | None = None, first: Tick | None = None
+) -> list[bytes]:
+    """Return the events of ticks in the wire form, given with their indexes in their entry.
+
+    `payload` and `first` are the entry's own JSON and its first tick, where all of its ticks
+    could be read: then the JSON is sliced instead of written anew.
+    """
+    own = None
+    if payload is not None and first is not None and len(good) > 1:
+        own = wire.written(payload, first)
+    if own is None:
+        raws = _raws.decode(wire.encode([tick for _, tick in good]))
+    else:
+        raws = [own[at] for at, _ in good]
     head = f"event: tick\nid: {entry_id}.".encode()
     return [
         b"%b%d\ndata: %b\n\n" % (head, at, raw) for (at, _), raw in zip(good, raws, strict=True)
@@ -96,12 +109,12 @@ def bar_frame(entry_id: str, at: int, width: str, bar: str, is_complete: bool) -
 def ping(now: datetime, offset: EntryKey | None) -> bytes:
     """Return a heartbeat; its id says that all before that entry's end has been sent."""
     event_id = None if offset is None else entry_text(offset)
-    return event("ping", {"ts": wire.instant(now), "position": event_id}, event_id)
+    return event("ping", {"ts": timestamps.format_utc(now), "position": event_id}, event_id)
 
 
 def heard(source: str, ts: datetime, symbols: Sequence[str]) -> bytes:
     """Return the event that a source has looked at symbols, with or without ticks."""
-    return event("heard", {"source": source, "ts": wire.instant(ts), "symbols": symbols})
+    return event("heard", {"source": source, "ts": timestamps.format_utc(ts), "symbols": symbols})
 
 
 def gap(after: TickKey, until: EntryKey) -> bytes:
@@ -112,5 +125,10 @@ def gap(after: TickKey, until: EntryKey) -> bytes:
 
 def fault(reason: str, now: datetime) -> bytes:
     """Return the event that the bus is away."""
-    data = {"status": 503, "title": "Unavailable", "detail": reason, "ts": wire.instant(now)}
+    data = {
+        "status": 503,
+        "title": "Unavailable",
+        "detail": reason,
+        "ts": timestamps.format_utc(now),
+    }
     return event("error", data)

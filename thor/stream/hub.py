@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from thor import clock
+from thor.domain import timestamps
 from thor.domain.bar import WIDTHS
 from thor.errors import ThorError, Unavailable
-from thor.market.bus import wire
 from thor.market.bus.client import Listener
 from thor.market.bus.messages import Entry
 from thor.observe import redacted
@@ -21,11 +21,10 @@ from thor.runtime import FIRST_S, LONGEST_S
 from thor.stream.buffer import Batch, ReplayBuffer
 from thor.stream.closed_bar_batch import BarClose
 from thor.stream.closed_bars import ClosedBars
-from thor.stream.entries import Entries
+from thor.stream.entries import Entries, Opened
 from thor.stream.events import (
     WHOLE,
     EntryKey,
-    Indexed,
     TickKey,
     before,
     entry_key,
@@ -221,14 +220,15 @@ class StreamHub:
         if self.last_values.flush(self.reference.catalogue, self.offset, clock.now()):
             self.events_sent += self.last_values.deliver(self.subscribers.conflated())
 
-    def _frame(self, entry: Entry, good: Indexed, batch: Batch, now: datetime) -> None:
+    def _frame(self, entry: Entry, opened: Opened, batch: Batch, now: datetime) -> None:
         batch.last = key = entry_key(entry.entry_id)
         catalogue = self.reference.catalogue
         if not batch.is_framed:
-            for _, tick in good:
+            for _, tick in opened.good:
                 self.last_values.apply(tick, catalogue, key)
             return
-        for (at, tick), frame in zip(good, tick_frames(entry.entry_id, good), strict=True):
+        frames = tick_frames(entry.entry_id, *opened)
+        for (at, tick), frame in zip(opened.good, frames, strict=True):
             latest, quote = self.last_values.apply(tick, catalogue, key), b""
             if batch.has_quotes and latest is not None:
                 quote = quote_frame(entry.entry_id, at, latest.shown(catalogue, now))
@@ -296,7 +296,7 @@ class StreamHub:
         known, symbols = self.reference.known, subscriber.event_filter.symbols
         offset = entry_text(self.offset) if self.has_snapshot else None
         data = {
-            "ts": wire.instant(clock.now()),
+            "ts": timestamps.format_utc(clock.now()),
             "nature": known.nature if known else None,
             "symbols": None if symbols is None else sorted(symbols),
             "bars": [width for width in WIDTHS if width in subscriber.event_filter.bars],

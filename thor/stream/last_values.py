@@ -164,7 +164,7 @@ class LastValues:
         while offset < last:
             found = await listener.between(entry_text(offset), entry_text(last), _ENTRIES_MAX)
             for entry in found:
-                for _, tick in await entries.good(entry):
+                for _, tick in (await entries.good(entry)).good:
                     self.apply(tick, reference.catalogue, entry_key(entry.entry_id))
                 if entry.clock is not None and entry.source is not None:
                     self.hear(entry.source, entry.seen, entry.clock)

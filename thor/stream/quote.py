@@ -13,10 +13,10 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from thor.domain import timestamps
 from thor.domain.instrument import Instrument
 from thor.domain.nature import Nature
 from thor.domain.tick import Tick
-from thor.market.bus import wire
 from thor.reference.cache import Basis, BasisKind, Catalogue
 
 Price = Annotated[
@@ -162,7 +162,7 @@ class Latest:
     def read(self, fields: dict[str, str]) -> bool:
         """Take the bus's latest hash; returns whether it was one."""
         try:
-            ts, received_at = (wire.read_instant(fields[n]) for n in ("ts", "received_at"))
+            ts, received_at = (timestamps.parse(fields[n]) for n in ("ts", "received_at"))
             if ts is None or received_at is None:
                 return False
             quote = self.quote
@@ -185,14 +185,14 @@ class Latest:
         """Return the current quote; it changes with the next merge."""
         quote = self.quote
         source = catalogue.source_of(self.instrument.symbol, quote.source)
-        quote.ts = wire.instant(self.ts)
-        quote.received_at = wire.instant(self.received_at)
+        quote.ts = timestamps.format_utc(self.ts)
+        quote.received_at = timestamps.format_utc(self.received_at)
         quote.source_kind, quote.source_priority = source.kind, source.priority
         quote.age_ms = quote.heard_age_ms = _ms(now - self.received_at)
         quote.heard_at = quote.received_at
         if self.heard_at > self.received_at:
             quote.heard_age_ms = _ms(now - self.heard_at)
-            quote.heard_at = wire.instant(self.heard_at)
+            quote.heard_at = timestamps.format_utc(self.heard_at)
         # A record from the future is not fresher than an old one.
         age_ms = abs(quote.heard_age_ms)
         if age_ms < catalogue.stale_ms:
@@ -221,7 +221,7 @@ class Latest:
 def unreadable(fields: Mapping[str, str], instrument: Instrument) -> list[str]:
     """Return the names of a latest hash's fields that hold no value of their kind."""
     latest = Latest(instrument.symbol, instrument)
-    bad = [name for name in ("ts", "received_at") if wire.read_instant(fields.get(name)) is None]
+    bad = [name for name in ("ts", "received_at") if timestamps.parse(fields.get(name)) is None]
     bad += [name for name in _PRICES if name in fields and latest.price(fields[name]) is None]
     return bad + [
         name for name in (*_COUNTS, "seq") if name in fields and _count(fields[name]) is None

@@ -9,8 +9,9 @@ from functools import partial
 from typing import Any
 
 from thor import clock, database
-from thor.database import Connection, tables
+from thor.database import Connection, edition, tables
 from thor.database.tables import NOTHING, Measure
+from thor.domain.bar import STORED_WIDTHS
 from thor.errors import Broken, Unavailable
 from thor.flow.copy_database.target import record
 from thor.market.bars import refresh
@@ -51,7 +52,7 @@ def carry(
     `on_date` is called with each trade date; dates copied before are skipped. The source is within
     a snapshot.
     """
-    put = _put_plain if refresh.edition(target) == "plain" else _put_timescale
+    put = _put_timescale if edition.read(target).is_timescale else _put_plain
     copied = 0
     for row in database.rows(source, "dropped_bars", {"carried": list(carried)}):
         on_date(row["trade_date"])
@@ -110,9 +111,9 @@ def _put_plain(source: Connection[Any], target: Connection[Any], row: dict[str, 
 
 def _put_timescale(source: Connection[Any], target: Connection[Any], row: dict[str, Any]) -> int:
     view = {"view_schema": "market", "view_name": "_bars_1s"}
-    statements = database.row(target, "aggregate_statements", view) or {}
+    statements = database.one(target, "aggregate_statements", view)
     span = {"ts_from": row["ts_from"], "ts_to": row["ts_to"]}
-    first = {"ts_from": row["ts_from"], "ts_to": row["ts_from"] + refresh.WIDTHS["1s"]}
+    first = {"ts_from": row["ts_from"], "ts_to": row["ts_from"] + STORED_WIDTHS["1s"]}
     database.answers(target, statements["clear"], **span)
     # A refreshed range is not refreshed again before something is written in it.
     _refresh(target, "1s", span, force=False)
@@ -121,7 +122,7 @@ def _put_timescale(source: Connection[Any], target: Connection[Any], row: dict[s
     with database.transaction(target):
         database.answers(target, statements["clear"], **span)
         copied = database.stream(source, row["copy_out"], target, statements["copy_in"])
-    for width in ("1m", "5m", "1h"):
+    for width in list(STORED_WIDTHS)[1:]:
         _refresh(target, width, span, force=True)
     record(target, f"{STORED}/{row['trade_date']}", copied, None)
     return copied

@@ -11,12 +11,11 @@ from typing import Any
 import msgspec
 
 from thor import database
-from thor.database import Connection, tables
+from thor.database import Connection, edition, tables
 from thor.database.tables import Table
 from thor.errors import Broken, Refused
 from thor.flow.copy_database import bars, ticks
 from thor.flow.copy_database.target import LEFT_OUT, TICKS, make_if_missing, parts, record, settle
-from thor.market.bars import refresh
 
 # After so many rounds with new rows the source is clearly still being written.
 PASSES_MAX = 4
@@ -75,7 +74,7 @@ class _Copy:
         self._target = target
         self._on_progress = on_progress
         self._groups = tables.groups(tables.found(source, LEFT_OUT))
-        self._marks_stale = refresh.edition(target) == "timescale"
+        self._marks_stale = edition.read(target).is_timescale
         self._copied = 0
         self._days: dict[str, ticks.Day] = {}
 

@@ -6,7 +6,8 @@ Used by `run.py`; records the copy's progress in ops.copies and ops.copied_parts
 from typing import Any
 
 from thor import database
-from thor.database import Connection, admin, schema, tables
+from thor.database import Connection, admin, edition, schema, tables
+from thor.database.edition import Recorded
 from thor.database.tables import Measure, Table
 from thor.errors import NotFound, Refused, Unavailable
 
@@ -47,29 +48,27 @@ def settle(source: Connection[Any], target: Connection[Any], target_url: str) ->
     where the target is the source, another application's, of another nature, or has rows that this
     copy did not write; it is then unchanged.
     """
-    made = database.row(source, "edition")
+    made = edition.found(source)
     if made is None:
         raise NotFound(f"{source.info.dbname} has no edition yet: run `thor db up` on it first")
     for connection in (source, target):
         database.rows(connection, "copy_settings")
     _lock(source, target)
-    there = database.row(target, "copy_target") or {}
+    there = database.one(target, "copy_target")
     if there["is_thors"]:
-        _refuse_another_nature(target, made["nature"])
+        _refuse_another_nature(target, made.nature)
         _refuse_used(target, made, knows_copies=there["knows_copies"])
     else:
         _refuse_foreign_objects(target)
-    schema.up(target_url, nature=made["nature"])
-    revisions = [
-        (database.row(each, "copy_revision") or {})["revision"] for each in (source, target)
-    ]
+    schema.up(target_url, nature=made.nature)
+    revisions = [database.one(each, "copy_revision")["revision"] for each in (source, target)]
     if revisions[0] != revisions[1]:
         raise Refused(
             f"The source is at revision {revisions[0]} and this Thor at {revisions[1]}: run "
             "`thor db up` on it first"
         )
     _refuse_unknown(source, target)
-    values = {"copied_from": source.info.dbname, "source_made_at": made["made_at"]}
+    values = {"copied_from": source.info.dbname, "source_made_at": made.made_at}
     database.rows(target, "begin_copy", values)
 
 
@@ -90,9 +89,9 @@ def record(target: Connection[Any], part: str, records: int, measure: Measure | 
 
 def _lock(source: Connection[Any], target: Connection[Any]) -> None:
     name = target.info.dbname
-    if not (database.row(target, "lock_copy_target") or {})["is_locked"]:
+    if not database.one(target, "lock_copy_target")["is_locked"]:
         raise Refused(f"--to: another copy into database {name} is under way")
-    if not (database.row(source, "share_copy_source") or {})["is_shared"]:
+    if not database.one(source, "share_copy_source")["is_shared"]:
         raise Refused(
             f"--to: database {name} is the one to be copied, or that is being copied into itself: "
             "name another database"
@@ -109,7 +108,8 @@ def _refuse_foreign_objects(target: Connection[Any]) -> None:
 
 
 def _refuse_another_nature(target: Connection[Any], nature: str) -> None:
-    found = (database.row(target, "edition") or {}).get("nature")
+    made = edition.found(target)
+    found = None if made is None else made.nature
     if found != nature:
         raise Refused(
             f"--to: database {target.info.dbname} was made for {found} data and the source for "
@@ -117,10 +117,10 @@ def _refuse_another_nature(target: Connection[Any], nature: str) -> None:
         )
 
 
-def _refuse_used(target: Connection[Any], made: dict[str, Any], *, knows_copies: bool) -> None:
+def _refuse_used(target: Connection[Any], made: Recorded, *, knows_copies: bool) -> None:
     name = target.info.dbname
     begun = database.row(target, "copy_begun") if knows_copies else None
-    if begun is not None and begun["source_made_at"] != made["made_at"]:
+    if begun is not None and begun["source_made_at"] != made.made_at:
         raise Refused(
             f"--to: database {name} was filled by a copy of {begun['copied_from']}, another "
             "database than this one: name an empty one"

@@ -43,7 +43,7 @@ class Slice(msgspec.Struct, frozen=True):
 
 def survey(connection: Connection[Any]) -> dict[str, Day]:
     """Return every trade date that has ticks, by the name of its part, in order."""
-    statements = database.row(connection, "tick_statements") or {}
+    statements = database.one(connection, "tick_statements")
     found: dict[str, Day] = {}
     for row in database.answers(connection, statements["survey"]):
         day = Day(row["trade_date"], (row["symbol"],), tables.measure(row))
@@ -88,8 +88,8 @@ def copy_day(
     Returns how many ticks were copied; `on_records` is called with the number of each slice. Raises
     `Broken` where both differ afterwards: nothing of it is written then.
     """
-    statements = database.row(source, "tick_statements") or {}
-    span = database.row(source, "trade_date_span", {"trade_date": day.trade_date}) or {}
+    statements = database.one(source, "tick_statements")
+    span = database.one(source, "trade_date_span", {"trade_date": day.trade_date})
     asked = {"symbols": list(day.symbols), **span}
     wanted = _by_hour(source, statements, asked)
     copied = 0

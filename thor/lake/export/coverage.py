@@ -9,8 +9,8 @@ from typing import Any
 
 from thor import database
 from thor.database import Connection
+from thor.domain.bar import CLOSE_DELAY
 from thor.lake import manifest
-from thor.lake.export.plan import CLOSE_DELAY
 from thor.lake.store import Store
 
 _EXPORTED = {"ticks", "bars", "features"}

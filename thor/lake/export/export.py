@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from thor import database
-from thor.database import Connection
+from thor.database import Connection, edition
 from thor.errors import Rejected, ThorError, Unavailable
 from thor.lake import manifest
 from thor.lake.export import lock
@@ -30,7 +30,7 @@ def export(
     with database.connect(url, "export") as connection:
         database.rows(connection, "lake_settings")
         _check_symbols(connection, ask.symbols)
-        nature = (database.row(connection, "edition") or {})["nature"]
+        nature = edition.read(connection).nature
         manifest.enter(store, nature)
         with lock.locked(connection, store) as lake_lock:
             manifest.found_lake(store, nature)

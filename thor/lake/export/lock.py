@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from thor import clock, database
-from thor.database import Connection
+from thor.database import Connection, edition
 from thor.errors import Refused
 from thor.lake.store import Store
 
@@ -94,8 +94,9 @@ def locked(connection: Connection[Any], store: Store) -> Iterator[LakeLock]:
     if not _lock_database(connection):
         raise Refused(f"Another export of database {name} is under way: wait until it is through")
     try:
-        made = (database.row(connection, "edition") or {}).get("made_at")
-        lock = LakeLock(store, f"{name} ({connection.info.host}:{connection.info.port}, {made})")
+        made = edition.found(connection)
+        made_at = None if made is None else made.made_at
+        lock = LakeLock(store, f"{name} ({connection.info.host}:{connection.info.port}, {made_at})")
         lock.take()
         try:
             yield lock
@@ -108,7 +109,7 @@ def locked(connection: Connection[Any], store: Store) -> Iterator[LakeLock]:
 
 def _lock_database(connection: Connection[Any]) -> bool:
     until = clock.monotonic_s() + _HANG_UP_S
-    while not (database.row(connection, "lock_export") or {})["is_locked"]:
+    while not database.one(connection, "lock_export")["is_locked"]:
         if clock.monotonic_s() >= until:
             return False
         clock.sleep_s(_LOOK_S)

@@ -3,7 +3,7 @@
 Stage 55, lake. Its queries are cheap; it reads no rows.
 """
 
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any
 
 import msgspec
@@ -12,11 +12,9 @@ import pyarrow.compute as pc
 
 from thor import database
 from thor.database import Connection
+from thor.domain.bar import CLOSE_DELAY, FEATURE_WIDTHS
 from thor.lake import manifest
 from thor.lake.manifest import Kind, Manifest, Part
-
-# Ticks of the last second may still be on their way.
-CLOSE_DELAY = timedelta(seconds=1)
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,7 +74,7 @@ def ticks(
 
 def about(connection: Connection[Any], span: Bounds, wanted: list[Wanted]) -> int:
     """Return about how many ticks a trade date has, counted from bars or guessed."""
-    text = (database.row(connection, "lake_estimate_statement") or {})["guess"]
+    text = database.one(connection, "lake_estimate_statement")["guess"]
     [found] = database.answers(connection, text, ts_from=span.ts_from, ts_to=span.ts_to)
     guessed = int(found["QUERY PLAN"][0]["Plan"]["Plan Rows"])
     # Without bars their number is unknown before they are read.
@@ -133,7 +131,7 @@ def features(
 ) -> list[Wanted]:
     """Return the files of features: of each symbol and width that has bars."""
     values = {"ts_from": span.ts_from, "ts_to": span.ts_to}
-    found = database.row(connection, "lake_features", values) or {}
+    found = database.one(connection, "lake_features", values)
     return [
         Wanted(
             path=manifest.features_path(day, bar.symbol, bar.width),
@@ -144,7 +142,7 @@ def features(
             records=bar.records,
         )
         for bar in of_bars
-        if bar.symbol is not None and bar.width in manifest.MATRIX_WIDTHS
+        if bar.symbol is not None and bar.width in FEATURE_WIDTHS
     ]
 
 

@@ -56,7 +56,7 @@ class Relation(msgspec.Struct, frozen=True):
 
 def relation(connection: Connection[Any], name: str) -> Relation:
     """Return how to read a table or view: market.bars_1m, feat._matrix, reference.series."""
-    found = database.row(connection, "lake_statements", {"relation": name}) or {}
+    found = database.one(connection, "lake_statements", {"relation": name})
     kinds = dict(zip(found["names"], found["kinds"], strict=True))
     return Relation(
         pa.schema([(column, _type(kind)) for column, kind in kinds.items()]),
@@ -155,7 +155,7 @@ def _ticks(
 def _known(
     connection: Connection[Any], words: Words, span: dict[str, Any], limit: int
 ) -> tuple[Words, str]:
-    found = database.row(connection, "lake_words", {**span, "limit": limit}) or {}
+    found = database.one(connection, "lake_words", {**span, "limit": limit})
     if len(found["sources"] or ()) > blocks.WORDS_MAX:
         raise Broken(f"{words.symbol} has ticks of more than {blocks.WORDS_MAX} sources in a day")
     # With the earlier ones, which may return.
@@ -164,7 +164,7 @@ def _known(
     if len(sources) > blocks.WORDS_MAX:
         sources = dict.fromkeys(found["sources"])
     named = {"sources": list(sources), "contracts": list(contracts)}
-    texts = database.row(connection, "lake_tick_statements", named) or {}
+    texts = database.one(connection, "lake_tick_statements", named)
     words = msgspec.structs.replace(words, sources=tuple(sources), contracts=tuple(contracts))
     return words, texts["copy_out"]
 

@@ -152,7 +152,7 @@ class Export:
         due = [one for one in found.values() if not self._is_there(one)]
         if not due:
             return
-        snapshot = (database.row(self._connection, "share_snapshot") or {})["snapshot"]
+        snapshot = database.one(self._connection, "share_snapshot")["snapshot"]
         about = plan.about(self._connection, span, wanted)
         source = ticks.Source(self._url, snapshot, day, span, about)
         on_progress = self._begin(f"{day} ticks", sum(one.records for one in due))

@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.dataset
 
 from thor.config import Settings
+from thor.domain.bar import WIDTHS
 from thor.errors import Broken, Rejected, Unavailable
-from thor.lake.manifest import BAR_WIDTHS as WIDTHS
 from thor.lake.query import sql
 from thor.lake.query.files import Files, found
 from thor.lake.store import url_of

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from thor.database.schema import SQL
+from thor.domain.bar import FEATURE_WIDTHS
 from thor.errors import Broken
 
 _FUNCTION = re.compile(
@@ -127,5 +128,5 @@ def comments(text: str) -> Iterator[str]:
     if "feat.copy_comments(" in text:
         for found in _COMMENT.findall(text):
             head, words = found.split(" is\n", 1)
-            for width in ("1m", "5m", "1h"):
+            for width in FEATURE_WIDTHS:
                 yield f"{head.replace('_1m', f'_{width}', 1)} is\n{words}"

@@ -86,11 +86,7 @@ class BarImport:
 
     def stage(self, bars: Iterable[tuple[int, ImportedBar]]) -> None:
         """Add checked bars, each with its row in the file, counted from 1."""
-        with (
-            self._connection.cursor() as cursor,
-            cursor.copy(database.statement("copy_bar_stage").encode()) as copy,
-        ):
-            copy.set_types(_COLUMN_TYPES)
+        with database.copy_into(self._connection, "copy_bar_stage", _COLUMN_TYPES) as copy:
             for row, bar in bars:
                 copy.write_row(
                     (
@@ -129,9 +125,7 @@ class BarImport:
         database.rows(self._connection, "put_bar_file", msgspec.structs.asdict(self._file))
         values = {"file": self._file.file}
         database.rows(self._connection, "remove_left_bars", values)
-        with self._connection.cursor() as cursor:
-            cursor.execute(database.statement("merge_bar_stage").encode(), values)
-            written = cursor.rowcount
+        written = database.execute(self._connection, "merge_bar_stage", values).rowcount
         if makes_wider:
             self._make_wider()
         return written

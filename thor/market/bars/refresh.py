@@ -12,16 +12,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from thor import clock, database
-from thor.database import Connection
-from thor.errors import NotFound, Refused, Rejected, Unavailable
+from thor.database import Connection, edition
+from thor.domain.bar import STORED_WIDTHS
+from thor.errors import Refused, Rejected, Unavailable
 
 # Bottom-up: a refresh of a width makes the wider ones stale until their own turn.
-WIDTHS = {
-    "1s": timedelta(seconds=1),
-    "1m": timedelta(minutes=1),
-    "5m": timedelta(minutes=5),
-    "1h": timedelta(hours=1),
-}
 HOUR = timedelta(hours=1)
 # How far back the policies look; none of them refreshes anything older.
 _REACH = {
@@ -86,7 +81,7 @@ def renew(connection: Connection[Any], ts_from: datetime, ts_to: datetime) -> No
     The range is widened to whole bars of each width. Bars whose ticks are gone are deleted, so
     never call it on a dropped range.
     """
-    if edition(connection) == "plain":
+    if not edition.read(connection).is_timescale:
         return _rebuild_plain(connection, _floor(ts_from, HOUR), _ceil(ts_to, HOUR))
     _renew_from(connection, "1s", ts_from, ts_to)
 
@@ -134,14 +129,6 @@ def rebuild(
     database.rows(connection, "forget_rebuild", asked)
 
 
-def edition(connection: Connection[Any]) -> str:
-    """Return the database's edition; raises `NotFound` where the database was never migrated."""
-    found = database.row(connection, "edition")
-    if found is None:
-        raise NotFound("The database has no edition yet: run `thor db up`")
-    return str(found["edition"])
-
-
 def server_now(connection: Connection[Any]) -> datetime:
     """Return the time of the database's clock, which the policies use."""
     now: datetime = database.rows(connection, "server_clock")[0]["now"]
@@ -176,9 +163,9 @@ def _renew_from(
     connection: Connection[Any], finest: str, ts_from: datetime, ts_to: datetime
 ) -> None:
     now = server_now(connection)
-    widths = list(WIDTHS)
+    widths = list(STORED_WIDTHS)
     for width in widths[widths.index(finest) :]:
-        length = WIDTHS[width]
+        length = STORED_WIDTHS[width]
         end = min(_ceil(ts_to, length), _floor(now - LIVE, length))
         if part := _hiding_none(connection, width, (_floor(ts_from, length), end), now):
             _refresh_beside_policy(connection, width, part, now)
@@ -202,13 +189,13 @@ def _store_next(connection: Connection[Any]) -> bool:
     Where the policies did not run for longer than they reach back, their next run skips everything
     older. Above the watermark that would be hidden by the run; below it, it is hidden already.
     """
-    if edition(connection) == "plain":
+    if not edition.read(connection).is_timescale:
         return False
     now = server_now(connection)
     values = {
-        "bars": [f"_bars_{width}" for width in WIDTHS],
+        "bars": [f"_bars_{width}" for width in STORED_WIDTHS],
         "due": [now - reach / 2 for reach in _REACH.values()],
-        "until": [_floor(now - reach / 4, WIDTHS[width]) for width, reach in _REACH.items()],
+        "until": [_floor(now - reach / 4, STORED_WIDTHS[width]) for width, reach in _REACH.items()],
     }
     row = database.row(connection, "next_unstored_range", values)
     if row is None:
@@ -252,7 +239,7 @@ def _refresh_beside_policy(
     left to it, since it runs every other second; for wider bars this waits for the policy's next
     run where it is near.
     """
-    length, reach = WIDTHS[width], now - _REACH[width]
+    length, reach = STORED_WIDTHS[width], now - _REACH[width]
     outside, inside = _floor(reach - _SLACK, length), _ceil(reach + _SLACK, length)
     for part in _cut(span, outside, inside):
         if part[1] > outside:
@@ -308,10 +295,10 @@ def _kept(connection: Connection[Any], ts_from: datetime, ts_to: datetime) -> li
 
 
 def _renew_all(connection: Connection[Any], ts_from: datetime, ts_to: datetime) -> None:
-    if edition(connection) == "plain":
+    if not edition.read(connection).is_timescale:
         return _rebuild_plain(connection, ts_from, ts_to)
     now = server_now(connection)
-    for width, length in WIDTHS.items():
+    for width, length in STORED_WIDTHS.items():
         end = min(ts_to, _floor(now - LIVE, length))
         if part := _hiding_none(connection, width, (ts_from, end), now):
             # Forced: also spans without a logged invalidation.
@@ -362,8 +349,8 @@ def _refresh(
 
 def _refuse_empty(connection: Connection[Any], ts_from: datetime, ts_to: datetime) -> None:
     values = {"ts_from": ts_from, "ts_to": ts_to}
-    if edition(connection) == "timescale":
-        values |= database.row(connection, "stored_until", values) or {}
+    if edition.read(connection).is_timescale:
+        values |= database.one(connection, "stored_until", values)
     if found := database.row(connection, "bars_without_ticks", values):
         raise Refused(
             f"{found['hours']} hours of bars have no ticks any more, the first of them "

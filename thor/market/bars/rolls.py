@@ -11,6 +11,7 @@ import msgspec
 
 from thor import database
 from thor.database import Connection
+from thor.domain.bar import WIDTHS
 from thor.domain.business_days import BusinessDays
 from thor.domain.contracts import Contract, called, of_series
 from thor.domain.rolls import Roll, Traded, by_expiry, by_volume, rule_name
@@ -18,7 +19,7 @@ from thor.domain.sessions import trade_date
 from thor.errors import NotFound
 
 # The gap is taken from the finest bars that both months have; an older bar is of another market.
-_WIDTHS = ("1m", "5m", "1h", "1d")
+_WIDTHS = tuple(width for width in WIDTHS if width != "1s")
 _COMMON_WITHIN = timedelta(days=7)
 
 
@@ -117,8 +118,7 @@ def _with(roll: Roll, row: dict[str, Any], width: str) -> Roll:
 def _keep(connection: Connection[Any], root: str, rule: str, found: list[Roll]) -> None:
     kept = [roll.rolled_at for roll in found]
     database.rows(connection, "remove_rolls", {"root": root, "rule": rule, "kept": kept})
-    with connection.cursor() as cursor:
-        for roll in found:
-            values = msgspec.structs.asdict(roll)
-            values["evidence"] = msgspec.json.encode(roll.evidence).decode()
-            cursor.execute(database.statement("keep_roll").encode(), values)
+    for roll in found:
+        values = msgspec.structs.asdict(roll)
+        values["evidence"] = msgspec.json.encode(roll.evidence).decode()
+        database.execute(connection, "keep_roll", values)

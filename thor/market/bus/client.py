@@ -16,6 +16,7 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from thor.domain import timestamps
 from thor.domain.mark import Mark
 from thor.domain.tick import SKEW_MAX, Tick
 from thor.errors import Broken, Unavailable
@@ -177,7 +178,7 @@ class Bus:
         claims = (CLAIM + symbol for symbol in seen)
         keys = [STREAM, COUNTER, CLOCKS, HEARD + source, AHEAD, *claims]
         skew_us = messages.skew_us(source, self._skew_max)
-        head = [source, wire.instant(ts), self._ticks_max, skew_us]
+        head = [source, timestamps.format_utc(ts), self._ticks_max, skew_us]
         return keys, [*head, wire.encode_seen(seen), *seen]
 
     def publish_marks(self, source: str, marks: Sequence[Mark]) -> list[str]:
@@ -392,7 +393,7 @@ class Listener:
             (source, symbol): ts
             for source, fields in found.items()
             for symbol, text in fields.items()
-            if (ts := wire.read_instant(text)) is not None
+            if (ts := timestamps.parse(text)) is not None
         }
 
     async def state(self) -> BusState:

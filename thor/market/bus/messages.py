@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from thor.domain import timestamps
 from thor.domain.tick import Tick, check_ahead, is_of_file
 from thor.errors import Unavailable
 from thor.market.bus import wire
@@ -133,7 +134,7 @@ class PublishRequest:
             self._shadowed,
             len(self._symbols),
             self._skew_us,
-            "" if newest is None else wire.instant(newest),
+            "" if newest is None else timestamps.format_utc(newest),
             *values,
         ]
 
@@ -196,12 +197,15 @@ def _of_symbols(
         if tick.refused is not None or (before is not None and tick.ts < before.ts):
             continue
         newest[tick.symbol] = tick
-        ts = wire.instant(tick.ts)
+        ts = timestamps.format_utc(tick.ts)
         for name in _MERGED:
             value = getattr(tick, name)
             if value is not None:
                 merged[name] = (value, ts)
-        merged["ts"], merged["received_at"] = (ts, ts), (wire.instant(tick.received_at), ts)
+        merged["ts"], merged["received_at"] = (
+            (ts, ts),
+            (timestamps.format_utc(tick.received_at), ts),
+        )
         merged["source"], merged["seq"] = (tick.source, ts), (tick.seq, ts)
     keys: list[str] = []
     values: list[Any] = []
@@ -227,7 +231,7 @@ def _text(raw: bytes) -> str:
 
 
 def _instant(raw: bytes) -> datetime | None:
-    return wire.read_instant(_text(raw))
+    return timestamps.parse(_text(raw))
 
 
 def streams(found: Any) -> list[Any]:

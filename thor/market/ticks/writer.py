@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from thor import database
-from thor.database import Connection
+from thor.database import Connection, edition
 from thor.domain.mark import Mark
 from thor.domain.tick import RejectedTick, Tick
 from thor.market.ticks.batch import (
@@ -44,8 +44,8 @@ class TickWriter:
         # After a collision more are likely (a replay): stage first until a batch has none.
         self._stages_first = False
         # The plain edition's bars are never behind its ticks.
-        found = database.row(connection, "edition")
-        self._marks_stale = found is not None and found["edition"] == "timescale"
+        made = edition.found(connection)
+        self._marks_stale = made is not None and made.is_timescale
 
     def write(self, entries: list[EntryTicks]) -> IngestCounts:
         """Commit the entries that the database does not have yet, and their counts.
@@ -125,7 +125,7 @@ class TickWriter:
         if not ticks:
             return ticks, []
         # The lock lasts until the commit: nothing is dropped between the check and the insert.
-        self._connection.execute(database.statement("lock_ranges").encode())
+        database.execute(self._connection, "lock_ranges")
         span = {"first": min(instants), "last": max(instants)}
         found = database.rows(self._connection, "dropped_ranges", span)
         if not found:
@@ -143,11 +143,7 @@ class TickWriter:
     def _copy(self, ticks: list[Tick]) -> int:
         if not ticks:
             return 0
-        with (
-            self._connection.cursor() as cursor,
-            cursor.copy(database.statement("copy_ticks").encode()) as copy,
-        ):
-            copy.set_types(COLUMN_TYPES)
+        with database.copy_into(self._connection, "copy_ticks", COLUMN_TYPES) as copy:
             for tick in ticks:
                 copy.write_row(columns(tick))
         return len(ticks)
@@ -155,26 +151,23 @@ class TickWriter:
     def _merge(self, ticks: list[Tick]) -> tuple[int, list[Tick]]:
         if not ticks:
             return 0, []
-        with self._connection.cursor() as cursor:
-            cursor.execute(database.statement("create_stage").encode())
-            with cursor.copy(database.statement("copy_stage").encode()) as copy:
-                copy.set_types(COLUMN_TYPES)
-                for tick in ticks:
-                    copy.write_row(columns(tick))
-            symbols = sorted({tick.symbol for tick in ticks})
-            inserted = 0
-            parts = [
-                {"first": first, "last": last, "symbols": symbols}
-                for first, last in stretches([tick.ts for tick in ticks], _PARTS_MAX)
-            ]
-            for part in parts:
-                cursor.execute(database.statement("merge_stage").encode(), part)
-                inserted += cursor.rowcount
-            conflicting: list[Tick] = []
-            for part in parts if inserted < len(ticks) else ():
-                cursor.execute(database.statement("conflicting_stage").encode(), part)
-                conflicting += [ticks[index - 1] for (index,) in cursor.fetchall()]
-            return inserted, conflicting
+        database.execute(self._connection, "create_stage")
+        with database.copy_into(self._connection, "copy_stage", COLUMN_TYPES) as copy:
+            for tick in ticks:
+                copy.write_row(columns(tick))
+        symbols = sorted({tick.symbol for tick in ticks})
+        parts = [
+            {"first": first, "last": last, "symbols": symbols}
+            for first, last in stretches([tick.ts for tick in ticks], _PARTS_MAX)
+        ]
+        inserted = sum(
+            database.execute(self._connection, "merge_stage", part).rowcount for part in parts
+        )
+        conflicting: list[Tick] = []
+        for part in parts if inserted < len(ticks) else ():
+            found = database.execute(self._connection, "conflicting_stage", part).fetchall()
+            conflicting += [ticks[index - 1] for (index,) in found]
+        return inserted, conflicting
 
     def _insert_rejected(self, rejected: list[RejectedTick]) -> int:
         """Keep refused ticks, and return how many are counted as such.
@@ -182,16 +175,13 @@ class TickWriter:
         A tape's tick that was refused before, for the same reason, stands there already.
         """
         counted = 0
-        statement = database.statement("insert_rejected").encode()
         for is_counted in (True, False):
             rows = [
                 msgspec.structs.asdict(one) for one in rejected if bool(one.ticks) == is_counted
             ]
             if not rows:
                 continue
-            with self._connection.cursor() as cursor:
-                cursor.executemany(statement, rows)
-                known = len(rows) - cursor.rowcount
+            known = len(rows) - database.execute_many(self._connection, "insert_rejected", rows)
             counted += sum(row["ticks"] for row in rows) - (known if is_counted else 0)
         return counted
 
@@ -199,7 +189,7 @@ class TickWriter:
         # In one order, since two writers with the same sources would otherwise deadlock.
         for source, ts in sorted(clocks(entries).items()):
             values = {"source": source, "ts": ts}
-            self._connection.execute(database.statement("upsert_clock").encode(), values)
+            database.execute(self._connection, "upsert_clock", values)
 
     def _merge_quotes(self, entries: list[EntryTicks], ticks: list[Tick]) -> None:
         # Last in the transaction: other writers wait for these rows.
@@ -215,24 +205,25 @@ class TickWriter:
                 "last": list(last),
                 "pause": HEARD_PAUSE,
             }
-            self._connection.execute(database.statement("merge_heard").encode(), values)
+            database.execute(self._connection, "merge_heard", values)
         marks = [(mark, entry.marks_source) for entry in entries for mark in entry.marks]
         for mark, source in sorted(marks, key=_mark_order):
             values = {**msgspec.structs.asdict(mark), "source": source}
-            self._connection.execute(database.statement("merge_mark").encode(), values)
+            database.execute(self._connection, "merge_mark", values)
 
     def _insert_stale(self, instants: list[datetime]) -> None:
         if instants and self._marks_stale:
             firsts, lasts = zip(*stretches(instants), strict=True)
             values = {"firsts": list(firsts), "lasts": list(lasts)}
-            self._connection.execute(database.statement("insert_stale").encode(), values)
+            database.execute(self._connection, "insert_stale", values)
 
     def _insert_batch(self, entries: list[EntryTicks], counts: IngestCounts) -> None:
         ordinals = spans(entries)
         if ordinals:
             values = msgspec.structs.asdict(counts)
-            self._connection.execute(
-                database.statement("insert_batch").encode(),
+            database.execute(
+                self._connection,
+                "insert_batch",
                 {**values, "ordinals": database.multirange(ordinals), "consumer": self._consumer},
             )
 
@@ -280,15 +271,14 @@ class TickWriter:
             folded = database.rows(self._connection, "fold_batches", values)
             for row in folded:
                 values = {name: row[name] for name in _FOLDED}
-                statement = database.statement("insert_batch").encode()
-                self._connection.execute(statement, {**values, "consumer": None})
+                database.execute(self._connection, "insert_batch", {**values, "consumer": None})
             return sum(int(row["batches"]) for row in folded)
 
 
 def merge_last_values(connection: Connection[Any], rows: list[dict[str, Any]]) -> None:
     """Merge rows as `last_values` gives them into market.last_values."""
     values = {"values": msgspec.json.encode(rows).decode()}
-    connection.execute(database.statement("merge_last_values").encode(), values)
+    database.execute(connection, "merge_last_values", values)
 
 
 def _mark_order(said: tuple[Mark, str]) -> tuple[str, date, str, datetime]:
