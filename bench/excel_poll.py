@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from excel_made import LISTING, SAMPLE
 
 from thor.config import Settings
-from thor.flow.collect_live import Outlet
+from thor.flow.collect import Outlet
 from thor.flow.lease import Lease
 from thor.flow.publish import Publisher
 from thor.flow.spill import Spill

@@ -15,12 +15,13 @@ from thor.config import Settings
 from thor.database import edition
 from thor.domain.instrument import Listing
 from thor.errors import Refused, Rejected, Unavailable
-from thor.flow.collect_live import LiveStep, Outlet, StatusReport, collect, wait_for
+from thor.flow.collect import Outlet, StatusReport, collect, status_of, wait_for
 from thor.flow.lease import Lease
 from thor.flow.publish import Publisher
 from thor.flow.spill import Spill
 from thor.market.bus.client import Bus
 from thor.market.bus.messages import Claim
+from thor.market.collect.collector import Step
 from thor.market.collect.excel import workbook
 from thor.market.collect.excel.changes import SOURCE
 from thor.market.collect.excel.collector import ExcelCollector, Reader, check_interval
@@ -147,17 +148,15 @@ def _poll(
     log_faults = _Once(lambda faults: log.warning("left out", cells=faults))
     log_spill = _Once(lambda reason: log.warning("spilled", reason=reason))
 
-    def on_step(step: LiveStep) -> None:
-        log_state(str(step.state))
+    def on_step(step: Step) -> None:
+        log_state(str(collector.state))
         log_faults("; ".join(step.faults))
-        if recorder is not None:
-            recorder.write(list(step.ticks))
-
-    def on_status(status: Any) -> None:
         log_spill(f"{outlet.reason}: ticks go to {spill.file}" if outlet.reason else "")
-        report(status)
+        if recorder is not None:
+            recorder.write(step.ticks)
+        report(status_of(SOURCE, step, collector.state, outlet))
 
-    return collect(collector, outlet, lease, on_status, on_step)
+    return collect(collector, outlet, stop, on_step, lease)
 
 
 class _Once:

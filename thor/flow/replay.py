@@ -4,32 +4,26 @@ Stages: 20 collect → 25 bus. The same file again changes no row: its source is
 ordinals of its records are their `seq`.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from thor import clock, database
+from thor import database
 from thor.database import Connection
 from thor.domain.instrument import Listing
-from thor.domain.tick import SKEW_MAX, Tick
+from thor.domain.tick import SKEW_MAX
 from thor.errors import NotFound, Refused
+from thor.flow.collect import Outlet, collect
 from thor.flow.publish import Publisher
 from thor.market.bus.client import Bus
-from thor.market.collect.files.pace import paced
+from thor.market.collect.files.collector import TapeCollector
 from thor.market.collect.files.tape import Tape, open_tape
 from thor.reference import instruments
 from thor.reference.instruments import unlisted
-from thor.runtime import Stop, Stopped
-
-# Ticks due within this time are one entry: a round trip for each would limit the speed.
-_TOGETHER_S = 0.005
-_ENTRY_TICKS = 1000
-# While a tape waits for its next tick, this is how often it checks whether a second of its time
-# passed.
-_BEAT_S = 0.1
+from thor.runtime import Stop
 
 
 def admit(
@@ -75,22 +69,10 @@ def replay(
     publisher = Publisher(
         bus, instruments.listing(connection), stop, on_wait=on_wait, skew_max=skew_max
     )
-    start_s = clock.monotonic_s()
-    published = 0
-    begin: datetime | None = None
-    for due_s, ticks in _together(paced(tape.batches(), speed)):
-        begin = begin or ticks[0].ts
-        while (left_s := start_s + due_s - clock.monotonic_s()) > _BEAT_S:
-            if stop.wait(_BEAT_S):
-                raise Stopped
-            passed_s = clock.monotonic_s() - start_s
-            publisher.publish_clock(tape.source, begin + timedelta(seconds=passed_s * (speed or 0)))
-        if stop.wait(left_s):
-            raise Stopped
-        published += publisher.publish(ticks).ticks
-        on_progress(published)
-    publisher.end(tape.source)
-    return published
+    outlet = Outlet(tape.source, publisher)
+    collect(TapeCollector(tape, speed), outlet, stop, lambda _: on_progress(outlet.published))
+    outlet.end()
+    return outlet.published
 
 
 def _listed(tape: Tape, listing: Listing, *, skip_unlisted: bool) -> Tape:
@@ -113,22 +95,6 @@ def _refuse_simulated(connection: Connection[Any], tape: Tape) -> None:
             f"share a series; `thor up --tape {tape.path} --speed 10x` plays it in a database of "
             "its own"
         )
-
-
-def _together(
-    paces: Iterable[tuple[float, list[Tick]]],
-) -> Iterator[tuple[float, list[Tick]]]:
-    held: list[Tick] = []
-    due_first = 0.0
-    for due, ticks in paces:
-        if held and (due - due_first > _TOGETHER_S or len(held) + len(ticks) > _ENTRY_TICKS):
-            yield due_first, held
-            held = []
-        if not held:
-            due_first = due
-        held = held + ticks
-    if held:
-        yield due_first, held
 
 
 def _refuse_overlap(connection: Connection[Any], tape: Tape) -> None:

@@ -14,10 +14,12 @@ from thor.database import Connection, edition
 from thor.domain.instrument import Instrument, Listing
 from thor.domain.sessions import Sessions, trade_date
 from thor.errors import Refused, ThorError
+from thor.flow.collect import Outlet, collect
 from thor.flow.publish import Publisher
 from thor.flow.simulated_history import missing_history, write_history
 from thor.market.bus.client import Bus
 from thor.market.bus.messages import Claim
+from thor.market.collect.collector import Step
 from thor.market.collect.simulator.instruments import PROFILES
 from thor.market.collect.simulator.market import SOURCE, Simulator
 from thor.reference import instruments
@@ -42,14 +44,12 @@ def simulate(
     database that is not simulated, or where a tape has every root.
     """
     market = persist(lambda: _open(settings, bus, database_url, stop, on_wait), stop, on_wait)
-    publisher = market.publisher
-    for step in market.simulator.steps():
-        if stop.wait((step.at - clock.now()).total_seconds()):
-            raise Stopped
+
+    def on_step(step: Step) -> None:
         if step.ticks:
-            publisher.publish(step.ticks)
             market.begin_history()
-        publisher.publish_clock(SOURCE, step.at, market.symbols)
+
+    collect(market.simulator, Outlet(SOURCE, market.publisher), stop, on_step)
 
 
 class _Market:
@@ -59,10 +59,9 @@ class _Market:
         self,
         simulator: Simulator,
         publisher: Publisher,
-        symbols: list[str],
         write_past: Callable[[], object] | None,
     ) -> None:
-        self.simulator, self.publisher, self.symbols = simulator, publisher, symbols
+        self.simulator, self.publisher = simulator, publisher
         self._write_past = write_past
 
     def begin_history(self) -> None:
@@ -131,7 +130,7 @@ def _open(
     publisher = Publisher(
         bus, listing, stop, claims, on_wait, timedelta(seconds=settings.skew_max_s)
     )
-    return _Market(simulator, publisher, list(traded), None if past is None else write_past)
+    return _Market(simulator, publisher, None if past is None else write_past)
 
 
 def _simulated(

@@ -9,12 +9,11 @@ from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Protocol
 
-import msgspec
-
 from thor.domain.instrument import Listing
 from thor.domain.mark import Mark
 from thor.domain.tick import Tick
 from thor.errors import Rejected
+from thor.market.collect.collector import Step
 from thor.market.collect.excel import sheet
 from thor.market.collect.excel.changes import SOURCE, Changes
 from thor.market.collect.excel.marks import Marks
@@ -37,17 +36,6 @@ class Reader(Protocol):
 
     def close(self) -> None:
         """Release the workbook; it stays as it is."""
-
-
-class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """The result of one poll: ticks, the day's marks, and the symbols that were looked at."""
-
-    at: datetime
-    ticks: list[Tick]
-    marks: list[Mark]
-    seen: list[str]
-    state: State
-    faults: list[str]
 
 
 class ExcelCollector:

@@ -6,7 +6,7 @@ Stage 20, collect. Pure.
 from datetime import datetime
 from typing import Literal
 
-import msgspec
+from thor.market.collect.collector import FeedState
 
 StateName = Literal[
     "not running",
@@ -28,12 +28,10 @@ STATES: tuple[StateName, ...] = (
 )
 
 
-class State(msgspec.Struct, frozen=True):
-    """The collector's state: its name, its reason, and since when (UTC)."""
+class State(FeedState, frozen=True):
+    """The collector's state: one of `STATES`, its reason, and since when (UTC)."""
 
     name: StateName
-    reason: str
-    since: datetime
 
     def followed_by(self, name: StateName, reason: str, at: datetime) -> "State":
         """Return the state from now on; the same name keeps its `since`."""

@@ -11,6 +11,9 @@ from datetime import datetime
 from thor.domain.tick import Tick
 from thor.errors import Rejected
 
+# Ticks due within this time are one entry: a round trip for each would limit the speed.
+_TOGETHER_S = 0.005
+_ENTRY_TICKS = 1000
 _SPEED = re.compile(r"(?P<times>[0-9]{1,9}(\.[0-9]{1,9})?)x", re.IGNORECASE)
 
 
@@ -55,3 +58,18 @@ def paced(
             together.append(tick)
     if together:
         yield due, together
+
+
+def together(paces: Iterable[tuple[float, list[Tick]]]) -> Iterator[tuple[float, list[Tick]]]:
+    """Yield what `paced` gave, joined to at most 1,000 ticks that are due within 5 ms."""
+    held: list[Tick] = []
+    due_first = 0.0
+    for due, ticks in paces:
+        if held and (due - due_first > _TOGETHER_S or len(held) + len(ticks) > _ENTRY_TICKS):
+            yield due_first, held
+            held = []
+        if not held:
+            due_first = due
+        held = held + ticks
+    if held:
+        yield due_first, held

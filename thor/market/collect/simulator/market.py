@@ -7,7 +7,6 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +15,7 @@ from thor.domain.instrument import Instrument
 from thor.domain.sessions import Sessions
 from thor.domain.tick import Tick
 from thor.errors import Rejected
+from thor.market.collect.collector import Step
 from thor.market.collect.simulator.hours import (
     EPOCH,
     PEAK_ACTIVITY,
@@ -43,13 +43,6 @@ _MINUTE_US = 60 * _SECOND_US
 _Row = tuple[int, int, int, int, int, int, bool, bool, int]
 
 
-class Step(NamedTuple):
-    """One emission: the ticks before `at`, the simulated clock's new instant."""
-
-    at: datetime
-    ticks: list[Tick]
-
-
 class Simulator:
     """An endless market on its own clock: `received_at` is `ts`, it reads no real clock.
 
@@ -62,6 +55,8 @@ class Simulator:
     minute moves ES in the next, by that share of a minute's standard deviation of ES, spread evenly
     over it.
     """
+
+    source = SOURCE
 
     def __init__(
         self,
@@ -159,8 +154,9 @@ class Simulator:
     def steps(self) -> Iterator[Step]:
         """Yield the next step, for ever: at most 1,000 ticks in order, often none.
 
-        A step is 100 ms of market time, less at high rates and up to a second at low ones or where
-        every market is closed; it never crosses an opening or close.
+        A step has the ticks before its `at`, the simulated clock's new instant. It is 100 ms
+        of market time, less at high rates and up to a second at low ones or where every market
+        is closed; it never crosses an opening or close.
         """
         while True:
             phases = self._turn()
@@ -175,7 +171,8 @@ class Simulator:
                 end_us = min(self._now_us + _SECOND_US, until_us)
                 ticks = []
             self._now_us = end_us
-            yield Step(EPOCH + timedelta(microseconds=end_us), ticks)
+            at = EPOCH + timedelta(microseconds=end_us)
+            yield Step(at, ticks, seen=self._symbols, due_s=None)
 
     def _minute_end(self) -> int:
         minute = self._now_us // _MINUTE_US

@@ -1,24 +1,22 @@
-"""Run a live collector: one process a feed, nothing lost while the bus is full or away.
+"""Run a collector: publish its steps when they are due, nothing lost while the bus is away.
 
-Stages: 20 collect → 25 bus. What cannot be published is spilled to a file and drained in
-order; the state in which the collector is goes to the bus, and to a file of the home.
+Stages: 20 collect → 25 bus. Files and the simulator wait for the bus; what a live feed cannot
+publish is spilled to a file and drained in order, and its state goes to the bus and to a file
+of the home.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import datetime
-from typing import Protocol
 
 import msgspec
 
 from thor import clock
-from thor.domain.mark import Mark
-from thor.domain.tick import Tick
 from thor.errors import Unavailable
 from thor.flow.lease import Lease
 from thor.flow.publish import Publisher
 from thor.flow.spill import Emission, Spill
 from thor.market.bus.client import Bus
+from thor.market.collect.collector import Collector, FeedState, Step
 from thor.ops.collectors import CollectorStatus, status_file
 from thor.runtime import Stop, Stopped
 from thor.services.home import Home, write_beside
@@ -27,66 +25,19 @@ _ASK_LEASE_EVERY_S = 1.0
 # Spilled ticks are drained between two steps for no longer than this, so that the feed is read.
 _DRAIN_AT_ONCE_S = 1.0
 _REPORT_EVERY_S = 2.0
-
-
-class FeedState(Protocol):
-    """The state of a feed."""
-
-    @property
-    def name(self) -> str:
-        """The name of the state, one of the collector's own."""
-
-    @property
-    def reason(self) -> str:
-        """The reason; empty where there is none to give."""
-
-    @property
-    def since(self) -> datetime:
-        """When the state began."""
-
-
-class LiveStep(Protocol):
-    """One step of a live collector."""
-
-    @property
-    def at(self) -> datetime:
-        """The source's clock."""
-
-    @property
-    def ticks(self) -> Sequence[Tick]:
-        """The ticks, in order."""
-
-    @property
-    def marks(self) -> Sequence[Mark]:
-        """The day's marks that changed."""
-
-    @property
-    def seen(self) -> Sequence[str]:
-        """The symbols that the source looked at, with or without a change."""
-
-    @property
-    def state(self) -> FeedState:
-        """The state of the feed."""
-
-    @property
-    def faults(self) -> Sequence[str]:
-        """Faults in the feed for a person to fix, each with its position and the cure."""
-
-
-class LiveCollector(Protocol):
-    """A feed of the live market."""
-
-    source: str
-
-    def steps(self) -> Iterator[LiveStep]:
-        """Yield steps in time with the clock until the process is to stop."""
+# A step with nothing but a time, and so late, is left out.
+_LATE_S = 1.0
 
 
 class Outlet:
-    """Publishes a live collector's steps to the bus, or spills them to a file."""
+    """Publishes a collector's steps to the bus, or spills those of a live feed to a file."""
 
-    def __init__(self, source: str, publisher: Publisher, spill: Spill) -> None:
-        """Take the publisher, which does not wait, and the spill of this source."""
+    def __init__(self, source: str, publisher: Publisher, spill: Spill | None = None) -> None:
+        """Take the publisher, and the spill of a feed that cannot be read later.
+
+        With a spill the publisher must not wait; without one it waits while the bus is full or
+        away.
+        """
         self._source = source
         self._publisher = publisher
         self._spill = spill
@@ -98,28 +49,28 @@ class Outlet:
         """Ticks that are spilled and not yet published."""
         return self._spill.ticks if self._spill else 0
 
-    def emit(self, step: LiveStep) -> None:
-        """Publish a step, after the spilled ones, or spill it; `reason` then says why."""
+    def emit(self, step: Step) -> None:
+        """Publish a step, after the spilled ones, or spill it; `reason` then says why.
+
+        Raises `Stopped` where the process is to stop while the publisher waits.
+        """
         self.reason = ""
         # Ticks and marks separately, so that published ticks are not spilled as well.
-        parts = [
-            Emission(self._publisher.checked(list(step.ticks)), []),
-            Emission([], list(step.marks)),
-        ]
+        parts = [Emission(self._publisher.checked(step.ticks), []), Emission([], step.marks)]
         left = [part for part in parts if part.ticks or part.marks]
         try:
             if self.drain():
                 while left:
                     self._publish(left[0], step.seen)
                     del left[0]
-                self._publisher.publish_clock(self._source, step.at, step.seen)
+                if step.seen is not None or not step.ticks:
+                    self._publisher.publish_clock(self._source, step.at, step.seen)
         except Unavailable as error:
+            if self._spill is None:
+                raise
             self.reason = str(error)
-        for part in left:
-            try:
-                self._spill.add(part)
-            except Unavailable as error:
-                self.reason = f"{self.reason}; {error}"
+        if self._spill is not None:
+            self._hold(self._spill, left)
 
     def drain(self) -> bool:
         """Publish spilled steps, for a second at most; returns whether none is left.
@@ -131,33 +82,57 @@ class Outlet:
         until_s = clock.monotonic_s() + _DRAIN_AT_ONCE_S
         return self._spill.drain(self._publish, lambda: clock.monotonic_s() > until_s)
 
-    def _publish(self, emission: Emission, seen: Sequence[str] = ()) -> None:
+    def end(self) -> None:
+        """Say that the source has ended, with the time to which it came."""
+        self._publisher.end(self._source)
+
+    def _publish(self, emission: Emission, seen: Sequence[str] | None = ()) -> None:
         if emission.ticks:
-            self._publisher.publish_checked(emission.ticks, seen)
-            self.published += len(emission.ticks)
+            done = self._publisher.publish_checked(emission.ticks, seen)
+            self.published += done.ticks
         if emission.marks:
             self._publisher.publish_marks(self._source, emission.marks)
 
+    def _hold(self, spill: Spill, left: Sequence[Emission]) -> None:
+        for part in left:
+            try:
+                spill.add(part)
+            except Unavailable as error:
+                self.reason = f"{self.reason}; {error}"
+
 
 def collect(
-    collector: LiveCollector,
+    collector: Collector,
     outlet: Outlet,
-    lease: Lease,
-    report: Callable[[CollectorStatus], None],
-    on_step: Callable[[LiveStep], None] = lambda _: None,
+    stop: Stop,
+    on_step: Callable[[Step], None] = lambda _: None,
+    lease: Lease | None = None,
 ) -> bool:
-    """Publish a collector's steps until it ends; returns whether the lease was kept until then.
+    """Publish a collector's steps when they are due, until it ends or loses its lease.
 
-    `report` takes the status after each step, `on_step` the step.
+    Returns whether it ended; `on_step` takes each step once it is published or spilled. Raises
+    `Stopped` where the process is to stop meanwhile.
     """
+    start_s = clock.monotonic_s()
     for step in collector.steps():
+        left_s = _left_s(step, start_s)
+        if left_s < -_LATE_S and not (step.ticks or step.marks) and step.state is None:
+            # The steps that follow give a later time.
+            continue
+        if stop.wait(left_s):
+            raise Stopped
         # While Redis is away no other process can take the lease either.
-        if is_lost(lease):
+        if lease is not None and is_lost(lease):
             return False
-        on_step(step)
         outlet.emit(step)
-        report(status_of(collector.source, step, outlet))
+        on_step(step)
     return True
+
+
+def _left_s(step: Step, start_s: float) -> float:
+    if step.due_s is None:
+        return (step.at - clock.now()).total_seconds()
+    return start_s + step.due_s - clock.monotonic_s()
 
 
 def is_lost(lease: Lease) -> bool:
@@ -181,17 +156,17 @@ def wait_for(lease: Lease, stop: Stop, on_wait: Callable[[str], None]) -> None:
             raise Stopped
 
 
-def status_of(source: str, step: LiveStep, outlet: Outlet) -> CollectorStatus:
-    """Return the status after a step."""
-    reasons = [step.state.reason]
+def status_of(source: str, step: Step, state: FeedState, outlet: Outlet) -> CollectorStatus:
+    """Return the status after a step that left the feed in a state."""
+    reasons = [state.reason]
     if outlet.held or outlet.reason:
         why = outlet.reason or "the bus is caught up with"
         reasons.append(f"{outlet.held} ticks spilled to a file: {why}")
     return CollectorStatus(
         source=source,
-        state=step.state.name,
+        state=state.name,
         reason="; ".join(filter(None, reasons)),
-        since=step.state.since,
+        since=state.since,
         at=step.at,
         faults=list(step.faults[:20]),
         spilled=outlet.held,
