@@ -98,7 +98,6 @@ def test_a_price_is_shown_exactly(price: Decimal, decimals: int) -> None:
         {"ts": "2024-07-01T14:30:00"},
         {"received_at": "soon"},
         {"seq": "first"},
-        {"volume": "1.5"},
         {"source": None},
     ],
 )
@@ -108,6 +107,14 @@ def test_a_latest_hash_that_is_none_gives_no_quote(broken: dict[str, Any]) -> No
     assert quote_of("ES", fields, CATALOGUE, TS) is not None
     changed = {name: value for name, value in {**fields, **broken}.items() if value is not None}
     assert quote_of("ES", changed, CATALOGUE, TS) is None
+
+
+def test_a_latest_hash_with_a_count_that_is_none_gives_a_quote_without_it() -> None:
+    fields = {"ts": "2024-07-01T14:30:00Z", "received_at": "2024-07-01T14:30:00Z", "seq": "1",
+              "source": "SIM", "last": "5000", "volume": "1.5"}  # fmt: skip
+    quote = quote_of("ES", fields, CATALOGUE, TS)
+    assert quote is not None
+    assert (quote.last, quote.volume) == ("5000.00", None)
 
 
 @pytest.mark.parametrize("text", ["NaN", "-5000", "5000.1", "1E+99", "abc", "Infinity"])
