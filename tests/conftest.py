@@ -223,24 +223,33 @@ def template(endpoints: Endpoints, edition: Edition, templates: set[str]) -> str
     return url
 
 
+@pytest.fixture(scope="session")
+def maker(endpoints: Endpoints) -> Iterator[psycopg.Connection[Any]]:
+    """The connection that makes and drops the databases of an edition."""
+    with psycopg.connect(endpoints.database_url, autocommit=True) as connection:
+        yield connection
+
+
 @pytest.fixture
-def bare_database_url(endpoints: Endpoints) -> Iterator[str]:
+def bare_database_url(endpoints: Endpoints, maker: psycopg.Connection[Any]) -> Iterator[str]:
     """An empty database."""
-    with _database(endpoints.database_url, "template0") as url:
+    with _database(endpoints.database_url, maker, "template0") as url:
         yield url
 
 
 @pytest.fixture
-def database_url(endpoints: Endpoints, template: str) -> Iterator[str]:
+def database_url(
+    endpoints: Endpoints, maker: psycopg.Connection[Any], template: str
+) -> Iterator[str]:
     """A migrated database without a tick."""
-    with _database(endpoints.database_url, urlsplit(template).path[1:]) as url:
+    with _database(endpoints.database_url, maker, urlsplit(template).path[1:]) as url:
         yield url
 
 
 @pytest.fixture(scope="module")
-def kept_url(endpoints: Endpoints, template: str) -> Iterator[str]:
+def kept_url(endpoints: Endpoints, maker: psycopg.Connection[Any], template: str) -> Iterator[str]:
     """A migrated database that all tests of a module share."""
-    with _database(endpoints.database_url, urlsplit(template).path[1:]) as url:
+    with _database(endpoints.database_url, maker, urlsplit(template).path[1:]) as url:
         yield url
 
 
@@ -261,27 +270,18 @@ def connection(database_url: str) -> Iterator[psycopg.Connection[Any]]:
         yield connection
 
 
-class _database:
+@contextmanager
+def _database(server_url: str, maker: psycopg.Connection[Any], copied_from: str) -> Iterator[str]:
     """A database of its own for one test, dropped when it is over."""
-
-    def __init__(self, server_url: str, copied_from: str) -> None:
-        self._server_url = server_url
-        self._copied_from = copied_from
-        self._name = f"thor_test_{uuid.uuid4().hex[:12]}"
-
-    def __enter__(self) -> str:
-        with psycopg.connect(self._server_url, autocommit=True) as connection:
-            connection.execute(_create(self._name, self._copied_from))
-        url = _named(self._server_url, self._name)
-        # What `alter database … set` says is not copied with a template.
-        with psycopg.connect(url, autocommit=True) as connection:
-            path = ", ".join(database.SEARCH_PATH)
-            connection.execute(f"alter database {self._name} set search_path = {path}")
-        return url
-
-    def __exit__(self, *_: object) -> None:
-        with psycopg.connect(self._server_url, autocommit=True) as connection:
-            _drop(connection, self._name)
+    name = f"thor_test_{uuid.uuid4().hex[:12]}"
+    maker.execute(_create(name, copied_from))
+    # What `alter database … set` says is not copied with a template.
+    path = ", ".join(database.SEARCH_PATH)
+    maker.execute(f"alter database {name} set search_path = {path}")
+    try:
+        yield _named(server_url, name)
+    finally:
+        _drop(maker, name)
 
 
 def _create(name: str, template: str = "template0") -> sql.Composed:

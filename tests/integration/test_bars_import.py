@@ -2,10 +2,7 @@
 
 import io
 import json
-import os
 import shutil
-import subprocess
-import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -19,6 +16,7 @@ import pyarrow.parquet as pa_parquet
 import pytest
 import redis
 from bars_made import START, bars_file, ohlcv, ohlcv_head, row, rows, write_dbn
+from command import Command, Result
 from ticks_made import inject, many, take_in, tick, value, written
 from ticks_made import rows as selected
 
@@ -611,50 +609,37 @@ def test_quotes_alone_deny_the_vendor_s_prices_and_unsized_trades_no_volume(
 # --- the command ---------------------------------------------------------------------------
 
 
-class Thor:
+class Thor(Command):
     """The command, in a folder of its own and on the servers of the test."""
 
-    def __init__(self, folder: Path, database_url: str, redis_url: str) -> None:
-        self.folder = folder
-        own = {name: item for name, item in os.environ.items() if not name.startswith("THOR_")}
-        self.env = {
-            **own, "THOR_HOME": str(folder / "home"), "THOR_DATABASE_URL": database_url,
-            "THOR_REDIS_URL": redis_url, "PYTHONPATH": str(Path(__file__).parents[2]),
-            "COLUMNS": "200",
-        }  # fmt: skip
-
-    def run(self, *words: str) -> tuple[int, str, str]:
-        """Run it to its end: the exit code, what it printed, and what it said beside that."""
-        done = subprocess.run(
-            [sys.executable, "-m", "thor", "bars", *words], cwd=self.folder, env=self.env,
-            text=True, capture_output=True, timeout=120, check=False,
-        )  # fmt: skip
-        return done.returncode, done.stdout, done.stderr
+    def bars(self, *words: str) -> Result:
+        """Run `thor bars` with words to its end."""
+        return self.run("bars", *words)
 
 
 @pytest.fixture
 def thor(tmp_path: Path, database_url: str, redis_url: str) -> Thor:
     """The command on a fresh database."""
-    return Thor(tmp_path, database_url, redis_url)
+    return Thor(tmp_path, THOR_DATABASE_URL=database_url, THOR_REDIS_URL=redis_url)
 
 
 def test_the_command_imports_files_and_tells_what_became_of_them(thor: Thor) -> None:
     bars_file(thor.folder / "a.csv", rows(7))
-    code, out, err = thor.run("import", "a.csv")
+    code, out, err = thor.bars("import", "a.csv")
     assert code == 0, err
     assert "a.csv: 7 bars written as BARS:" in out
     assert "7 of its 7 stand, symbols ESU24" in out
-    code, out, _ = thor.run("import", "a.csv", "--json")
+    code, out, _ = thor.bars("import", "a.csv", "--json")
     (again,) = json.loads(out)
     assert (code, again["written"], again["bars"], again["is_new"]) == (0, 0, 7, False)
     bars_file(thor.folder / "b.csv", [row(high=1.0, contract="ESZ24"), *rows(2, volume=3)])
-    code, out, err = thor.run("import", "b.csv")
+    code, out, err = thor.bars("import", "b.csv")
     assert (code, out) == (2, "")
     assert "thor: b.csv: 1 of 3 bars refused, none imported\n  row 1: high: 1.0 is below" in err
-    code, out, err = thor.run("import", "b.csv", "--skip-refused")
+    code, out, err = thor.bars("import", "b.csv", "--skip-refused")
     assert code == 4
     assert "b.csv: 2 of its bars overlap those of a.csv" in err
-    code, out, err = thor.run("import", "b.csv", "--skip-refused", "--replace")
+    code, out, err = thor.bars("import", "b.csv", "--skip-refused", "--replace")
     assert code == 0, err
     assert "refused and left out: 1" in out
     assert "row 1: high: 1.0 is below the low of 5527.0" in out
@@ -663,7 +648,7 @@ def test_the_command_imports_files_and_tells_what_became_of_them(thor: Thor) -> 
 def test_a_day_that_runs_by_utc_is_told_to_do_so(thor: Thor) -> None:
     midnight_ns = 1_719_792_000_000_000_000
     write_dbn(thor.folder / "a.dbn", ohlcv_head("1d") + ohlcv("1d", ts_event=midnight_ns))
-    code, out, err = thor.run("import", "a.dbn")
+    code, out, err = thor.bars("import", "a.dbn")
     assert code == 0, err
     assert "a day of this vendor runs from midnight to midnight UTC" in out
 
@@ -671,10 +656,10 @@ def test_a_day_that_runs_by_utc_is_told_to_do_so(thor: Thor) -> None:
 def test_the_command_ends_with_7_exactly_where_bars_differ(
     thor: Thor, connection: Link, minute: datetime
 ) -> None:
-    assert thor.run("compare")[:2] == (0, "no imported bar has a computed one beside it\n")
+    assert thor.bars("compare")[:2] == (0, "no imported bar has a computed one beside it\n")
     bars_file(thor.folder / "a.csv", [vendor(minute, volume=9), vendor(minute, 2, volume=None)])
-    assert thor.run("import", "a.csv")[0] == 0
-    code, out, _ = thor.run("compare", "--width", "1m", "--symbol", "ES", "--json")
+    assert thor.bars("import", "a.csv")[0] == 0
+    code, out, _ = thor.bars("compare", "--width", "1m", "--symbol", "ES", "--json")
     found = json.loads(out)
     assert code == 7
     assert {one.pop("field"): list(one.values()) for one in found["fields"]} == {
@@ -686,9 +671,9 @@ def test_the_command_ends_with_7_exactly_where_bars_differ(
     ]  # fmt: skip
     first = found["differences"][0]
     assert (first["imported"], first["computed"]) == ("9", "10")
-    code, out, _ = thor.run("compare", "--limit", "1")
+    code, out, _ = thor.bars("compare", "--limit", "1")
     assert (code, "first differences" in out) == (7, True)
-    assert thor.run("compare", "--to", minute.isoformat())[0] == 0
+    assert thor.bars("compare", "--to", minute.isoformat())[0] == 0
 
 
 @pytest.mark.parametrize(
@@ -708,6 +693,6 @@ def test_the_command_ends_with_7_exactly_where_bars_differ(
 def test_a_question_that_makes_no_sense_is_told_which_and_why(
     thor: Thor, words: tuple[str, ...], code: int, said: str
 ) -> None:
-    found, out, err = thor.run("compare", *words)
+    found, out, err = thor.bars("compare", *words)
     assert (found, out) == (code, "")
     assert err.startswith(f"thor: {said}")

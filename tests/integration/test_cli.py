@@ -1,10 +1,8 @@
 """The `thor` command as a person runs it: what it prints, and the exit code scripts read."""
 
 import json
-import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 import redis
+from command import Command, Result
 from ticks_made import (
     account,
     inject,
@@ -37,36 +36,25 @@ REJECTED, NOT_FOUND, REFUSED, UNAVAILABLE, CTRL_C = 2, 3, 4, 5, 130
 NOBODY = "postgresql://thor@127.0.0.1:1/thor"
 
 
-class Thor:
+class Thor(Command):
     """The command, in a folder of its own and on the servers of the test."""
 
     def __init__(self, folder: Path, database_url: str, redis_url: str) -> None:
-        self.folder = folder
-        own = {name: item for name, item in os.environ.items() if not name.startswith("THOR_")}
-        self.env = {
-            **own,
-            "THOR_HOME": str(folder / "home"),
-            "THOR_DATABASE_URL": database_url,
-            "THOR_REDIS_URL": redis_url,
-            "PYTHONPATH": str(Path(__file__).parents[2]),
-            "COLUMNS": "200",
-        }
+        super().__init__(folder, THOR_DATABASE_URL=database_url, THOR_REDIS_URL=redis_url)
 
-    def start(self, *words: str, **env: str) -> "subprocess.Popen[str]":
-        return subprocess.Popen(
-            [sys.executable, "-m", "thor", *words],
-            cwd=self.folder, env={**self.env, **env}, text=True,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )  # fmt: skip
+    def run(self, *words: str, **env: str) -> Result:
+        """Run it to its end in this process; no password may be in what it prints."""
+        return self._without_password(words, super().run(*words, **env))
 
-    def run(self, *words: str, **env: str) -> tuple[int, str, str]:
-        """Run it to its end: the exit code, what it printed, and what it said beside that."""
-        process = self.start(*words, **env)
-        out, err = process.communicate(timeout=120)
+    def run_apart(self, *words: str, **env: str) -> Result:
+        """Run it as `run` does, in a process of its own."""
+        return self._without_password(words, super().run_apart(*words, **env))
+
+    def _without_password(self, words: tuple[str, ...], done: Result) -> Result:
         for url in (self.env["THOR_DATABASE_URL"], self.env.get("THOR_REDIS_URL", "")):
             password = urlsplit(url).password
-            assert password is None or words == ("db", "url") or password not in out + err
-        return process.returncode, out, err
+            assert password is None or words == ("db", "url") or password not in done.out + done.err
+        return done
 
     def good(self, *words: str) -> str:
         code, out, err = self.run(*words)
@@ -288,15 +276,19 @@ def test_what_was_refused_can_be_listed_whatever_it_was(
 
 
 def test_psql_opens_with_the_schemas_on_its_path_and_hands_its_code_on(thor: Thor) -> None:
-    asked = ("-X", "-A", "-t", "-c")
-    assert thor.good("db", "psql", *asked, "select name from instruments where symbol = 'ES'") == (
-        "E-mini S&P 500\n"
-    )
-    described = thor.good("db", "psql", "-X", "-c", r"\d+ ticks")
+    asked = ("db", "psql", "-X", "-A", "-t", "-c")
+    code, out, err = thor.run_apart(*asked, "select name from instruments where symbol = 'ES'")
+    assert (code, out) == (0, "E-mini S&P 500\n"), err
+    described = thor.run_apart("db", "psql", "-X", "-c", r"\d+ ticks").out
     assert "Market time: when the exchange says it happened." in described
-    code, _, err = thor.run("db", "psql", "-X", "-c", "select nonsense")
+    code, _, err = thor.run_apart("db", "psql", "-X", "-c", "select nonsense")
     assert code == 1
     assert 'column "nonsense" does not exist' in err
+
+
+def test_the_command_in_a_process_of_its_own_prints_and_ends_as_it_does_here(thor: Thor) -> None:
+    for words in (("instruments", "list"), ("replay", "nowhere.csv")):
+        assert thor.run_apart(*words) == thor.run(*words)
 
 
 def test_the_database_is_brought_up_to_date_as_often_as_you_like(

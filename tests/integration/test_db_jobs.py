@@ -1,10 +1,7 @@
 """`thor db jobs` and `thor doctor` tell what looks after the bars, and what went wrong."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -15,6 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 import psycopg
 import pytest
 import timescale
+from command import Command
 
 from thor.database import schema
 from thor.database.edition import Edition
@@ -38,39 +36,27 @@ values (%(job)s, 1, now(), now(), false, '{"error_data": {"message": "no room on
 """
 
 
-class Thor:
-    """The command, on the database of the test and no bus."""
+class Thor(Command):
+    """The command, on the database of the test."""
 
-    def __init__(self, url: str, redis_url: str) -> None:
-        self.env = {
-            **os.environ,
-            "THOR_DATABASE_URL": url,
-            "THOR_REDIS_URL": redis_url,
-            "COLUMNS": "250",
-        }
-
-    def __call__(self, *words: str) -> "subprocess.CompletedProcess[str]":
-        return subprocess.run(
-            [sys.executable, "-m", "thor", *words],
-            env=self.env, cwd=Path(__file__).parents[2],
-            capture_output=True, text=True, check=False, timeout=120,
-        )  # fmt: skip
+    def __init__(self, folder: Path, url: str, redis_url: str) -> None:
+        super().__init__(folder, THOR_DATABASE_URL=url, THOR_REDIS_URL=redis_url, COLUMNS="250")
 
     def jobs(self) -> dict[str, Any]:
-        done = self("db", "jobs", "--json")
-        assert done.returncode == 0, done.stderr
-        found: dict[str, Any] = json.loads(done.stdout)
+        done = self.run("db", "jobs", "--json")
+        assert done.code == 0, done.err
+        found: dict[str, Any] = json.loads(done.out)
         return found
 
     def doctor(self) -> dict[str, dict[str, str]]:
-        found = json.loads(self("doctor", "--json").stdout)
+        found = json.loads(self.run("doctor", "--json").out)
         return {finding["what"]: finding for finding in found}
 
 
 @pytest.fixture
-def thor(database_url: str, redis_url: str) -> Thor:
+def thor(tmp_path: Path, database_url: str, redis_url: str) -> Thor:
     """The command on a migrated database."""
-    return Thor(database_url, redis_url)
+    return Thor(tmp_path, database_url, redis_url)
 
 
 def stale(connection: "psycopg.Connection[Any]", age: str) -> None:
@@ -89,7 +75,7 @@ def test_what_waits_to_be_refreshed_is_told_with_the_oldest(
     assert found["edition"] == edition
     assert found["waiting"] == {"ranges": 0, "oldest": None, "ts_from": None, "ts_to": None}
     assert found["rebuilds"] == {"slices": 0, "slices_left": 0, "last_rebuilt_at": None}
-    assert "bars: no range waits to be refreshed" in thor("db", "jobs").stdout
+    assert "bars: no range waits to be refreshed" in thor.run("db", "jobs").out
     stale(connection, "5 s")
     stale(connection, "1 hour")
     waiting = thor.jobs()["waiting"]
@@ -98,7 +84,7 @@ def test_what_waits_to_be_refreshed_is_told_with_the_oldest(
     oldest = connection.execute("select min(recorded_at) from market.bars_to_refresh").fetchone()
     assert oldest is not None
     assert waiting["oldest"] == str(oldest[0])
-    assert "wait to be refreshed: 2, the oldest since" in thor("db", "jobs").stdout
+    assert "wait to be refreshed: 2, the oldest since" in thor.run("db", "jobs").out
 
 
 def test_a_rebuild_that_was_cut_is_told(thor: Thor, connection: "psycopg.Connection[Any]") -> None:
@@ -110,14 +96,14 @@ def test_a_rebuild_that_was_cut_is_told(thor: Thor, connection: "psycopg.Connect
     rebuilds = thor.jobs()["rebuilds"]
     assert (rebuilds["slices"], rebuilds["slices_left"]) == (2, 1)
     assert "rebuilds: 1 of 2 slices are left, the last was done 2024-07-09 12:00:00" in (
-        thor("db", "jobs").stdout
+        thor.run("db", "jobs").out
     )
 
 
 @pytest.mark.edition("plain")
 def test_a_plain_database_has_no_policies(thor: Thor) -> None:
     assert thor.jobs()["policies"] == []
-    assert "polic" not in thor("db", "jobs").stdout
+    assert "polic" not in thor.run("db", "jobs").out
 
 
 @pytest.mark.edition("timescale")
@@ -131,9 +117,9 @@ def test_every_policy_is_told_with_its_schedule(thor: Thor) -> None:
     every = {policy["target"]: policy["every"] for policy in found if policy["policy"] == "refresh"}
     assert every["market._bars_1s"] == "0:00:02"
     assert all(policy["is_error_visible"] for policy in found)
-    said = thor("db", "jobs")
-    assert "refresh _bars_1s" in said.stdout
-    assert "hidden" not in said.stderr
+    said = thor.run("db", "jobs")
+    assert "refresh _bars_1s" in said.out
+    assert "hidden" not in said.err
 
 
 def job_of(connection: "psycopg.Connection[Any]", target: str) -> int:
@@ -156,11 +142,11 @@ def test_a_policy_that_fails_is_told_with_its_error_by_jobs_and_doctor(
     assert (policy["status"], policy["runs"], policy["failures"]) == ("failed", 7, 7)
     assert policy["last_success"] is None
     assert policy["last_error"] == "no room on the disk"
-    said = thor("db", "jobs").stdout
+    said = thor.run("db", "jobs").out
     assert "7 of 7" in said
     assert f"last error of job {job}, " in said
     assert "no room on the disk" in said
-    findings = [f for f in json.loads(thor("doctor", "--json").stdout) if f["what"] == "policies"]
+    findings = [f for f in json.loads(thor.run("doctor", "--json").out) if f["what"] == "policies"]
     name = f"{job} refresh market._bars_5m"
     assert [finding["found"] for finding in findings] == [
         f"failed when last run: {name}",
@@ -186,16 +172,16 @@ def stranger(connection: "psycopg.Connection[Any]", database_url: str) -> Iterat
 
 @pytest.mark.edition("timescale")
 def test_whoever_does_not_own_the_policies_is_told_that_errors_are_hidden(
-    connection: "psycopg.Connection[Any]", stranger: str, redis_url: str
+    tmp_path: Path, connection: "psycopg.Connection[Any]", stranger: str, redis_url: str
 ) -> None:
     job = job_of(connection, "_bars_5m")
     connection.execute(FAILED.encode(), {"job": job})
     connection.execute(ERROR.encode(), {"job": job})
-    thor = Thor(stranger, redis_url)
+    thor = Thor(tmp_path, stranger, redis_url)
     (policy,) = [policy for policy in thor.jobs()["policies"] if policy["job"] == job]
     assert (policy["status"], policy["failures"]) == ("failed", 7)
     assert (policy["last_error"], policy["is_error_visible"]) == (None, False)
-    assert "the errors of 9 policies are hidden from this user" in thor("db", "jobs").stderr
+    assert "the errors of 9 policies are hidden from this user" in thor.run("db", "jobs").err
 
 
 def test_the_doctor_looks_at_the_server_and_at_stale_bars(
@@ -219,24 +205,24 @@ def test_the_doctor_looks_at_the_server_and_at_stale_bars(
 
 
 def test_the_doctor_of_somebody_who_may_little_still_tells_what_it_can(
-    stranger: str, redis_url: str, edition: Edition
+    tmp_path: Path, stranger: str, redis_url: str, edition: Edition
 ) -> None:
-    found = Thor(stranger, redis_url).doctor()
+    found = Thor(tmp_path, stranger, redis_url).doctor()
     assert found["PostgreSQL"]["verdict"] == "good"
     assert found["edition"]["found"] == f"{edition}, simulated"
 
 
 def test_the_doctor_tells_a_database_that_is_not_thors_yet_how_to_begin(
-    bare_database_url: str, redis_url: str
+    tmp_path: Path, bare_database_url: str, redis_url: str
 ) -> None:
-    found = Thor(bare_database_url, redis_url).doctor()
+    found = Thor(tmp_path, bare_database_url, redis_url).doctor()
     assert found["PostgreSQL"]["verdict"] == "good"
     assert (found["schema"]["verdict"], found["schema"]["fix"]) == ("wrong", "run `thor db up`")
 
 
 @pytest.mark.edition("timescale")
 @pytest.mark.usefixtures("edition")
-def test_the_doctor_sees_a_community_database_under_the_apache_licence() -> None:
+def test_the_doctor_sees_a_community_database_under_the_apache_licence(tmp_path: Path) -> None:
     if timescale.found().pg_bin is None:
         pytest.skip("no TimescaleDB of this machine's own that could be run under another licence")
     folder = Path(tempfile.mkdtemp(prefix="thor-test-"))
@@ -245,7 +231,7 @@ def test_the_doctor_sees_a_community_database_under_the_apache_licence() -> None
         with timescale.running(folder) as urls:
             schema.up(urls.database_url)
         with timescale.running(folder, "apache") as urls:
-            thor = Thor(urls.database_url, urls.redis_url)
+            thor = Thor(tmp_path, urls.database_url, urls.redis_url)
             found = thor.doctor()
             assert len(thor.jobs()["policies"]) == 9
     finally:

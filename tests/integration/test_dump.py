@@ -1,6 +1,5 @@
 """A dump restores to the same database, or to none: on each edition."""
 
-import os
 import shutil
 import signal
 import stat
@@ -20,6 +19,7 @@ import psycopg
 import pytest
 import redis
 import timescale
+from command import Command, Result
 from psycopg import sql
 from ticks_made import TS, settings, take_in, tick, value, wait_for
 
@@ -538,27 +538,25 @@ def test_the_commands_say_what_they_did_and_end_with_the_code_of_what_went_wrong
     market: str, target: str, tmp_path: Path, edition: Edition
 ) -> None:
     file = tmp_path / "thor.dump"
-    env = {**os.environ, "THOR_DATABASE_URL": market, "THOR_REDIS_URL": "redis://127.0.0.1:1"}
+    command = Command(
+        tmp_path, THOR_DATABASE_URL=market, THOR_REDIS_URL="redis://127.0.0.1:1", COLUMNS="300"
+    )
 
-    def thor(*words: str) -> "subprocess.CompletedProcess[str]":
-        argv = [sys.executable, "-m", "thor", "db", *words]
-        return subprocess.run(
-            argv, env={**env, "COLUMNS": "300"}, cwd=Path(__file__).parents[2],
-            capture_output=True, text=True, check=False, timeout=120,
-        )  # fmt: skip
+    def thor(*words: str) -> Result:
+        return command.run("db", *words)
 
     done = thor("dump", str(file))
-    assert done.returncode == 0, done.stderr
-    assert f"MB, simulated data, the {edition} edition, PostgreSQL 1" in done.stdout
+    assert done.code == 0, done.err
+    assert f"MB, simulated data, the {edition} edition, PostgreSQL 1" in done.out
     again = thor("dump", str(file))
-    assert (again.returncode, again.stdout) == (Refused.exit_code, "")
-    assert again.stderr.startswith("thor: ")
-    assert "is there already" in again.stderr
+    assert (again.code, again.out) == (Refused.exit_code, "")
+    assert again.err.startswith("thor: ")
+    assert "is there already" in again.err
     back = thor("restore", str(file), "--to", target)
-    assert back.returncode == 0, back.stderr
+    assert back.code == 0, back.err
     name = urlsplit(target).path[1:]
-    assert f"database {name} is restored: simulated data, the {edition} edition" in back.stdout
-    assert thor("restore", str(file), "--to", target).returncode == Refused.exit_code
+    assert f"database {name} is restored: simulated data, the {edition} edition" in back.out
+    assert thor("restore", str(file), "--to", target).code == Refused.exit_code
     password = urlsplit(target).password
     assert password is not None
-    assert all(password not in one.stdout + one.stderr for one in (done, again, back))
+    assert all(password not in one.out + one.err for one in (done, again, back))
