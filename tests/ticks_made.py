@@ -96,7 +96,7 @@ def written(one: Tick, **changed: Any) -> dict[str, Any]:
     return {name: value for name, value in item.items() if value is not None}
 
 
-def inject(client: "redis.Redis", payload: bytes | list[Any], n: int) -> str:
+def inject(client: "redis.Redis", payload: bytes | list[Any], n: int, entry_id: str = "*") -> str:
     """Put any bytes on the stream as an entry of `n` ticks, counted as a publish counts them."""
     content = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
     if not client.exists(COUNTER):
@@ -104,8 +104,8 @@ def inject(client: "redis.Redis", payload: bytes | list[Any], n: int) -> str:
         client.hset(COUNTER, mapping={"base": base, "next": base, "oldest": base})
     following: Any = client.hincrby(COUNTER, "next", n)
     fields: Any = {"first": int(following) - n, "n": n, "source": "SIM", "ticks": content}
-    entry_id: Any = client.xadd(STREAM, fields)
-    return str(entry_id.decode())
+    added: Any = client.xadd(STREAM, fields, entry_id)
+    return str(added.decode())
 
 
 class OnceBus(Bus):
