@@ -8,14 +8,14 @@ RUN npm run bundle
 
 FROM python:3.11-slim-bookworm
 
-# socat carries the published port to the API, which binds loopback only.
+# socat forwards the published port to the API, which binds loopback only.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends socat \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --home-dir /var/lib/thor --create-home thor
 
 WORKDIR /opt/thor
-# The lock first: as long as it stays, so does this layer. Its pg_dump comes with it.
+# The lock first: this layer is rebuilt only when the lock changes. It brings pg_dump.
 COPY requirements.lock ./
 RUN pip install --no-cache-dir --root-user-action=ignore --require-hashes -r requirements.lock
 

@@ -1,4 +1,4 @@
-# Two commands: `make run` and `make test`. The rest serves them.
+# The two main commands are `make run` and `make test`.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -10,7 +10,7 @@ PIP := $(BIN)/pip --disable-pip-version-check
 
 .PHONY: run test notebook setup setup-dev ui-check ui-types lint types lock clean
 
-# The pages are built beside the rest: where they are built already this is done at once.
+# The pages are built in the background; this ends at once where they are built already.
 run:
 	@$(PYTHON) ui/build.py --background >/dev/null 2>&1 & $(MAKE) --no-print-directory setup
 	@$(BIN)/thor up
@@ -52,7 +52,7 @@ ui-check:
 	$(PYTHON) ui/build.py
 	cd ui && npm run check
 
-# The API's document as the UI knows it, and the types made of it.
+# The API's OpenAPI document and the UI's types, generated from it.
 ui-types: setup-dev
 	$(BIN)/python -m api.openapi_document ui/openapi.json
 	cd ui && npm run types
@@ -60,11 +60,12 @@ ui-types: setup-dev
 lint: setup-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/codespell --dictionary=- --dictionary=.ci/american.txt
 
 types: setup-dev
 	$(BIN)/mypy
 
-# The locks name no index, so they install from whichever one pip is set to.
+# The locks name no index, so they install from the one that pip is configured for.
 lock:
 	uv pip compile pyproject.toml --extra embedded --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header -o requirements.lock

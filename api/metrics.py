@@ -164,7 +164,7 @@ class Metrics:
         )
         if bus.lag_entries is not None:
             yield GaugeMetricFamily(
-                "thor_bus_lag_entries", "Entries nobody has taken yet.", bus.lag_entries
+                "thor_bus_lag_entries", "Entries not yet read.", bus.lag_entries
             )
         shadowed = CounterMetricFamily(
             "thor_bus_shadowed",

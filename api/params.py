@@ -38,7 +38,7 @@ def names(field: str, text: str | None, such_as: str = "ES,NQ") -> list[str] | N
 
 
 def instant(field: str, text: str | None) -> datetime | None:
-    """Read an ISO 8601 instant that says its zone; raises `Rejected` naming the field."""
+    """Read an ISO 8601 instant with a zone; raises `Rejected` naming the field."""
     if text is None:
         return None
     try:
@@ -92,7 +92,7 @@ def cursor(text: str | None, header: str | None) -> TickKey | None:
 
 
 def ticks(ts_from: str | None, ts_to: str | None, before: str | None) -> dict[str, Any]:
-    """Read which ticks are asked for: a span, and the tick that they come before."""
+    """Read the parameters of ticks: a span, and the cursor to read before."""
     return {**span(ts_from, ts_to), **_before(before)}
 
 

@@ -1,4 +1,4 @@
-"""Run the application in this process until it is told to stop.
+"""Run the application in this process until it is stopped.
 
 Binds the address first, so that a taken port is an error with a name; open streams end before it
 waits for connections.
@@ -17,13 +17,13 @@ from thor.config import Settings
 from thor.errors import Unavailable
 from thor.runtime import Stop
 
-# Streams end by themselves when told to; this is the upper limit.
+# Streams end by themselves when stopped; this is the upper limit.
 _GRACE_S = 1
 _TURN_S = 1.0
 
 
 class Server(uvicorn.Server):
-    """A server whose streams end as soon as it is told to stop."""
+    """A server whose streams end as soon as it is stopped."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the streams, disconnect clients that do not read, then shut down."""

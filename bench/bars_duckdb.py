@@ -20,7 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
-from workbench import arguments, goal, machine, spread, table, thousands, told
+from workbench import arguments, goal, machine, reported, spread, table, thousands
 
 from thor import lake
 from thor.lake.query import sql
@@ -104,28 +104,28 @@ def main() -> None:
     machine(f"DuckDB {duckdb.__version__}")
     count = 1_000_000 if args.quick else 10_000_000
     with tempfile.TemporaryDirectory(prefix="thor-bench-") as name:
-        told(f"writing {count:,} ticks")
+        reported(f"writing {count:,} ticks")
         write(Path(name), count)
-        with lake.connect(name) as door:
+        with lake.connect(name) as duck:
             finest, body = next(iter(sql.aggregates().items()))
             ways: dict[str, Callable[[], object]] = {
-                "1s alone": lambda: door.execute(f"create or replace table {finest} as {body}"),
-                "cascade": lambda: make_bars(door),
+                "1s alone": lambda: duck.execute(f"create or replace table {finest} as {body}"),
+                "cascade": lambda: make_bars(duck),
             }
             times: dict[str, list[float]] = {way: [] for way in ways}
             # The first round reads the files into memory, and does not count.
             for number in range(ROUNDS + 1):
-                told(f"round {number} of {ROUNDS}")
+                reported(f"round {number} of {ROUNDS}")
                 for way, work in ways.items():
                     took_s = timed(work)
                     if number:
                         times[way].append(took_s)
-            ((ticks,),) = door.sql("select count(*) from ticks").fetchall()
+            ((ticks,),) = duck.sql("select count(*) from ticks").fetchall()
             counts = [
                 f"{rows:,} of {width}"
                 for width in WIDTHS[:-1]
                 for ((rows,),) in [
-                    door.sql(f"select count(*) from market._bars_{width}").fetchall()
+                    duck.sql(f"select count(*) from market._bars_{width}").fetchall()
                 ]
             ]
     medians = {way: statistics.median(found) for way, found in times.items()}

@@ -1,26 +1,25 @@
-"""What a history of 20 million ticks costs: on disk, to ask for a day, to make all bars anew.
+"""Measure a history of 20 million ticks: on disk, to read a day, to rebuild all bars.
 
-A trade date of the simulated market with its real hours (eleven symbols, sparse by night, dense
-in regular hours; closed where the exchange is), 4 million ticks, stands five times from Monday
-to Friday: the ticks of a day repeat, the bars, chunks and files do not. With `--quick` 400,000
-ticks a day, of which an eighth of every hour is simulated and drawn out to the whole. A feed's
-latency, a log-normal one of some 20 ms, lies between `ts` and `received_at`, and `created_at` is
-what batches of 50 ms leave, since either takes its bytes. Ticks are loaded without making bars.
+A trade date of the simulated market with its real hours (eleven symbols, sparse by night, dense in
+regular hours; closed where the exchange is), 4 million ticks, stands five times from Monday to
+Friday: the ticks of a day repeat, the bars, chunks and files do not. With `--quick` 400,000 ticks a
+day, of which an eighth of every hour is simulated and drawn out to the whole. A feed's latency, a
+log-normal one of some 20 ms, lies between `ts` and `received_at`, and `created_at` is what batches
+of 50 ms leave, since either takes its bytes. Ticks are loaded without making bars.
 
 rebuild    `thor.market.bars.refresh.rebuild` over all of it: the first time, where there are no
-           bars yet, again, as `thor bars rebuild` is used, and on Community from the columnstore
-DuckDB     the same four widths, each made of the one below as Thor makes them, over the same
-           ticks in Parquet (exported outside the timing), in its own threads and in memory, with
-           no key, transaction or disk; held to Thor's bars by sums over every column
-a day      `bars_1m` of one symbol and trade date, 200 at random, warm, from `execute` to the
-           last row as Python objects
+bars yet, again, as `thor bars rebuild` is used, and on Community from the columnstore DuckDB
+the same four widths, each made of the one below as Thor makes them, over the same ticks in Parquet
+(exported outside the timing), in its own threads and in memory, with no key, transaction or disk;
+held to Thor's bars by sums over every column a day      `bars_1m` of one symbol and trade date, 200
+at random, warm, from `execute` to the last row as Python objects
 
-Sizes are those of the table and its indexes together, bytes over ticks; in columns once every
-chunk was converted. What a tick takes there is mostly its instants, which are told to the
-microsecond and hold nothing to compress but their order: so beside the live week stands a day as
-a tape leaves it, numbered 1, 2, 3, `received_at` as `ts`, `created_at` that of its load. The
-thinner the market, the longer the instants: hold the goal against the full run only. The
-columnstore policies are held meanwhile: they would convert at will.
+Sizes are those of the table and its indexes together, bytes over ticks; in columns once every chunk
+was converted. A tick's space there is mostly its instants, which are given to the microsecond and
+hold nothing to compress but their order: so beside the live week stands a day as a tape leaves it,
+numbered 1, 2, 3, `received_at` as `ts`, `created_at` that of its load. The thinner the market, the
+longer the instants: hold the goal against the full run only. The columnstore policies are held
+meanwhile: they would convert at will.
 """
 
 import random
@@ -45,10 +44,10 @@ from workbench import (
     goal,
     machine,
     percentile,
+    reported,
     simulator,
     table,
     thousands,
-    told,
     workbench,
 )
 
@@ -142,7 +141,7 @@ def load(at: Workbench, database_url: str, day_file: Path, sizes: Sizes) -> int:
                 while block := file.read(1 << 20):
                     copy.write(block)
         else:
-            told("simulating a day")
+            reported("simulating a day")
             with cursor.copy(copy_in) as copy:
                 copy.set_types([*COLUMN_TYPES, "timestamptz"])
                 for row in day_rows(database_url, sizes):
@@ -151,7 +150,7 @@ def load(at: Workbench, database_url: str, day_file: Path, sizes: Sizes) -> int:
             with cursor.copy(copy_out) as copy, day_file.open("wb") as file:
                 for part in copy:
                     file.write(part)
-        told(f"{at.edition}: loading {DAYS} days")
+        reported(f"{at.edition}: loading {DAYS} days")
         if at.edition == "plain":
             cursor.execute("alter table market.ticks disable trigger keep_bars")
         else:
@@ -176,7 +175,7 @@ def load(at: Workbench, database_url: str, day_file: Path, sizes: Sizes) -> int:
 
 def export(database_url: str, folder: Path) -> None:
     """Write the same week as Parquet, a file a day."""
-    told("exporting to Parquet")
+    reported("exporting to Parquet")
     names = "symbol, ts, seq, source, last, bid, ask, side, volume_delta, is_trade, is_sampled"
     types = {
         **{"symbol": "varchar", "ts": "timestamp", "seq": "bigint", "source": "varchar"},
@@ -280,7 +279,7 @@ def _bars_of_bars(width: str, below: str) -> str:
 
 def in_duckdb(folder: Path) -> tuple[float, dict[str, Row]]:
     """Make the four widths in DuckDB; return the seconds of the second time, and the sums."""
-    told("the same in DuckDB")
+    reported("the same in DuckDB")
     settings: dict[str, Any] = {"memory_limit": "8GB", "temp_directory": str(folder / "duckdb")}
     took_s = 0.0
     with duckdb.connect(config=settings) as duck:
@@ -297,8 +296,8 @@ def in_duckdb(folder: Path) -> tuple[float, dict[str, Row]]:
 
 
 def rebuild(database_url: str, what: str) -> float:
-    """Make all bars anew as `thor bars rebuild` does; return the seconds."""
-    told(what)
+    """Rebuild all bars as `thor bars rebuild` does; return the seconds."""
+    reported(what)
     with database.connect(database_url, "bench") as connection:
         begin = time.perf_counter()
         for _ in refresh.rebuild(connection, FIRST_DAY, END):
@@ -427,18 +426,18 @@ def measure(at: Workbench, folder: Path, sizes: Sizes) -> Week:
         week = Week(at.edition, load(at, url, folder / "day.copy", sizes))
         week.rebuilds["the first time"] = rebuild(url, f"{at.edition}: making the bars")
         week.sums = sums_of(url)
-        # Before anything is made anew: what that leaves behind goes with the next vacuum.
+        # Before anything is rebuilt: dead rows of a rebuild go with the next vacuum.
         week.sizes["rows"] = sizes_of(at, url)
         week.rebuilds["again"] = rebuild(url, f"{at.edition}: making them again")
         assert sums_of(url) == week.sums, "bars made again are others"
-        told(f"{at.edition}: questions")
+        reported(f"{at.edition}: questions")
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute("vacuum analyze")
         week.times["in rows"] = ask(url)
         if not (folder / "day-0.parquet").exists():
             export(url, folder)
         if at.edition == "timescale":
-            told("converting to columns")
+            reported("converting to columns")
             week.converted_s = convert(url, "'ticks'")
             week.rebuilds["from columns"] = rebuild(url, "making the bars from columns")
             assert sums_of(url) == week.sums, "bars made from columns are others"

@@ -1,26 +1,23 @@
-"""What it costs to have bars: ticks into the ledger with and without them, on both editions.
+"""Measure the cost of bars: ingest with and without them, on both editions.
 
-Compared, round robin, each in a process of its own on a fresh database; batches of 5,000 ticks,
-a second of a market of eleven symbols at 5,000 ticks/s, dated from now on so that none is late:
+Compared, round robin, each in a process of its own on a fresh database; batches of 5,000 ticks, a
+second of a market of eleven symbols at 5,000 ticks/s, dated from now on so that none is late:
 
-limit      COPY BINARY of the same ticks by the same Python and driver into the same columns
-           without index, check, trigger or hypertable, a batch a transaction; the rows are built
-           of the ticks in the timed path (`thor.market.ticks.batch.columns`), as the writer does
-prepared   the same, the rows built beforehand
-bars       `thor.market.ticks.writer.TickWriter.write` as `thor db up` makes the database: plain
-           with the trigger that merges bars, Community with four continuous aggregates, their
-           policies running
-no bars    the same, the trigger disabled, the aggregates dropped: the difference is what bars
-           cost
+limit      COPY BINARY of the same ticks by the same Python and driver into the same columns without
+index, check, trigger or hypertable, a batch a transaction; the rows are built of the ticks in the
+timed path (`thor.market.ticks.batch.columns`), as the writer does prepared   the same, the rows
+built beforehand bars       `thor.market.ticks.writer.TickWriter.write` as `thor db up` makes the
+database: plain with the trigger that merges bars, Community with four continuous aggregates, their
+policies running no bars    the same, the trigger disabled, the aggregates dropped: the difference
+is what bars cost
 
 The first batch is not timed: it makes the day's chunk, and every statement's plan.
 
-Then: two writers at batches in turns of one market; a replayed day, so sparse that 5,000 ticks
-are some 3,300 bars of a second, with the keeper of the bars beside until no bar is stale; and
-live batches, 2 % of whose ticks are a minute late, beside such without, in turns on one
-database with the keeper and all policies running. Late ticks are older than what Community reads
-live, so each such batch leaves bars to be made anew by the keeper; the longest that any waited
-is given.
+Then: two writers at batches in turns of one market; a replayed day, so sparse that 5,000 ticks are
+some 3,300 bars of a second, with the keeper of the bars beside until no bar is stale; and live
+batches, 2 % of whose ticks are a minute late, beside such without, in turns on one database with
+the keeper and all policies running. Late ticks are older than what Community reads live, so each
+such batch leaves bars for the job bars to refresh; the longest that any waited is given.
 """
 
 import random
@@ -37,10 +34,10 @@ from bars_market import (
     WIDTHS,
     Market,
     caught_up,
+    compare_to_ticks,
     cut,
     cut_by_time,
     entries,
-    hold_to_ticks,
     in_child,
     keeper,
     made,
@@ -61,12 +58,12 @@ from workbench import (
     goal,
     machine,
     percentile,
+    reported,
     settle,
     spawned,
     spread,
     table,
     thousands,
-    told,
     workbench,
 )
 
@@ -140,16 +137,16 @@ def copy_ticks(database_url: str, market: Market, are_prepared: bool) -> Taken:
 
 
 def write_ticks(database_url: str, market: Market) -> Taken:
-    """Write a market through the ledger."""
+    """Write a market through `TickWriter`."""
     batches = cut(made(database_url, market))
-    judged = [entries(batch, number * BATCH_ROWS) for number, batch in enumerate(batches)]
+    validated = [entries(batch, number * BATCH_ROWS) for number, batch in enumerate(batches)]
     with database.connect(database_url, "bench") as connection:
-        ledger = TickWriter(connection, "bench-1")
-        ledger.write(judged[0])
+        store = TickWriter(connection, "bench-1")
+        store.write(validated[0])
         quieten()
         begin, begin_cpu = time.perf_counter(), time.process_time()
-        for batch in judged[1:]:
-            ledger.write(batch)
+        for batch in validated[1:]:
+            store.write(batch)
         return Taken(time.perf_counter() - begin, time.process_time() - begin_cpu)
 
 
@@ -159,7 +156,7 @@ def soon() -> datetime:
 
 
 def drop_bars(at: Workbench, database_url: str) -> None:
-    """Leave the ledger as it would be if there were no bars."""
+    """Leave the database as it would be without bars."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         if at.edition == "plain":
             connection.execute("alter table market.ticks disable trigger keep_bars")
@@ -185,7 +182,7 @@ def way_of(at: Workbench, way: str, market: Market) -> Taken:
             counted(url, "bench_unindexed", market.ticks)
         elif way == "bars":
             done = in_child(write_ticks, url, market)
-            hold_to_ticks(url, market.ticks)
+            compare_to_ticks(url, market.ticks)
         else:
             drop_bars(at, url)
             done = in_child(write_ticks, url, market)
@@ -203,7 +200,7 @@ def one_writer(at: Workbench, sizes: Sizes) -> None:
     done: list[dict[str, Taken]] = []
     names = list(WAYS)
     for number in range(sizes.rounds):
-        told(f"{at.edition}: round {number + 1} of {sizes.rounds}")
+        reported(f"{at.edition}: round {number + 1} of {sizes.rounds}")
         shift = number % len(names)
         market = Market(sizes.ticks + BATCH_ROWS, TICKS_PER_S, soon())
         done.append({way: way_of(at, way, market) for way in names[shift:] + names[:shift]})
@@ -234,16 +231,16 @@ def write_share(
 ) -> None:
     """Write every batch whose turn it is, from when all are ready; send back from when to when."""
     batches = cut(made(database_url, market))
-    judged = [entries(batch, number * BATCH_ROWS) for number, batch in enumerate(batches)]
+    validated = [entries(batch, number * BATCH_ROWS) for number, batch in enumerate(batches)]
     with database.connect(database_url, "bench") as connection:
-        ledger = TickWriter(connection, f"bench-{which}")
+        store = TickWriter(connection, f"bench-{which}")
         if which == 0:
-            ledger.write(judged[0])
+            store.write(validated[0])
         quieten()
         ready.wait(120)
         begin = time.monotonic()
-        for batch in judged[1 + which :: writers]:
-            ledger.write(batch)
+        for batch in validated[1 + which :: writers]:
+            store.write(batch)
         answer.send((begin, time.monotonic()))
 
 
@@ -264,7 +261,7 @@ def _side_by_side(at: Workbench, market: Market, writers: int) -> float:
         begins, ends = zip(*(own.recv() for own, _ in pipes), strict=True)
         for child in children:
             child.join(30)
-        hold_to_ticks(url, market.ticks)
+        compare_to_ticks(url, market.ticks)
         return float(max(ends) - min(begins))
 
 
@@ -272,7 +269,7 @@ def two_writers(at: Workbench, sizes: Sizes) -> None:
     """Print what a second writer adds, and the goal."""
     done: list[dict[int, float]] = []
     for number in range(sizes.rounds):
-        told(f"{at.edition}: writers side by side, round {number + 1} of {sizes.rounds}")
+        reported(f"{at.edition}: writers side by side, round {number + 1} of {sizes.rounds}")
         market = Market(sizes.ticks + BATCH_ROWS, TICKS_PER_S, soon())
         order = (1, 2) if number % 2 == 0 else (2, 1)
         done.append({writers: _side_by_side(at, market, writers) for writers in order})
@@ -296,12 +293,12 @@ def replayed(at: Workbench, sizes: Sizes) -> None:
     until_right: list[float] = []
     bars_1s = 0
     for number in range(sizes.rounds):
-        told(f"{at.edition}: a replayed day, round {number + 1} of {sizes.rounds}")
+        reported(f"{at.edition}: a replayed day, round {number + 1} of {sizes.rounds}")
         one = {way: way_of(at, way, market) for way in ("limit", "no bars")}
         with at.database() as url, keeper(at, url):
             one["bars"] = in_child(write_ticks, url, market)
             until_right.append(one["bars"].wall_s + caught_up(url))
-            hold_to_ticks(url, market.ticks)
+            compare_to_ticks(url, market.ticks)
             with psycopg.connect(url) as connection:
                 found = connection.execute("select count(*) from market.bars_1s").fetchone()
                 bars_1s = found[0] if found else 0
@@ -350,16 +347,16 @@ def write_live(database_url: str, edition: str, every_s: float, turns: int, answ
     chance = random.Random(7)
     done: list[Timed] = []
     with database.connect(database_url, "bench") as connection:
-        ledger = TickWriter(connection, "bench-1")
+        store = TickWriter(connection, "bench-1")
         quieten()
         for number, batch in enumerate(batches):
             turn, into_turn_s = divmod(number * every_s + 1e-6, TURN_S)
             is_late = turn % 2 == 1
-            judged = entries(some_late(batch, LATE_SHARE, chance) if is_late else batch, first)
+            validated = entries(some_late(batch, LATE_SHARE, chance) if is_late else batch, first)
             due = begin + (number + 1) * every_s
             time.sleep(max(due - time.monotonic(), 0))
             at = time.monotonic()
-            ledger.write(judged)
+            store.write(validated)
             write_ms = (time.monotonic() - at) * 1000
             done.append(Timed(into_turn_s, is_late, write_ms, (at - due) * 1000))
             first += len(batch)
@@ -382,7 +379,7 @@ def _live(at: Workbench, every_s: float, turns: int) -> tuple[list[Timed], float
         done, written = own.recv()
         writer.join(30)
         caught_up(url)
-        hold_to_ticks(url, written)
+        compare_to_ticks(url, written)
         return done, waited_s, beside.waits.value
 
 
@@ -390,7 +387,7 @@ def late_ticks(at: Workbench, sizes: Sizes) -> None:
     """Print what a batch takes with late ticks and without, and the goals."""
     rows, goals = [], []
     for every_s, shown in LIVE_BATCHES.items():
-        told(f"{at.edition}: late ticks, {shown}")
+        reported(f"{at.edition}: late ticks, {shown}")
         done, waited_s, waits = _live(at, every_s, sizes.turns)
         kept = [one for one in done if one.into_turn_s >= TURN_LEFT_OUT_S]
         times = {late: [b.write_ms for b in kept if b.is_late is late] for late in (False, True)}

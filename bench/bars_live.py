@@ -29,9 +29,9 @@ from bars_market import (
     Market,
     Runs,
     caught_up,
+    compare_to_ticks,
     cut_by_time,
     entries,
-    hold_to_ticks,
     in_child,
     keeper,
     made,
@@ -49,10 +49,10 @@ from workbench import (
     goal,
     machine,
     percentile,
+    reported,
     settle,
     spawned,
     table,
-    told,
     workbench,
 )
 
@@ -130,7 +130,7 @@ def fill(database_url: str, seconds: float) -> int:
 def write_live(
     database_url: str, seconds: float, first: int, marks: Any, stages: Stages, answer: Any
 ) -> None:
-    """Write what is due when it is due; tell the newest tick of each batch."""
+    """Write ticks when they are due; report the newest tick of each batch."""
     wanted = int(TICKS_PER_S * seconds)
     start = datetime.now(UTC) + timedelta(seconds=1 + wanted / 100_000)
     begin = time.monotonic() + (start - datetime.now(UTC)).total_seconds()
@@ -142,19 +142,19 @@ def write_live(
     behind_ms = 0.0
     clock_due = begin
     with database.connect(database_url, "bench") as connection:
-        ledger = TickWriter(connection, "bench-1")
+        store = TickWriter(connection, "bench-1")
         quieten()
         for number, batch in enumerate(batches):
             if number * BATCH_EVERY_S >= WARM_S:
                 stages.is_warm.set()
-            judged = entries(batch, first)
+            validated = entries(batch, first)
             due = begin + (number + 1) * BATCH_EVERY_S
             if due >= clock_due:
                 clock_due += 1
-                judged.append(EntryTicks(f"c{number}", None, 0, [], [], (SOURCE, batch[-1].ts)))
+                validated.append(EntryTicks(f"c{number}", None, 0, [], [], (SOURCE, batch[-1].ts)))
             time.sleep(max(due - time.monotonic(), 0))
             at = time.monotonic()
-            ledger.write(judged)
+            store.write(validated)
             committed_at = time.monotonic()
             done.commits_ms.append((committed_at - at) * 1000)
             behind_ms = max(behind_ms, (at - due) * 1000)
@@ -182,7 +182,7 @@ def watch(database_url: str, marks: Any, stages: Stages, answer: Any) -> None:
     lags: dict[str, list[float]] = {"1s": [], "1m": []}
     with database.connect(database_url, "bench") as connection:
         for number in count():
-            # What was told while this one slept is old: the next is waited for.
+            # Reports made while this one slept are old: wait for the next.
             mark: Mark | None = marks.recv()
             while mark is not None and marks.poll():
                 mark = marks.recv()
@@ -242,11 +242,11 @@ class Found(NamedTuple):
 def measure(at: Workbench, day_s: float, seconds: float) -> Found:
     """Run all of it on a fresh database."""
     with at.database() as url, keeper(at, url) as beside:
-        told(f"{at.edition}: history")
+        reported(f"{at.edition}: history")
         first = in_child(fill, url, day_s)
         caught_up(url)
         settle(SETTLE_S)
-        told(f"{at.edition}: {seconds:g} s at {TICKS_PER_S:,} ticks/s")
+        reported(f"{at.edition}: {seconds:g} s at {TICKS_PER_S:,} ticks/s")
         before = policies(url)
         stages = Stages(spawned.Event(), spawned.Event())
         marks_in, marks_out = spawned.Pipe(duplex=False)
@@ -261,7 +261,7 @@ def measure(at: Workbench, day_s: float, seconds: float) -> Found:
         ]
         for child in children:
             child.start()
-        # Whoever dies leaves an end of its pipe that says so.
+        # A process that dies closes its end of the pipe.
         for end in (*theirs, marks_in, marks_out):
             end.close()
         waited_s = 0.0
@@ -276,7 +276,7 @@ def measure(at: Workbench, day_s: float, seconds: float) -> Found:
         for child in children:
             child.join(30)
         caught_up(url)
-        hold_to_ticks(url, first + written.ticks)
+        compare_to_ticks(url, first + written.ticks)
         return Found(written, lags, times, ran, waited_s, beside.waits.value)
 
 

@@ -1,10 +1,10 @@
 """What the benchmarks of the bars share: a market on the wall clock, and the keeper beside.
 
-Ticks are those of the simulated market, drawn out or pressed together until they come at an
-exact rate, and moved to when they are wanted: what the ledger does about a tick depends on how
-old it is by the database's clock. Batches go in through `thor.market.ticks.writer.TickWriter`, as
-an ingestor's do; the bus is left out. Bars of ticks that came late are the business of `jobs.bars`,
-which runs beside in a process of its own wherever such ticks are written.
+Ticks are those of the simulated market, drawn out or pressed together until they come at an exact
+rate, and moved to when they are wanted: the work of a tick depends on how old it is by the
+database's clock. Batches go in through `thor.market.ticks.writer.TickWriter`, as an ingestor's do;
+the bus is left out. Bars of ticks that came late are the business of `jobs.bars`, which runs beside
+in a process of its own wherever such ticks are written.
 """
 
 import gc
@@ -77,7 +77,7 @@ def cut_by_time(market: Sequence[Tick], start: datetime, every_s: float) -> list
 
 
 def entries(batch: Sequence[Tick], first: int) -> list[EntryTicks]:
-    """Return a batch as the ledger takes it, its ordinals from `first` on."""
+    """Return a batch for `TickWriter`, its ordinals from `first` on."""
     return [
         EntryTicks(f"{first + at}-0", first + at, len(part), part, [])
         for at, part in ((at, list(batch[at : at + ENTRY_TICKS])) for at in _firsts(len(batch)))
@@ -98,11 +98,11 @@ def some_late(batch: Sequence[Tick], share: float, chance: random.Random) -> lis
 
 
 def write_all(database_url: str, market: Market, first: int = 0) -> int:
-    """Write a market as fast as the ledger takes it; returns the ordinal after its last tick."""
+    """Write a market as fast as possible; returns the ordinal after its last tick."""
     with database.connect(database_url, "bench") as connection:
-        ledger = TickWriter(connection, "bench-1")
+        store = TickWriter(connection, "bench-1")
         for batch in cut(made(database_url, market)):
-            ledger.write(entries(batch, first))
+            store.write(entries(batch, first))
             first += len(batch)
     return first
 
@@ -193,8 +193,8 @@ def newest_materialised(database_url: str) -> datetime:
     return newest
 
 
-def hold_to_ticks(database_url: str, ticks_written: int) -> None:
-    """Hold a run to what it had to do: every tick in the ledger, and in a bar of every width."""
+def compare_to_ticks(database_url: str, ticks_written: int) -> None:
+    """Check a run: every tick is in the database, and in a bar of every width."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         for table in ("count(*) from market.ticks", *(_counted(width) for width in WIDTHS)):
             found = connection.execute(f"select {table}").fetchone()

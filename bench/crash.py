@@ -1,15 +1,14 @@
 """Whether anything is lost, doubled or miscounted when a process is killed at a random moment.
 
 kill -9 of the ingestor, then of Valkey, then of PostgreSQL, each many times while a collector
-publishes a few thousand known ticks a second, some of them told twice and some of them bad.
-The servers are the product's, with its own settings, in a temporary home; the ingestor is
-`python -m jobs.ingest` and is started again as a supervisor would. When all is over, and what
-was published is taken in, the ledger is held to what was published:
+publishes a few thousand known ticks a second, some of them published twice and some of them bad.
+The servers are the product's, with its own settings, in a temporary home; the ingestor is `python
+-m jobs.ingest` and is started again as a supervisor would. When all is over, and what was published
+is ingested, the database is compared with what was published:
 
-lost      ticks that were published and are no row
-doubled   rows beyond one for a published tick, and rows that nobody published
-balanced  received = inserted + duplicate + rejected, by the ledger's batches, by its rows, by
-          the bus's counter and by a count of the stream's own entries
+lost      ticks that were published and are no row doubled   rows beyond one for a published tick,
+and rows that nobody published balanced  received = inserted + duplicate + rejected, by the
+database's batches, by its rows, by the bus's counter and by a count of the stream's own entries
 
 The same judgement, with fewer rounds, is a test: tests/integration/test_crash.py.
 """
@@ -51,7 +50,7 @@ REPO = Path(__file__).resolve().parents[1]
 ROUNDS = {"ingestor": 50, "valkey": 10, "postgres": 10}
 MARKET_START = datetime(2025, 10, 27, 14, 0, tzinfo=UTC)
 SYMBOLS = ("ES", "NQ")
-# Of a hundred ticks: told twice, and off the grid.
+# Of a hundred ticks: published twice, and off the grid.
 TWICE, BAD = 10, 3
 _AWAY = (psycopg.Error, redis.RedisError, OSError, Unavailable)
 _PATIENCE_S = 120.0
@@ -93,12 +92,12 @@ def known(seq: int) -> Tick:
 
 
 def is_good(seq: int) -> bool:
-    """Tell whether the tick of that number is loaded."""
+    """Return whether the tick of that number is loaded."""
     return seq % 100 >= BAD
 
 
 class Load:
-    """A collector that publishes known ticks, from a number on, until it is told to stop."""
+    """A collector that publishes known ticks, from a number on, until it is stopped."""
 
     def __init__(self, redis_url: str, first: int, ticks_per_s: float) -> None:
         """Take the bus, the first number, and how many ticks a second to aim at."""
@@ -135,7 +134,7 @@ class Load:
             count = dice.randint(1, 100)
             ticks = [known(seq) for seq in range(self.next, self.next + count)]
             again = [one for one in ticks if one.seq % 100 >= 100 - TWICE]
-            persist(lambda told=[*ticks, *again]: self._bus.publish(told), never)  # type: ignore[misc]
+            persist(lambda sent=[*ticks, *again]: self._bus.publish(sent), never)  # type: ignore[misc]
             self.next += count
             self._stop.wait(count / self._rate)
 
@@ -181,7 +180,7 @@ class Ingestor:
         return self._log.read_text(errors="replace")[-4000:]
 
 
-class CrashHouse:
+class CrashSystem:
     """Servers, an ingestor and a load, in a temporary home, to be killed one after the other."""
 
     def __init__(self, folder: Path, urls: Endpoints, servers: dict[str, Server]) -> None:
@@ -225,11 +224,11 @@ class CrashHouse:
         return Load(self.urls.redis_url, self._next, ticks_per_s)
 
     def received(self) -> int:
-        """Return how many ticks the ledger has taken."""
+        """Return how many ticks were ingested."""
         return int(self.query("select received from market.ingest_totals")[0])
 
     def wait_for(self, done: Callable[[], T], what: str) -> T:
-        """Wait until something is so, whoever is away meanwhile, and return it."""
+        """Wait until a value is true, though servers are away meanwhile, and return it."""
         until = time.monotonic() + _PATIENCE_S
         while True:
             with contextlib.suppress(*_AWAY):
@@ -240,8 +239,8 @@ class CrashHouse:
             time.sleep(0.01)
 
     def see_work(self) -> None:
-        """Wait until the ledger takes in more than it has now."""
-        taken = self.wait_for(lambda: self.received() + 1, "the ledger") - 1
+        """Wait until more ticks are ingested."""
+        taken = self.wait_for(lambda: self.received() + 1, "the ingest") - 1
         self.wait_for(lambda: self.received() > taken, "work")
 
     def settle(self) -> None:
@@ -257,8 +256,8 @@ class CrashHouse:
         self.wait_for(is_taken, "the end of the stream")
         bus.close()
 
-    def judge(self, load: Load, kills: int, recoveries_s: list[float]) -> Outcome:
-        """Hold the ledger to what the load published and the bus received."""
+    def outcome(self, load: Load, kills: int, recoveries_s: list[float]) -> Outcome:
+        """Compare the database with what the load published and the bus received."""
         self._next = load.next
         expected = {seq for seq in range(load.first, load.next) if is_good(seq)}
         with psycopg.connect(self.urls.database_url) as connection:
@@ -314,7 +313,7 @@ def _values(tick: Tick) -> tuple[Any, ...]:
 
 
 @contextlib.contextmanager
-def crash_house() -> Iterator[CrashHouse]:
+def crash_system() -> Iterator[CrashSystem]:
     """Start servers in a temporary home; all of it is gone at the end."""
     # Root's servers run as another user, who has to reach the folder.
     folder = Path(tempfile.mkdtemp(prefix="thor-crash-")).resolve()
@@ -325,28 +324,30 @@ def crash_house() -> Iterator[CrashHouse]:
     home = Home(settings.home)
     with home.lock():
         urls, servers = start_servers(home, settings, lambda *_: None)
-        house = CrashHouse(folder, urls, {server.name: server for server in servers})
+        system = CrashSystem(folder, urls, {server.name: server for server in servers})
         try:
             schema.up(urls.database_url)
-            yield house
+            yield system
         finally:
-            house.ingestor.stop()
+            system.ingestor.stop()
             stop_all(servers)
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def kill_ingestor(house: CrashHouse, rounds: int, tell: Callable[[str], None]) -> Outcome:
+def kill_ingestor(system: CrashSystem, rounds: int, tell: Callable[[str], None]) -> Outcome:
     """Kill the ingestor at a random moment of its work and start it again, so many times."""
-    return _kill(house, rounds, house.ingestor.kill, house.ingestor.start, tell)
+    return _kill(system, rounds, system.ingestor.kill, system.ingestor.start, tell)
 
 
-def kill_server(house: CrashHouse, name: str, rounds: int, tell: Callable[[str], None]) -> Outcome:
+def kill_server(
+    system: CrashSystem, name: str, rounds: int, tell: Callable[[str], None]
+) -> Outcome:
     """Kill valkey or postgres at a random moment under load and start it again."""
-    return _kill(house, rounds, lambda: house.kill(name), lambda: house.start(name), tell)
+    return _kill(system, rounds, lambda: system.kill(name), lambda: system.start(name), tell)
 
 
 def _kill(
-    house: CrashHouse,
+    system: CrashSystem,
     rounds: int,
     kill: Callable[[], None],
     start: Callable[[], None],
@@ -354,34 +355,34 @@ def _kill(
 ) -> Outcome:
     dice = random.Random(rounds)
     recoveries_s: list[float] = []
-    house.ingestor.start()
-    with house.load() as load:
-        house.see_work()
+    system.ingestor.start()
+    with system.load() as load:
+        system.see_work()
         for number in range(rounds):
             time.sleep(dice.random() / 2)
             kill()
             killed = time.monotonic()
             start()
-            house.see_work()
+            system.see_work()
             recoveries_s.append(time.monotonic() - killed)
             tell(f"round {number + 1} of {rounds}: at work again {recoveries_s[-1]:.2f} s later")
-    house.settle()
-    house.ingestor.stop()
-    return house.judge(load, rounds, recoveries_s)
+    system.settle()
+    system.ingestor.stop()
+    return system.outcome(load, rounds, recoveries_s)
 
 
 def main() -> int:
-    """Kill each in turn and print what it cost; the exit code tells whether anything was lost."""
-    from workbench import arguments, goal, machine, percentile, table, told
+    """Kill each in turn and print what it cost; the exit code is 0 where nothing was lost."""
+    from workbench import arguments, goal, machine, percentile, reported, table
 
     given = arguments(__doc__ or "")
     rounds = {name: (count // 5 if given.quick else count) for name, count in ROUNDS.items()}
     outcomes: dict[str, Outcome] = {}
-    with crash_house() as house:
+    with crash_system() as system:
         machine()
-        outcomes["ingestor"] = kill_ingestor(house, rounds["ingestor"], told)
+        outcomes["ingestor"] = kill_ingestor(system, rounds["ingestor"], reported)
         for name in ("valkey", "postgres"):
-            outcomes[name] = kill_server(house, name, rounds[name], told)
+            outcomes[name] = kill_server(system, name, rounds[name], reported)
     head = ["kill -9 of", "times", "published", "lost", "doubled", "balanced", "back s", "worst s"]
     rows = [
         [name, one.kills, one.published, one.lost, one.doubled, "yes" if one.is_balanced else "NO"]

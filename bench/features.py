@@ -1,11 +1,11 @@
 """Compute every feature: how long, beside TA-Lib, and what a day and the newest row cost.
 
 Bars of one minute of eleven symbols are generated, two years of them in PostgreSQL, on each
-edition, as imported bars; the newest million is computed whole by DuckDB and by PostgreSQL,
-and by TA-Lib what it has. Then one day of one symbol is asked of each family, at random, and
-last the newest rows of all symbols over a ledger of many ticks.
+edition, as imported bars; the newest million is computed whole by DuckDB and by PostgreSQL, and by
+TA-Lib what it has. Then one day of one symbol is asked of each family, at random, and last the
+newest rows of all symbols over a database of many ticks.
 
-    python bench/features.py [--quick] [--edition plain|timescale] [--ticks 20000000]
+python bench/features.py [--quick] [--edition plain|timescale] [--ticks 20000000]
 """
 
 import json
@@ -32,8 +32,8 @@ from workbench import (
     goal,
     machine,
     percentile,
+    reported,
     table,
-    told,
     workbench,
 )
 
@@ -106,7 +106,7 @@ class Sizes(NamedTuple):
 
 def make(duck: duckdb.DuckDBPyConnection, first: datetime) -> None:
     """Make the table `made`: a walk of each symbol, the four index futures walking alike."""
-    told("making bars")
+    reported("making bars")
     duck.execute("set timezone = 'UTC'")
     duck.execute(
         f"""
@@ -152,7 +152,7 @@ def make(duck: duckdb.DuckDBPyConnection, first: datetime) -> None:
 
 def into_postgresql(duck: duckdb.DuckDBPyConnection, link: Link, folder: Path) -> int:
     """Copy the bars where imported ones are; return how many."""
-    told("copying the bars")
+    reported("copying the bars")
     file = folder / "bars.csv"
     duck.execute(
         "copy (select symbol, '1m', strftime(bar_start, '%Y-%m-%d %H:%M:%S+00'), open, high, low,"
@@ -178,7 +178,7 @@ def into_postgresql(duck: duckdb.DuckDBPyConnection, link: Link, folder: Path) -
     return copied
 
 
-def door(duck: duckdb.DuckDBPyConnection, link: Link, bars: int) -> None:
+def make_lake_views(duck: duckdb.DuckDBPyConnection, link: Link, bars: int) -> None:
     """Make the newest bars those of the lake, with reference data, and every feature."""
     duck.execute("create schema reference; create schema market; create schema feat")
     for name, columns in (
@@ -195,8 +195,8 @@ def door(duck: duckdb.DuckDBPyConnection, link: Link, bars: int) -> None:
         names = ", ".join(part.split()[0] for part in columns.replace("18, 8", "").split(", "))
         rows = link.execute(f"select {names} from reference.{name}".encode()).fetchall()
         values = map(list, zip(*rows, strict=True))
-        duck.register("told_of", pa.table(dict(zip(names.split(", "), values, strict=True))))
-        duck.execute(f"insert into reference.{name} from told_of")
+        duck.register("reported_of", pa.table(dict(zip(names.split(", "), values, strict=True))))
+        duck.execute(f"insert into reference.{name} from reported_of")
     extra = (
         " null::bigint as volume_buy, null::bigint as volume_sell, null::bigint as trades,"
         " 0::bigint as ticks, null::decimal(18, 8) as bid_close,"
@@ -307,7 +307,7 @@ def in_postgresql(link: Link, since: str) -> dict[str, float]:
     """Return the seconds that each family takes over the same bars."""
     found = {}
     for family in FAMILIES:
-        told(f"all of {family}")
+        reported(f"all of {family}")
         begin = time.perf_counter()
         text = f"select count(f.known_at) from feat.{family}('1m', null, %s, 'infinity') as f"
         link.execute(text.encode(), [since])
@@ -317,7 +317,7 @@ def in_postgresql(link: Link, since: str) -> dict[str, float]:
 
 def a_day(link: Link, sizes: Sizes) -> dict[str, list[float]]:
     """Ask each family for days of symbols at random; return ms of each question."""
-    told("days of one symbol")
+    reported("days of one symbol")
     times: dict[str, list[float]] = {family: [] for family in FAMILIES}
     chance = random.Random(7)
     days = (END - sizes.first).days - 60
@@ -342,7 +342,7 @@ def newest(link: Link, sizes: Sizes) -> dict[str, list[float]]:
 
     And for what they cannot do without: the closes that the longest mean looks back on.
     """
-    told("newest rows")
+    reported("newest rows")
     chance = random.Random(7)
     times: dict[str, list[float]] = {"latest": [], "its closes alone": []}
     end = bars_history.FIRST_DAY + bars_history.DAYS * bars_history.DAY
@@ -402,7 +402,7 @@ def measure(at: Workbench, duck: duckdb.DuckDBPyConnection, folder: Path, sizes:
         print(f"{at.edition}: {into_postgresql(duck, link, folder):,} bars imported\n")
         report_times(at.edition, a_day(link, sizes), dict.fromkeys(FAMILIES, 150))
         if not duck.execute("from duckdb_schemas() where schema_name = 'feat'").fetchall():
-            door(duck, link, sizes.bars)
+            make_lake_views(duck, link, sizes.bars)
         first = "select min(bar_start)::varchar from market.bars_1m"
         (since,) = duck.execute(first).fetchone() or ("",)
         have = {family: ", ".join(names) for family, names in TALIB.items()}

@@ -1,21 +1,20 @@
-"""Which indexes the ledger's table should have: one or two.
+"""Measure which indexes market.ticks should have: one or two.
 
 Compared on the same rows (11 symbols, ten exchange days), in tables that differ in nothing else:
 
-A   one unique index `(symbol, ts, seq, source)`; what asks by time alone relies on PostgreSQL 18
-    to skip from symbol to symbol
-B   unique `(ts, symbol, seq, source)`, and `(symbol, ts)` beside it
-C   A and a BRIN index on `ts`
-D   A and a plain index on `ts`, for who asks for the newest of all symbols
+A   one unique index `(symbol, ts, seq, source)`; what asks by time alone relies on PostgreSQL 18 to
+skip from symbol to symbol B   unique `(ts, symbol, seq, source)`, and `(symbol, ts)` beside it C
+A and a BRIN index on `ts` D   A and a plain index on `ts`, for who asks for the newest of all
+symbols
 
 Rows go in as an ingestor sends them: 5,000 a transaction, COPY BINARY, each batch sorted by the
-table's own unique index. They are encoded beforehand, so what is timed is the server's work;
-in the ingestor Python's share comes on top and makes the ratios milder (`ingest.py`). The
-tables take turns at every tenth of the rows.
+table's own unique index. They are encoded beforehand, so what is timed is the server's work; in the
+ingestor Python's share comes on top and makes the ratios milder (`ingest.py`). The tables take
+turns at every tenth of the rows.
 
-Queries are timed warm, medians, round robin, rows fetched in binary form. Some ask for all
-symbols by time alone; `… named` is the same question where the asker lists the symbols, which
-is all that PostgreSQL 16 and 17 can do well on A: they do not skip.
+Queries are timed warm, medians, round robin, rows fetched in binary form. Some ask for all symbols
+by time alone; `… named` is the same question where the asker lists the symbols, which is all that
+PostgreSQL 16 and 17 can do well on A: they do not skip.
 """
 
 import statistics
@@ -31,11 +30,11 @@ from workbench import (
     Workbench,
     arguments,
     machine,
+    reported,
     simulator,
     spread,
     table,
     thousands,
-    told,
     workbench,
 )
 
@@ -187,7 +186,7 @@ def time_queries(
     taken: dict[str, dict[str, list[float]]] = {}
     plans: dict[str, dict[str, str]] = {}
     for query, text in QUERIES.items():
-        told(query)
+        reported(query)
         taken[query] = {name: [] for name in VARIANTS}
         texts = {name: text.format(f"bench_{name}", **values) for name in VARIANTS}
         plans[query] = {name: _plan(connection, texts[name]) for name in VARIANTS}
@@ -247,10 +246,10 @@ def report_sizes(connection: psycopg.Connection[Any], count: int) -> dict[str, f
 def measure(at: Workbench, count: int, times: int) -> None:
     """Fill the tables, ask them, and print the verdict."""
     with at.database() as url, psycopg.connect(url, autocommit=True) as connection:
-        told(f"making {count:,} rows")
+        reported(f"making {count:,} rows")
         load(connection, url, count)
         make(connection)
-        told("ingest")
+        reported("ingest")
         seconds = ingest(connection, -(-count // BATCH_ROWS))
         for name in VARIANTS:
             connection.execute(f"vacuum (analyze) bench_{name}")
@@ -293,15 +292,15 @@ def verdict(
 ) -> None:
     """Print who is best at what; below 15 % apart is equal on a shared machine."""
     rows_of = [
-        ["ingest", *_judged({n: 1 / r for n, r in ratio.items()})],
-        ["index bytes a row", *_judged(bytes_a_row)],
-        *([query, *_judged(by)] for query, by in medians.items()),
+        ["ingest", *_validated({n: 1 / r for n, r in ratio.items()})],
+        ["index bytes a row", *_validated(bytes_a_row)],
+        *([query, *_validated(by)] for query, by in medians.items()),
     ]
     heads = [f"{name} costs" for name in VARIANTS]
     table(["verdict (within 15 % is equal)", "best", *heads], rows_of)
 
 
-def _judged(costs: dict[str, float]) -> list[str]:
+def _validated(costs: dict[str, float]) -> list[str]:
     least = min(costs.values())
     best = [name for name, cost in costs.items() if cost <= least * 1.15]
     return [

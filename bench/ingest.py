@@ -1,19 +1,17 @@
-"""How fast one ingestor takes ticks from the stream into the ledger, and whether it stays small.
+"""Measure how fast one ingestor writes ticks from the stream, and whether its memory stays small.
 
-Compared, round robin, each in a process of its own on a fresh database and a stream that was
-filled before the clock starts:
+Compared, round robin, each in a process of its own on a fresh database and a stream that was filled
+before the clock starts:
 
 thor     `Ingestor` as the job runs it, with the settings' defaults: entries as collectors publish
-         them, every check, deduplication, the account, acknowledged after commit; entries of a
-         tape (1,000 ticks), of a burst (100) and of a quiet live feed (20).
-naive    what one writes first: an entry a tick with a field a column, XREADGROUP of 1,000,
-         `executemany("insert … on conflict do nothing")` into the same indexed table, commit,
-         XACK. No check and no account.
-limit    COPY BINARY of the same rows, prepared beforehand as tuples in memory, by the same
-         Python and driver, into the same columns without index or check, 5,000 a transaction.
-         The generated trade_date and the default created_at are columns like the others, so
-         the limit computes them too. Nothing that is kept row by row in this table by this
-         language can be faster; reading, judging and deduplicating are what Thor adds.
+them, every check, deduplication, the account, acknowledged after commit; entries of a tape (1,000
+ticks), of a burst (100) and of a quiet live feed (20). naive    what one writes first: an entry a
+tick with a field a column, XREADGROUP of 1,000, `executemany("insert … on conflict do nothing")`
+into the same indexed table, commit, XACK. No check and no account. limit    COPY BINARY of the same
+rows, prepared beforehand as tuples in memory, by the same Python and driver, into the same columns
+without index or check, 5,000 a transaction. The generated trade_date and the default created_at are
+columns like the others, so the limit computes them too. Nothing that is kept row by row in this
+table by this language can be faster; reading, validating and deduplicating are what Thor adds.
 
 Then, beside them: a tape replayed (every tick a duplicate), two ingestors on one group, and the
 memory of an ingestor through five million ticks.
@@ -41,13 +39,13 @@ from workbench import (
     arguments,
     goal,
     machine,
+    reported,
     simulator,
     spawned,
     spread,
     table,
     thousands,
     ticks,
-    told,
     workbench,
 )
 
@@ -198,7 +196,7 @@ def in_child(function: Callable[..., Taken], *values: Any) -> Taken:
         return pool.submit(function, *values).result()
 
 
-def judged(database_url: str, table_name: str, rows: int) -> None:
+def validated(database_url: str, table_name: str, rows: int) -> None:
     """Hold the measured run to what it had to do."""
     with psycopg.connect(database_url) as connection:
         found = connection.execute(f"select count(*) from {table_name}").fetchone()
@@ -213,7 +211,7 @@ def round_of(at: Workbench, wanted: int, order: list[str]) -> dict[str, Taken]:
             bus_url = at.empty_bus()
             if name == "limit":
                 done[name] = in_child(copy_prepared, url, wanted)
-                judged(url, "bench_unindexed", wanted)
+                validated(url, "bench_unindexed", wanted)
                 continue
             batch = ticks(url, wanted)
             if name == "naive":
@@ -226,7 +224,7 @@ def round_of(at: Workbench, wanted: int, order: list[str]) -> dict[str, Taken]:
                 if name == f"thor {ENTRY_TICKS[0]}":
                     publish(bus, batch, ENTRY_TICKS[0])
                     done["replay"] = in_child(take_in, bus_url, url, at.settings, wanted)
-            judged(url, "market.ticks", wanted)
+            validated(url, "market.ticks", wanted)
     return done
 
 
@@ -235,7 +233,7 @@ def one_process(at: Workbench, wanted: int, rounds: int) -> None:
     ways = ["limit", *(f"thor {n}" for n in ENTRY_TICKS), "naive"]
     done: list[dict[str, Taken]] = []
     for number in range(rounds):
-        told(f"round {number + 1} of {rounds}")
+        reported(f"round {number + 1} of {rounds}")
         shift = number % len(ways)
         done.append(round_of(at, wanted, ways[shift:] + ways[:shift]))
 
@@ -294,14 +292,14 @@ def side_by_side(at: Workbench, wanted: int, rounds: int) -> None:
     walls: dict[int, list[float]] = {1: [], 2: []}
     for number in range(rounds):
         for ingestors in (1, 2) if number % 2 == 0 else (2, 1):
-            told(f"{ingestors} side by side, round {number + 1} of {rounds}")
+            reported(f"{ingestors} side by side, round {number + 1} of {rounds}")
             with at.database() as url:
                 bus_url = at.empty_bus()
                 bus = Bus(bus_url, at.settings.bus_ticks_max, at.settings.bus_keep_s)
                 bus.open_group()
                 publish(bus, ticks(url, wanted), ENTRY_TICKS[0])
                 walls[ingestors].append(_side_by_side(at, bus_url, url, ingestors, wanted))
-                judged(url, "market.ticks", wanted)
+                validated(url, "market.ticks", wanted)
     one, two = statistics.median(walls[1]), statistics.median(walls[2])
     table(
         ["ingestors", "ticks/s", "× one"],
@@ -352,7 +350,7 @@ def publish_market(redis_url: str, database_url: str, settings: Settings, wanted
 
 def memory(at: Workbench, wanted: int) -> None:
     """Print what an ingestor holds from its first tick to its last."""
-    told(f"memory over {wanted:,} ticks")
+    reported(f"memory over {wanted:,} ticks")
     settings = at.settings.model_copy(update={"bus_ticks_max": 500_000})
     with at.database() as url:
         bus_url = at.empty_bus()
@@ -370,7 +368,7 @@ def memory(at: Workbench, wanted: int) -> None:
             over.set()
             ingestor.join(30)
             publisher.join(30)
-        judged(url, "market.ticks", wanted)
+        validated(url, "market.ticks", wanted)
     last = samples[len(samples) * 2 // 3 :]
     mean_ticks = statistics.mean(t for t, _ in last)
     mean_mb = statistics.mean(mb for _, mb in last)

@@ -27,11 +27,11 @@ from workbench import (
     goal,
     machine,
     percentile,
+    reported,
     settle,
     spawned,
     table,
     ticks,
-    told,
     workbench,
 )
 
@@ -126,7 +126,7 @@ def measure(at: Workbench, rate: tuple[float, float], seconds: float) -> list[fl
         time.sleep(1.5)
         settle(SETTLE_S)
         publisher.start()
-        # Whoever dies leaves an end of its pipe that says so.
+        # A process that dies closes its end of the pipe.
         for end in theirs:
             end.close()
         published, calls_ms = own[1].recv()
@@ -166,7 +166,7 @@ def main() -> None:
                 if not cells:
                     machine(at.versions())
                 for name, rate in RATES.items():
-                    told(f"round {number + 1} of {rounds}: appendfsync {appendfsync}, {name}")
+                    reported(f"round {number + 1} of {rounds}: appendfsync {appendfsync}, {name}")
                     cells.setdefault((appendfsync, name), []).append(measure(at, rate, seconds))
     found = {
         key: [statistics.median(column) for column in zip(*cell, strict=True)]

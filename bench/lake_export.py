@@ -1,20 +1,20 @@
 """What it costs to write a trade date of 10 million ticks into the lake.
 
-A trade date of the simulated market, eleven symbols told one after the other as a feed tells
-them, 10 million ticks (500,000 with `--quick`): a stretch is simulated and repeated, moved on in
-time and ordinals, until the day is full. Loaded without making bars. In one run, round robin:
+A trade date of the simulated market, eleven symbols one after the other as a feed gives them, 10
+million ticks (500,000 with `--quick`): a stretch is simulated and repeated, moved on in time and
+ordinals, until the day is full. Loaded without making bars. In one run, round robin:
 
 psql       `copy market.ticks to stdout (format binary)` by psql, to /dev/null: the least it takes
-           to move the rows, in the order in which they lie, without one being looked at
-export     `thor.lake.export.export` of ticks: read in order, packed into Parquet, summed, on disk
-again      the same export, where nothing has changed
-verify     every row of the files held against the database's
+to move the rows, in the order in which they lie, without one being looked at export
+`thor.lake.export.export` of ticks: read in order, packed into Parquet, summed, on disk again
+the same export, where nothing has changed verify     every row of the files held against the
+database's
 
-The goal is the export's rows a second over psql's, best of the rounds. It reads on two
-connections while a third thread packs: with the other core busy it is slower, psql is not.
+The goal is the export's rows a second over psql's, best of the rounds. It reads on two connections
+while a third thread packs: with the other core busy it is slower, psql is not.
 
-Bytes a tick are those of a tape of real quotes and trades, numbered 1, 2, 3, whose `received_at`
-is its `ts`, and of the simulated day.
+Bytes a tick are those of a tape of real quotes and trades, numbered 1, 2, 3, whose `received_at` is
+its `ts`, and of the simulated day.
 """
 
 import subprocess
@@ -35,11 +35,11 @@ from workbench import (
     editions,
     goal,
     machine,
+    reported,
     spread,
     table,
     thousands,
     ticks,
-    told,
     workbench,
 )
 
@@ -137,18 +137,18 @@ def measure(at: Workbench, *, is_quick: bool) -> None:
     program = find_postgres(Home(at.settings.home), None, at.settings.pg_bin).program("psql")
     took: dict[str, list[float]] = {"psql": [], "export": [], "again": []}
     with at.database() as url, tempfile.TemporaryDirectory(prefix="thor-bench-") as folder:
-        told("making ticks")
+        reported("making ticks")
         count = load(url, ticks(url, SIMULATED, TICKS_PER_S), 1 if is_quick else 20)
         for number in range(rounds):
-            told(f"round {number + 1} of {rounds}")
+            reported(f"round {number + 1} of {rounds}")
             took["psql"].append(psql(program, url))
             store = Store(f"{folder}/{number}")
             seconds, done = exported(url, store, DAY)
             assert done.ticks == count, (done.ticks, count)
             took["export"].append(seconds)
             took["again"].append(exported(url, store, DAY)[0])
-            told(", ".join(f"{name} {all_s[-1]:.2f} s" for name, all_s in took.items()))
-        told("verifying")
+            reported(", ".join(f"{name} {all_s[-1]:.2f} s" for name, all_s in took.items()))
+        reported("verifying")
         took["verify"] = [verified(url, store, DAY)]
         simulated = done.bytes / count
     rows = [

@@ -28,10 +28,10 @@ from workbench import (
     editions,
     goal,
     machine,
+    reported,
     table,
     thousands,
     ticks,
-    told,
     workbench,
 )
 
@@ -95,7 +95,7 @@ def fill(url: str, count: int) -> None:
                 connection.execute("set local session_replication_role = replica")
                 values: dict[str, Any] = {"start": start, "step": step, "count": of_symbol}
                 connection.execute(FILL.encode(), values)
-            told(f"{thousands((day + 1) * of_symbol * 11)} ticks")
+            reported(f"{thousands((day + 1) * of_symbol * 11)} ticks")
         connection.execute(
             "insert into market.last_values select v.* from (select distinct t.symbol, d.day"
             " from reference.instruments as t cross join generate_series("

@@ -2,19 +2,19 @@
 
 200 clients each stream every tick of a market of 1,000 and of 5,000 ticks/s (a million events a
 second go out) through `/api/quotes/stream` of the API as the job runs it. The publisher emits an
-entry of what is due every 8 ms; a tick carries the instant of its publication in `received_at`,
-and a client subtracts it from the instant it has read the event. All share this machine.
+entry of what is due every 8 ms; a tick carries the instant of its publication in `received_at`, and
+a client subtracts it from the instant it has read the event. All share this machine.
 
 bare         the limit: an asyncio server that reads the bus as Thor does, from a stream whose
-             entries hold the very bytes that Thor would send, and only writes them to every
-             client. No HTTP framing, no checks, no filters, no resume, no quotes.
-thor         `?events=tick`: the same events, decoded, judged and framed by Thor
-thor + quote what a client gets without asking for less: with every tick the merged quote
-conflated    `?mode=conflated`: the newest quote of every symbol that changed, once a window
+entries hold the very bytes that Thor would send, and only writes them to every client. No HTTP
+framing, no checks, no filters, no resume, no quotes. thor         `?events=tick`: the same events,
+decoded, validated and encoded by Thor thor + quote what a client gets without asking for less: with
+every tick the merged quote conflated    `?mode=conflated`: the newest quote of every symbol that
+changed, once a window
 
-The publisher writes both streams in every run, the measured one first, so that all else is
-equal. Twenty clients in a process of their own stamp every event; the others, in another, count
-bytes, which takes nothing from the two cores that the server could miss.
+The publisher writes both streams in every run, the measured one first, so that all else is equal.
+Twenty clients in a process of their own stamp every event; the others, in another, count bytes,
+which takes nothing from the two cores that the server could miss.
 """
 
 import asyncio
@@ -41,11 +41,11 @@ from workbench import (
     goal,
     machine,
     percentile,
+    reported,
     settle,
     spawned,
     table,
     ticks,
-    told,
     workbench,
 )
 
@@ -182,7 +182,7 @@ class Counter(asyncio.BufferedProtocol):
 
 
 class Stamper(asyncio.Protocol):
-    """A client that tells of every event how late it is."""
+    """A client that measures how late every event is."""
 
     def __init__(self, late_ms: list[tuple[float, int]], from_s: list[float]) -> None:
         self.bytes = self.events = 0
@@ -299,7 +299,7 @@ def _answering(port: int) -> int:
 
 def measure(at: Workbench, name: str, ticks_per_s: int, seconds: float) -> Cell:
     """Run a server, its clients and the publisher once."""
-    told(f"{name}, {ticks_per_s:,} ticks/s")
+    reported(f"{name}, {ticks_per_s:,} ticks/s")
     with at.database() as url:
         bus_url = at.empty_bus()
         with server(at, name, url, bus_url) as (port, pid):
@@ -319,7 +319,7 @@ def _heard(
     publisher = spawned.Process(target=publish_live, args=live)
     for child in (*clients, publisher):
         child.start()
-    # Whoever dies leaves an end of its pipe that says so.
+    # A process that dies closes its end of the pipe.
     for _, theirs in pipes:
         theirs.close()
     try:
@@ -344,7 +344,7 @@ def _heard(
 
 def _cell(stamped: Heard, counted: Heard, published: float, seconds: float, cpu: float) -> Cell:
     late = [ms for ms, count in stamped.late_ms for _ in range(count)]
-    # All clients are sent the same, so bytes tell of the others what events tell of the first.
+    # All clients are sent the same, so bytes show of the others what events show of the first.
     share = statistics.mean(counted.bytes_each) / statistics.mean(stamped.bytes_each)
     return Cell(
         percentile(late, 0.5),
@@ -367,7 +367,7 @@ def main() -> None:
         keys = [(name, rate) for rate in RATES for name in ("bare", "thor", "conflated")]
         keys.append(("thor + quote", RATES[-1]))
         for number in range(rounds):
-            told(f"round {number + 1} of {rounds}")
+            reported(f"round {number + 1} of {rounds}")
             for name, rate in keys[number:] + keys[:number]:
                 cells.setdefault((name, rate), []).append(measure(at, name, rate, seconds))
     found = {key: Cell(*map(statistics.median, zip(*cells[key], strict=True))) for key in keys}

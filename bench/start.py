@@ -23,7 +23,7 @@ import threading
 import time
 from pathlib import Path
 
-from workbench import REPO, arguments, goal, machine, table, told
+from workbench import REPO, arguments, goal, machine, reported, table
 
 FIRST_QUOTE = "first quote"
 STARTING = "starting Thor"
@@ -110,10 +110,10 @@ def main() -> None:
         folder.chmod(0o711)
         try:
             what = clone(folder / "thor")
-            told(f"make run, {name}")
+            reported(f"make run, {name}")
             found[name] = run(folder / "thor", folder / "home", **more)
             if name == "warm":
-                told("make run, again")
+                reported("make run, again")
                 found["again"] = run(folder / "thor", folder / "home")
         finally:
             shutil.rmtree(folder, ignore_errors=True)

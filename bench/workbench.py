@@ -164,7 +164,7 @@ def workbench(
 ) -> Iterator[Workbench]:
     """Start the servers in a temporary home, and stop and remove all of it at the end.
 
-    The bus syncs its file as the settings' default says, unless told otherwise.
+    The bus syncs its file by the settings' default, unless given otherwise.
     """
     # A run that is ended from outside takes its servers and its folder with it.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
@@ -276,7 +276,7 @@ def thousands(value: float) -> str:
     return f"{value / 1e6:.2f}M" if value >= 1e6 else f"{value / 1000:.1f}k"
 
 
-def told(what: str) -> None:
+def reported(what: str) -> None:
     """Say on stderr what is being measured now."""
     print(f"  {time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)
 

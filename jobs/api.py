@@ -1,4 +1,4 @@
-"""Serve the API until told to stop.
+"""Serve the API until stopped.
 
 Reads the bus and the database; binds the address of THOR_API_HOST and THOR_API_PORT.
 """

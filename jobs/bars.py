@@ -1,4 +1,4 @@
-"""Refresh the bars of late and replayed ticks until told to stop.
+"""Refresh the bars of late and replayed ticks until stopped.
 
 Reads market.bars_to_refresh; updates the stored bars to the ticks.
 """

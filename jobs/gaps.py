@@ -1,4 +1,4 @@
-"""Record gaps in the ticks until told to stop.
+"""Record gaps in the ticks until stopped.
 
 Reads market.ticks; writes market.gaps.
 """

@@ -1,4 +1,4 @@
-"""Ingest ticks from the bus into the database until told to stop.
+"""Ingest ticks from the bus into the database until stopped.
 
 Reads the bus; writes market.ticks, market.rejected_ticks, market.ingest_batches.
 """

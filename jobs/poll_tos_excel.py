@@ -1,4 +1,4 @@
-"""Poll the desk's workbook until told to stop.
+"""Poll the desk's workbook until stopped.
 
 Reads the workbook that is open in Excel, or a saved one; writes the bus.
 """

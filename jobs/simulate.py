@@ -1,4 +1,4 @@
-"""Publish the simulated market until told to stop.
+"""Publish the simulated market until stopped.
 
 Reads reference data; writes the bus.
 """

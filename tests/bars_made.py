@@ -1,4 +1,4 @@
-"""Build files of bars for tests: Parquet and CSV in the neutral schema, and Databento's ohlcv."""
+"""Build files of bars for tests: Parquet and CSV in the columnar format, and Databento's ohlcv."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ TYPES = {
 
 
 def row(**given: Any) -> dict[str, Any]:
-    """Return a five-minute bar of ESU4 as a row of the neutral schema, changed as given."""
+    """Return a five-minute bar of ESU4 as a row of the columnar format, changed as given."""
     whole: dict[str, Any] = {
         "symbol": "ES", "contract": "ESU4", "ts": START, "interval": "5m",
         "open": 5528.75, "high": 5530.25, "low": 5527.0, "close": 5529.5,
@@ -43,20 +43,23 @@ def rows(count: int, **given: Any) -> list[dict[str, Any]]:
 
 
 def bars_file(
-    path: Path, told: Sequence[Mapping[str, Any]], types: Mapping[str, pa.DataType] | None = None
+    path: Path,
+    reported: Sequence[Mapping[str, Any]],
+    types: Mapping[str, pa.DataType] | None = None,
 ) -> Path:
     """Write rows in the form that the name says, Parquet or CSV; `types` changes columns'."""
     if path.suffix == ".parquet":
-        fields = {name: (TYPES | dict(types or {}))[name] for name in told[0]}
+        fields = {name: (TYPES | dict(types or {}))[name] for name in reported[0]}
         columns = {
-            name: pa.array([each.get(name) for each in told], kind) for name, kind in fields.items()
+            name: pa.array([each.get(name) for each in reported], kind)
+            for name, kind in fields.items()
         }
         pa_parquet.write_table(pa.table(columns), path)
         return path
     with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(told[0]))
+        writer = csv.DictWriter(file, list(reported[0]))
         writer.writeheader()
-        for each in told:
+        for each in reported:
             writer.writerow(
                 {k: v.isoformat() if isinstance(v, datetime) else v for k, v in each.items()}
             )
@@ -65,7 +68,7 @@ def bars_file(
 
 @dataclass
 class Interval:
-    """From a day to the day before another, a number stands for a name."""
+    """From a day to the day before another, a number means a name."""
 
     start_date: date
     end_date: date

@@ -45,28 +45,28 @@ class Stream:
 
 
 def write(url: str, batches: Iterable[Batch], begin: threading.Barrier | None = None) -> None:
-    """Write batches through a ledger of their own; a deadlock or a queue for a lock raises."""
+    """Write batches through a writer of their own; a deadlock or a queue for a lock raises."""
     with psycopg.connect(url, autocommit=True) as own:
         own.execute(_LOCK_TIMEOUT.encode())
-        ledger = TickWriter(own, "ingest")
+        store = TickWriter(own, "ingest")
         if begin is not None:
             begin.wait(60)
         for batch in batches:
-            ledger.write(batch)
+            store.write(batch)
 
 
 def write_tape(link: Link, tape: Tape) -> None:
     """Write a tape as an ingestor does, in entries and batches of the sizes it makes."""
-    ledger = TickWriter(link, "ingest-1")
+    store = TickWriter(link, "ingest-1")
     entries: list[EntryTicks] = []
-    ordinal = ledger.newest_ordinal()
+    ordinal = store.newest_ordinal()
     for ticks in tape.batches(ENTRY_TICKS):
         entries.append(EntryTicks(f"{ordinal}-0", ordinal, len(ticks), ticks, []))
         ordinal += len(ticks)
         if sum(entry.n for entry in entries) >= settings().ingest_rows_max:
-            ledger.write(entries)
+            store.write(entries)
             entries = []
-    ledger.write(entries)
+    store.write(entries)
 
 
 def side_by_side(url: str, *writers: list[Batch]) -> None:
@@ -97,7 +97,7 @@ def meanwhile(*works: Callable[[], None]) -> Iterator[None]:
 
 
 def caught_up(link: Link) -> None:
-    """Refresh what is stale; waits for a refresh that somebody else is at, as the job does."""
+    """Refresh stale bars; waits for another refresh, as the job does."""
     persist(lambda: refresh.catch_up(link), Stop())
 
 

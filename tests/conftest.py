@@ -40,7 +40,7 @@ hypothesis.settings.load_profile("thor")
 REPO = Path(__file__).resolve().parents[1]
 DATA = REPO.parent / "shared" / "data"
 # For one worker's servers of both editions, which take a third of it.
-_ROOM = 6 * 1024**3
+_MARGIN = 6 * 1024**3
 _TEMPLATE = f"thor_test_template_{uuid.uuid4().hex[:8]}"
 
 
@@ -68,8 +68,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run what touches a database on the editions that its subject concerns.
 
-    A test's own mark stands above its module's. What no mark names is the same on every
-    edition and runs on plain, or on the editions that were asked for.
+    A test's own mark overrides its module's. Unmarked tests are the same on every edition and run
+    on plain, or on the requested editions.
     """
     if "edition" not in metafunc.fixturenames:
         return
@@ -132,13 +132,13 @@ def _hasty(server: Postgres) -> dict[str, str]:
 
 
 def _memory() -> Path | None:
-    """Return where files live in memory, if there is room to spare and programs may run.
+    """Return a folder in memory, if there is enough space and programs may run.
 
-    A disk's file system looks long for room for the files of a database that replaces another.
+    A disk's file system is slow to find space for the files of a database that replaces another.
     """
     place = Path("/dev/shm")
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    if not place.is_dir() or shutil.disk_usage(place).free < _ROOM * workers:
+    if not place.is_dir() or shutil.disk_usage(place).free < _MARGIN * workers:
         return None
     return None if os.statvfs(place).f_flag & os.ST_NOEXEC else place
 
@@ -194,7 +194,7 @@ def pytest_testnodedown(node: Any) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Say in the last line which editions were tested, and of which versions."""
+    """Print in the last line which editions were tested, and their versions."""
     if not _TESTED:
         return
     chosen = config.getoption("--edition")

@@ -83,7 +83,7 @@ def made_sessions(seed: int, symbol: str, width: str) -> Iterator[tuple[Any, ...
 
 
 def made_ticks(seed: int, symbol: str, price: int) -> Iterator[tuple[Any, ...]]:
-    """Yield trades and quotes of `TICKS_FROM` to `TICKS_TO`: ties, and sides and sizes unsaid."""
+    """Yield trades and quotes of `TICKS_FROM` to `TICKS_TO`: ties, and missing sides and sizes."""
     rng, ts, number = random.Random(f"{seed} {symbol}"), TICKS_FROM, 0
     last = Decimal(price)
     while ts < TICKS_TO:
@@ -142,7 +142,7 @@ def put_bars(link: Link, rows: Iterable[tuple[Any, ...]]) -> None:
     names = "symbol, width, bar_start, open, high, low, close, volume, trades, file"
     with link.cursor().copy(f"copy market.bars_imported ({names}) from stdin") as copy:
         for row in rows:
-            # Some files tell trades, of some bars.
+            # Some files have trades, of some bars.
             trades = row[-1] if row[2].minute % 2 else None
             copy.write_row((*row, trades, "BARS:00000000"))
 

@@ -1,4 +1,4 @@
-"""Fill databases for tests of the lake, and ask what is in either."""
+"""Fill databases for tests of the lake, and read both."""
 
 import uuid
 from collections.abc import Callable, Iterator, Sequence

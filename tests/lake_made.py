@@ -1,4 +1,4 @@
-"""Write a lake by hand, in the layout that the export writes, from what a database holds."""
+"""Write a lake by hand, in the export's layout, from a database."""
 
 import json
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ Link = psycopg.Connection[Any]
 TABLES = ("series", "instruments", "sessions", "rolls")
 WIDTHS = ("1s", "1m", "5m", "1h", "1d")
 ORDERS = {"ticks": "ts, seq, source"}
-# What DuckDB's reader of CSV is told as text.
+# Types that DuckDB's CSV reader takes as text.
 _LISTS = {"aliases": "array_to_json(aliases)::text", "evidence": "evidence::text"}
 
 

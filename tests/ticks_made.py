@@ -1,4 +1,4 @@
-"""Build ticks, entries, tapes and ingestors for tests, and ask what became of them."""
+"""Build ticks, entries, tapes and ingestors for tests, and read their results."""
 
 import contextlib
 import csv
@@ -65,7 +65,7 @@ LISTING = Listing(
 
 
 def tick(**given: Any) -> Tick:
-    """Return a trade of one ES at 5000.25, told by the simulator, changed as given."""
+    """Return a trade of one ES at 5000.25, of the simulator, changed as given."""
     whole: dict[str, Any] = {
         "symbol": "ES", "ts": TS, "seq": 1, "source": "SIM", "last": Decimal("5000.25"),
         "last_size": 1, "is_trade": True,
@@ -109,7 +109,7 @@ def inject(client: "redis.Redis", payload: bytes | list[Any], n: int, entry_id: 
 
 
 class OnceBus(Bus):
-    """The bus, wishing that the intake stop as soon as nothing new lies on the stream."""
+    """A bus that stops the ingestor as soon as nothing new is on the stream."""
 
     def __init__(self, url: str, stop: Stop, keep_s: int = 600) -> None:
         super().__init__(url, keep_s=keep_s)
@@ -130,7 +130,7 @@ def settings(**given: Any) -> Settings:
 def take_in(
     redis_url: str, database_url: str, consumer: str = "ingest-1", **given: Any
 ) -> list[tuple[str, dict[str, Any]]]:
-    """Run an ingestor until nothing new lies on the stream; returns what it said."""
+    """Run an ingestor until nothing new is on the stream; returns its log."""
     stop = Stop()
     bus = OnceBus(redis_url, stop)
     said: list[tuple[str, dict[str, Any]]] = []
@@ -150,9 +150,9 @@ def taking_in(
     heartbeat_file: Path | None = None,
     **given: Any,
 ) -> Iterator[list[tuple[str, dict[str, Any]]]]:
-    """Run an ingestor in a thread meanwhile; gives what it says, raises what it raised.
+    """Run an ingestor in a thread meanwhile; gives its log, raises what it raised.
 
-    With a file for it, the ingestor has a heartbeat, there and on the bus.
+    With a file the ingestor has a heartbeat, there and on the bus.
     """
     bus = Bus(redis_url)
     stop, beating = Stop(), ExitStack()
@@ -237,7 +237,7 @@ def plain(one: Tick) -> tuple[Any, ...]:
 
 
 def entries(client: "redis.Redis") -> list[Entry]:
-    """Return all that lies on the stream."""
+    """Return all entries of the stream."""
     found: Any = client.xrange(STREAM)
     return [read_entry(raw) for raw in found]
 
@@ -249,7 +249,7 @@ def unacknowledged(client: "redis.Redis") -> set[str]:
 
 
 def record(**given: Any) -> dict[str, Any]:
-    """Return a trade of ESU4 as a row of the neutral schema, changed as given."""
+    """Return a trade of ESU4 as a row of the columnar format, changed as given."""
     whole: dict[str, Any] = {
         "symbol": "ES", "contract": "ESU4", "ts": TS.replace(microsecond=0), "kind": "trade",
         "last": 5528.75, "bid": None, "ask": None, "last_size": 2, "side": "B",
@@ -263,19 +263,19 @@ def records(count: int, **given: Any) -> list[dict[str, Any]]:
     return [record(**{"ts": first + timedelta(seconds=n), **given}) for n in range(count)]
 
 
-def tape_file(path: Path, told: list[dict[str, Any]]) -> Path:
-    """Write rows of the neutral schema in the form that the name says: Parquet, CSV or DBN."""
+def tape_file(path: Path, reported: list[dict[str, Any]]) -> Path:
+    """Write rows of the columnar format to Parquet, CSV or DBN, by the name's suffix."""
     if path.suffix == ".parquet":
-        pa_parquet.write_table(pa.Table.from_pylist(told), path)
+        pa_parquet.write_table(pa.Table.from_pylist(reported), path)
     elif path.suffix == ".csv":
         with path.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, list(told[0]))
+            writer = csv.DictWriter(file, list(reported[0]))
             writer.writeheader()
-            for row in told:
+            for row in reported:
                 ts = row["ts"]
                 writer.writerow({**row, "ts": ts.isoformat() if isinstance(ts, datetime) else ts})
     else:
-        content = _dbn(told)
+        content = _dbn(reported)
         packed = path.suffix == ".zst"
         path.write_bytes(pa.compress(content, "zstd", asbytes=True) if packed else content)
     return path
@@ -289,7 +289,7 @@ class _Mapped:
     raw_symbol, intervals = "ESU4", (_Interval(),)
 
 
-def _dbn(told: list[dict[str, Any]]) -> bytes:
+def _dbn(reported: list[dict[str, Any]]) -> bytes:
     # The package's stubs are narrower than what it takes.
     dbn: Any = databento_dbn
     head = dbn.Metadata(
@@ -303,6 +303,6 @@ def _dbn(told: list[dict[str, Any]]) -> bytes:
             action=dbn.Action.TRADE, side=dbn.Side.BID,
             ts_recv=int(row["ts"].timestamp()) * 10**9,
         )
-        for row in told
+        for row in reported
     ]  # fmt: skip
     return b"".join(bytes(part) for part in (head, *body))

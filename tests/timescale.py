@@ -1,7 +1,7 @@
 """Find TimescaleDB Community for the tests, and run it: named, installed, or in a container.
 
-The order: THOR_TEST_TIMESCALE_URL; a PostgreSQL of this machine that has TimescaleDB,
-run by Thor's own supervisor; Docker. Where there is none, the reason is told once.
+The order: THOR_TEST_TIMESCALE_URL; a PostgreSQL of this machine that has TimescaleDB, run by Thor's
+own supervisor; Docker. Where there is none, the reason is printed once.
 """
 
 import os
@@ -41,7 +41,7 @@ class Found(NamedTuple):
 
 @cache
 def found() -> Found:
-    """Look in every place, in order."""
+    """Search everywhere, in order."""
     if url := os.environ.get("THOR_TEST_TIMESCALE_URL"):
         return Found(url=url)
     for folder in _folders():

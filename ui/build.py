@@ -28,7 +28,7 @@ NODE_MIN = (20, 19)
 NPM_LOG = "build.log"
 STATUS = "build.json"
 _NICE = 15
-# How often whoever waits for another builder looks.
+# How often a build that waits for another one looks.
 _POLL_S = 0.2
 # What the pages are made of, besides src/ and public/.
 _FILES = ("index.html", "package.json", "package-lock.json", "tsconfig.json", "vite.config.ts")
@@ -203,7 +203,7 @@ class Lock:
     """One builder at a time.
 
     The lock belongs to an open file that the commands of the build inherit: npm, when it is
-    told to end, first takes back what it did, and may live longer than the builder.
+    signalled to end, first takes back what it did, and may live longer than the builder.
     """
 
     def __init__(self, ui: Path) -> None:

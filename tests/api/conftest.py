@@ -1,4 +1,4 @@
-"""The application on a real port: one of its own for a test, or one for all that only ask."""
+"""The application on a real port: one for a test alone, or one for all tests that only read."""
 
 import uuid
 from collections.abc import Iterator

@@ -63,7 +63,7 @@ def problem(answer: httpx.Response, status: int) -> dict[str, Any]:
 def serving(
     database_url: str, redis_url: str, *, has_sink: bool = True, **given: Any
 ) -> Iterator[Api]:
-    """Run the API on a free port meanwhile; without a sink, on the server's own protocol."""
+    """Run the API on a free port meanwhile; without Thor's transport, on the server's own one."""
     # Heartbeats come between other events: rarely, unless a test is about them.
     asked = settings(api_port=0, **{"sse_ping_s": 10, **given})
     with bound(asked) as listener:

@@ -27,13 +27,13 @@ WIDTHS = ["1s", "1m", "5m", "1h", "1d"]
 
 @pytest.fixture
 def bus(redis_url: str) -> Iterator[Bus]:
-    """The bus, to which a test speaks as a collector does."""
+    """The bus, on which a test publishes as a collector does."""
     bus = Bus(redis_url)
     yield bus
     bus.close()
 
 
-def trades(*told: tuple[float, str], **given: Any) -> list[Tick]:
+def trades(*reported: tuple[float, str], **given: Any) -> list[Tick]:
     """Return trades of one ES, so many seconds after 14:30 at these prices."""
     return [
         tick(
@@ -43,7 +43,7 @@ def trades(*told: tuple[float, str], **given: Any) -> list[Tick]:
             volume_delta=1,
             **given,
         )
-        for seconds, price in told
+        for seconds, price in reported
     ]
 
 
@@ -230,7 +230,7 @@ def test_a_source_that_is_not_heard_any_more_keeps_no_bar_open(
     later = clock.now() + timedelta(seconds=11)
     monkeypatch.setattr(clock, "now", lambda: later)
     assert [bar["is_open"] for bar in api.get("/api/bars/ES")] == [False]
-    # With nobody heard the clock on the wall decides.
+    # Without a heard source the real clock decides.
     within = MINUTE + timedelta(seconds=59)
     monkeypatch.setattr(clock, "now", lambda: within)
     assert [bar["is_open"] for bar in api.get("/api/bars/ES")] == [True]
@@ -265,13 +265,13 @@ def test_what_an_earlier_run_left_is_not_open_while_a_tape_of_long_ago_is_played
         ("2024-06-03T14:30:00.000000Z", True),
         ("2024-07-01T14:30:00.000000Z", False),
     ]
-    # That tape says nothing of CL.
+    # That tape has no CL.
     publish(redis_url, trades((0, "80"), symbol="CL"))
     take_in(redis_url, database_url)
     assert [bar["is_open"] for bar in api.get("/api/bars/CL")] == [False]
 
 
-def test_a_late_tick_changes_a_closed_bar_and_says_so(
+def test_a_late_tick_changes_a_closed_bar_visibly(
     api: Api, redis_url: str, database_url: str
 ) -> None:
     publish(redis_url, trades((0, "5000"), (70, "5001")))

@@ -34,7 +34,7 @@ def either(request: pytest.FixtureRequest, database_url: str, redis_url: str) ->
 
 @pytest.fixture
 def edge(redis_url: str) -> Iterator[Publisher]:
-    """The place where a collector meets the bus, which tells the time as it publishes."""
+    """A publisher that publishes the clock with its ticks."""
     bus = Bus(redis_url)
     yield Publisher(bus, LISTING, Stop())
     bus.close()
@@ -42,7 +42,7 @@ def edge(redis_url: str) -> Iterator[Publisher]:
 
 @pytest.fixture(autouse=True)
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A busy machine may take its time: bars are waited for, whoever waits behind them."""
+    """A busy machine may be slow: wait for bars, however long other events wait."""
     monkeypatch.setattr(closed_bars, "HASTE_S", 60.0)
 
 
@@ -66,7 +66,7 @@ def keeping(redis_url: str, database_url: str) -> Iterator[None]:
         thread.join()
 
 
-def trades(*told: tuple[float, str], **given: Any) -> list[Tick]:
+def trades(*reported: tuple[float, str], **given: Any) -> list[Tick]:
     """Return trades of one ES, so many seconds after 14:30 at these prices."""
     return [
         tick(
@@ -76,7 +76,7 @@ def trades(*told: tuple[float, str], **given: Any) -> list[Tick]:
             volume_delta=1,
             **given,
         )
-        for seconds, price in told
+        for seconds, price in reported
     ]
 
 
@@ -119,7 +119,7 @@ def test_a_bar_is_sent_once_its_sources_clock_has_passed_known_at(
     (row,) = either.get("/api/bars/ES", to="2024-07-01T14:31:00Z")
     assert bar.data == {"width": "1m", "is_complete": True, **row}
     assert bar.data["is_open"] is False
-    # Its id is a place in the clock entry, which came between the two ticks.
+    # Its id is an offset in the clock entry, which came between the two ticks.
     before, after = (events[at].id or "" for at in (2, 4))
     assert before < (bar.id or "") < after
 
@@ -153,7 +153,7 @@ def test_only_the_widths_and_symbols_asked_for_are_sent(
     assert others == {"tick"}
 
 
-def test_what_comes_after_a_clock_waits_for_its_bars_and_only_for_who_wants_them(
+def test_events_after_a_clock_wait_for_its_bars_only_where_bars_are_wanted(
     either: Api, edge: Publisher, redis_url: str, database_url: str
 ) -> None:
     with (
@@ -164,7 +164,7 @@ def test_what_comes_after_a_clock_waits_for_its_bars_and_only_for_who_wants_them
         others.next("hello")
         edge.publish(trades((1, "5000")))
         edge.publish(trades((61, "5001")))
-        # Nobody takes the ticks in: those who want no bars hear of them all the same.
+        # No ingestor runs: streams without bars get the ticks all the same.
         assert shown(others.take(2)) == ["tick 5000", "tick 5001"]
         wait_for(lambda: either.hub.buffer.end > either.hub.buffer.oldest + 1, "the closing")
         # They may also leave, and others come, while the bars are waited for.
@@ -175,7 +175,7 @@ def test_what_comes_after_a_clock_waits_for_its_bars_and_only_for_who_wants_them
     assert (bar.kind, bar.data["close"], bar.data["is_complete"]) == ("bar", "5000.00", True)
 
 
-def test_ticks_are_held_up_no_longer_than_so_and_the_bar_says_that_it_may_lack_some(
+def test_ticks_are_delayed_no_longer_than_the_limit_and_the_bar_is_marked_incomplete(
     either: Api, edge: Publisher, redis_url: str, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(closed_bars, "HASTE_S", 0.5)
@@ -219,11 +219,11 @@ def test_bars_that_cannot_be_read_are_a_gap_and_the_ticks_go_on(
         edge.publish(trades((1, "5000")))
         edge.publish(trades((61, "5001")))
         events = stream.take(3)
-        told = conflated.next("gap")
+        reported = conflated.next("gap")
         assert shown(others.take(2)) == ["tick 5000", "tick 5001"]
     assert [one.kind for one in events] == ["tick", "gap", "tick"]
     gap = events[1]
-    assert gap.id == gap.data["to"] == told.data["to"]
+    assert gap.id == gap.data["to"] == reported.data["to"]
     assert (events[0].id or "") < gap.data["to"] < (events[2].id or "")
 
 
@@ -243,7 +243,7 @@ def test_a_client_goes_on_after_any_event_and_misses_no_bar_and_no_tick(
         _resumes_exactly(either, whole, asked)
     wait_for(lambda: not len(either.hub.subscribers), "the last client's leaving")
     wait_for(lambda: not either.hub.has_snapshot, "the reader's rest")
-    # When nobody did, from the bus.
+    # Without other subscribers, from the bus.
     _resumes_exactly(either, whole, asked)
 
 
@@ -259,7 +259,7 @@ def _resumes_exactly(api: Api, whole: list[Event], asked: dict[str, Any]) -> Non
         ]
 
 
-def test_who_comes_back_wishing_more_widths_is_given_them_from_where_he_was(
+def test_a_resumed_stream_with_more_widths_gets_them_from_its_position(
     api: Api, edge: Publisher, redis_url: str, database_url: str
 ) -> None:
     with keeping(redis_url, database_url), streaming(api, events="tick,bar", bars="1m") as one:
@@ -280,7 +280,7 @@ def test_who_comes_back_wishing_more_widths_is_given_them_from_where_he_was(
     ]  # fmt: skip
 
 
-def test_a_conflated_client_is_told_closed_bars_too(
+def test_a_conflated_client_gets_closed_bars_too(
     either: Api, edge: Publisher, redis_url: str, database_url: str
 ) -> None:
     with (
@@ -299,7 +299,7 @@ def test_a_conflated_client_is_told_closed_bars_too(
     ]
 
 
-def test_a_source_closes_the_bars_of_the_symbols_it_speaks_of(
+def test_a_source_closes_the_bars_of_its_own_symbols(
     api: Api, redis_url: str, database_url: str, connection: Link
 ) -> None:
     instruments.add_tape(connection, _tape("TAPE:00c0ffee", ["ES", "NQ"]))
@@ -313,7 +313,7 @@ def test_a_source_closes_the_bars_of_the_symbols_it_speaks_of(
         end = MINUTE + timedelta(seconds=61)
         for source in ("SIM", "EXCEL", "TAPE:00c0ffee"):
             bus.publish_clock(source, MINUTE)
-        # The tape spoke of ES first; whoever spoke later, its clock closes that bar as well.
+        # The tape had ES first; its clock closes that bar too, whatever source came later.
         bus.publish(trades((1, "5000"), source="TAPE:00c0ffee"))
         bus.publish(trades((2, "5001"), source="EXCEL"))
         bus.publish(trades((3, "80"), symbol="CL", source="SIM"))
@@ -322,7 +322,7 @@ def test_a_source_closes_the_bars_of_the_symbols_it_speaks_of(
         bus.publish_clock("EXCEL", end)
         bus.publish(trades((71, "2"), symbol="YM"))
         bus.publish_clock("TAPE:00c0ffee", end)
-        # A run that began anew has closed nothing by that.
+        # The start of a new run closes no bar.
         bus.publish_clock("TAPE:00c0ffee", MINUTE - timedelta(days=1))
         bus.publish_clock("TAPE:0badcafe", end)
         bus.publish(trades((72, "3"), symbol="YM"))
@@ -342,7 +342,7 @@ def _tape(source: str, symbols: list[str]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def test_a_bar_that_only_a_file_told_is_not_closed(
+def test_a_bar_known_from_a_file_only_is_not_closed(
     api: Api, edge: Publisher, redis_url: str, database_url: str, connection: Link
 ) -> None:
     after = MINUTE + timedelta(minutes=1)
@@ -393,7 +393,7 @@ def test_a_closed_bar_whose_tick_comes_late_is_not_sent_again(
     assert api.get("/api/bars/ES")[0]["open"] == "4000.00"
 
 
-def test_bars_go_on_after_a_bus_that_was_wiped_began_anew(
+def test_bars_continue_after_a_bus_was_wiped(
     either: Api, redis_url: str, database_url: str
 ) -> None:
     bus = Bus(redis_url)
@@ -413,7 +413,7 @@ def test_bars_go_on_after_a_bus_that_was_wiped_began_anew(
     bus.close()
 
 
-def test_nothing_is_asked_of_the_ledger_while_nobody_wants_bars(
+def test_the_database_is_not_queried_while_no_subscriber_wants_bars(
     api: Api, edge: Publisher, redis_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
@@ -442,14 +442,14 @@ def test_nothing_is_asked_of_the_ledger_while_nobody_wants_bars(
         ({"events": "tick,bars"}, "events: 'bars' is none of tick, quote, bar"),
     ],
 )
-def test_a_wish_for_bars_that_cannot_be_met_is_refused_by_its_name(
+def test_an_impossible_filter_for_bars_is_refused_by_name(
     asked_api: Api, given: dict[str, str], says: str
 ) -> None:
     found = asked_api.problem("/api/quotes/stream", 422, **given)
     assert found["detail"].startswith(says)
 
 
-def test_who_waits_for_what_he_missed_may_leave(
+def test_a_client_that_waits_for_missed_events_may_leave(
     api: Api, edge: Publisher, redis_url: str, database_url: str
 ) -> None:
     with streaming(api, events="tick") as stream:
@@ -458,7 +458,7 @@ def test_who_waits_for_what_he_missed_may_leave(
             edge.publish(trades((seconds, price)))
         first, _ = stream.take(2)
     wait_for(lambda: not api.hub.has_snapshot, "the reader's rest")
-    # Nobody takes the ticks in: these wait for their bars, one for the other's question.
+    # No ingestor runs: these wait for their bars, one for the other's query.
     with (
         streaming(api, last_event_id=first.id, events="bar", bars="1m") as one,
         streaming(api, last_event_id=first.id, events="bar", bars="1m") as two,

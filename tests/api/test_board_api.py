@@ -118,7 +118,7 @@ def test_a_quote_carries_both_ages_its_state_and_its_basis(
     assert quote["state"] == "DEAD"
     assert quote["heard_age_ms"] == quote["age_ms"]
     assert quote["heard_at"] == quote["received_at"]
-    # Years later it is looked at again, and has nothing else to say.
+    # Years later its source looks again, without a change.
     bus.publish_clock("EXCEL", TS + 7 * SECOND, ["ES"])
     (quote,) = api.get("/api/quotes")
     assert quote["age_ms"] - quote["heard_age_ms"] == 7000

@@ -72,7 +72,7 @@ def test_a_cell_of_a_living_workbook_reaches_the_database_and_the_page(
             quotes = json.dumps(api.get("/api/quotes", symbols="ES"))
             assert "6874.25" in quotes
             assert "EXCEL" in quotes
-            # Where there is no browser, what the page asks for is all that can be looked at.
+            # Without a browser only the page's requests can be checked.
             if browser.missing() is None:
                 browser.build()
                 # A page shows halves of a 32nd and no finer: 16.5/32 as it stands.

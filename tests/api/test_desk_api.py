@@ -17,7 +17,7 @@ AS_OF = (TS + timedelta(seconds=1)).isoformat()
 
 
 def given(redis_url: str, database_url: str) -> None:
-    """Take in a quote of ES that is 10.75 above the close that the simulator says."""
+    """Ingest a quote of ES that is 10.75 above the simulator's previous close."""
     bus = Bus(redis_url)
     bus.publish([tick(last=Decimal("5000.75"))])
     close = Mark(symbol="ES", trade_date=trade_date(TS), received_at=TS, prev_close=Decimal(4990))

@@ -1,4 +1,4 @@
-"""Features over HTTP: the catalogue, and what is asked for by name, width and range."""
+"""Features over HTTP: the catalogue, and features by name, width and range."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -42,7 +42,7 @@ def instant(n: int) -> str:
     return (FIRST + n * WIDTHS["1m"]).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def test_the_catalogue_says_of_every_feature_what_it_is(features_api: Api, kept_url: str) -> None:
+def test_the_catalogue_describes_every_feature(features_api: Api, kept_url: str) -> None:
     found = features_api.get("/api/features")
     (rsi,) = [one for one in found if one["name"] == "rsi_14"]
     with psycopg.connect(kept_url) as link:

@@ -1,4 +1,4 @@
-"""A job's process that is frozen is named, whoever asks, until it goes on."""
+"""A job's frozen process is named in every report, until it continues."""
 
 import os
 import signal
@@ -27,7 +27,7 @@ from thor.services.identity import identity
 from thor.services.status import HomeStatus, ProcessStatus, write_status
 
 JOBS = ("bars", "gaps", "simulate")
-# What somebody sees who asks so much later: a beat is due every five seconds.
+# A report so much later: a beat is due every five seconds.
 LATER = timedelta(seconds=25)
 
 
@@ -67,7 +67,7 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.mark.edition("plain")
-def test_a_frozen_job_is_named_by_everyone_who_is_asked_and_forgiven_when_it_goes_on(
+def test_a_frozen_job_is_named_in_every_report_until_it_continues(
     connection: psycopg.Connection[Any],
     database_url: str,
     redis_url: str,

@@ -48,7 +48,7 @@ def test_all_is_well_where_all_parts_answer_and_an_ingestor_reports(
     bus = Bus(redis_url)
     bus.publish_clock("SIM", TS)
     publish(redis_url, many(3), [tick(seq=9, last=None, bid=None, is_trade=False)])
-    # What tells the time is no tick.
+    # A clock entry is no tick.
     bus.publish_clock("SIM", TS + timedelta(seconds=1))
     bus.close()
     take_in(redis_url, database_url)
@@ -72,7 +72,7 @@ def test_all_is_well_where_all_parts_answer_and_an_ingestor_reports(
     }
 
 
-def test_ticks_that_nobody_took_are_pending(api: Api, redis_url: str) -> None:
+def test_ticks_not_yet_ingested_are_pending(api: Api, redis_url: str) -> None:
     publish(redis_url, many(3), many(2, 3))
     report(redis_url, "ingest-1")
     health = api.get("/health")
@@ -87,14 +87,14 @@ def test_ticks_that_are_neither_booked_nor_on_the_bus_are_out_of_balance(
     publish(redis_url, many(3))
     report(redis_url, "ingest-1")
     with redis.Redis.from_url(redis_url) as client:
-        # As if the stream had been trimmed of what nobody took.
+        # As if the stream had been trimmed of entries not yet read.
         client.hset(COUNTER, "oldest", int(client.hget(COUNTER, "next") or 0))
     health = api.get("/health")
     assert (health["status"], health["accounting"]["is_balanced"]) == ("degraded", False)
     assert health["reasons"] == ["accounting: not balanced"]
 
 
-def test_without_an_ingestor_it_is_degraded_and_says_so(api: Api) -> None:
+def test_without_an_ingestor_it_is_degraded_with_a_reason(api: Api) -> None:
     answer = api.http.get("/health")
     assert answer.status_code == 200
     assert answer.json()["status"] == "degraded"

@@ -1,4 +1,4 @@
-"""Who is not on this machine is refused, until people can log in."""
+"""Requests from other machines are refused, until people can log in."""
 
 import socket
 

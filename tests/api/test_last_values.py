@@ -1,4 +1,4 @@
-"""The merged latest that the stream leads on is what the bus's hashes say, whatever comes."""
+"""The last values that the stream continues equal the bus's hashes, for any ticks."""
 
 from datetime import timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""The OpenAPI document says what the routes do, and its page needs no other site."""
+"""The OpenAPI document describes the routes, and its page needs no other site."""
 
 import re
 from typing import Any

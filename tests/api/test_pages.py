@@ -1,4 +1,4 @@
-"""The built pages stand under `/`, deep links included; where they are not, `/` says why."""
+"""The built pages are served under `/`, deep links included; without them `/` says why."""
 
 import gzip
 import json
@@ -17,7 +17,7 @@ SCRIPT = "console.log('a long enough script to be worth packing');" * 20
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder of built pages, beside a file that is nobody's business."""
+    """A folder of built pages, beside a file that must not be served."""
     (tmp_path / "dist/assets").mkdir(parents=True)
     (tmp_path / "dist/index.html").write_text(INDEX)
     (tmp_path / "dist/assets/a1.js").write_text(SCRIPT)
@@ -51,7 +51,7 @@ def test_every_page_is_the_index_with_a_nonce_of_its_own(api: Api, path: str) ->
     assert "default-src 'none'" in policy
 
 
-def test_an_asset_is_kept_for_ever_and_packed_for_who_takes_it(api: Api) -> None:
+def test_an_asset_is_cached_for_ever_and_compressed_where_accepted(api: Api) -> None:
     packed = api.http.get("/assets/a1.js", headers={"accept-encoding": "gzip"})
     assert packed.headers["cache-control"] == "public, max-age=31536000, immutable"
     assert packed.headers["content-encoding"] == "gzip"
@@ -111,6 +111,6 @@ def test_pages_that_are_built_meanwhile_are_served_without_a_restart(tmp_path: P
         dist.mkdir()
         (dist / "index.html").write_text(INDEX)
         assert page(api, "/").status_code == 200
-        (dist / "index.html.new").write_text("built anew")
+        (dist / "index.html.new").write_text("built again")
         (dist / "index.html.new").replace(dist / "index.html")
-        assert page(api, "/").text == "built anew"
+        assert page(api, "/").text == "built again"

@@ -70,7 +70,7 @@ def test_an_instrument_names_its_month_codes(database_url: str, redis_url: str) 
     assert sorted(found["symbols"]) == ["ES", "ESU24"]
 
 
-def test_a_quote_is_the_merged_latest_with_its_age_and_who_said_it(
+def test_a_quote_is_the_last_values_with_their_age_and_source(
     api: Api, redis_url: str, five_seconds_later: datetime
 ) -> None:
     publish(
@@ -204,7 +204,7 @@ def test_an_unknown_symbol_is_a_404_that_names_it(
     assert found["detail"].upper().startswith("SYMBOL: 'BOGUS' IS NOT LISTED")
 
 
-def test_a_listed_symbol_that_nobody_quoted_is_a_404_of_its_own(api: Api) -> None:
+def test_a_listed_symbol_without_a_quote_is_a_404_of_its_own(api: Api) -> None:
     assert "it has no quote yet" in api.problem("/api/quotes/ES", 404)["detail"]
 
 
@@ -213,13 +213,13 @@ def test_an_empty_name_among_symbols_is_refused(asked_api: Api, symbols: str) ->
     assert asked_api.problem("/api/quotes", 422, symbols=symbols)["detail"].startswith("symbols: ")
 
 
-def test_every_answer_says_whether_its_data_are_simulated(api: Api) -> None:
+def test_every_answer_names_the_nature_of_its_data(api: Api) -> None:
     assert api.http.get("/api/quotes").headers["Thor-Nature"] == "simulated"
     with api.http.stream("GET", "/api/quotes/stream") as answer:
         assert answer.headers["Thor-Nature"] == "simulated"
 
 
-def test_ticks_are_the_rows_of_the_ledger_at_the_instruments_precision(
+def test_ticks_are_the_rows_of_the_database_at_the_instruments_precision(
     api: Api, redis_url: str, database_url: str, connection: "psycopg.Connection[Any]"
 ) -> None:
     publish(
@@ -262,7 +262,7 @@ def test_ticks_are_the_rows_of_the_ledger_at_the_instruments_precision(
 
 @pytest.fixture
 def ten(api: Api, redis_url: str, database_url: str) -> Api:
-    """An API whose ledger holds ticks 0 … 9 of ES, a millisecond apart from TS on."""
+    """An API whose database has ticks 0 … 9 of ES, a millisecond apart from TS on."""
     publish(redis_url, many(10), [tick(seq=99, symbol="CL", last=Decimal("-37.63"))])
     take_in(redis_url, database_url)
     return api
@@ -366,7 +366,7 @@ def test_a_method_that_a_route_does_not_have_is_a_problem_that_names_those_it_ha
     assert "GET" in answer.headers["allow"]
 
 
-def test_an_unforeseen_error_is_a_problem_that_tells_no_secret(
+def test_an_unforeseen_error_is_a_problem_without_secrets(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fail() -> None:
@@ -400,7 +400,7 @@ def test_quotes_go_on_while_the_database_is_away(
     assert api.problem("/api/quotes/BOGUS", 404)["title"] == "Not Found"
 
 
-def test_a_bus_that_is_away_is_a_503_and_the_ledger_still_answers(database_url: str) -> None:
+def test_a_bus_that_is_away_is_a_503_and_the_database_still_answers(database_url: str) -> None:
     with serving(database_url, NO_BUS) as api:
         assert api.problem("/api/quotes", 503)["detail"].startswith("Redis: ")
         assert api.get("/api/ticks/ES") == []

@@ -54,7 +54,7 @@ def trim_after(redis_url: str, entries: int) -> None:
     bus.close()
 
 
-def test_a_stream_begins_with_hello_and_says_where_it_stands(api: Api, redis_url: str) -> None:
+def test_a_stream_begins_with_hello_and_its_position(api: Api, redis_url: str) -> None:
     (entry,) = publish(redis_url, many(2))
     with streaming(api, symbols="$DXY,es") as stream:
         hello = stream.next()
@@ -81,7 +81,7 @@ def test_a_tick_and_its_quote_follow_each_other_under_one_id(either: Api, redis_
         ("tick", f"{second}.0"),
         ("quote", f"{second}.0"),
     ]
-    # The tick is what the record said, the quote what is known after it.
+    # The tick is the record, the quote the last values after it.
     assert events[2].data == {
         "symbol": "ES",
         "ts": "2024-07-01T14:30:00.123456Z",
@@ -145,7 +145,7 @@ def test_only_the_symbols_and_kinds_asked_for_are_sent(either: Api, redis_url: s
         ]  # fmt: skip
 
 
-def test_quotes_are_framed_from_the_tick_on_with_which_somebody_wants_them(
+def test_quotes_are_encoded_from_the_first_tick_that_a_subscriber_wants(
     api: Api, redis_url: str
 ) -> None:
     with streaming(api, symbols="ES", events="tick") as ticks:
@@ -175,7 +175,7 @@ def test_a_client_goes_on_after_the_last_event_it_saw_wherever_in_an_entry(
         _resumes_exactly(either, whole)
     wait_for(lambda: not len(either.hub.subscribers), "the last client's leaving")
     wait_for(lambda: not either.hub.has_snapshot, "the reader's rest")
-    # When nobody did, from the bus.
+    # Without other subscribers, from the bus.
     _resumes_exactly(either, whole)
 
 
@@ -247,14 +247,12 @@ def test_a_header_that_is_no_id_is_refused_by_its_name(asked_api: Api) -> None:
 @pytest.mark.parametrize(
     ("name", "value"), [("events", "tick,trade"), ("mode", "fast"), ("symbols", "ES,")]
 )
-def test_a_wish_that_cannot_be_met_is_refused_by_its_name(
-    asked_api: Api, name: str, value: str
-) -> None:
+def test_an_impossible_filter_is_refused_by_name(asked_api: Api, name: str, value: str) -> None:
     found = asked_api.problem("/api/quotes/stream", 422, **{name: value})
     assert found["detail"].startswith(f"{name}: ")
 
 
-def test_a_gap_is_told_where_the_bus_has_forgotten_what_was_missed(
+def test_a_gap_is_sent_where_the_bus_no_longer_has_the_missed_events(
     api: Api, redis_url: str
 ) -> None:
     entries = publish(redis_url, *(series(2, first=2 * n) for n in range(5)))
@@ -280,9 +278,7 @@ def _key(event_id: str) -> tuple[int, ...]:
     return tuple(int(part) for part in event_id.split("-"))
 
 
-def test_no_gap_is_told_where_only_what_was_seen_is_forgotten_but_the_last(
-    api: Api, redis_url: str
-) -> None:
+def test_no_gap_is_sent_where_only_seen_events_were_trimmed(api: Api, redis_url: str) -> None:
     entries = publish(redis_url, *(series(2, first=2 * n) for n in range(5)))
     trim_after(redis_url, 3)
     with streaming(api, last_event_id=f"{entries[3]}.0", events="tick") as stream:
@@ -331,7 +327,7 @@ def test_a_bus_that_is_set_back_is_a_gap_and_the_reader_hears_again(
         assert seqs([stream.next("tick")]) == [7]
 
 
-def test_what_the_ledger_would_refuse_is_never_shown(either: Api, redis_url: str) -> None:
+def test_ticks_that_the_database_would_refuse_are_never_shown(either: Api, redis_url: str) -> None:
     with redis.Redis.from_url(redis_url) as client, streaming(either) as stream:
         stream.next("hello")
         publish(
@@ -371,7 +367,7 @@ def test_ticks_of_what_was_just_listed_are_shown(
         assert stream.next().data["source"] == "TAPE:00c0ffee"
 
 
-def test_a_tick_older_than_the_latest_is_told_but_changes_no_quote(
+def test_a_tick_older_than_the_latest_is_sent_but_changes_no_quote(
     either: Api, redis_url: str
 ) -> None:
     with streaming(either) as stream:
@@ -451,7 +447,7 @@ def test_a_client_that_leaves_is_forgotten(api: Api) -> None:
     wait_for(lambda: not api.hub.has_snapshot, "the reader's rest")
 
 
-def test_a_client_that_lags_gets_every_tick_and_holds_nobody_up(
+def test_a_client_that_lags_gets_every_tick_and_delays_no_other(
     either: Api, redis_url: str
 ) -> None:
     either.hub.buffer = ReplayBuffer(200_000)
@@ -465,7 +461,7 @@ def test_a_client_that_lags_gets_every_tick_and_holds_nobody_up(
         quick.next("hello")
         publish(redis_url, *(series(500, first=first) for first in range(0, count, 500)))
         assert seqs(quick.take(count, "tick")) == list(range(count))
-        # Its connection holds some; the ring has long gone on.
+        # Its connection buffers some; the hub's buffer is far ahead.
         heard = _read_until(slow, b'"seq":%d,' % (count - 1))
     assert b"event: gap" not in heard
     text = _dechunked(heard)
@@ -548,7 +544,7 @@ def own_bus(database_url: str) -> Iterator[tuple[str, Server]]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def test_a_reader_that_breaks_down_ends_its_streams_and_says_so_in_health(
+def test_a_reader_that_fails_ends_its_streams_and_shows_in_health(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def fail() -> None:

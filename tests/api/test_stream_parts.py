@@ -1,4 +1,4 @@
-"""The parts of the screen by themselves: ids, ring, quotes."""
+"""The parts of the stream hub: ids, buffer, quotes."""
 
 import re
 from datetime import datetime, timedelta
@@ -118,7 +118,7 @@ def test_a_latest_hash_with_a_count_that_is_none_gives_a_quote_without_it() -> N
 
 
 @pytest.mark.parametrize("text", ["NaN", "-5000", "5000.1", "1E+99", "abc", "Infinity"])
-def test_a_price_that_cannot_be_is_not_shown_whoever_wrote_it(text: str) -> None:
+def test_an_impossible_price_is_never_shown(text: str) -> None:
     fields = {"ts": "2024-07-01T14:30:00Z", "received_at": "2024-07-01T14:30:00Z", "seq": "1",
               "source": "SIM", "last": text, "bid": "5000"}  # fmt: skip
     quote = quote_of("ES", fields, CATALOGUE, TS)
@@ -126,7 +126,7 @@ def test_a_price_that_cannot_be_is_not_shown_whoever_wrote_it(text: str) -> None
     assert (quote.last, quote.bid) == (None, "5000.00")
 
 
-def test_a_quote_of_an_unknown_source_says_that_nothing_is_known_of_it() -> None:
+def test_a_quote_of_an_unknown_source_has_no_kind_and_no_priority() -> None:
     latest = Latest("CL", CL)
     latest.merge(tick(symbol="CL", source="EXCEL", last=Decimal(80)))
     quote = latest.shown(CATALOGUE, TS + timedelta(days=1, microseconds=999))
@@ -148,7 +148,7 @@ def batch(entry: int, *symbols: str) -> Batch:
     return made
 
 
-def test_a_ring_gives_what_was_wished_in_order() -> None:
+def test_a_buffer_gives_the_selected_events_in_order() -> None:
     ring = ReplayBuffer(10**6)
     start = ring.end
     for entry in (1, 2, 3):
@@ -161,7 +161,7 @@ def test_a_ring_gives_what_was_wished_in_order() -> None:
     assert ring.take(start, nq, 1) == (b"t1.1 ", 1, start + 1)
 
 
-def test_a_ring_forgets_the_oldest_and_says_so() -> None:
+def test_a_buffer_drops_the_oldest_and_returns_none_for_them() -> None:
     ring = ReplayBuffer(3000)
     for entry in range(1, 20):
         ring.append(batch(entry, "ES", "NQ"))
@@ -190,7 +190,7 @@ def test_joins_that_readers_share_count_as_bytes_kept() -> None:
 
 
 @given(st.integers(0, 4), st.integers(0, 3), st.booleans())
-def test_a_ring_goes_on_after_any_place(entry: int, at: int, is_whole: bool) -> None:
+def test_a_buffer_continues_after_any_offset(entry: int, at: int, is_whole: bool) -> None:
     ring = ReplayBuffer(10**6)
     for number in (1, 2, 3):
         ring.append(batch(number, "ES", "NQ", "ES"))
@@ -225,7 +225,7 @@ def test_an_entry_that_shows_nothing_moves_the_place_on() -> None:
     assert ring.ordinal_after((2, 0, WHOLE)) == ring.end
 
 
-def test_a_gap_reaches_readers_of_every_symbol_who_come_before_it() -> None:
+def test_a_gap_reaches_subscribers_of_every_symbol_that_joined_before_it() -> None:
     ring = ReplayBuffer(10**6)
     ring.append(batch(1, "ES"))
     ring.append(Batch((4, 0), b"gap "))

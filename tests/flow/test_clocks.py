@@ -1,4 +1,4 @@
-"""Sources tell the time: who says it when, and that nothing counts it as a tick."""
+"""Sources publish their clocks: when, and that no clock counts as a tick."""
 
 import threading
 from collections.abc import Iterator
@@ -61,7 +61,7 @@ def bus(redis_url: str) -> Iterator[Bus]:
 
 
 def clocks(client: "redis.Redis") -> list[datetime]:
-    """Return what the clock entries say, in their order."""
+    """Return the clock entries, in their order."""
     return [entry.clock for entry in entries(client) if entry.clock is not None]
 
 
@@ -83,7 +83,7 @@ def source_clocks(link: Link) -> dict[str, datetime]:
     return {row["source"]: row["ts"] for row in rows(link, "select * from market.source_clocks")}
 
 
-def test_the_simulator_tells_every_second_of_its_time(
+def test_the_simulator_publishes_its_clock_every_second(
     bus: Bus, client: "redis.Redis", connection: Link, database_url: str, redis_url: str
 ) -> None:
     instruments.renew_sessions(connection, TS.date())
@@ -102,18 +102,18 @@ def test_the_simulator_tells_every_second_of_its_time(
     stop.set()
     thread.join()
     assert len(ended) == 1
-    told = clocks(client)
-    assert {after - before for before, after in pairwise(told)} == {timedelta(seconds=1)}
-    assert {second.microsecond for second in told} == {0}
+    reported = clocks(client)
+    assert {after - before for before, after in pairwise(reported)} == {timedelta(seconds=1)}
+    assert {second.microsecond for second in reported} == {0}
     assert untimely(client) == []
     chained = [entry.since for entry in entries(client) if entry.clock is not None]
-    assert chained == [None, *told[:-1]]
+    assert chained == [None, *reported[:-1]]
     take_in(redis_url, database_url)
-    assert source_clocks(connection) == {"SIM": told[-1]}
+    assert source_clocks(connection) == {"SIM": reported[-1]}
 
 
 @pytest.mark.parametrize("count", [1, 999, 2500])
-def test_a_tape_tells_the_time_once_an_entry_and_at_its_end(
+def test_a_tape_publishes_its_clock_once_an_entry_and_at_its_end(
     bus: Bus, client: "redis.Redis", connection: Link, tmp_path: Path, count: int
 ) -> None:
     path = tape_file(tmp_path / "tape.parquet", records(count))
@@ -133,19 +133,23 @@ def test_a_tape_tells_the_time_once_an_entry_and_at_its_end(
 def test_a_tape_ends_with_its_last_instant_within_a_second(
     bus: Bus, client: "redis.Redis", connection: Link, tmp_path: Path
 ) -> None:
-    told = [record(ts=FIRST + timedelta(milliseconds=ms)) for ms in (250, 900, 1750)]
+    reported = [record(ts=FIRST + timedelta(milliseconds=ms)) for ms in (250, 900, 1750)]
     # What is refused moves no clock.
-    told.append(record(ts=FIRST + timedelta(days=9), last=-1.0))
-    tape, _ = admit(connection, tape_file(tmp_path / "t.csv", told), as_root=None, overlap=False)
+    reported.append(record(ts=FIRST + timedelta(days=9), last=-1.0))
+    tape, _ = admit(
+        connection, tape_file(tmp_path / "t.csv", reported), as_root=None, overlap=False
+    )
     replay(tape, bus, connection, None, Stop())
     assert clocks(client) == [FIRST, FIRST + timedelta(milliseconds=1750)]
 
 
-def test_a_tape_that_waits_for_its_next_tick_goes_on_telling_the_time(
+def test_a_tape_that_waits_for_its_next_tick_keeps_publishing_its_clock(
     bus: Bus, client: "redis.Redis", connection: Link, tmp_path: Path
 ) -> None:
-    told = [record(ts=FIRST + timedelta(seconds=s)) for s in (0, 30)]
-    tape, _ = admit(connection, tape_file(tmp_path / "t.csv", told), as_root=None, overlap=False)
+    reported = [record(ts=FIRST + timedelta(seconds=s)) for s in (0, 30)]
+    tape, _ = admit(
+        connection, tape_file(tmp_path / "t.csv", reported), as_root=None, overlap=False
+    )
     replay(tape, bus, connection, 40.0, Stop())
     found = clocks(client)
     assert (found[0], found[-1]) == (FIRST, FIRST + timedelta(seconds=30))
@@ -154,11 +158,13 @@ def test_a_tape_that_waits_for_its_next_tick_goes_on_telling_the_time(
     assert untimely(client) == []
 
 
-def test_a_tape_of_years_tells_no_more_clocks_than_entries(
+def test_a_tape_of_years_publishes_no_more_clocks_than_entries(
     bus: Bus, client: "redis.Redis", connection: Link, tmp_path: Path
 ) -> None:
-    told = [record(ts=FIRST + timedelta(days=n)) for n in range(1500)]
-    tape, _ = admit(connection, tape_file(tmp_path / "t.csv", told), as_root=None, overlap=False)
+    reported = [record(ts=FIRST + timedelta(days=n)) for n in range(1500)]
+    tape, _ = admit(
+        connection, tape_file(tmp_path / "t.csv", reported), as_root=None, overlap=False
+    )
     replay(tape, bus, connection, None, Stop())
     assert len(clocks(client)) == 3
 
@@ -184,7 +190,7 @@ def test_the_account_counts_ticks_and_no_clock(
     assert found == (33, 30, 2, 1, 0)
     assert (state.received, state.pending_entries, state.lag_entries) == (33, 0, 0)
     assert unacknowledged(client) == set()
-    # Kept is how far each has come, not what was said last.
+    # The newest clock of each is kept, not the last one published.
     assert source_clocks(connection) == {
         "SIM": TS + timedelta(seconds=5),
         "EXCEL": TS + timedelta(minutes=5),
@@ -209,7 +215,7 @@ def test_a_clock_delivered_again_beside_ticks_that_stand_is_taken_and_counts_not
     assert source_clocks(connection) == {"SIM": later}
 
 
-def test_a_clock_of_nobody_is_set_aside_and_stops_nothing(
+def test_a_clock_of_an_unknown_source_is_rejected_and_stops_nothing(
     bus: Bus, connection: Link, database_url: str, redis_url: str
 ) -> None:
     bus.publish_clock("NOBODY", TS)
@@ -223,9 +229,9 @@ def test_a_clock_of_nobody_is_set_aside_and_stops_nothing(
     assert source_clocks(connection) == {}
 
 
-def test_a_clock_is_judged_as_its_source_and_its_time() -> None:
+def test_a_clock_is_validated_by_source_and_time() -> None:
     entry = Entry("5-0", 100, 0, b"", "SIM", TS, None)
-    judged = validate(entry, LISTING, SKEW_MAX)
-    assert (judged.first, judged.n, judged.ticks, judged.rejected) == (100, 0, [], [])
-    assert judged.clock == ("SIM", TS)
+    validated = validate(entry, LISTING, SKEW_MAX)
+    assert (validated.first, validated.n, validated.ticks, validated.rejected) == (100, 0, [], [])
+    assert validated.clock == ("SIM", TS)
     assert validate(Entry("5-0", 100, 0, b"", "X\x00", TS), LISTING, SKEW_MAX).clock is None

@@ -1,4 +1,4 @@
-"""The simulated market through the house: every tick it made is a row, and no other is."""
+"""The simulated market end to end: every tick it made is a row, and there is no other row."""
 
 import threading
 import time
@@ -97,7 +97,7 @@ def again(
     raise AssertionError("the simulated market is endless")
 
 
-def test_the_simulated_market_is_in_the_ledger_as_it_was_made(
+def test_the_simulated_market_is_in_the_database_as_it_was_made(
     hands: Hands, bus: Bus, redis_url: str, database_url: str, connection: Link,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
@@ -286,7 +286,7 @@ def test_the_simulator_stays_out_of_a_database_for_live_data(
     assert bus.state().received == 0
 
 
-def test_a_wish_to_stop_is_heard_while_the_database_is_away(bus: Bus) -> None:
+def test_a_stop_is_seen_while_the_database_is_away(bus: Bus) -> None:
     stop, said = Stop(), []
 
     def say(reason: str, attempt: int) -> None:

@@ -1,4 +1,4 @@
-"""Real days through the house: every file whole, exact to the last digit, and only once."""
+"""Real days end to end: every file whole, exact to the last digit, and only once."""
 
 import shutil
 from collections.abc import Iterator
@@ -134,9 +134,12 @@ def test_every_quote_equals_the_bus_own_field_by_field(market: Market) -> None:
     for symbol, fields in latest.items():
         quote = found[symbol]
         for name in (*_QUOTED, "source", "seq"):
-            told = quote[name]
-            assert (None if told is None else type(told)(fields[name])) == told, (symbol, name)
-            assert (told is None) == (name not in fields), (symbol, name)
+            reported = quote[name]
+            assert (None if reported is None else type(reported)(fields[name])) == reported, (
+                symbol,
+                name,
+            )
+            assert (reported is None) == (name not in fields), (symbol, name)
         for name in ("ts", "received_at"):
             assert datetime.fromisoformat(fields[name]) == quote[name], (symbol, name)
 
@@ -188,7 +191,7 @@ def exact_sum(table: pa.Table, price: str, size: str, grid: int) -> Decimal | No
 
 
 @pytest.mark.parametrize("name", TICKS)
-def test_the_ledgers_sums_are_the_files_to_the_last_digit(market: Market, name: str) -> None:
+def test_the_databases_sums_are_the_files_to_the_last_digit(market: Market, name: str) -> None:
     table = pa_parquet.read_table(market.file(name))
     grid = GRID[table["symbol"][0].as_py()]
     found = rows(
@@ -215,7 +218,7 @@ def test_the_ledgers_sums_are_the_files_to_the_last_digit(market: Market, name: 
         for us in (min(ts), max(ts))
     ]
     assert (found["seq_first"], found["seq_last"]) == (0, table.num_rows - 1)
-    # A recording has no clock of its own, and what it did not say is not made up.
+    # A recording has no clock of its own, and missing values are not made up.
     assert (found["received"], found["volumes"]) == (0, 0)
 
 
@@ -275,7 +278,7 @@ def test_a_second_replay_under_another_name_adds_no_row(market: Market, tmp_path
     assert {row["file_name"] for row in names} == {f"{name}.parquet" for name in TICKS}
 
 
-def test_a_recording_of_the_same_minutes_is_refused_and_told_beside_it_when_asked(
+def test_a_recording_of_the_same_minutes_is_refused_unless_overlap_is_allowed(
     market: Market,
 ) -> None:
     path = market.data / "raw" / f"{DBN}.dbn.zst"
@@ -285,8 +288,8 @@ def test_a_recording_of_the_same_minutes_is_refused_and_told_beside_it_when_aske
     assert f"{path.name}: ESU24 has ticks of {parquet}" in str(refused.value)
     source, is_new, published = market.play(path, overlap=True)
     assert (is_new, published) == (True, 2_288)
-    # Both tell of the same minutes: their prints are the same, one by one, and of the quotes
-    # all but one, which each of them has for itself.
+    # Both have the same minutes: their prints are the same, one by one, and of the quotes all but
+    # one, which each of them has for itself.
     prints = (
         "select ts, last, last_size, side from market.ticks"
         " where symbol = 'ESU24' and is_trade and source = %s order by seq"

@@ -70,7 +70,7 @@ def bus(redis_url: str) -> Iterator[Bus]:
 
 
 class Way:
-    """The way from the bus into the ledger, and what came of it."""
+    """The ingest from the bus into the database, and its results."""
 
     def __init__(
         self, client: "redis.Redis", link: Link, redis_url: str, database_url: str
@@ -98,7 +98,7 @@ class Way:
 
 @pytest.fixture
 def way(client: "redis.Redis", redis_url: str, database_url: str, connection: Link) -> Way:
-    """The way from the bus into the ledger."""
+    """The ingest from the bus into the database."""
     return Way(client, connection, redis_url, database_url)
 
 
@@ -305,9 +305,9 @@ def edge(bus: Bus, connection: Link) -> Publisher:
 def test_a_collectors_seq_that_goes_backwards_is_refused_and_the_next_good_one_is_not(
     bus: Bus, redis_url: str, database_url: str, connection: Link
 ) -> None:
-    door = edge(bus, connection)
-    door.publish([tick(seq=7), tick(seq=6), tick(seq=7, last=Decimal(5001)), tick(seq=8)])
-    door.publish([tick(seq=3), tick(seq=9), tick(seq=1, source="EXCEL")])
+    duck = edge(bus, connection)
+    duck.publish([tick(seq=7), tick(seq=6), tick(seq=7, last=Decimal(5001)), tick(seq=8)])
+    duck.publish([tick(seq=3), tick(seq=9), tick(seq=1, source="EXCEL")])
     take_in(redis_url, database_url)
     assert account(connection) == (7, 4, 0, 3)
     kept = [(row["field"], row["value"], row["reason"]) for row in rejected(connection)]
@@ -330,8 +330,8 @@ def test_a_number_that_is_refused_does_not_make_those_after_it_go_backwards(
 def test_what_the_edge_refuses_travels_marked_and_never_looks_live(
     bus: Bus, redis_url: str, database_url: str, connection: Link
 ) -> None:
-    door = edge(bus, connection)
-    done = door.publish([tick(seq=1), tick(seq=2, last=Decimal("6000.1")), tick(seq=3, symbol="?")])
+    duck = edge(bus, connection)
+    done = duck.publish([tick(seq=1), tick(seq=2, last=Decimal("6000.1")), tick(seq=3, symbol="?")])
     assert (done.ticks, done.shadowed) == (3, 0)
     assert bus.latest(["ES", "?"])["ES"]["last"] == "5000.25"
     assert "?" not in bus.latest(["ES", "?"])
@@ -417,10 +417,10 @@ def play(connection: Link, bus: Bus, path: Path, **given: Any) -> Published:
 def test_a_tape_that_overlaps_is_refused_until_it_is_asked_for(
     bus: Bus, redis_url: str, database_url: str, connection: Link, tmp_path: Path
 ) -> None:
-    told = records(11)
-    first = tape_file(tmp_path / "first.csv", [told[0], told[9]])
-    second = tape_file(tmp_path / "second.csv", [told[5]])
-    after = tape_file(tmp_path / "after.csv", [told[10]])
+    reported = records(11)
+    first = tape_file(tmp_path / "first.csv", [reported[0], reported[9]])
+    second = tape_file(tmp_path / "second.csv", [reported[5]])
+    after = tape_file(tmp_path / "after.csv", [reported[10]])
     play(connection, bus, first)
     # Refused by its neighbour's span before a tick of that is stored, and by the ticks after.
     with pytest.raises(Refused, match=r"second\.csv: overlaps first\.csv"):

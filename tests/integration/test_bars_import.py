@@ -1,4 +1,4 @@
-"""A vendor's bars in the ledger: every value, all of a file or nothing, and only once."""
+"""A vendor's bars in the database: every value, all of a file or nothing, and only once."""
 
 import io
 import json
@@ -71,17 +71,17 @@ def state(link: Link) -> list[list[dict[str, Any]]]:
 def refused(link: Link, error: type[ThorError], path: Path, **options: Any) -> str:
     """Return why a file is refused, having seen that the database is as it was."""
     before = state(link)
-    with pytest.raises(error) as told:
+    with pytest.raises(error) as reported:
         take(link, path, **options)
     assert state(link) == before
-    return str(told.value)
+    return str(reported.value)
 
 
 # --- real data -----------------------------------------------------------------------------
 
 
 def stored(link: Link, symbols: list[str], width: str) -> pa.Table:
-    """Return the bars of the symbols as the ledger holds them, prices as nearest doubles."""
+    """Return the stored bars of the symbols, prices as nearest doubles."""
     query = """
         copy (
             select
@@ -116,8 +116,8 @@ def keyed(contract: str | None, root: str, ts: datetime) -> str:
     return f"{contract[:-1]}{year % 100:02}"
 
 
-def told(path: Path) -> pa.Table:
-    """Return what a file of bars says, in the same columns."""
+def reported(path: Path) -> pa.Table:
+    """Return the rows of a file of bars, in the same columns."""
     table = pa_parquet.read_table(path)
     columns: dict[str, Any] = {
         "symbol": pa.array(
@@ -152,7 +152,7 @@ def test_every_real_file_is_imported_value_for_value(connection: Link, data: Pat
             line.startswith(start) for line, start in zip(result.refusals, out, strict=True)
         ] == [True for _ in out]
         assert (done[-1], result.is_new) == (count, True)
-        said = told(path)
+        said = reported(path)
         if out:
             said = said.filter(pa.compute.not_equal(said["close"], 1767.4))
         (width,) = set(pa_parquet.read_table(path, columns=["interval"])["interval"].to_pylist())
@@ -315,7 +315,7 @@ def test_a_file_that_overlaps_another_is_refused_by_both_names_and_the_first_bar
     theirs = bars_file(tmp_path / "theirs.csv", rows(10, ts=START + timedelta(minutes=35)))
     assert refused(connection, Refused, theirs) == (
         f"theirs.csv: 3 of its bars overlap those of ours.parquet ({ours.file}), the first is "
-        "ESU24 5m at 2024-07-01T14:05:00+00:00; --replace puts this file's in their place"
+        "ESU24 5m at 2024-07-01T14:05:00+00:00; --replace replaces them"
     )
     # Another symbol, another width, or the bars on either side overlap nothing.
     free = [
@@ -332,8 +332,8 @@ def test_a_file_that_replaces_takes_the_place_of_others_and_may_be_replaced(
 ) -> None:
     ours = bars_file(tmp_path / "ours.parquet", rows(10))
     first = take(connection, ours)
-    told_anew = rows(5, ts=START + timedelta(minutes=40), volume=7)
-    theirs = bars_file(tmp_path / "theirs.parquet", told_anew)
+    reported_again = rows(5, ts=START + timedelta(minutes=40), volume=7)
+    theirs = bars_file(tmp_path / "theirs.parquet", reported_again)
     second = take(connection, theirs, replace=True)
     assert (second.bars, second.written) == (5, 5)
     query = "select file, volume from bars_imported where width = '5m' order by bar_start"
@@ -350,8 +350,8 @@ def test_a_file_that_replaces_takes_the_place_of_others_and_may_be_replaced(
 
 
 def test_rows_of_one_file_that_overlap_refuse_it(connection: Link, tmp_path: Path) -> None:
-    told_twice = [*rows(3), row(), row(ts=START + timedelta(minutes=10), volume=1)]
-    path = bars_file(tmp_path / "a.parquet", told_twice)
+    reported_twice = [*rows(3), row(), row(ts=START + timedelta(minutes=10), volume=1)]
+    path = bars_file(tmp_path / "a.parquet", reported_twice)
     same = "of ESU24 5m overlaps row"
     assert refused(connection, Rejected, path).splitlines() == [
         "a.parquet: 2 of 5 bars refused, none imported",
@@ -407,7 +407,7 @@ def test_a_single_month_may_be_filed_under_its_root_and_moved_there_later(
     path = bars_file(tmp_path / "a.parquet", rows(3))
     take(connection, path)
     assert refused(connection, Refused, path, as_root="ES") == (
-        "a.parquet: was imported as ESU24, not as ES; --replace files it anew"
+        "a.parquet: was imported as ESU24, not as ES; --replace imports it again"
     )
     moved = take(connection, path, as_root="ES", replace=True)
     assert (moved.bars, moved.written, moved.is_new) == (3, 3, False)
@@ -418,8 +418,8 @@ def test_a_single_month_may_be_filed_under_its_root_and_moved_there_later(
 def test_a_symbol_that_is_not_listed_refuses_the_file_by_name(
     connection: Link, tmp_path: Path
 ) -> None:
-    told = [row(), row(symbol="ZC", contract="ZCU4")]
-    path = bars_file(tmp_path / "a.parquet", told)
+    reported = [row(), row(symbol="ZC", contract="ZCU4")]
+    path = bars_file(tmp_path / "a.parquet", reported)
     assert refused(connection, NotFound, path) == (
         "symbol: ZC in a.parquet is not listed; list it first: "
         "`thor instruments add ZC --asset-class … --tick-size … --multiplier …`"
@@ -460,8 +460,8 @@ def test_a_bad_row_refuses_its_file_and_leaves_the_database_as_it_was(
     connection: Link, tmp_path: Path, given: dict[str, Any], said: str
 ) -> None:
     take(connection, bars_file(tmp_path / "before.parquet", rows(3, contract="ESZ24")))
-    told = [*rows(5), row(**{"ts": START + timedelta(minutes=50), **given})]
-    path = bars_file(tmp_path / "bad.parquet", told)
+    reported = [*rows(5), row(**{"ts": START + timedelta(minutes=50), **given})]
+    path = bars_file(tmp_path / "bad.parquet", reported)
     assert refused(connection, Rejected, path).splitlines() == [
         "bad.parquet: 1 of 6 bars refused, none imported",
         f"  row 6: {said}",
@@ -471,13 +471,13 @@ def test_a_bad_row_refuses_its_file_and_leaves_the_database_as_it_was(
     assert (result.bars, result.refused, result.refusals) == (5, 1, (f"row 6: {said}",))
 
 
-def test_of_many_bad_rows_twenty_are_told_and_the_others_counted(
+def test_of_many_bad_rows_twenty_are_shown_and_the_others_counted(
     connection: Link, tmp_path: Path
 ) -> None:
-    told = rows(100)
-    for bad in told[10:35]:
+    reported = rows(100)
+    for bad in reported[10:35]:
         bad["high"] = 5000.0
-    lines = refused(connection, Rejected, bars_file(tmp_path / "a.csv", told)).splitlines()
+    lines = refused(connection, Rejected, bars_file(tmp_path / "a.csv", reported)).splitlines()
     assert lines[0] == "a.csv: 25 of 100 bars refused, none imported"
     assert lines[1:21] == [
         f"  row {n}: high: 5000.0 is below the low of 5527.0" for n in range(11, 31)
@@ -519,25 +519,25 @@ def test_an_import_that_is_broken_off_leaves_the_database_as_it_was(
 
 @pytest.fixture
 def minute(connection: Link, database_url: str, redis_url: str) -> datetime:
-    """A minute of ES told by ticks: 5000.25, 5001, 4999.75, 5000.5, of 1, 2, 3 and 4."""
+    """A minute of ES in ticks: 5000.25, 5001, 4999.75, 5000.5, of 1, 2, 3 and 4."""
     start = datetime(2024, 7, 1, 14, 30, tzinfo=UTC)
-    told = [("5000.25", 1), ("5001", 2), ("4999.75", 3), ("5000.5", 4)]
+    reported = [("5000.25", 1), ("5001", 2), ("4999.75", 3), ("5000.5", 4)]
     ticks = [
         tick(
             seq=seq, ts=start + timedelta(seconds=10 * seq), last=Decimal(price),
             last_size=size, volume_delta=size,
         )
-        for seq, (price, size) in enumerate(told)
+        for seq, (price, size) in enumerate(reported)
     ]  # fmt: skip
-    # A minute of quotes alone, and one of trades whose size nobody told.
+    # A minute of quotes alone, and one of trades without sizes.
     quotes = many(
         2, 10, ts=start + timedelta(minutes=1), last=None, last_size=None, is_trade=False,
         bid=Decimal(5000),
     )  # fmt: skip
     unsized = many(1, 20, ts=start + timedelta(minutes=2), last=Decimal(5000), last_size=None)
-    told_all = [written(one) for one in (*ticks, *quotes, *unsized)]
+    reported_all = [written(one) for one in (*ticks, *quotes, *unsized)]
     with redis.Redis.from_url(redis_url) as client:
-        inject(client, told_all, len(told_all))
+        inject(client, reported_all, len(reported_all))
     take_in(redis_url, database_url)
     assert value(connection, "select count(*) from bars_1m") == 3
     return start
@@ -596,8 +596,8 @@ def test_quotes_alone_deny_the_vendor_s_prices_and_unsized_trades_no_volume(
     connection: Link, minute: datetime, tmp_path: Path
 ) -> None:
     flat = {"open": 5000.0, "high": 5000.0, "low": 5000.0, "close": 5000.0}
-    told = [vendor(minute, 1, n_trades=None), vendor(minute, 2, **flat, n_trades=1)]
-    take(connection, bars_file(tmp_path / "a.parquet", told))
+    reported = [vendor(minute, 1, n_trades=None), vendor(minute, 2, **flat, n_trades=1)]
+    take(connection, bars_file(tmp_path / "a.parquet", reported))
     assert compared(connection) == [
         ("ES", "open", 5000.25, None, False), ("ES", "high", 5001.0, None, False),
         ("ES", "low", 4999.75, None, False), ("ES", "close", 5000.5, None, False),
@@ -623,7 +623,7 @@ def thor(tmp_path: Path, database_url: str, redis_url: str) -> Thor:
     return Thor(tmp_path, THOR_DATABASE_URL=database_url, THOR_REDIS_URL=redis_url)
 
 
-def test_the_command_imports_files_and_tells_what_became_of_them(thor: Thor) -> None:
+def test_the_command_imports_files_and_prints_the_results(thor: Thor) -> None:
     bars_file(thor.folder / "a.csv", rows(7))
     code, out, err = thor.bars("import", "a.csv")
     assert code == 0, err
@@ -645,7 +645,7 @@ def test_the_command_imports_files_and_tells_what_became_of_them(thor: Thor) -> 
     assert "row 1: high: 1.0 is below the low of 5527.0" in out
 
 
-def test_a_day_that_runs_by_utc_is_told_to_do_so(thor: Thor) -> None:
+def test_a_vendors_day_in_utc_is_pointed_out(thor: Thor) -> None:
     midnight_ns = 1_719_792_000_000_000_000
     write_dbn(thor.folder / "a.dbn", ohlcv_head("1d") + ohlcv("1d", ts_event=midnight_ns))
     code, out, err = thor.bars("import", "a.dbn")
@@ -690,7 +690,7 @@ def test_the_command_ends_with_7_exactly_where_bars_differ(
         ),
     ],
 )
-def test_a_question_that_makes_no_sense_is_told_which_and_why(
+def test_an_invalid_option_is_named_with_the_reason(
     thor: Thor, words: tuple[str, ...], code: int, said: str
 ) -> None:
     found, out, err = thor.bars("compare", *words)

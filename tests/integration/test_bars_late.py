@@ -101,7 +101,7 @@ def test_late_ticks_are_in_the_bars_of_every_width_and_counted_there(
     write(database_url, [[stream.entry(late(base[::50], by))]])
     caught_up(connection)
     assert stream.wrong(connection) == []
-    # Who read a bar before sees that it changed.
+    # An earlier reader of a bar sees that it changed.
     after = {
         (row["symbol"], row["bar_start"]): row
         for row in rows(connection, "select symbol, bar_start, ticks, changed_at from bars_1m")
@@ -271,11 +271,11 @@ def _drop_and_come_late(url: str, connection: Link, edition: str, *, in_columns_
     inside = late([one for one in base if TURN - DAY <= one.ts < TURN][::20], DAY)
     inside += late([edges[1], edges[2]], DAY)
     outside = late([edges[0], edges[3], base[0], base[-1]], DAY)
-    ledger = TickWriter(connection, "ingest")
+    store = TickWriter(connection, "ingest")
     mixed = [inside[0], outside[0], *inside[1:], *outside[1:]]
     count = len(inside)
     entry = stream.entry(mixed)
-    assert ledger.write([entry]) == IngestCounts(count + 4, 4, 0, count)
+    assert store.write([entry]) == IngestCounts(count + 4, 4, 0, count)
     kept = rejected(connection)
     assert {row["field"] for row in kept} == {"ts"}
     assert sorted(row["seq"] for row in kept) == sorted(one.seq for one in inside)
@@ -301,8 +301,8 @@ def test_a_batch_of_ticks_of_a_dropped_range_only_is_counted_and_changes_nothing
     caught_up(connection)
     drop_monday(connection)
     gone = some(MONDAY, 5)
-    ledger = TickWriter(connection, "ingest")
-    assert ledger.write([Stream().entry([]), stream.entry(gone)]) == IngestCounts(5, 0, 0, 5)
+    store = TickWriter(connection, "ingest")
+    assert store.write([Stream().entry([]), stream.entry(gone)]) == IngestCounts(5, 0, 0, 5)
     stream.ticks = stream.ticks[:-5]
     assert not is_stale(connection)
     caught_up(connection)
@@ -313,9 +313,7 @@ def test_a_batch_of_ticks_of_a_dropped_range_only_is_counted_and_changes_nothing
 
 
 @pytest.mark.edition("timescale")
-def test_a_refresh_that_somebody_else_is_at_is_tried_again(
-    database_url: str, connection: Link
-) -> None:
+def test_a_refresh_that_meets_another_is_tried_again(database_url: str, connection: Link) -> None:
     stream = Stream()
     base = some(MONDAY, 300)
     write(database_url, [[stream.entry(base)]])
@@ -340,7 +338,7 @@ def test_a_refresh_that_somebody_else_is_at_is_tried_again(
 
 
 class Log:
-    """What a job says, kept."""
+    """A job's log, kept."""
 
     def __init__(self) -> None:
         self.said: list[str] = []
@@ -353,7 +351,7 @@ class Log:
 
 
 @pytest.mark.edition("timescale")
-def test_the_job_makes_right_what_comes_late_and_waits_for_who_is_at_it(
+def test_the_job_refreshes_late_ticks_and_waits_for_another_refresh(
     database_url: str, connection: Link, tmp_path: Path
 ) -> None:
     stream, stop, log = Stream(), Stop(), Log()
@@ -518,7 +516,7 @@ def test_a_keeper_that_dies_in_a_refresh_leaves_it_to_the_next(
 
 
 @pytest.mark.edition("timescale")
-def test_policies_conversions_and_the_keeper_never_stop_who_writes(
+def test_policies_conversions_and_refreshes_never_stop_writers(
     database_url: str, connection: Link
 ) -> None:
     stream = Stream()
@@ -550,13 +548,13 @@ def test_policies_conversions_and_the_keeper_never_stop_who_writes(
         psycopg.connect(database_url, autocommit=True) as link,
     ):
         link.execute(b"set lock_timeout = '10s'")
-        ledger = TickWriter(link, "ingest")
+        store = TickWriter(link, "ingest")
         while batches < 40 or min(ran.values()) < 2:
             now = datetime.now(UTC)
             ticks = some(now, 200, timedelta(milliseconds=1))
             ticks += late(some(now - MINUTE, 4), MINUTE)
             ticks += late(chance.sample(old, 20), DAY)
-            assert ledger.write([stream.entry(ticks)]).inserted == 224
+            assert store.write([stream.entry(ticks)]).inserted == 224
             batches += 1
     caught_up(connection)
     assert stream.wrong(connection) == []
@@ -564,7 +562,7 @@ def test_policies_conversions_and_the_keeper_never_stop_who_writes(
 
 
 @pytest.mark.edition("timescale")
-def test_who_reads_for_long_makes_no_queue_of_those_who_write_and_read(
+def test_a_long_read_makes_no_queue_of_writers_and_readers(
     bare_database_url: str,
 ) -> None:
     url = bare_database_url

@@ -141,7 +141,7 @@ def test_gold_of_two_days_is_the_vendors_but_for_the_volume_of_last_records(
         for key in ours
         if ours[key]["volume"] != vendors[key]["volume"]
     }
-    # The vendor's ticks tell the last record of a month's UTC day twice, time, price and size
+    # The vendor's ticks have the last record of a month's UTC day twice, time, price and size
     # alike; the vendor's bars count it once.
     assert different == {
         (month, datetime.fromisoformat(f"2013-10-{minute}:00Z")): size
@@ -198,7 +198,7 @@ def test_a_morning_of_the_e_mini_is_the_vendors_but_for_three_opens(market: Mark
     assert {("ESM18", row["bar_start"]): row["last"] for row in later} == {
         key: vendors[key]["open"] for key in ours
     }
-    # These ticks tell no sizes, and not every trade of those that the vendor counted.
+    # These ticks have no sizes, and lack some trades that the vendor counted.
     assert {bar["volume"] for bar in ours.values()} == {None}
 
 

@@ -1,4 +1,4 @@
-"""A rebuild: no stale bar is left, what was cut goes on, and what has no ticks is not lost."""
+"""A rebuild: no stale bar is left, an interrupted one resumes, and bars without ticks are kept."""
 
 import threading
 from contextlib import suppress
@@ -121,7 +121,7 @@ def test_bars_that_are_wrong_for_whatever_reason_are_made_right(
     wrong = week.wrong(connection)
     assert f"1s ES 2023-07-11 00:00:00: high is {Decimal('99999.00000000')}, not" in str(wrong)
     run(connection, TUESDAY, WEDNESDAY)
-    # The other days stay as they are: only what was asked for is touched.
+    # The other days stay as they are: only the given range is touched.
     left = {line.split(":")[0] for line in week.wrong(connection) if not line.startswith("1d")}
     assert left == {
         line.split(":")[0]
@@ -209,14 +209,14 @@ def test_it_waits_for_a_refresh_that_is_at_the_same_bars(
         forced = threading.Thread(target=force)
         rebuild = threading.Thread(target=lambda: done.extend(run(own, TUESDAY, WEDNESDAY)))
         waits = "select wait_event_type = 'Lock' from pg_stat_activity where pid = %s"
-        told = "select query like '%%refresh_cont%%' from pg_stat_activity where pid = %s"
+        reported = "select query like '%%refresh_cont%%' from pg_stat_activity where pid = %s"
         with psycopg.connect(database_url) as holder:
             held = f"lock table {table(connection, edition, '1s')} in share mode"
             holder.execute(held.encode())
             forced.start()
             wait_for(lambda: value(connection, waits, other.info.backend_pid), "the refresh")
             rebuild.start()
-            wait_for(lambda: value(connection, told, own.info.backend_pid), "the rebuild")
+            wait_for(lambda: value(connection, reported, own.info.backend_pid), "the rebuild")
             assert done == []
         forced.join()
         rebuild.join()
@@ -247,7 +247,7 @@ def test_a_rebuild_that_was_cut_does_only_the_rest(
     assert all(" 2023-07-10 01:" in line or "1d ES 2023-07-09" in line or "1d NQ" in line
                for line in left)  # fmt: skip
     assert value(connection, "select count(*) from ops.bar_rebuilds") == 0
-    # Once it is whole, to ask again is to begin anew.
+    # Once it is complete, a second call starts over.
     run(connection, MONDAY, WEDNESDAY + DAY)
     assert week.wrong(connection) == []
 
@@ -294,7 +294,7 @@ def test_bars_whose_ticks_are_gone_are_not_lost_by_a_rebuild(
     run(connection, MONDAY, TUESDAY + 5 * HOUR)
     run(connection, TUESDAY + 7 * HOUR, WEDNESDAY + DAY)
     assert bars_oracle.differences(connection, bars_oracle.of_ticks(kept)) == []
-    # Who says so loses them.
+    # With the option they are deleted.
     assert run(connection, MONDAY, WEDNESDAY + DAY, drop_empty=True) == [(1, 3), (2, 3), (3, 3)]
     assert week.wrong(connection) == []
 
@@ -424,7 +424,7 @@ def test_thor_bars_rebuild_names_the_option_that_makes_no_sense(
     assert everything(connection) == before
 
 
-def test_thor_bars_rebuild_deletes_bars_without_ticks_only_when_told(
+def test_thor_bars_rebuild_deletes_bars_without_ticks_only_with_the_option(
     thor: Thor, connection: Link, week: Stream
 ) -> None:
     forget(connection, week, TUESDAY + 5 * HOUR, TUESDAY + 6 * HOUR)

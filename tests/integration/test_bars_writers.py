@@ -74,7 +74,7 @@ def parts(draw: st.DrawFn, ticks: list[Tick]) -> list[list[Tick]]:
 def written_by_two(draw: st.DrawFn) -> list[list[list[Tick]]]:
     """Return for each of two writers its batches; some ticks come to both."""
     ticks = draw(st.lists(drawn(), min_size=1, max_size=40))
-    # Numbers repeat now and then: what is told apart by its source or its instant.
+    # Numbers repeat now and then: such ticks differ by source or instant.
     seqs = draw(st.lists(st.integers(0, 60), min_size=len(ticks), max_size=len(ticks)))
     named = {}
     for one, seq in zip(ticks, seqs, strict=True):
@@ -122,7 +122,7 @@ def test_in_any_order_and_in_any_cut_two_writers_make_the_bars_of_one_sorted_pas
 
 
 def racing(number: int, seed: int, shared: float = 0.0) -> tuple[list[Tick], list[Tick]]:
-    """Return the ticks of two writers in one second of three symbols, some of them told to both."""
+    """Return the ticks of two writers in one second of three symbols, some delivered to both."""
     chance = random.Random(seed)
     both: tuple[list[Tick], list[Tick]] = ([], [])
     for n in range(number):
@@ -145,7 +145,7 @@ def racing(number: int, seed: int, shared: float = 0.0) -> tuple[list[Tick], lis
     return both
 
 
-@pytest.mark.parametrize("shared", [0.0, 0.3], ids=["each its own", "some told to both"])
+@pytest.mark.parametrize("shared", [0.0, 0.3], ids=["each its own", "some delivered to both"])
 def test_two_writers_at_the_same_bars_lose_nothing_and_wait_in_no_ring(
     database_url: str, connection: Link, shared: float
 ) -> None:
@@ -183,8 +183,8 @@ def test_entries_delivered_again_and_in_other_batches_change_no_bar(
 def dying(url: str, batch: Batch, after: str) -> None:
     """Write a batch and lose the connection after one of the steps, before the commit."""
     with psycopg.connect(url, autocommit=True) as own:
-        ledger = TickWriter(own, "dying")
-        step = getattr(ledger, after)
+        store = TickWriter(own, "dying")
+        step = getattr(store, after)
 
         def step_and_die(*given: Any) -> Any:
             done = step(*given)
@@ -192,9 +192,9 @@ def dying(url: str, batch: Batch, after: str) -> None:
                 assert value(other, "select pg_terminate_backend(%s, 5000)", own.info.backend_pid)
             return done
 
-        setattr(ledger, after, step_and_die)
+        setattr(store, after, step_and_die)
         with pytest.raises(Unavailable, match="PostgreSQL"):
-            ledger.write(batch)
+            store.write(batch)
 
 
 @pytest.mark.parametrize("after", ["_kept", "_copy", "_insert_stale", "_insert_batch"])
@@ -217,7 +217,7 @@ def test_a_writer_that_dies_before_its_commit_leaves_the_bars_of_the_others(
     alive = Stream()
     alive.ticks = [one for batch in others for entry in batch for one in entry.ticks]
     assert alive.wrong(connection) == []
-    # What it had not acknowledged comes to somebody else.
+    # Another consumer gets the entries that it had not acknowledged.
     write(database_url, own)
     caught_up(connection)
     assert stream.wrong(connection) == []
@@ -266,14 +266,14 @@ def test_a_rebuild_beside_writers_leaves_exactly_the_bars_of_the_ticks(
 def test_the_clocks_of_a_batch_are_taken_in_one_order_so_that_no_two_wait_in_a_ring(
     database_url: str, connection: Link
 ) -> None:
-    def told(hours: int, *sources: str) -> Batch:
+    def reported(hours: int, *sources: str) -> Batch:
         ts = TS + hours * HOUR
         return [
             EntryTicks(f"{hours}-{source}", None, 0, [], [], clock=(source, ts))
             for source in sources
         ]
 
-    write(database_url, [told(0, "EXCEL", "SIM")])
+    write(database_url, [reported(0, "EXCEL", "SIM")])
     row = "select from market.source_clocks where source = %s for update"
     waits = "select wait_event_type = 'Lock' from pg_stat_activity where pid = %s"
     with (
@@ -282,7 +282,7 @@ def test_the_clocks_of_a_batch_are_taken_in_one_order_so_that_no_two_wait_in_a_r
         psycopg.connect(database_url) as holder,
     ):
         holder.execute(row, ("EXCEL",))
-        writing = pool.submit(TickWriter(own, "ingest").write, told(1, "SIM", "EXCEL"))
+        writing = pool.submit(TickWriter(own, "ingest").write, reported(1, "SIM", "EXCEL"))
         wait_for(lambda: value(connection, waits, own.info.backend_pid), "the writer")
         # It waits for the first and has not yet taken the other.
         connection.execute(f"{row} nowait".encode(), ("SIM",))

@@ -1,4 +1,4 @@
-"""The bus on a real server: atomic, arbitrated, capped; what nobody acknowledged stays."""
+"""The bus on a real server: atomic, arbitrated, capped; unacknowledged entries stay."""
 
 import random
 import threading
@@ -112,7 +112,7 @@ def test_publishing_nothing_does_nothing(bus: Bus, client: "redis.Redis") -> Non
     assert client.keys() == []
 
 
-def test_ordinals_count_on_without_a_hole_whoever_publishes(
+def test_ordinals_count_on_without_a_hole_for_all_publishers(
     redis_url: str, client: "redis.Redis"
 ) -> None:
     seeds, publishes = range(4), 40
@@ -164,12 +164,12 @@ def test_ordinals_count_on_without_a_hole_whoever_publishes(
         assert entry.first == expected
         expected += entry.n
     assert expected == count["next"]
-    told = on_stream(client)
-    assert len(told) == count["next"] - count["base"]
+    reported = on_stream(client)
+    assert len(reported) == count["next"] - count["base"]
     for seed in seeds:
-        mine = [one.seq for one in told if one.symbol == f"OWN{seed}"]
+        mine = [one.seq for one in reported if one.symbol == f"OWN{seed}"]
         assert mine == sorted(mine)
-    newest = max(one.ts for one in told if one.symbol == "ES")
+    newest = max(one.ts for one in reported if one.symbol == "ES")
     with opened(redis_url) as bus:
         assert latest(bus)["ts"] == timestamps.format_utc(newest)
 
@@ -193,10 +193,10 @@ def test_one_tick_that_no_entry_can_hold_travels_alone(bus: Bus, client: "redis.
 def test_texts_that_are_no_text_are_published_escaped(bus: Bus, client: "redis.Redis") -> None:
     sent = [tick(seq=1), tick(seq=2, symbol="E\ud800S"), tick(seq=3, contract="\udfff")]
     assert bus.publish(sent).ticks == 3
-    told = on_stream(client)
-    assert [one.seq for one in told] == [1, 2, 3]
-    assert told[0] == sent[0]
-    assert [(one.symbol, one.contract) for one in told[1:]] == [
+    reported = on_stream(client)
+    assert [one.seq for one in reported] == [1, 2, 3]
+    assert reported[0] == sent[0]
+    assert [(one.symbol, one.contract) for one in reported[1:]] == [
         (r"E\ud800S", None),
         ("ES", r"\udfff"),
     ]
@@ -204,15 +204,15 @@ def test_texts_that_are_no_text_are_published_escaped(bus: Bus, client: "redis.R
 
 def test_a_publish_of_a_thousand_symbols_is_one_step(bus: Bus, client: "redis.Redis") -> None:
     sent = [tick(symbol=f"S{n}", seq=n) for n in range(1000)]
-    seats = {one.symbol: Claim(10, ALWAYS) for one in sent}
-    assert bus.publish(sent, seats).ticks == 1000
+    claims = {one.symbol: Claim(10, ALWAYS) for one in sent}
+    assert bus.publish(sent, claims).ticks == 1000
     assert len(bus.latest([one.symbol for one in sent])) == 1000
 
 
 # The latest hash
 
 
-def merged(told: list[Tick]) -> dict[str, str]:
+def merged(reported: list[Tick]) -> dict[str, str]:
     """Return what the latest hash has to be: each tick laid over those before, oldest out."""
     shown: dict[str, str] = {}
     names = ("last", "bid", "ask", "last_size", "bid_size", "ask_size", "volume", "contract")
@@ -229,7 +229,7 @@ def merged(told: list[Tick]) -> dict[str, str]:
 
 
 prices = st.none() | st.integers(0, 9).map(Decimal)
-told = st.builds(
+reported = st.builds(
     lambda ms, refused, **given: tick(
         ts=TS + timedelta(milliseconds=ms), refused="seq: no" if refused else None, **given
     ),
@@ -241,8 +241,8 @@ told = st.builds(
 
 
 @on_the_server
-@given(publishes=st.lists(st.lists(told, min_size=1, max_size=4), min_size=1, max_size=5))
-def test_the_latest_hash_merges_what_is_told_and_never_goes_back_in_ts(
+@given(publishes=st.lists(st.lists(reported, min_size=1, max_size=4), min_size=1, max_size=5))
+def test_the_latest_hash_merges_new_values_and_never_goes_back_in_ts(
     bus: Bus, client: "redis.Redis", publishes: list[list[Tick]]
 ) -> None:
     client.flushdb()
@@ -274,11 +274,11 @@ def test_a_refused_tick_is_published_and_never_shown(bus: Bus, client: "redis.Re
 # Arbitration
 
 
-def seats(priority: int, stale_ms: int = ALWAYS) -> dict[str, Claim]:
+def claims(priority: int, stale_ms: int = ALWAYS) -> dict[str, Claim]:
     return {"ES": Claim(priority, stale_ms), "CL": Claim(priority, stale_ms)}
 
 
-def seat(client: "redis.Redis", symbol: str = "ES") -> str | None:
+def claimant(client: "redis.Redis", symbol: str = "ES") -> str | None:
     found: Any = client.hget(CLAIM + symbol, "source")
     return found.decode() if found else None
 
@@ -286,84 +286,84 @@ def seat(client: "redis.Redis", symbol: str = "ES") -> str | None:
 def test_the_preferred_source_is_heard_and_the_other_is_counted(
     bus: Bus, client: "redis.Redis"
 ) -> None:
-    assert bus.publish(many(1, source="EXCEL"), seats(20)).ticks == 1
-    assert seat(client) == "EXCEL"
+    assert bus.publish(many(1, source="EXCEL"), claims(20)).ticks == 1
+    assert claimant(client) == "EXCEL"
     # The preferred one does not wait until the other is stale.
-    assert bus.publish(many(1, source="SCHWAB"), seats(10)).ticks == 1
-    assert seat(client) == "SCHWAB"
+    assert bus.publish(many(1, source="SCHWAB"), claims(10)).ticks == 1
+    assert claimant(client) == "SCHWAB"
     for shadowed in (1, 2):
-        done = bus.publish(many(3, 5, source="EXCEL"), seats(20))
+        done = bus.publish(many(3, 5, source="EXCEL"), claims(20))
         assert done == Published(0, 3)
         assert bus.state().shadowed == {"EXCEL": 3 * shadowed}
     assert [one.source for one in on_stream(client)] == ["EXCEL", "SCHWAB"]
     assert bus.state().received == 2
-    assert (latest(bus)["source"], seat(client)) == ("SCHWAB", "SCHWAB")
+    assert (latest(bus)["source"], claimant(client)) == ("SCHWAB", "SCHWAB")
 
 
-def test_a_stale_source_gives_its_seat_to_the_next_and_takes_it_back(
+def test_a_stale_source_loses_its_claim_to_the_next_and_regains_it(
     bus: Bus, client: "redis.Redis"
 ) -> None:
-    bus.publish(many(1, source="SCHWAB"), seats(10, stale_ms=1))
+    bus.publish(many(1, source="SCHWAB"), claims(10, stale_ms=1))
     time.sleep(0.01)
-    assert bus.publish(many(1, 1, source="EXCEL"), seats(20)).ticks == 1
-    assert seat(client) == "EXCEL"
-    assert bus.publish(many(1, 2, source="SCHWAB"), seats(10)).ticks == 1
-    assert seat(client) == "SCHWAB"
-    assert bus.publish(many(1, 3, source="EXCEL"), seats(20)) == Published(0, 1)
+    assert bus.publish(many(1, 1, source="EXCEL"), claims(20)).ticks == 1
+    assert claimant(client) == "EXCEL"
+    assert bus.publish(many(1, 2, source="SCHWAB"), claims(10)).ticks == 1
+    assert claimant(client) == "SCHWAB"
+    assert bus.publish(many(1, 3, source="EXCEL"), claims(20)) == Published(0, 1)
 
 
 def test_of_two_sources_of_one_priority_the_first_is_heard_until_it_is_stale(
     bus: Bus, client: "redis.Redis"
 ) -> None:
-    bus.publish(many(1, source="EXCEL"), seats(20))
-    assert bus.publish(many(1, source="SIM"), seats(20)) == Published(0, 1)
-    bus.publish(many(1, 1, source="EXCEL"), seats(20, stale_ms=1))
+    bus.publish(many(1, source="EXCEL"), claims(20))
+    assert bus.publish(many(1, source="SIM"), claims(20)) == Published(0, 1)
+    bus.publish(many(1, 1, source="EXCEL"), claims(20, stale_ms=1))
     time.sleep(0.01)
-    assert bus.publish(many(1, 1, source="SIM"), seats(20)).ticks == 1
-    assert bus.publish(many(1, 2, source="EXCEL"), seats(20)) == Published(0, 1)
+    assert bus.publish(many(1, 1, source="SIM"), claims(20)).ticks == 1
+    assert bus.publish(many(1, 2, source="EXCEL"), claims(20)) == Published(0, 1)
 
 
-def test_a_seat_is_a_symbols_own(bus: Bus, client: "redis.Redis") -> None:
-    bus.publish([tick(source="SCHWAB")], seats(10))
+def test_a_claim_is_of_one_symbol(bus: Bus, client: "redis.Redis") -> None:
+    bus.publish([tick(source="SCHWAB")], claims(10))
     both = [
         tick(seq=1, source="EXCEL"),
         tick(seq=2, source="EXCEL", symbol="CL"),
         tick(seq=3, source="EXCEL"),
         tick(seq=4, source="EXCEL", symbol="CL"),
     ]
-    done = bus.publish(both, seats(20))
+    done = bus.publish(both, claims(20))
     assert (done.ticks, done.shadowed) == (2, 2)
     assert [(one.symbol, one.seq) for one in on_stream(client)[1:]] == [("CL", 2), ("CL", 4)]
-    assert (seat(client, "ES"), seat(client, "CL")) == ("SCHWAB", "EXCEL")
+    assert (claimant(client, "ES"), claimant(client, "CL")) == ("SCHWAB", "EXCEL")
 
 
-def test_a_source_that_tells_only_what_is_refused_does_not_keep_its_seat(
+def test_a_source_whose_ticks_were_all_refused_does_not_renew_its_claim(
     bus: Bus, client: "redis.Redis"
 ) -> None:
-    bus.publish(many(1, source="SCHWAB"), seats(10, stale_ms=1))
-    bus.publish(many(1, 1, source="SCHWAB", refused="last: is missing"), seats(10))
+    bus.publish(many(1, source="SCHWAB"), claims(10, stale_ms=1))
+    bus.publish(many(1, 1, source="SCHWAB", refused="last: is missing"), claims(10))
     time.sleep(0.01)
-    assert bus.publish(many(1, 2, source="EXCEL"), seats(20)).ticks == 1
-    assert seat(client) == "EXCEL"
+    assert bus.publish(many(1, 2, source="EXCEL"), claims(20)).ticks == 1
+    assert claimant(client) == "EXCEL"
 
 
-def test_a_replay_is_heard_whoever_sits_there_and_takes_no_seat(
+def test_a_replay_is_published_past_any_claim_and_makes_none(
     bus: Bus, client: "redis.Redis"
 ) -> None:
-    bus.publish(many(1, source="SCHWAB"), seats(10))
+    bus.publish(many(1, source="SCHWAB"), claims(10))
     assert bus.publish(many(2, source="TAPE:0123abcd")).ticks == 2
-    assert seat(client) == "SCHWAB"
-    assert bus.publish(many(1, 1, source="SCHWAB"), seats(10)).ticks == 1
+    assert claimant(client) == "SCHWAB"
+    assert bus.publish(many(1, 1, source="SCHWAB"), claims(10)).ticks == 1
 
 
 def test_a_shadowed_tick_is_counted_once_though_the_rest_has_to_wait(redis_url: str) -> None:
     with opened(redis_url, ticks_max=2) as bus:
-        bus.publish([tick(source="SCHWAB")], seats(10))
-        bus.publish([tick(source="SCHWAB", seq=2)], seats(10))
+        bus.publish([tick(source="SCHWAB")], claims(10))
+        bus.publish([tick(source="SCHWAB", seq=2)], claims(10))
         both = [tick(seq=1, source="EXCEL"), tick(seq=2, source="EXCEL", symbol="CL")]
         for _ in range(3):
             with pytest.raises(BusFull):
-                bus.publish(both, seats(20))
+                bus.publish(both, claims(20))
         assert bus.state().shadowed in ({}, {"EXCEL": 1})
 
 
@@ -379,7 +379,7 @@ def test_a_full_bus_refuses_a_publish_as_a_whole(redis_url: str, client: "redis.
             bus.publish(many(101, 900))
         assert (counter(client), latest(bus), client.xlen(STREAM)) == before
         assert bus.publish(many(100, 900)).ticks == 100
-        # Neither time nor a trim makes room for what nobody has taken.
+        # Neither time nor a trim removes entries that were not read.
         assert bus.trim() == 0
         with pytest.raises(BusFull):
             bus.publish(many(1, 1000))
@@ -390,7 +390,7 @@ def test_a_full_bus_refuses_a_publish_as_a_whole(redis_url: str, client: "redis.
         assert bus.publish(many(900, 1000)).ticks == 900
 
 
-def test_a_collector_waits_at_the_cap_and_goes_on_when_there_is_room(
+def test_a_collector_waits_at_the_cap_and_continues_below_it(
     redis_url: str, client: "redis.Redis"
 ) -> None:
     said: list[str] = []
@@ -406,14 +406,14 @@ def test_a_collector_waits_at_the_cap_and_goes_on_when_there_is_room(
         bus.trim()
         thread.join(60)
         assert [one.ticks for one in published] == [5]
-    assert said[0] == "the bus holds 10 ticks that nobody has taken"
+    assert said[0] == "the bus holds 10 ticks that are not yet read"
 
 
 # Trimming
 
 
 class Model:
-    """What the trimmed stream has to hold: every entry that is not acknowledged."""
+    """The model of a trimmed stream: it has every entry that is not acknowledged."""
 
     def __init__(self, client: "redis.Redis", bus: Bus) -> None:
         self.client, self.bus = client, bus
@@ -511,7 +511,7 @@ def test_what_another_group_has_not_taken_stays(bus: Bus, client: "redis.Redis")
     assert bus.trim() == 1
 
 
-def test_what_is_acknowledged_stays_a_while_for_those_who_resume(
+def test_acknowledged_entries_stay_a_while_for_resumes(
     redis_url: str, client: "redis.Redis"
 ) -> None:
     with opened(redis_url, ticks_max=1000, keep_s=600) as bus:
@@ -520,7 +520,7 @@ def test_what_is_acknowledged_stays_a_while_for_those_who_resume(
             bus.publish(many(min(100, 499 - start), start))
         bus.acknowledge([entry.entry_id for entry in bus.read("a", 10, 1)])
         assert bus.trim() == 0
-        # More than half full: room for what comes goes before a resume.
+        # More than half full: space for new entries takes precedence over a resume.
         bus.publish(many(1, 499))
         assert bus.trim() == 5
         assert (client.xlen(STREAM), bus.state().held) == (1, 1)
@@ -587,7 +587,7 @@ def test_an_entry_that_was_deleted_under_its_consumer_is_acknowledged(
     assert bus.state().pending_entries == 0
 
 
-def test_a_bus_wiped_under_its_reader_begins_anew(bus: Bus, client: "redis.Redis") -> None:
+def test_a_bus_wiped_under_its_reader_restarts(bus: Bus, client: "redis.Redis") -> None:
     bus.open_group()
     bus.publish(many(5))
     (before,) = bus.read("a", 9, 1)
@@ -608,7 +608,7 @@ def test_a_bus_wiped_under_its_reader_begins_anew(bus: Bus, client: "redis.Redis
 # Ordinals after a loss
 
 
-def test_ordinals_begin_anew_where_the_bus_forgot_some_that_the_ledger_took(
+def test_ordinals_restart_where_the_bus_lost_some_that_the_database_has(
     bus: Bus, client: "redis.Redis"
 ) -> None:
     bus.open_group()
@@ -648,17 +648,17 @@ def test_a_new_beginning_does_not_make_the_bus_look_full(
 # Clocks
 
 
-def test_a_clock_entry_says_how_far_a_source_has_come_and_counts_no_tick(
+def test_a_clock_entry_carries_the_sources_clock_and_counts_no_tick(
     bus: Bus, client: "redis.Redis"
 ) -> None:
     bus.publish(many(3))
     entry_id = bus.publish_clock("SIM", TS + timedelta(hours=1))
     bus.publish(many(2, 3))
-    before, told, after = entries(client)
+    before, reported, after = entries(client)
     base = counter(client)["base"]
-    assert (before.first, told.first, after.first) == (base, base + 3, base + 3)
-    assert (told.entry_id, told.n, told.source) == (entry_id, 0, "SIM")
-    assert (told.clock, told.since) == (TS + timedelta(hours=1), None)
+    assert (before.first, reported.first, after.first) == (base, base + 3, base + 3)
+    assert (reported.entry_id, reported.n, reported.source) == (entry_id, 0, "SIM")
+    assert (reported.clock, reported.since) == (TS + timedelta(hours=1), None)
     assert (before.source, before.clock) == ("SIM", None)
     found: Any = client.xrange(STREAM, entry_id, entry_id)
     assert found[0][1] == {
@@ -667,18 +667,18 @@ def test_a_clock_entry_says_how_far_a_source_has_come_and_counts_no_tick(
     }  # fmt: skip
     state = bus.state()
     assert (state.received, state.held, state.entries) == (5, 5, 3)
-    # Who speaks of no symbol is no quote of it.
+    # A source without the symbol gives no quote of it.
     assert latest(bus)["seq"] == "4"
 
 
 def test_a_clock_may_be_the_first_that_a_bus_hears_of(bus: Bus, client: "redis.Redis") -> None:
     bus.publish_clock("SIM", TS)
-    (told,) = entries(client)
-    assert told.first == counter(client)["base"] == counter(client)["next"]
+    (reported,) = entries(client)
+    assert reported.first == counter(client)["base"] == counter(client)["next"]
     assert (bus.state().received, bus.state().held) == (0, 0)
 
 
-def test_a_clock_says_from_where_it_came_but_not_across_a_run_that_began_anew(
+def test_a_clock_carries_the_one_before_but_not_that_of_an_earlier_run(
     bus: Bus, client: "redis.Redis"
 ) -> None:
     second = timedelta(seconds=1)
@@ -731,7 +731,7 @@ def test_a_trimmed_bus_counts_right_with_a_clock_as_its_oldest_entry(
         {"first": "7", "n": "0", "ticks": "[]", "clock": "2024-07-01T14:30:00Z"},
     ],
 )
-def test_a_clock_that_says_no_time_is_not_thors(
+def test_a_clock_without_a_time_is_not_thors(
     bus: Bus, client: "redis.Redis", fields: dict[Any, Any]
 ) -> None:
     client.xadd(STREAM, fields)
@@ -739,11 +739,11 @@ def test_a_clock_that_says_no_time_is_not_thors(
     assert (entry.first, entry.clock) == (None, None)
 
 
-# The edge tells the time
+# The publisher sends the clock
 
 
 def clocks(client: "redis.Redis") -> list[str]:
-    """Return the seconds that were told, and `t` for each tick between them."""
+    """Return the published seconds, and `t` for each tick between them."""
     return [
         "t" * entry.n if entry.clock is None else f"{entry.clock:%S.%f}".removesuffix(".000000")
         for entry in entries(client)
@@ -756,13 +756,13 @@ def at(*seconds: float) -> list[Tick]:
     return [tick(seq=int(s * 1000), ts=minute + timedelta(seconds=s)) for s in seconds]
 
 
-def test_the_edge_tells_the_time_before_the_first_tick_of_a_later_second(
+def test_the_publisher_sends_the_clock_before_the_first_tick_of_a_later_second(
     bus: Bus, client: "redis.Redis"
 ) -> None:
     edge = Publisher(bus, LISTING, Stop())
     for ticks in (at(0.2), at(0.7), at(1, 3.5), at(3.6), at(3.7, 4.1), at(9.9)):
         edge.publish(ticks)
-    # Whoever goes back a little has not gone back in time.
+    # A tick a little earlier does not set the clock back.
     edge.publish([tick(seq=10_000, ts=TS.replace(second=8))])
     assert clocks(client) == ["00", "t", "t", "01", "tt", "03", "t", "tt", "09", "t", "t"]
     edge.end("SIM")
@@ -770,7 +770,9 @@ def test_the_edge_tells_the_time_before_the_first_tick_of_a_later_second(
     assert clocks(client)[11:] == ["09.900000"]
 
 
-def test_the_edge_tells_the_time_where_nothing_trades(bus: Bus, client: "redis.Redis") -> None:
+def test_the_publisher_sends_the_clock_where_nothing_trades(
+    bus: Bus, client: "redis.Redis"
+) -> None:
     edge = Publisher(bus, LISTING, Stop())
     edge.end("SIM")
     for ms in (900, 1000, 1100, 1999, 2000, 1500, 5000):
@@ -889,7 +891,7 @@ def test_a_job_s_report_is_kept_until_the_next_run_or_for_a_week(
     assert client.keys("thor:job:*") == []
 
 
-def test_the_server_tells_its_version_and_that_it_evicts_nothing(bus: Bus) -> None:
+def test_the_server_reports_its_version_and_that_it_evicts_nothing(bus: Bus) -> None:
     version, policy = bus.server()
     assert int(version.split(".")[0]) >= 7
     assert policy == "noeviction"

@@ -128,7 +128,7 @@ def test_a_change_of_one_thing_leaves_the_others_as_they_are(thor: Thor) -> None
 
 
 @pytest.mark.parametrize(
-    ("options", "code", "told"),
+    ("options", "code", "reported"),
     [
         (("BAC", "--tick-size", "cheap"), REJECTED, "tick_size: 'cheap' is not a number"),
         (("BAC", "--tick-size", "1E+20", "--asset-class", "equity"), REJECTED, "tick_size: 1E+20"),
@@ -139,14 +139,14 @@ def test_a_change_of_one_thing_leaves_the_others_as_they_are(thor: Thor) -> None
         ),
     ],
 )
-def test_an_instrument_that_cannot_be_is_told_in_one_line(
-    thor: Thor, connection: Link, options: tuple[str, ...], code: int, told: str
+def test_an_impossible_instrument_is_one_line(
+    thor: Thor, connection: Link, options: tuple[str, ...], code: int, reported: str
 ) -> None:
-    assert told in thor.bad(code, "instruments", "add", *options)
+    assert reported in thor.bad(code, "instruments", "add", *options)
     assert value(connection, "select count(*) from reference.instruments") == 11
 
 
-def test_a_tape_is_replayed_into_the_ledger_and_again_adds_nothing(
+def test_a_tape_is_replayed_into_the_database_and_again_adds_nothing(
     thor: Thor, database_url: str, redis_url: str, connection: Link
 ) -> None:
     first = tape_file(thor.folder / "first.csv", records(1500))
@@ -158,10 +158,10 @@ def test_a_tape_is_replayed_into_the_ledger_and_again_adds_nothing(
         again = thor.good("replay", str(first))
         filed = thor.good("replay", str(first), "--as", "ES", "--overlap")
     source = value(connection, "select source from reference.tapes where file_name = 'first.csv'")
-    told = f"first.csv: 1500 ticks published as {source}"
-    assert f"{told}; the database has 1500 of them, 0 in quarantine, symbols ESU24" in flat(out)
+    reported = f"first.csv: 1500 ticks published as {source}"
+    assert f"{reported}; the database has 1500 of them, 0 in quarantine, symbols ESU24" in flat(out)
     assert "other.parquet: 3 ticks published as TAPE:" in out
-    assert f"{told} (replayed before); the database has 1500 of them" in flat(again)
+    assert f"{reported} (replayed before); the database has 1500 of them" in flat(again)
     assert "symbols ES" in filed
     assert account(connection) == (4503, 3003, 1500, 0)
     codes = rows(connection, "select distinct symbol from market.ticks order by symbol")
@@ -187,9 +187,7 @@ def flat(text: str) -> str:
     return " ".join(text.split())
 
 
-def test_a_tape_that_is_not_taken_is_told_in_one_line_with_its_code(
-    thor: Thor, connection: Link
-) -> None:
+def test_a_refused_tape_is_one_line_and_its_exit_code(thor: Thor, connection: Link) -> None:
     good = tape_file(thor.folder / "good.csv", records(3))
     beside = tape_file(thor.folder / "beside.csv", records(2))
     torn = tape_file(thor.folder / "torn.parquet", records(100))
@@ -199,14 +197,14 @@ def test_a_tape_that_is_not_taken_is_told_in_one_line_with_its_code(
     assert rows(connection, "select * from reference.tapes") == []
     process = thor.start("replay", str(good))
     wait_for(lambda: rows(connection, "select * from reference.tapes"), "the tape")
-    told = thor.bad(REFUSED, "replay", str(beside))
-    assert "beside.csv" in told
-    assert "--overlap" in told
+    reported = thor.bad(REFUSED, "replay", str(beside))
+    assert "beside.csv" in reported
+    assert "--overlap" in reported
     interrupted(process)
 
 
 def interrupted(process: "subprocess.Popen[str]") -> str:
-    """Press Ctrl-C, hold the command to its code, and return what it said."""
+    """Press Ctrl-C, check the exit code, and return the output."""
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert "Traceback" not in err
@@ -225,7 +223,7 @@ def test_a_replay_is_interrupted_without_a_traceback(
     assert 0 < account(connection)[1] < 600
 
 
-def test_a_replay_waits_for_a_bus_that_is_away_and_says_so(thor: Thor) -> None:
+def test_a_replay_reports_that_it_waits_for_a_bus_that_is_away(thor: Thor) -> None:
     tape = tape_file(thor.folder / "t.csv", records(3))
     process = thor.start("replay", str(tape), THOR_REDIS_URL="redis://127.0.0.1:1/0")
     assert process.stderr is not None
@@ -311,7 +309,7 @@ def test_what_needs_the_database_alone_asks_for_no_bus(
     assert "valkey was never started" in alone.bad(UNAVAILABLE, "ticks", "account")
 
 
-def test_a_server_that_is_away_is_told_in_one_line(thor: Thor) -> None:
+def test_a_server_that_is_away_is_one_line(thor: Thor) -> None:
     for words in (("instruments", "list"), ("db", "up")):
         assert "PostgreSQL" in thor.bad(UNAVAILABLE, *words, THOR_DATABASE_URL=NOBODY)
     away = thor.bad(UNAVAILABLE, "ticks", "account", THOR_REDIS_URL="redis://127.0.0.1:1/0")
@@ -320,7 +318,7 @@ def test_a_server_that_is_away_is_told_in_one_line(thor: Thor) -> None:
     assert code == UNAVAILABLE
 
 
-def test_a_database_without_the_schema_is_told_what_to_do(
+def test_a_database_without_the_schema_gets_one_error_with_the_fix(
     thor: Thor, bare_database_url: str, redis_url: str
 ) -> None:
     bare = Thor(thor.folder, bare_database_url, redis_url)
@@ -330,7 +328,7 @@ def test_a_database_without_the_schema_is_told_what_to_do(
     assert "thor db up" in err
 
 
-def test_a_wrong_word_is_told_as_every_command_line_tells_it(thor: Thor) -> None:
+def test_a_wrong_word_is_a_usage_error(thor: Thor) -> None:
     code, _, err = thor.run("ticks", "rejected", "--limit", "0")
     assert code == 2
     assert "Usage" in err

@@ -1,4 +1,4 @@
-"""What docker-compose.yml tells its servers is what real ones take, without an engine."""
+"""The servers' settings in docker-compose.yml work with real servers, without an engine."""
 
 import os
 import socket
@@ -60,11 +60,11 @@ def test_the_bus_asks_for_its_password_and_forgets_nothing(port: int, tmp_path: 
     wait_for(answers, "the bus")
     with pytest.raises(redis.AuthenticationError):
         redis.Redis(host="127.0.0.1", port=port).ping()
-    told: Any = client.config_get("*")
-    assert told["appendonly"] == "yes"
-    assert told["appendfsync"] == "always"
-    assert told["maxmemory-policy"] == "noeviction"
-    assert told["save"] == ""
+    reported: Any = client.config_get("*")
+    assert reported["appendonly"] == "yes"
+    assert reported["appendfsync"] == "always"
+    assert reported["maxmemory-policy"] == "noeviction"
+    assert reported["save"] == ""
     client.xadd("s", {"a": 1})
     assert list(tmp_path.glob("appendonlydir/*.incr.aof"))
     client.close()

@@ -1,4 +1,4 @@
-"""Chunks go to columns and back, and whoever reads one state of the database misses no row."""
+"""Chunks go to columns and back, and a reader of a snapshot misses no row."""
 
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -46,7 +46,7 @@ def to_columns(url: str) -> None:
 
 
 def to_rows(url: str) -> None:
-    """Convert everything back by hand, unless somebody reads one state of the database."""
+    """Convert everything back by hand, unless a snapshot is being read."""
     with psycopg.connect(url, autocommit=True) as link:
         link.execute(b"set lock_timeout = '200ms'")
         for chunk, is_compressed in link.execute(CHUNKS.encode()).fetchall():
@@ -108,7 +108,7 @@ def test_an_export_and_its_verification_miss_nothing_while_chunks_would_be_conve
             states = {one.state for one in verify(link, store, day, to_and_fro)}
         assert states == {"equal"}
     assert to_and_fro.tried > 10
-    # Once nobody reads an older state, they are converted.
+    # Once no older snapshot is read, they are converted.
     to_columns(filled)
     with psycopg.connect(filled) as link:
         assert in_columns(link) == 3
@@ -159,7 +159,7 @@ def test_anybody_s_snapshot_sees_the_rows_of_a_chunk_that_is_converted_meanwhile
         assert value(reader, "select sum(ticks) from bars_1s") == ticks
 
 
-def test_late_ticks_are_added_to_columns_once_nobody_reads_an_older_state(filled: str) -> None:
+def test_late_ticks_are_added_to_columns_once_no_older_snapshot_is_read(filled: str) -> None:
     to_columns(filled)
     late(filled, 1)
     ticks = count(filled)

@@ -37,18 +37,18 @@ crash = harness()
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[Any]:
+def system() -> Iterator[Any]:
     """Servers of these tests' own, to be killed."""
-    with crash.crash_house() as house:
-        yield house
+    with crash.crash_system() as system:
+        yield system
 
 
-def told(_: str) -> None:
+def reported(_: str) -> None:
     pass
 
 
-def judged(outcome: Any, kills: int) -> None:
-    """Hold an outcome to its promise, and to having been put to the test."""
+def validated(outcome: Any, kills: int) -> None:
+    """Check that an outcome has no loss, and that it was tested at all."""
     assert (outcome.lost, outcome.doubled, outcome.faults) == (0, 0, [])
     assert outcome.published > 0
     assert outcome.kills == len(outcome.recoveries_s) == kills
@@ -56,103 +56,107 @@ def judged(outcome: Any, kills: int) -> None:
         assert outcome.account[part] > 0
 
 
-def test_an_ingestor_killed_under_load_loses_nothing_and_doubles_nothing(house: Any) -> None:
-    judged(crash.kill_ingestor(house, ROUNDS, told), ROUNDS)
+def test_an_ingestor_killed_under_load_loses_nothing_and_doubles_nothing(system: Any) -> None:
+    validated(crash.kill_ingestor(system, ROUNDS, reported), ROUNDS)
 
 
 @pytest.mark.parametrize("server", ["valkey", "postgres"])
 def test_a_server_killed_under_load_loses_nothing_and_doubles_nothing(
-    house: Any, server: str
+    system: Any, server: str
 ) -> None:
     rounds = max(1, ROUNDS // 5)
-    judged(crash.kill_server(house, server, rounds, told), rounds)
+    validated(crash.kill_server(system, server, rounds, reported), rounds)
 
 
-def urls_of(house: Any) -> tuple[str, str]:
-    return house.urls.redis_url, house.urls.database_url
+def urls_of(system: Any) -> tuple[str, str]:
+    return system.urls.redis_url, system.urls.database_url
 
 
-def report(house: Any) -> dict[str, str]:
-    """Return what the ingestor last said of itself on the bus."""
-    with redis.Redis.from_url(house.urls.redis_url, decode_responses=True) as client:
+def report(system: Any) -> dict[str, str]:
+    """Return the ingestor's last report on the bus."""
+    with redis.Redis.from_url(system.urls.redis_url, decode_responses=True) as client:
         found: Any = client.hgetall("thor:job:waiter")
         return dict(found)
 
 
-def test_an_ingestor_waits_for_postgresql_says_so_and_goes_on(house: Any, tmp_path: Path) -> None:
-    before = house.received()
+def test_an_ingestor_waits_for_postgresql_reports_it_and_continues(
+    system: Any, tmp_path: Path
+) -> None:
+    before = system.received()
     with (
-        house.load() as load,
-        taking_in(*urls_of(house), "waiter", tmp_path / "waiter.heartbeat") as said,
+        system.load() as load,
+        taking_in(*urls_of(system), "waiter", tmp_path / "waiter.heartbeat") as said,
     ):
-        house.wait_for(lambda: house.received() > before, "work")
-        assert report(house)["state"] == "running"
-        with house.away("postgres"):
-            # Told on the bus, which is up, and in the log; the collector goes on meanwhile.
-            wait_for(lambda: report(house).get("state") == "waiting", "the report")
-            wait_for(lambda: int(report(house)["attempt"]) > 2, "the third attempt")
-            assert "PostgreSQL" in report(house)["reason"]
+        system.wait_for(lambda: system.received() > before, "work")
+        assert report(system)["state"] == "running"
+        with system.away("postgres"):
+            # Reported on the bus, which is up, and in the log; the collector continues meanwhile.
+            wait_for(lambda: report(system).get("state") == "waiting", "the report")
+            wait_for(lambda: int(report(system)["attempt"]) > 2, "the third attempt")
+            assert "PostgreSQL" in report(system)["reason"]
             published = load.next
             wait_for(lambda: load.next > published, "the collector")
-        wait_for(lambda: report(house).get("state") == "running", "the return")
-        house.wait_for(lambda: house.received() > before, "work")
+        wait_for(lambda: report(system).get("state") == "running", "the return")
+        system.wait_for(lambda: system.received() > before, "work")
     waits = [more for what, more in said if what == "waiting"]
     assert [more["attempt"] for more in waits][:3] == [1, 2, 3]
-    finish(house, load)
+    finish(system, load)
 
 
-def test_an_ingestor_waits_for_the_bus_says_so_and_goes_on(house: Any, tmp_path: Path) -> None:
-    before = house.received()
+def test_an_ingestor_waits_for_the_bus_reports_it_and_continues(
+    system: Any, tmp_path: Path
+) -> None:
+    before = system.received()
     with (
-        house.load() as load,
-        taking_in(*urls_of(house), "waiter", tmp_path / "waiter.heartbeat") as said,
+        system.load() as load,
+        taking_in(*urls_of(system), "waiter", tmp_path / "waiter.heartbeat") as said,
     ):
-        house.wait_for(lambda: house.received() > before, "work")
-        with house.away("valkey"):
+        system.wait_for(lambda: system.received() > before, "work")
+        with system.away("valkey"):
             wait_for(lambda: [more for what, more in said if what == "waiting"], "the wait")
             with pytest.raises(Unavailable):
-                Bus(house.urls.redis_url).state()
+                Bus(system.urls.redis_url).state()
             time.sleep(0.5)
-        taken = house.received()
-        house.wait_for(lambda: house.received() > taken, "the return")
-        wait_for(lambda: report(house).get("state") == "running", "the report")
+        taken = system.received()
+        system.wait_for(lambda: system.received() > taken, "the return")
+        wait_for(lambda: report(system).get("state") == "running", "the report")
     assert any("Redis" in more["reason"] for what, more in said if what == "waiting")
-    finish(house, load)
+    finish(system, load)
 
 
-def finish(house: Any, load: Any) -> None:
-    """Let what is left be taken in, and hold the ledger to what this load published."""
-    with taking_in(house.urls.redis_url, house.urls.database_url, "waiter"):
-        house.settle()
-    outcome = house.judge(load, 0, [])
+def finish(system: Any, load: Any) -> None:
+    """Ingest the rest, and compare the database with the ticks that this load published."""
+    with taking_in(system.urls.redis_url, system.urls.database_url, "waiter"):
+        system.settle()
+    outcome = system.outcome(load, 0, [])
     assert (outcome.lost, outcome.doubled, outcome.faults) == (0, 0, [])
 
 
-def test_the_judge_sees_what_is_lost_doubled_and_miscounted(house: Any) -> None:
-    with house.load() as load:
-        house.wait_for(lambda: load.next - load.first > 500, "a load")
-    with taking_in(house.urls.redis_url, house.urls.database_url):
-        house.settle()
+def test_the_outcome_counts_lost_doubled_and_miscounted_ticks(system: Any) -> None:
+    with system.load() as load:
+        system.wait_for(lambda: load.next - load.first > 500, "a load")
+    with taking_in(system.urls.redis_url, system.urls.database_url):
+        system.settle()
     good = [seq for seq in range(load.first, load.next) if crash.is_good(seq)]
-    taken, told_twice, wrong = good[5], good[7], good[9]
-    with crash.psycopg.connect(house.urls.database_url) as connection:
+    taken, reported_twice, wrong = good[5], good[7], good[9]
+    with crash.psycopg.connect(system.urls.database_url) as connection:
         connection.execute("delete from market.ticks where seq = %s", (taken,))
         connection.execute(
             "insert into market.ticks (ts, symbol, seq, source, last, is_trade, is_sampled,"
             " received_at) select ts + interval '1 s', symbol, seq, source, last, is_trade,"
             " is_sampled, received_at from market.ticks where seq = %s",
-            (told_twice,),
+            (reported_twice,),
         )
         connection.execute("update market.ticks set last = 1 where seq = %s", (wrong,))
-    outcome = house.judge(load, 0, [])
+    outcome = system.outcome(load, 0, [])
     # The one that was taken out, and the one whose values are others now.
     assert (outcome.lost, outcome.doubled) == (2, 2)
     assert outcome.faults == []
-    with crash.psycopg.connect(house.urls.database_url) as connection:
+    with crash.psycopg.connect(system.urls.database_url) as connection:
         connection.execute("delete from market.ticks where seq = %s", (wrong,))
         connection.execute(
             "delete from market.rejected_ticks where rejected_id in"
             " (select min(rejected_id) from market.rejected_ticks)"
         )
-    faults = [fault.split(":")[0] for fault in house.judge(load, 0, []).faults]
+    faults = [fault.split(":")[0] for fault in system.outcome(load, 0, []).faults]
     assert faults == ["the rows", "the quarantine"]

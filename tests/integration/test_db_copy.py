@@ -38,7 +38,7 @@ WIDTHS = ("1s", "1m", "5m", "1h", "1d")
 DROPPED = date(2024, 6, 28)
 DATES = [date(2024, 7, 1), date(2024, 7, 2), date(2024, 7, 3)]
 
-# A row at least in every table, changed ones too; a test below says if one is forgotten.
+# At least one row in every table, changed ones too; a test below fails if one is forgotten.
 REFERENCE = """
 update reference.instruments set margin = 14000 where symbol = 'ES';
 update reference.instruments set margin = 15000 where symbol = 'ES';
@@ -101,8 +101,8 @@ values
     ('ES', '1d', '2024-06-26 22:00+00', -1, 1, -2, 0, 7, null, 'BARS:0123abcd');
 """
 
-# For each hour of a trade date, 17:00 Chicago first: ties, quotes without a trade, trades
-# without a size or a side, ticks told late, and a symbol below zero.
+# For each hour of a trade date, 17:00 Chicago first: ties, quotes without a trade, trades without a
+# size or a side, late ticks, and a symbol below zero.
 TICKS = """
 insert into market.ticks (
     ts, symbol, seq, source, contract, last, bid, ask, last_size, bid_size, ask_size, side,
@@ -147,7 +147,7 @@ def make(endpoints: Endpoints) -> Iterator[Make]:
 
 @pytest.fixture
 def source_url(make: Make) -> str:
-    """A plain database that holds a little of everything."""
+    """A plain database with a little of everything."""
     url = make("plain")
     fill(url)
     return url
@@ -205,7 +205,7 @@ def names_in(link: Link) -> set[str]:
 
 
 def everything(url: str) -> dict[str, list[str]]:
-    """Every row that a copy has to bring, as text, and all that the bars' views show."""
+    """Every row that a copy must have, as text, and all rows of the bars' views."""
     with linked(url) as link:
         link.execute("set search_path = ''")
         whole = [name for name in names_in(link) if name not in LEFT_OUT]
@@ -233,7 +233,7 @@ def ticks_in(url: str) -> int:
 
 
 def once(what: str, do: Callable[[], None]) -> Callable[[str, int, int], None]:
-    """Do something when the copy first tells that it is there."""
+    """Do something when the copy first reports that point."""
     done: list[str] = []
 
     def progress(said: str, _: int, __: int) -> None:
@@ -317,7 +317,7 @@ def test_a_table_that_is_made_tomorrow_is_copied_too(make: Make) -> None:
     assert_equal(source_url, target_url)
 
 
-def test_what_the_database_wrote_down_by_itself_is_not_made_anew(
+def test_rows_that_triggers_wrote_are_copied_and_not_written_again(
     source_url: str, database_url: str
 ) -> None:
     copy(source_url, database_url)
@@ -512,7 +512,7 @@ def test_a_killed_copy_leaves_whole_trade_dates_and_is_gone_on_with(
             lambda: (
                 value(watching, "select count(*) from pg_locks where locktype = 'advisory'") == 0
             ),
-            "the hold of the killed copy to end",
+            "the lock of the killed copy to end",
         )
     assert copy(source_url, database_url).copied == 24 * 60
     assert_equal(source_url, database_url)
@@ -536,16 +536,16 @@ def test_ticks_that_come_meanwhile_are_copied_too(source_url: str, database_url:
     assert_equal(source_url, database_url)
 
 
-def test_while_ticks_keep_coming_the_copy_is_not_whole_and_says_so(
+def test_while_ticks_keep_coming_the_copy_reports_that_it_is_not_whole(
     source_url: str, database_url: str
 ) -> None:
-    told: list[str] = []
+    reported: list[str] = []
 
     def arrive(said: str, _: int, __: int) -> None:
         if said == "bars without ticks":
-            told.append(said)
+            reported.append(said)
             with linked(source_url) as link:
-                span = span_of(date(2024, 7, 4) + timedelta(days=len(told)))
+                span = span_of(date(2024, 7, 4) + timedelta(days=len(reported)))
                 add_ticks(link, DATES[0], count=1, **{**span, "last": span["first"]})
 
     copied = copy(source_url, database_url, arrive)
@@ -812,13 +812,17 @@ def test_a_database_that_was_never_migrated_has_nothing_to_copy(
         copy(make(None), database_url)
 
 
-def test_a_table_of_somebody_s_own_is_named_not_lost(source_url: str, database_url: str) -> None:
+def test_another_table_in_thors_schemas_is_named_not_lost(
+    source_url: str, database_url: str
+) -> None:
     with linked(source_url) as link:
         link.execute("create table market.mine (a integer)")
     refused(source_url, database_url, r"^market\.mine of the source are other tables")
 
 
-def test_a_user_who_may_not_is_refused_in_words(source_url: str, database_url: str) -> None:
+def test_a_user_without_the_right_is_refused_with_a_reason(
+    source_url: str, database_url: str
+) -> None:
     role = f"guest_{uuid.uuid4().hex[:8]}"
     parts = urlsplit(database_url)
     guest_url = urlunsplit(parts._replace(netloc=f"{role}:x@{parts.hostname}:{parts.port}"))
@@ -830,9 +834,7 @@ def test_a_user_who_may_not_is_refused_in_words(source_url: str, database_url: s
             link.execute(f"drop role {role}".encode())
 
 
-def test_what_somebody_else_writes_meanwhile_is_not_mixed_in(
-    source_url: str, database_url: str
-) -> None:
+def test_rows_written_meanwhile_are_not_mixed_in(source_url: str, database_url: str) -> None:
     def write() -> None:
         with linked(database_url) as link:
             add_ticks(link, DATES[2], count=1)
@@ -942,7 +944,7 @@ def run(folder: Path, url: str, *words: str) -> tuple[int, str, str]:
     return process.returncode, out, err
 
 
-def test_the_command_copies_and_says_what_to_set_next(
+def test_the_command_copies_and_prints_the_settings_to_change_next(
     source_url: str, database_url: str, tmp_path: Path
 ) -> None:
     code, out, err = run(tmp_path, source_url, "db", "copy", "--to", database_url)
@@ -954,7 +956,7 @@ def test_the_command_copies_and_says_what_to_set_next(
     assert_equal(source_url, database_url)
 
 
-def test_the_command_tells_scripts_what_became_of_it(
+def test_the_command_has_json_and_exit_codes_for_scripts(
     source_url: str, database_url: str, tmp_path: Path
 ) -> None:
     with database.connect(source_url, "ingest-1"):

@@ -1,4 +1,4 @@
-"""`thor db jobs` and `thor doctor` tell what looks after the bars, and what went wrong."""
+"""`thor db jobs` and `thor doctor` show the jobs behind the bars, and their errors."""
 
 import json
 import shutil
@@ -32,7 +32,7 @@ insert into _timescaledb_internal.bgw_job_stat (
 ERROR = """
 insert into _timescaledb_internal.bgw_job_stat_history
 (job_id, pid, execution_start, execution_finish, succeeded, data)
-values (%(job)s, 1, now(), now(), false, '{"error_data": {"message": "no room on the disk"}}')
+values (%(job)s, 1, now(), now(), false, '{"error_data": {"message": "no space on the disk"}}')
 """
 
 
@@ -68,7 +68,7 @@ def stale(connection: "psycopg.Connection[Any]", age: str) -> None:
     )
 
 
-def test_what_waits_to_be_refreshed_is_told_with_the_oldest(
+def test_waiting_ranges_are_shown_with_the_oldest(
     thor: Thor, connection: "psycopg.Connection[Any]", edition: Edition
 ) -> None:
     found = thor.jobs()
@@ -87,7 +87,7 @@ def test_what_waits_to_be_refreshed_is_told_with_the_oldest(
     assert "wait to be refreshed: 2, the oldest since" in thor.run("db", "jobs").out
 
 
-def test_a_rebuild_that_was_cut_is_told(thor: Thor, connection: "psycopg.Connection[Any]") -> None:
+def test_an_interrupted_rebuild_is_shown(thor: Thor, connection: "psycopg.Connection[Any]") -> None:
     connection.execute(
         "insert into ops.bar_rebuilds (asked_from, asked_to, ts_from, ts_to, rebuilt_at) values "
         "('2024-07-01Z', '2024-07-03Z', '2024-07-01Z', '2024-07-02Z', '2024-07-09 12:00Z'), "
@@ -107,7 +107,7 @@ def test_a_plain_database_has_no_policies(thor: Thor) -> None:
 
 
 @pytest.mark.edition("timescale")
-def test_every_policy_is_told_with_its_schedule(thor: Thor) -> None:
+def test_every_policy_is_shown_with_its_schedule(thor: Thor) -> None:
     found = thor.jobs()["policies"]
     assert {(policy["policy"], policy["target"]) for policy in found} == {
         ("columnstore", "market.ticks"),
@@ -131,7 +131,7 @@ def job_of(connection: "psycopg.Connection[Any]", target: str) -> int:
 
 
 @pytest.mark.edition("timescale")
-def test_a_policy_that_fails_is_told_with_its_error_by_jobs_and_doctor(
+def test_a_failing_policy_is_shown_with_its_error_by_jobs_and_doctor(
     thor: Thor, connection: "psycopg.Connection[Any]"
 ) -> None:
     assert thor.doctor()["policies"]["verdict"] == "good"
@@ -156,7 +156,7 @@ def test_a_policy_that_fails_is_told_with_its_error_by_jobs_and_doctor(
 
 
 @pytest.fixture
-def stranger(connection: "psycopg.Connection[Any]", database_url: str) -> Iterator[str]:
+def foreign(connection: "psycopg.Connection[Any]", database_url: str) -> Iterator[str]:
     """The URL of the database for a user who may read, and owns nothing."""
     name, password = f"reader_{uuid.uuid4().hex[:8]}", uuid.uuid4().hex
     connection.execute(f"create role {name} login password '{password}'".encode())

@@ -46,7 +46,7 @@ order by 1
 
 
 def nothing(_table: str, _done: int) -> None:
-    """Hear of progress and do nothing."""
+    """Ignore the progress."""
 
 
 def named(url: str, name: str) -> str:
@@ -335,7 +335,9 @@ dump.restore(Path({file!r}), {url!r}, Settings(_env_file=None), lambda *_: time.
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's end")
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux signals a parent's end to its child"
+)
 def test_a_killed_restore_leaves_no_target_and_the_next_one_tidies_up(
     file: Path, target: str
 ) -> None:
@@ -362,9 +364,7 @@ def _clients(url: str, name: str) -> int:
         return int(value(server, query, name, "client backend"))
 
 
-def test_a_database_of_somebody_s_in_the_way_is_named_and_not_dropped(
-    file: Path, target: str
-) -> None:
+def test_another_database_of_that_name_is_named_and_not_dropped(file: Path, target: str) -> None:
     name = f"{urlsplit(target).path[1:]}_restoring"
     make(named(target, name))
     with pytest.raises(Refused, match=f"Database {name} is in the way"):
@@ -454,8 +454,8 @@ def test_what_is_no_dump_of_thors_is_rejected_by_name(
         dump.dump(market, tmp_path / "no" / "thor.dump", settings(), nothing)
 
 
-def told_otherwise(monkeypatch: pytest.MonkeyPatch, **changed: Any) -> None:
-    """Let every dump say something else of itself."""
+def reported_otherwise(monkeypatch: pytest.MonkeyPatch, **changed: Any) -> None:
+    """Let every dump have another description."""
 
     def other(file: Path, given: Any) -> Any:
         return msgspec.structs.replace(read(file, given), **changed)
@@ -466,7 +466,7 @@ def told_otherwise(monkeypatch: pytest.MonkeyPatch, **changed: Any) -> None:
 def test_a_dump_of_a_newer_postgresql_is_refused(
     file: Path, target: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    told_otherwise(monkeypatch, postgres="99.1")
+    reported_otherwise(monkeypatch, postgres="99.1")
     with pytest.raises(Refused, match=r"made by PostgreSQL 99\.1 and the server is PostgreSQL 1\d"):
         dump.restore(file, target, settings(), nothing)
     assert urlsplit(target).path[1:] not in databases(target)
@@ -477,7 +477,7 @@ def test_a_dump_of_another_timescaledb_is_refused_and_both_are_named(
     file: Path, target: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     installed = read(file, settings()).timescaledb
-    told_otherwise(monkeypatch, timescaledb="2.0.0")
+    reported_otherwise(monkeypatch, timescaledb="2.0.0")
     with pytest.raises(Refused, match=f"is of TimescaleDB 2.0.0 and the server offers {installed}"):
         dump.restore(file, target, settings(), nothing)
     name = urlsplit(target).path[1:]
@@ -534,7 +534,7 @@ def test_a_community_dump_needs_the_extension_of_the_server(
         dump.restore(file, target, settings(), nothing)
 
 
-def test_the_commands_say_what_they_did_and_end_with_the_code_of_what_went_wrong(
+def test_the_commands_print_results_and_end_with_the_errors_code(
     market: str, target: str, tmp_path: Path, edition: Edition
 ) -> None:
     file = tmp_path / "thor.dump"

@@ -101,9 +101,9 @@ def test_a_zero_price_is_no_price(way: Way) -> None:
         "YM,2024-04-02T14:00:03Z,trade,39000,39001,5,5,0,0\n"
         "YM,2024-04-02T14:00:04Z,quote,39000,39001,5,5,0,0\n"
     )
-    told = "select seq, bid, ask, bid_size, ask_size, last from market.ticks order by seq"
+    reported = "select seq, bid, ask, bid_size, ask_size, last from market.ticks order by seq"
     whole, half = Decimal(39000), Decimal(39001)
-    assert [tuple(row.values()) for row in rows(way.link, told)] == [
+    assert [tuple(row.values()) for row in rows(way.link, reported)] == [
         (0, whole, half, 5, 5, None),
         (1, None, half, None, 5, None),
         (4, whole, half, 5, 5, None),
@@ -308,13 +308,15 @@ def test_the_value_in_the_quarantine_is_the_one_that_was_refused(way: Way) -> No
         ("yesterday", "ts: 'yesterday' is not an ISO 8601 time"),
     ],
 )
-def test_a_file_without_a_usable_time_is_told_by_its_first_one(way: Way, ts: str, why: str) -> None:
+def test_a_file_without_a_usable_time_is_refused_with_its_first_row(
+    way: Way, ts: str, why: str
+) -> None:
     path = way.file("times.csv", f"symbol,ts,last,last_size\nES,{ts},4900.25,1\n")
-    told = way.refused(path)
-    assert told.startswith(f"no record has both a symbol and a usable ts; row 1: {why}")
+    reported = way.refused(path)
+    assert reported.startswith(f"no record has both a symbol and a usable ts; row 1: {why}")
 
 
-def test_whole_numbers_in_a_column_of_times_are_told_with_the_cure(way: Way) -> None:
+def test_whole_numbers_in_a_column_of_times_are_refused_with_the_cure(way: Way) -> None:
     path = way.folder / "epoch.parquet"
     table = {"symbol": ["ES"], "ts": [1707318000000000000], "last": [4900.25]}
     pa_parquet.write_table(pa.table(table), path)
@@ -324,7 +326,7 @@ def test_whole_numbers_in_a_column_of_times_are_told_with_the_cure(way: Way) -> 
     )
 
 
-def test_a_databento_file_without_names_is_told_so(way: Way) -> None:
+def test_a_databento_file_without_names_is_refused_with_the_reason(way: Way) -> None:
     path = dbn(way.folder / "nameless.dbn")
     assert way.refused(path).startswith(
         "no record has both a symbol and a usable ts; the file maps no instrument number to a "
@@ -332,7 +334,7 @@ def test_a_databento_file_without_names_is_told_so(way: Way) -> None:
     )
 
 
-def test_a_packed_file_is_told_how_to_unpack_it(way: Way) -> None:
+def test_a_packed_file_is_refused_with_the_command_that_unpacks_it(way: Way) -> None:
     path = way.folder / "ticks.csv.gz"
     path.write_bytes(gzip.compress(b"symbol,ts,last\nES,2024-02-06T15:00:00Z,4900.25\n"))
     assert way.refused(path) == (
@@ -340,7 +342,7 @@ def test_a_packed_file_is_told_how_to_unpack_it(way: Way) -> None:
     )
 
 
-def test_a_day_without_a_time_is_told_how_a_trade_date_is_written(way: Way) -> None:
+def test_a_day_without_a_time_is_refused_with_the_form_of_a_trade_date(way: Way) -> None:
     with pytest.raises(Rejected, match=r"'2024-07-02' is a date without a time; write 2024-07-02T"):
         way.bars(
             "symbol,ts,interval,open,high,low,close,volume\n"
@@ -361,8 +363,11 @@ def test_an_entry_deleted_while_pending_is_counted_as_lost_once(
     way.bus.publish(many(2, seq=20))
     first, *_ = way.bus.read("ingest-1", 2, 0)
     assert client.xdel(STREAM, first.entry_id) == 1
-    told = take_in(redis_url, database_url)
-    assert ("lost", {"ticks": 3, "reason": "deleted from the bus before they were taken"}) in told
+    reported = take_in(redis_url, database_url)
+    assert (
+        "lost",
+        {"ticks": 3, "reason": "deleted from the bus before they were taken"},
+    ) in reported
     totals = "select received, inserted, lost from market.ingest_totals"
     assert rows(way.link, totals) == [{"received": 9, "inserted": 6, "lost": 3}]
     assert rejected(way.link) == []

@@ -1,4 +1,4 @@
-"""How features are asked for: symbols in small letters, open bounds, and what is refused."""
+"""Calls of features: symbols in small letters, open bounds, and refusals."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -104,7 +104,7 @@ def test_the_prior_session_is_the_one_before_by_its_number(
     assert list(link.execute(part.encode()).fetchone() or ()) == expected
 
 
-def test_look_backs_start_anew_after_more_than_ten_trade_dates_without_a_bar(
+def test_look_backs_restart_after_more_than_ten_trade_dates_without_a_bar(
     link: Link, lake: Lake
 ) -> None:
     def rows(symbol: str) -> str:
@@ -126,7 +126,7 @@ def test_look_backs_start_anew_after_more_than_ten_trade_dates_without_a_bar(
         assert link.execute(f"select {names} from {asked}".encode()).fetchall() == found
 
 
-def test_the_catalogue_says_that_look_backs_start_anew(link: Link) -> None:
+def test_the_catalogue_explains_that_look_backs_restart(link: Link) -> None:
     found = link.execute(
         "select distinct family from feat.catalogue where look_back ~ '[0-9] bars?'"
     )

@@ -13,7 +13,7 @@ BARS = 400
 
 @pytest.fixture
 def link(connection: Link) -> Iterator[Link]:
-    """A ledger with bars of two symbols, whose newest begin at different moments."""
+    """A database with bars of two symbols, whose newest begin at different moments."""
     put_sessions(connection, ("CME_EQUITY",))
     for symbol, bars in (("ES", BARS), ("NQ", BARS - 50)):
         put_bars(connection, made_bars(5, symbol, "1m", bars))
@@ -39,7 +39,7 @@ def test_the_catalogue_describes_every_feature_at_every_width(link: Link) -> Non
         "and column_name not in ('symbol', 'bar_start', 'known_at')",
     )
     assert {(family, name) for family, width, name, *_ in found if width == "1m"} == set(columns)
-    # A name means one thing wherever it stands.
+    # A name means the same everywhere.
     assert len({name for _, name in columns}) == len(columns)
 
 

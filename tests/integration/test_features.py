@@ -1,5 +1,6 @@
-"""Every family, without being named: the same in both engines, blind to what comes later,
-and in need of no more past than it says."""
+"""Every family, without being named: equal in both engines, blind to later data, true to its
+look-back.
+"""
 
 import re
 from collections.abc import Callable, Iterator
@@ -42,7 +43,7 @@ Lake = duckdb.DuckDBPyConnection
 
 @pytest.fixture(scope="module")
 def link(kept_url: str) -> Iterator[Link]:
-    """A ledger with bars of six symbols at three widths, and ticks; read only."""
+    """A database with bars of six symbols at three widths, and ticks; read only."""
     with psycopg.connect(kept_url, autocommit=True) as found:
         put_market(found, BARS)
         yield found
@@ -50,7 +51,7 @@ def link(kept_url: str) -> Iterator[Link]:
 
 @pytest.fixture(scope="module")
 def lake(link: Link) -> Iterator[Lake]:
-    """A DuckDB with the same bars and the same texts."""
+    """A DuckDB with the same bars and the same SQL."""
     with engine(link) as found:
         yield found
 
@@ -105,7 +106,7 @@ def test_postgresql_and_duckdb_agree(
 
 
 @every_family
-def test_every_feature_says_something_somewhere(
+def test_every_feature_has_a_value_somewhere(
     lake: Lake, theirs: Callable[[str, str], str], family: str
 ) -> None:
     silent: list[set[str]] = []
@@ -203,5 +204,5 @@ def test_a_feature_named_in_minutes_reaches_no_further_even_over_a_gap(
             reached |= {name} if when != found else set()
     hour = {"return_60min", "realised_60min", "rel_strength_60min"}
     assert hour <= said
-    # What is changed within the minutes is seen: the change is one that a feature would tell.
+    # A change within the minutes is seen: it is one that a feature would show.
     assert hour <= reached

@@ -1,4 +1,4 @@
-"""No feature of a ledger of ticks sees what comes later: deleted there, or changed there."""
+"""No feature computed from ticks sees later ones: whether they are deleted or changed."""
 
 import math
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ LATER = {
 
 @pytest.fixture
 def link(connection: Link) -> Iterator[Link]:
-    """A ledger with six hours of ticks of the index futures, after days of imported bars."""
+    """A database with six hours of ticks of the index futures, after days of imported bars."""
     for symbol in ("ES", "NQ", "YM", "RTY"):
         rows = (row for row in made_bars(5, symbol, "1m", 3600) if row[2] < TICKS_FROM)
         put_bars(connection, rows)
@@ -58,7 +58,7 @@ def known(link: Link, cut: datetime) -> dict[tuple[Any, ...], tuple[Any, ...]]:
 
 @pytest.mark.parametrize("how", LATER)
 def test_no_feature_sees_ticks_that_come_later(link: Link, how: str) -> None:
-    # The latest cut first: what lies after an earlier one is gone by then, or changed again.
+    # The latest cut first: rows after an earlier one are gone by then, or changed again.
     for cut in CUTS:
         before = known(link, cut)
         assert len(before) > 400

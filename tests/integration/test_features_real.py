@@ -46,7 +46,7 @@ from five group by all order by contract, ts
 
 @pytest.fixture(scope="module")
 def link(data: Path, kept_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Link]:
-    """A ledger with the bars of three files, imported as people import them; read only."""
+    """A database with the bars of three files, imported as people import them; read only."""
     with psycopg.connect(kept_url, autocommit=True) as found:
         instruments.add_instrument(found, EURO)
         for year in YEARS:
@@ -76,7 +76,7 @@ def _long(path: Path, folder: Path) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def lake(link: Link) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB with the same bars and the same texts."""
+    """A DuckDB with the same bars and the same SQL."""
     with engine(link) as found:
         yield found
 

@@ -1,4 +1,4 @@
-"""The ledger's writing end: every tick once, every tick accounted for, whoever races or dies."""
+"""Ingest: every tick once, every tick counted, in races and after crashes."""
 
 import random
 import threading
@@ -70,7 +70,7 @@ def bus(redis_url: str) -> Iterator[Bus]:
 
 
 @pytest.fixture
-def ledger(connection: Link) -> TickWriter:
+def store(connection: Link) -> TickWriter:
     """The writing end on a connection of its own."""
     return TickWriter(connection, "ingest-1")
 
@@ -91,10 +91,10 @@ def coverage(connection: Link) -> list[tuple[int, int]]:
     return [(part.lower, part.upper) for part in found or []]
 
 
-# Bus to ledger
+# Bus to database
 
 
-def test_a_tick_comes_out_of_the_ledger_as_it_went_onto_the_bus(
+def test_a_tick_comes_out_of_the_database_as_it_went_onto_the_bus(
     bus: Bus, redis_url: str, database_url: str, connection: Link
 ) -> None:
     whole = Tick(
@@ -146,7 +146,7 @@ def test_what_is_committed_is_acknowledged_and_covered(
     }
 
 
-def test_ticks_told_twice_are_counted_as_duplicates_wherever_they_meet(
+def test_ticks_delivered_twice_are_counted_as_duplicates_wherever_they_meet(
     bus: Bus, redis_url: str, database_url: str, connection: Link
 ) -> None:
     # Twice in one entry, in two entries of one batch, and in two batches.
@@ -235,7 +235,7 @@ class Unheard(OnceBus):
 
 
 def take_in_unheard(redis_url: str, database_url: str) -> None:
-    """Commit a batch and die before anybody is told."""
+    """Commit a batch and die before it is acknowledged."""
     bus = Unheard(redis_url, Stop())
     with pytest.raises(KeyboardInterrupt):
         Ingestor(settings(), bus, database_url, "ingest-1").run(Stop())
@@ -309,52 +309,52 @@ def test_a_bus_that_forgot_its_newest_seconds_gives_no_ordinal_twice(
     assert account(connection) == (30, 30, 0, 0)
 
 
-# The ledger
+# The database
 
 
-def test_the_account_of_a_batch_is_what_it_did(ledger: TickWriter, connection: Link) -> None:
-    assert ledger.write([entry(100, many(5))]) == IngestCounts(5, 5, 0, 0)
+def test_the_account_of_a_batch_is_what_it_did(store: TickWriter, connection: Link) -> None:
+    assert store.write([entry(100, many(5))]) == IngestCounts(5, 5, 0, 0)
     again = [entry(105, many(3)), entry(110, many(2, 5), refused(), refused(4))]
-    assert ledger.write(again) == IngestCounts(10, 2, 3, 5)
+    assert store.write(again) == IngestCounts(10, 2, 3, 5)
     assert account(connection) == (15, 7, 3, 5)
     assert coverage(connection) == [(100, 108), (110, 117)]
-    assert ledger.newest_ordinal() == 117
+    assert store.newest_ordinal() == 117
 
 
-def test_an_empty_ledger_has_no_newest_ordinal(ledger: TickWriter) -> None:
-    assert ledger.newest_ordinal() == 0
+def test_an_empty_database_has_no_newest_ordinal(store: TickWriter) -> None:
+    assert store.newest_ordinal() == 0
 
 
 def test_an_entry_that_is_not_thors_is_kept_and_not_counted(
-    ledger: TickWriter, connection: Link
+    store: TickWriter, connection: Link
 ) -> None:
     alien = msgspec.structs.replace(refused(0), field="entry")
-    assert ledger.write([EntryTicks("9-0", None, 0, [], [alien])]) == IngestCounts()
+    assert store.write([EntryTicks("9-0", None, 0, [], [alien])]) == IngestCounts()
     assert rows(connection, "select * from market.ingest_batches") == []
     assert [row["ticks"] for row in rejected(connection)] == [0]
 
 
 def test_a_batch_that_came_before_is_written_only_in_what_is_new_of_it(
-    ledger: TickWriter, connection: Link
+    store: TickWriter, connection: Link
 ) -> None:
     first, second, third = entry(0, many(3)), entry(3, many(3, 3)), entry(6, many(3, 6))
-    assert ledger.write([second]) == IngestCounts(3, 3, 0, 0)
-    assert ledger.write([first, second, third]) == IngestCounts(6, 6, 0, 0)
-    assert ledger.write([first, second, third]) == IngestCounts()
+    assert store.write([second]) == IngestCounts(3, 3, 0, 0)
+    assert store.write([first, second, third]) == IngestCounts(6, 6, 0, 0)
+    assert store.write([first, second, third]) == IngestCounts()
     assert account(connection) == (9, 9, 0, 0)
     assert coverage(connection) == [(0, 9)]
 
 
 def side_by_side(database_url: str, *written: list[EntryTicks]) -> list[IngestCounts]:
-    """Write each list through a ledger of its own, all at once."""
+    """Write each list through a writer of its own, all at once."""
     begin = threading.Barrier(len(written))
 
     def write(number: int, batch: list[EntryTicks]) -> IngestCounts:
         with psycopg.connect(database_url, autocommit=True) as connection:
-            ledger = TickWriter(connection, f"ingest-{number}")
+            store = TickWriter(connection, f"ingest-{number}")
             begin.wait(60)
-            # Two that wait for each other are told apart by the server: one tries again.
-            return persist(lambda: ledger.write(batch), Stop())
+            # The server breaks a deadlock of two: one tries again.
+            return persist(lambda: store.write(batch), Stop())
 
     with ThreadPoolExecutor(len(written)) as pool:
         return list(pool.map(write, range(len(written)), written))
@@ -415,14 +415,14 @@ def test_two_that_share_only_some_entries_write_each_of_them_once(
     ],
 )
 def test_one_identity_with_other_values_is_refused_by_name(
-    ledger: TickWriter, connection: Link, other: dict[str, Any]
+    store: TickWriter, connection: Link, other: dict[str, Any]
 ) -> None:
-    ledger.write([entry(0, [tick(seq=5)])])
-    assert ledger.write([entry(1, [tick(seq=5, **other), tick(seq=6)])]) == IngestCounts(2, 1, 0, 1)
+    store.write([entry(0, [tick(seq=5)])])
+    assert store.write([entry(1, [tick(seq=5, **other), tick(seq=6)])]) == IngestCounts(2, 1, 0, 1)
     (kept,) = rejected(connection)
     assert (kept["field"], kept["value"], kept["symbol"], kept["seq"]) == ("seq", "5", "ES", 5)
     assert kept["reason"] == (
-        "(2024-07-01T14:30:00.123456+00:00, ES, 5, SIM) stands in the ledger with other values"
+        "(2024-07-01T14:30:00.123456+00:00, ES, 5, SIM) is stored with other values"
     )
     assert msgspec.json.decode(kept["payload"], type=Tick) == tick(seq=5, **other)
     assert kept["entry_id"] == "1-0"
@@ -430,20 +430,20 @@ def test_one_identity_with_other_values_is_refused_by_name(
 
 
 def test_two_of_one_identity_in_one_batch_are_the_first_and_a_refusal(
-    ledger: TickWriter, connection: Link
+    store: TickWriter, connection: Link
 ) -> None:
     first, second = tick(seq=5), tick(seq=5, last=Decimal("5000.50"))
-    assert ledger.write([entry(0, [first, second, first])]) == IngestCounts(3, 1, 1, 1)
+    assert store.write([entry(0, [first, second, first])]) == IngestCounts(3, 1, 1, 1)
     assert stored(connection)[0].last == Decimal("5000.25")
     assert [row["field"] for row in rejected(connection)] == ["seq"]
 
 
 def test_a_tick_received_at_another_moment_is_the_same_tick(
-    ledger: TickWriter, connection: Link
+    store: TickWriter, connection: Link
 ) -> None:
-    ledger.write([entry(0, [tick(seq=5)])])
+    store.write([entry(0, [tick(seq=5)])])
     later = tick(seq=5, received_at=TS + timedelta(seconds=3))
-    assert ledger.write([entry(1, [later])]) == IngestCounts(1, 0, 1, 0)
+    assert store.write([entry(1, [later])]) == IngestCounts(1, 0, 1, 0)
     assert rejected(connection) == []
 
 
@@ -458,51 +458,51 @@ def test_a_tick_received_at_another_moment_is_the_same_tick(
     ],
 )
 def test_a_tick_that_only_the_database_refuses_is_taken_out_of_its_batch(
-    ledger: TickWriter, connection: Link, poison: dict[str, Any], words: str
+    store: TickWriter, connection: Link, poison: dict[str, Any], words: str
 ) -> None:
     mixed = [*many(2, 3), tick(seq=99, **poison)]
     batch = [entry(0, many(3)), entry(3, mixed), entry(6, many(3, 6))]
-    assert ledger.write(batch) == IngestCounts(9, 8, 0, 1)
+    assert store.write(batch) == IngestCounts(9, 8, 0, 1)
     assert account(connection) == (9, 8, 0, 1)
     (kept,) = rejected(connection)
     assert kept["field"] == "tick"
     assert words in kept["reason"]
     assert kept["entry_id"] == "3-0"
     # The next batch is written as if nothing had been.
-    assert ledger.write([entry(9, many(3, 9))]) == IngestCounts(3, 3, 0, 0)
+    assert store.write([entry(9, many(3, 9))]) == IngestCounts(3, 3, 0, 0)
 
 
-def test_an_entry_of_poison_only_is_kept_and_counted(ledger: TickWriter, connection: Link) -> None:
+def test_an_entry_of_poison_only_is_kept_and_counted(store: TickWriter, connection: Link) -> None:
     poison = [tick(seq=seq, contract="\x00") for seq in range(3)]
-    assert ledger.write([entry(0, poison)]) == IngestCounts(3, 0, 0, 3)
+    assert store.write([entry(0, poison)]) == IngestCounts(3, 0, 0, 3)
     assert len(rejected(connection)) == 3
 
 
-def test_poison_beside_duplicates_leaves_both_counted(ledger: TickWriter, connection: Link) -> None:
-    ledger.write([entry(0, many(3))])
+def test_poison_beside_duplicates_leaves_both_counted(store: TickWriter, connection: Link) -> None:
+    store.write([entry(0, many(3))])
     mixed = [*many(5), tick(seq=99, contract="\x00")]
-    assert ledger.write([entry(3, mixed)]) == IngestCounts(6, 2, 3, 1)
+    assert store.write([entry(3, mixed)]) == IngestCounts(6, 2, 3, 1)
 
 
 def test_a_server_that_goes_away_in_a_batch_is_unavailable_and_nothing_is_written(
-    ledger: TickWriter, connection: Link, database_url: str
+    store: TickWriter, connection: Link, database_url: str
 ) -> None:
-    ledger.write([entry(0, many(3))])
+    store.write([entry(0, many(3))])
     with psycopg.connect(database_url, autocommit=True) as other:
         pid = connection.info.backend_pid
         assert value(other, "select pg_terminate_backend(%s, 5000)", pid)
         with pytest.raises(Unavailable, match="PostgreSQL"):
-            ledger.write([entry(3, many(3, 3))])
+            store.write([entry(3, many(3, 3))])
         assert account(other) == (3, 3, 0, 0)
         with pytest.raises(Unavailable, match="PostgreSQL"):
-            ledger.newest_ordinal()
+            store.newest_ordinal()
 
 
 def test_a_server_that_goes_away_while_poison_is_sought_is_unavailable(
-    ledger: TickWriter, connection: Link, database_url: str, monkeypatch: pytest.MonkeyPatch
+    store: TickWriter, connection: Link, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copies: list[int] = []
-    copy = ledger._copy
+    copy = store._copy
 
     def copy_and_go(ticks: list[Tick]) -> int:
         copies.append(len(ticks))
@@ -512,31 +512,31 @@ def test_a_server_that_goes_away_while_poison_is_sought_is_unavailable(
                 assert value(other, "select pg_terminate_backend(%s, 5000)", pid)
         return copy(ticks)
 
-    monkeypatch.setattr(ledger, "_copy", copy_and_go)
+    monkeypatch.setattr(store, "_copy", copy_and_go)
     with pytest.raises(Unavailable, match="PostgreSQL"):
-        ledger.write([entry(0, [*many(3), tick(seq=9, contract="\x00")])])
+        store.write([entry(0, [*many(3), tick(seq=9, contract="\x00")])])
     assert copies == [4, 1, 1]
 
 
 # Folding
 
 
-def test_folding_keeps_the_sums_and_what_is_covered(ledger: TickWriter, connection: Link) -> None:
-    ledger.write([entry(1000, many(3))])
-    ledger.write([entry(1003, many(3), refused())])
-    ledger.write([entry(1010, many(2, 3))])
+def test_folding_keeps_the_sums_and_what_is_covered(store: TickWriter, connection: Link) -> None:
+    store.write([entry(1000, many(3))])
+    store.write([entry(1003, many(3), refused())])
+    store.write([entry(1010, many(2, 3))])
     before = (account(connection), coverage(connection))
     assert before == ((9, 5, 3, 1), [(1000, 1007), (1010, 1012)])
     future = datetime.now(UTC) + timedelta(hours=1)
-    assert ledger.fold(future - timedelta(days=1), 1000) == 0
-    assert ledger.fold(future, 1000) == 3
+    assert store.fold(future - timedelta(days=1), 1000) == 0
+    assert store.fold(future, 1000) == 3
     assert (account(connection), coverage(connection)) == before
     (batch,) = rows(connection, "select * from market.ingest_batches")
     assert batch["consumer"] is None
     # What is folded is still known when it is delivered again, and goes on being folded.
-    assert ledger.write([entry(1003, many(3), refused())]) == IngestCounts()
-    ledger.write([entry(1012, many(1, 5))])
-    assert ledger.fold(future, 1000) == 2
+    assert store.write([entry(1003, many(3), refused())]) == IngestCounts()
+    store.write([entry(1012, many(1, 5))])
+    assert store.fold(future, 1000) == 2
     assert account(connection) == (10, 6, 3, 1)
 
 
@@ -606,7 +606,7 @@ def monkeypatched_age(connection: Link) -> Iterator[None]:
 # Accounting
 
 
-def test_the_account_of_a_bus_that_nobody_published_on_is_all_zero(
+def test_the_counts_of_an_unused_bus_are_all_zero(
     bus: Bus, client: "redis.Redis", redis_url: str, database_url: str, connection: Link
 ) -> None:
     bus.publish(many(10))
@@ -625,9 +625,9 @@ def test_the_account_of_a_bus_that_nobody_published_on_is_all_zero(
 
 
 class Books:
-    """Looks at stream, group and ledger at one moment after another, and notes what is wrong.
+    """Checks stream, group and database at one moment after another, and records faults.
 
-    The stream of these tests is never trimmed: it holds all that was ever published.
+    The stream of these tests is never trimmed: it has everything that was ever published.
     """
 
     def __init__(self, redis_url: str, database_url: str) -> None:
@@ -646,7 +646,7 @@ class Books:
         pipe.hgetall(COUNTER).xrange(STREAM).xinfo_groups(STREAM)
         pipe.xpending_range(STREAM, GROUP, "-", "+", 1_000_000)
         count, raw, groups, pending = pipe.execute()
-        # The ledger is looked at later: what was acknowledged by then it must have.
+        # The database is read later: it must have everything acknowledged by then.
         found = rows(
             self._connection,
             "select coalesce(range_agg(ordinals), '{}') as ordinals,"
@@ -685,11 +685,11 @@ class Books:
                 self.wrong.append(f"{taken} of the {n} ticks of {entry_id} are covered")
             is_open = entry_id in waiting or parsed(entry_id) > delivered
             if not is_open and taken != n:
-                self.wrong.append(f"{entry_id} is acknowledged and not in the ledger")
+                self.wrong.append(f"{entry_id} is acknowledged and not in the database")
             if is_open and not taken:
                 pending_ticks += n
         self._hold("the counter", following - base, published)
-        # What the ledger took after the stream was looked at is of no concern here.
+        # Rows written after the stream was read do not matter here.
         by_then = sum(max(0, min(end, following) - first) for first, end in covered)
         self._hold("received", following - base, by_then + pending_ticks)
         self.pendings.add(pending_ticks)
@@ -709,7 +709,7 @@ class Died(BaseException):
 
 
 class MortalBus(Bus):
-    """The bus of a consumer that dies now and then: with what it read, or before it says so."""
+    """The bus of a consumer that dies now and then: after a read, or before it acknowledges."""
 
     def __init__(self, url: str, dice: random.Random, over: threading.Event) -> None:
         super().__init__(url)
@@ -764,7 +764,7 @@ def test_the_account_holds_at_every_moment_while_consumers_die_and_servers_hang_
         while at < len(sent):
             n = dice.randint(1, 60)
             batch = sent[at : at + n]
-            # Some are told again, by a collector that forgot, and some are bad.
+            # Some are published again, by a collector that forgot, and some are bad.
             if dice.random() < 0.3 and at > 200:
                 again = dice.randrange(at - 100)
                 old = sent[again : again + dice.randint(1, 50)]

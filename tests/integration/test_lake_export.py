@@ -1,4 +1,4 @@
-"""Export into the lake: what a file holds, what is written again, and what is refused."""
+"""Export into the lake: the contents of files, what is written again, and refusals."""
 
 import json
 import os
@@ -78,10 +78,12 @@ def test_a_file_of_ticks_holds_every_column_of_every_tick_exactly(
         assert table.schema.names == names
         assert [tuple(row.values()) for row in table.to_pylist()] == wanted
         # Another engine reads the same numbers.
-        told = f"select sum(last), count(side), min(last) from '{path}'"
+        reported = f"select sum(last), count(side), min(last) from '{path}'"
         with psycopg.connect(database_url) as connection:
             asked = "select sum(last), count(side), min(last) from market.ticks where symbol = %s"
-            assert duckdb.sql(told).fetchall() == connection.execute(asked, (symbol,)).fetchall()
+            assert (
+                duckdb.sql(reported).fetchall() == connection.execute(asked, (symbol,)).fetchall()
+            )
 
 
 def test_bars_and_features_are_those_of_the_views(database_url: str, store: Store) -> None:
@@ -104,7 +106,7 @@ def test_bars_and_features_are_those_of_the_views(database_url: str, store: Stor
         assert table.schema.names == [column.name for column in cursor.description or ()]
 
 
-def test_the_manifest_says_what_the_files_hold(database_url: str, store: Store) -> None:
+def test_the_manifest_describes_the_files(database_url: str, store: Store) -> None:
     fill(database_url, MONDAY)
     out(database_url, store, MONDAY)
     said = json.loads(store.read(f"manifests/date={MONDAY}.json"))
@@ -312,7 +314,7 @@ def test_another_database_waits_for_the_lake(
     assert [one.failed for one in out(database_url, store, MONDAY)] == [[]]
 
 
-def test_a_read_only_lake_is_told(database_url: str, tmp_path: Path) -> None:
+def test_a_read_only_lake_is_reported(database_url: str, tmp_path: Path) -> None:
     fill(database_url, MONDAY)
     tmp_path.chmod(0o500)
     # Where not even root makes a folder.
@@ -321,7 +323,7 @@ def test_a_read_only_lake_is_told(database_url: str, tmp_path: Path) -> None:
         out(database_url, Store(str(folder / "lake")), MONDAY)
 
 
-def test_a_lake_where_no_folder_can_be_is_told(database_url: str, tmp_path: Path) -> None:
+def test_an_impossible_folder_for_the_lake_is_reported(database_url: str, tmp_path: Path) -> None:
     fill(database_url, MONDAY)
     (tmp_path / "lake").write_text("a file")
     with pytest.raises(Unavailable, match="exports.lock"):

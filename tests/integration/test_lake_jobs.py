@@ -28,7 +28,7 @@ DAY = timedelta(days=1)
 
 
 class Log:
-    """A log that remembers what it was told."""
+    """A log that keeps its events."""
 
     def __init__(self) -> None:
         self.said: list[tuple[str, dict[str, Any]]] = []
@@ -48,7 +48,7 @@ def store(tmp_path: Path) -> Store:
 def run(
     database_url: str, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., list[tuple[str, dict[str, Any]]]]:
-    """Runs a job once, at a time long after, and returns what it said."""
+    """Runs a job once, at a time long after, and returns its log."""
     monkeypatch.setattr(clock, "now", lambda: AFTER)
 
     def once(job: Any, **given: Any) -> list[tuple[str, dict[str, Any]]]:
@@ -130,7 +130,7 @@ def test_a_date_whose_bars_wait_for_late_ticks_is_missing_until_they_are_there(
     assert missing(database_url, store) == []
 
 
-def test_nothing_is_dropped_unless_it_is_wished(
+def test_nothing_is_dropped_without_the_setting(
     database_url: str, store: Store, run: Callable[..., Any]
 ) -> None:
     fill(database_url, MONDAY)
@@ -189,7 +189,7 @@ def test_chunks_of_dropped_dates_go_whole(
     assert left == 0
 
 
-def test_a_tick_of_a_dropped_date_is_refused_by_the_ledger(
+def test_a_tick_of_a_dropped_date_is_refused(
     database_url: str, store: Store, run: Callable[..., Any]
 ) -> None:
     fill(database_url, MONDAY)

@@ -1,4 +1,4 @@
-"""The DuckDB door: the lake shows what PostgreSQL shows, value for value."""
+"""DuckDB over the lake: the lake shows what PostgreSQL shows, value for value."""
 
 import json
 import os
@@ -25,7 +25,7 @@ from thor.market.bars import refresh
 from thor.market.collect.files.bar_tape import open_bars
 
 Link = psycopg.Connection[Any]
-Door = duckdb.DuckDBPyConnection
+Duck = duckdb.DuckDBPyConnection
 # Trades with their quotes, quotes of every change, and quotes of minutes for five days.
 TICKS = {
     "es_esh2_20220124_tbt": 4,
@@ -37,7 +37,7 @@ BARS = "es_gc_1m_201310_lean"
 
 
 @pytest.fixture(scope="module")
-def ledger(data: Path, kept_url: str) -> Iterator[Link]:
+def store(data: Path, kept_url: str) -> Iterator[Link]:
     """A database with the ticks of three recordings and a vendor's bars; read only."""
     with psycopg.connect(kept_url, autocommit=True) as link:
         for file in TICKS:
@@ -49,41 +49,41 @@ def ledger(data: Path, kept_url: str) -> Iterator[Link]:
 
 
 @pytest.fixture(scope="module")
-def url(ledger: Link, tmp_path_factory: pytest.TempPathFactory) -> str:
+def url(store: Link, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A lake of that database."""
-    return write_lake(ledger, tmp_path_factory.mktemp("lake"))
+    return write_lake(store, tmp_path_factory.mktemp("lake"))
 
 
 @pytest.fixture(scope="module", params=["stored", "ticks"])
-def door(url: str, request: pytest.FixtureRequest) -> Iterator[Door]:
-    """The door of that lake, once with the bars as exported, once made of the ticks."""
+def duck(url: str, request: pytest.FixtureRequest) -> Iterator[Duck]:
+    """A DuckDB over that lake, once with the bars as exported, once computed from the ticks."""
     with lake.connect(url, bars=request.param) as found:
         yield found
 
 
-def value(door: Door, query: str) -> Any:
+def value(duck: Duck, query: str) -> Any:
     """Return the one value that a query has."""
-    return door.sql(query).fetchall()[0][0]
+    return duck.sql(query).fetchall()[0][0]
 
 
-def apart(door: Door, one: str, other: str) -> list[tuple[Any, ...]]:
-    """Return rows that only one of two relations has, columns taken by their place."""
+def apart(duck: Duck, one: str, other: str) -> list[tuple[Any, ...]]:
+    """Return rows that only one of two relations has, columns taken by position."""
     rows = f"(from {one} except all from {other}) union all (from {other} except all from {one})"
-    return door.sql(f"select columns(*)::varchar from ({rows}) limit 5").fetchall()
+    return duck.sql(f"select columns(*)::varchar from ({rows}) limit 5").fetchall()
 
 
 @pytest.mark.parametrize("relation", ["ticks", *(f"bars_{width}" for width in WIDTHS)])
-def test_the_lake_shows_what_the_database_shows(ledger: Link, door: Door, relation: str) -> None:
-    into_duckdb(ledger, door, f"select * from market.{relation}", "memory.main.theirs")
-    assert value(door, "select count(*) > 0 from theirs")
+def test_the_lake_shows_what_the_database_shows(store: Link, duck: Duck, relation: str) -> None:
+    into_duckdb(store, duck, f"select * from market.{relation}", "memory.main.theirs")
+    assert value(duck, "select count(*) > 0 from theirs")
     shape = "select column_name, column_type from (describe {})"
-    ours = door.sql(shape.format(f"market.{relation}")).fetchall()
-    assert ours == door.sql(shape.format("theirs")).fetchall()
-    assert apart(door, "theirs", f"market.{relation}") == []
+    ours = duck.sql(shape.format(f"market.{relation}")).fetchall()
+    assert ours == duck.sql(shape.format("theirs")).fetchall()
+    assert apart(duck, "theirs", f"market.{relation}") == []
 
 
-def test_bars_made_of_ticks_and_imported_ones_are_both_there(door: Door) -> None:
-    found = door.sql(
+def test_bars_made_of_ticks_and_imported_ones_are_both_there(duck: Duck) -> None:
+    found = duck.sql(
         "select is_imported, count(*) > 100 from bars_1m where symbol in ('ESZ13', 'GCZ13') "
         "group by all order by all"
     ).fetchall()
@@ -94,15 +94,15 @@ def test_bars_made_of_ticks_and_imported_ones_are_both_there(door: Door) -> None
 def test_bars_made_of_ticks_are_the_oracles(url: str, data: Path, file: str) -> None:
     ticks = bars_oracle.of_file(data / "ticks" / f"{file}.parquet", TICKS[file])
     symbols = sorted(set(ticks["symbol"].to_pylist()))
-    with lake.connect(url, bars="ticks") as door:
+    with lake.connect(url, bars="ticks") as duck:
         for width, made in bars_oracle.bars(ticks).items():
-            found = door.sql(
+            found = duck.sql(
                 f"select {', '.join(bars_oracle.COLUMNS)} from bars_{width} "
                 f"where symbol in {(*symbols, '')} and not is_imported order by symbol, bar_start"
             ).to_arrow_table()
             # Where its few ticks do not cover a bar the vendor's stands.
             hidden = set(
-                door.sql(f"select symbol, bar_start from bars_{width} where is_imported").fetchall()
+                duck.sql(f"select symbol, bar_start from bars_{width} where is_imported").fetchall()
             )
             made = [bar for bar in made if bar[:2] not in hidden]
             assert made
@@ -110,64 +110,64 @@ def test_bars_made_of_ticks_are_the_oracles(url: str, data: Path, file: str) -> 
             assert list(zip(*columns, strict=True)) == made
 
 
-def test_features_are_those_of_the_database(ledger: Link, door: Door) -> None:
+def test_features_are_those_of_the_database(store: Link, duck: Duck) -> None:
     for family in FAMILIES:
-        into_duckdb(ledger, door, f"select * from feat.{family}_1m", "memory.main.theirs")
-        assert differences(door, "theirs", f"feat.{family}_1m") == []
-    matrix = door.sql("select * from matrix_1m").columns
-    assert matrix == door.sql("select * from feat.matrix('1m', ['ESZ13'], null, null)").columns
-    bars_traded = value(door, "select count(close) from bars_1m")
-    assert value(door, "select count(*) from matrix_1m") == bars_traded > 4_000
+        into_duckdb(store, duck, f"select * from feat.{family}_1m", "memory.main.theirs")
+        assert differences(duck, "theirs", f"feat.{family}_1m") == []
+    matrix = duck.sql("select * from matrix_1m").columns
+    assert matrix == duck.sql("select * from feat.matrix('1m', ['ESZ13'], null, null)").columns
+    bars_traded = value(duck, "select count(close) from bars_1m")
+    assert value(duck, "select count(*) from matrix_1m") == bars_traded > 4_000
 
 
-def test_the_catalogue_is_the_databases(ledger: Link, door: Door) -> None:
-    theirs = ledger.execute("select * from feat.catalogue").fetchall()
+def test_the_catalogue_is_the_databases(store: Link, duck: Duck) -> None:
+    theirs = store.execute("select * from feat.catalogue").fetchall()
     assert len({row[0] for row in theirs}) >= 70
-    assert door.sql("select * from catalogue").fetchall() == theirs
-    assert door.sql("select * from feat.catalogue").columns == [
+    assert duck.sql("select * from catalogue").fetchall() == theirs
+    assert duck.sql("select * from feat.catalogue").columns == [
         "name", "family", "width", "unit", "definition", "look_back", "source",
     ]  # fmt: skip
 
 
 def test_a_date_and_a_symbol_open_their_files_only(url: str) -> None:
-    with lake.connect(url) as door:
+    with lake.connect(url) as duck:
         for query in (
             "select sum(volume) from bars_1m where trade_date = '2013-10-08' and symbol = 'ESZ13'",
             "select max(ts) from ticks where trade_date = '2013-10-08' and symbol = 'ESZ13'",
         ):
-            plan = door.sql(f"explain analyze {query}").fetchall()[0][1]
+            plan = duck.sql(f"explain analyze {query}").fetchall()[0][1]
             assert "Scanning Files: 1/" in plan
 
 
-def test_a_functions_name_is_a_familys_only_behind_its_schema(door: Door) -> None:
-    assert value(door, "select count(*) from range(5)") == 5
-    assert value(door, "select count(*) from feat.range('1m', ['VX'], null, null)") == 0
-    assert value(door, "select current_setting('timezone')") == "UTC"
+def test_a_functions_name_is_a_familys_only_behind_its_schema(duck: Duck) -> None:
+    assert value(duck, "select count(*) from range(5)") == 5
+    assert value(duck, "select count(*) from feat.range('1m', ['VX'], null, null)") == 0
+    assert value(duck, "select current_setting('timezone')") == "UTC"
 
 
-def test_an_instant_is_fetched_as_an_aware_one(door: Door) -> None:
-    row = door.execute("select min(ts) from ticks").fetchone()
+def test_an_instant_is_fetched_as_an_aware_one(duck: Duck) -> None:
+    row = duck.execute("select min(ts) from ticks").fetchone()
     assert row is not None
     assert row[0].utcoffset() == timedelta()
 
 
 def test_dates_outside_of_those_asked_for_are_out_of_sight(url: str) -> None:
-    with lake.connect(url, bars="ticks", first="2013-10-08", last="2013-10-09") as door:
+    with lake.connect(url, bars="ticks", first="2013-10-08", last="2013-10-09") as duck:
         for relation in ("ticks", "bars_1s", "bars_1m", "bars_1h", "bars_1d"):
-            found = door.sql(f"select distinct trade_date::varchar from {relation} order by 1")
+            found = duck.sql(f"select distinct trade_date::varchar from {relation} order by 1")
             assert found.fetchall() == [("2013-10-08",), ("2013-10-09",)]
 
 
-def test_what_was_not_exported_is_empty_with_its_columns(ledger: Link, tmp_path: Path) -> None:
-    url = write_lake(ledger, tmp_path, what=["bars_1m"])
+def test_what_was_not_exported_is_empty_with_its_columns(store: Link, tmp_path: Path) -> None:
+    url = write_lake(store, tmp_path, what=["bars_1m"])
     for path in (tmp_path / "reference").iterdir():
         path.unlink()
-    with lake.connect(url, bars="stored") as door, lake.connect(url, bars="ticks") as made:
-        for each in (door, made):
+    with lake.connect(url, bars="stored") as duck, lake.connect(url, bars="ticks") as made:
+        for each in (duck, made):
             for relation in ("ticks", "bars_1s", "bars_5m", "bars_1h", "bars_1d"):
                 names = [
                     column.name
-                    for column in ledger.execute(
+                    for column in store.execute(
                         f"select * from market.{relation} limit 0".encode()
                     ).description
                     or ()
@@ -178,9 +178,9 @@ def test_what_was_not_exported_is_empty_with_its_columns(ledger: Link, tmp_path:
             assert value(each, "select count(*) from returns_1m") != 0
 
 
-def test_the_types_of_tables_are_those_of_the_database(ledger: Link) -> None:
+def test_the_types_of_tables_are_those_of_the_database(store: Link) -> None:
     for table, columns in sql.tables().items():
-        found = ledger.execute(
+        found = store.execute(
             "select attname, format_type(atttypid, atttypmod) from pg_attribute"
             " where attrelid = %s::regclass and attnum > 0 order by attnum",
             (table,),
@@ -195,11 +195,11 @@ def test_the_types_of_tables_are_those_of_the_database(ledger: Link) -> None:
                     assert one == other, f"{table}.{name}"
 
 
-def test_half_a_date_is_none(ledger: Link, tmp_path: Path) -> None:
-    url = write_lake(ledger, tmp_path, what=["bars_1h"])
+def test_half_a_date_is_none(store: Link, tmp_path: Path) -> None:
+    url = write_lake(store, tmp_path, what=["bars_1h"])
     (tmp_path / "manifests" / "date=2013-10-08.json").unlink()
-    with lake.connect(url) as door:
-        dates = door.sql("select distinct trade_date::varchar from bars_1h").fetchall()
+    with lake.connect(url) as duck:
+        dates = duck.sql("select distinct trade_date::varchar from bars_1h").fetchall()
         assert ("2013-10-07",) in dates
         assert ("2013-10-08",) not in dates
 
@@ -213,7 +213,7 @@ def test_a_lake_of_a_newer_thor_is_refused(tmp_path: Path) -> None:
         lake.connect(str(tmp_path))
 
 
-def test_where_there_is_no_lake_the_way_to_one_is_told(tmp_path: Path) -> None:
+def test_without_a_lake_the_command_that_makes_one_is_shown(tmp_path: Path) -> None:
     with pytest.raises(NotFound, match=r"there is none at .*none; `thor export-to-parquet"):
         lake.connect(str(tmp_path / "none"))
     with pytest.raises(Rejected, match="gopher://x/y is no place for one"):
@@ -222,8 +222,8 @@ def test_where_there_is_no_lake_the_way_to_one_is_told(tmp_path: Path) -> None:
         lake.connect(str(tmp_path), first="monday")
 
 
-def test_a_file_that_is_none_is_named(ledger: Link, tmp_path: Path) -> None:
-    url = write_lake(ledger, tmp_path, what=["bars_1h"])
+def test_a_file_that_is_none_is_named(store: Link, tmp_path: Path) -> None:
+    url = write_lake(store, tmp_path, what=["bars_1h"])
     for path in tmp_path.glob("bars/*/*/bars_1h.parquet"):
         path.write_bytes(b"no Parquet at all")
     with pytest.raises(Broken, match=r"bars_1h\.parquet.*; `thor lake verify`"):
@@ -245,8 +245,8 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         server.stop()
 
 
-def test_a_lake_on_s3_shows_the_same(ledger: Link, url: str, bucket: str) -> None:
-    write_lake(ledger, bucket, what=["ticks", "bars_1m"])
+def test_a_lake_on_s3_shows_the_same(store: Link, url: str, bucket: str) -> None:
+    write_lake(store, bucket, what=["ticks", "bars_1m"])
     with lake.connect(bucket) as far, lake.connect(url) as near:
         for query in (
             "select count(*), sum(last), max(ts) from ticks where trade_date = '2024-07-02'",
@@ -258,16 +258,16 @@ def test_a_lake_on_s3_shows_the_same(ledger: Link, url: str, bucket: str) -> Non
             assert rows[0] == rows[1]
     with lake.connect(bucket, bars="ticks", last="2022-02-01") as far:
         seconds = "select count(*) from {}bars_1s where symbol = 'ESH22'"
-        (theirs,) = ledger.execute(seconds.format("market.").encode()).fetchall()
+        (theirs,) = store.execute(seconds.format("market.").encode()).fetchall()
         assert far.sql(seconds.format("")).fetchall() == [theirs]
         assert far.sql("select count(*) from bars_1h where symbol = 'ESZ13'").fetchall() == (
-            ledger.execute("select count(*) from market.bars_1h where symbol = 'ESZ13'").fetchall()
+            store.execute("select count(*) from market.bars_1h where symbol = 'ESZ13'").fetchall()
         )
     with pytest.raises(NotFound, match="there is none at s3://"):
         lake.connect(bucket.replace("/lake?", "/other?"))
 
 
-def test_a_server_that_is_away_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_is_away_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "thor")
     away = "s3://thor/lake?scheme=http&endpoint_override=127.0.0.1%3A1&region=x&connect_timeout=1"

@@ -88,12 +88,12 @@ def test_files_are_written_listed_and_deleted(store: Store, tmp_path: Path) -> N
         store.read("a/b.txt")
 
 
-def test_no_message_tells_the_secret(store: Store) -> None:
+def test_no_message_contains_the_secret(store: Store) -> None:
     assert "hidden" not in store.url
     assert "hidden" not in store.locate("x")
 
 
-def test_a_bucket_that_is_not_there_is_told(address: str) -> None:
+def test_a_missing_bucket_is_reported(address: str) -> None:
     store = Store(
         f"s3://key:hidden@nowhere/x?endpoint_override={address}&scheme=http&region=us-east-1"
     )

@@ -70,7 +70,7 @@ def test_features_and_bars_of_dates_can_be_asked_for() -> None:
     (row,) = json.loads(
         good("select count(*) as n, count(ema_20) as ema from feat.matrix_1m", "--json")
     )
-    # The bars have a hole of months after five sixths of them: the mean starts anew.
+    # The bars have a hole of months after five sixths of them: the mean restarts.
     assert row == {"n": BARS, "ema": BARS - 2 * 19}
     days = json.loads(
         good("select distinct trade_date from bars_1m", "--json", "--bars=ticks", "--to=2024-03-05")
@@ -78,7 +78,7 @@ def test_features_and_bars_of_dates_can_be_asked_for() -> None:
     assert days == [{"trade_date": "2024-03-05"}]
 
 
-def test_a_long_table_is_cut_and_says_so() -> None:
+def test_a_long_table_is_cut_with_a_note() -> None:
     result = run("select * from range(1001)")
     assert "the first 1000 rows; --csv and --json print all of them" in result.stderr
     assert len(good("select * from range(1001)", "--csv").splitlines()) == 1002
@@ -96,16 +96,14 @@ def test_a_long_table_is_cut_and_says_so() -> None:
         (["select 1", "--from=monday"], Rejected, "--from: 'monday' is no day as"),
     ],
 )
-def test_what_cannot_be_asked_is_said_in_a_line(
-    words: list[str], error: type[Exception], says: str
-) -> None:
+def test_an_invalid_query_is_one_line(words: list[str], error: type[Exception], says: str) -> None:
     result = run(*words)
     assert isinstance(result.exception, error), result
     assert str(result.exception).startswith(says)
     assert "\n" not in str(result.exception)
 
 
-def test_without_a_lake_the_way_to_one_is_told(
+def test_without_a_lake_the_error_names_the_command_that_makes_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("THOR_LAKE_URL")

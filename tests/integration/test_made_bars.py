@@ -73,7 +73,7 @@ def test_minutes_make_five_minutes_hours_and_days_that_end_with_the_session(
     assert [row["open_interest"] for row in rows(connection, interest)] == [120, 130]
 
 
-def test_what_is_made_can_be_told_from_what_a_file_holds(connection: Link, tmp_path: Path) -> None:
+def test_made_bars_are_distinguished_from_those_of_a_file(connection: Link, tmp_path: Path) -> None:
     done = take(connection, tmp_path, *MINUTES)
     assert (done.records, done.bars, done.written) == (5, 5, 5)
     query = "select width, made_of, count(*) from bars_imported group by 1, 2 order by 1"

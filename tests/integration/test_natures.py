@@ -64,9 +64,9 @@ def test_a_live_database_of_before_keeps_its_data_under_its_own_name(path: Path)
 
 def test_what_runs_is_what_every_command_works_on(path: Path) -> None:
     with running(settings(path, nature="recorded")) as home:
-        unsaid = settings(path)
-        assert chosen(Home(path), unsaid) == "recorded"
-        assert endpoints(Home(path), unsaid) == home.endpoints
+        uncommented = settings(path)
+        assert chosen(Home(path), uncommented) == "recorded"
+        assert endpoints(Home(path), uncommented) == home.endpoints
         named = endpoints(Home(path), settings(path, nature="simulated"))
         assert urlsplit(named.database_url).path == "/thor"
         assert urlsplit(named.redis_url).path == "/0"
@@ -96,18 +96,18 @@ def test_a_recorded_day_is_shown_beside_the_simulated_market_and_again(
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "told"),
+    ("words", "code", "reported"),
     [
-        (("--speed", "10x"), 2, "--speed: says how fast tapes are played"),
+        (("--speed", "10x"), 2, "--speed: is the speed of tapes"),
         (("--tape", "none.csv"), 3, "none.csv: No such file"),
     ],
 )
 def test_a_tape_that_cannot_be_played_ends_the_start_in_one_line(
-    path: Path, words: tuple[str, ...], code: int, told: str
+    path: Path, words: tuple[str, ...], code: int, reported: str
 ) -> None:
     with up(path, *words) as thor:
         assert thor.process.wait(timeout=60) == code
-        assert told in thor.said()
+        assert reported in thor.said()
         assert "Traceback" not in thor.said()
 
 

@@ -1,4 +1,4 @@
-"""The desk's workbook on the bus and in the database: one poller, nothing lost, each state told."""
+"""The desk's workbook on the bus and in the database: one poller, nothing lost, states shown."""
 
 import json
 import threading
@@ -178,7 +178,7 @@ def test_a_full_bus_makes_it_spill_and_what_was_spilled_comes_out_in_order(
 ) -> None:
     desk, home = Desk(), tmp_path / "home"
     spill = home / "spill" / "EXCEL-live.jsonl"
-    # Room for the first reading and a few changes; nobody takes any.
+    # Space for the first reading and a few changes; no ingestor runs.
     with polling(home, redis_url, live_url, desk.reader, ticks_max=13) as log:
         wait_for(in_state(home, "live"), "the first reading")
         for number in range(6):
@@ -187,7 +187,7 @@ def test_a_full_bus_makes_it_spill_and_what_was_spilled_comes_out_in_order(
             wait_for(lambda: desk.sheet.reads >= before + 2, "the next reading")  # noqa: B023
         wait_for(spill.exists, "the spill")
         wait_for(lambda: "spilled to a file" in state_of(home)[1], "the state")
-        assert "the bus holds 13 ticks that nobody has taken" in log.said("spilled")[0]["reason"]
+        assert "the bus holds 13 ticks that are not yet read" in log.said("spilled")[0]["reason"]
         with (
             taking_in(redis_url, live_url),
             trimming(redis_url),
@@ -209,7 +209,7 @@ def test_a_bus_that_is_away_makes_it_spill_across_a_restart(
     with polling(home, redis_url, live_url, desk.reader) as log:
         wait_for(in_state(home, "live"), "the first reading")
         client = redis.Redis.from_url(redis_url)
-        # The server answers nobody for a while, as when it is stopped.
+        # The server answers no client for a while, as when it is stopped.
         bus_away = _Away(client)
         with bus_away:
             desk.write(2, Last=6881)

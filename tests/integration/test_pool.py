@@ -1,11 +1,11 @@
-"""A pool's connections, and who is called off while he waits for one."""
+"""A pool's connections, and tasks that are cancelled while they wait for one."""
 
 import asyncio
 
 from thor import database
 
 
-async def test_whoever_is_called_off_at_whatever_moment_ends_there(database_url: str) -> None:
+async def test_a_cancelled_wait_for_a_connection_ends_at_any_moment(database_url: str) -> None:
     pool = database.pool(database_url, "test", connections_max=2)
     ends: list[bool] = []
     async with pool:

@@ -1,4 +1,4 @@
-"""Quotes as of a moment, their ages and states, and the marks that a feed says of a day."""
+"""Quotes as of a moment, their ages and states, and a feed's marks of a day."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -89,7 +89,7 @@ def test_a_quote_of_the_past_knows_nothing_of_what_came_later(connection: Link) 
     assert before == []
 
 
-def test_a_late_tick_changes_only_what_nothing_later_said(connection: Link) -> None:
+def test_a_late_tick_changes_only_fields_without_a_later_value(connection: Link) -> None:
     write(connection, bid(5, "5001.00"))
     write(connection, bid(2, "5000.00", ask=Decimal("5000.50"), ask_size=7))
     found = quote(connection, TS + 10 * SECOND)
@@ -113,7 +113,7 @@ def test_a_tick_that_comes_again_with_other_values_changes_no_quote(connection: 
     assert [row["field"] for row in rejected(connection)] == ["seq"]
 
 
-def test_a_new_trade_date_keeps_the_last_ones_values_until_it_says_its_own(
+def test_a_new_trade_date_keeps_the_last_ones_values_until_it_has_its_own(
     connection: Link,
 ) -> None:
     # 22:00 UTC on 1 July is 17:00 in Chicago: the next exchange day begins.
@@ -124,7 +124,7 @@ def test_a_new_trade_date_keeps_the_last_ones_values_until_it_says_its_own(
     assert (found["trade_date"], found["last"], found["bid"]) == (
         date(2024, 7, 2), Decimal("5000.25"), Decimal("5003.00"),
     )  # fmt: skip
-    # The volume is the last session's, and says so.
+    # The volume is the last session's, by its date.
     assert (found["volume"], found["volume_date"]) == (900, DAY)
     assert quote(connection, TS + SECOND)["volume_date"] == DAY
 
@@ -133,7 +133,7 @@ def test_a_new_trade_date_keeps_the_last_ones_values_until_it_says_its_own(
     ("age_ms", "state"),
     [
         (0, "FRESH"), (4_999, "FRESH"), (5_000, "STALE"), (30_000, "STALE"), (30_001, "DEAD"),
-        # What is said to come from the future is no fresher than what is old.
+        # A record from the future is not fresher than an old one.
         (-6_000, "STALE"), (-86_387_943, "DEAD"),
     ],
 )  # fmt: skip
@@ -167,10 +167,10 @@ def test_a_source_that_looks_keeps_a_quiet_quote_fresh(
     found = quote(connection, TS + 61 * SECOND, "DX")
     assert (found["age_ms"], found["heard_age_ms"], found["state"]) == (61_000, 1_000, "FRESH")
     assert found["heard_at"] == TS + 60 * SECOND
-    # In the middle it was heard too, although the row knows only the newest second.
+    # In between it was heard too, although the row has only the newest second.
     middle = quote(connection, TS + 20 * SECOND + SECOND / 2, "DX")
     assert (middle["state"], middle["age_ms"]) == ("FRESH", 20_500)
-    # Nobody is heard of who is not listed.
+    # Unlisted symbols have no row.
     assert value(connection, "select array_agg(symbol order by symbol) from market.heard") == [
         "DX", "ES",
     ]  # fmt: skip
@@ -200,19 +200,19 @@ def test_looking_renews_a_claim_and_takes_none(bus: Bus, client: "redis.Redis") 
 
 
 def mark(**given: Any) -> Mark:
-    """Return what Excel's sheet says of ES, as domain facts have it."""
+    """Return the values of ES in Excel's sheet."""
     whole: dict[str, Any] = {
         "symbol": "ES", "trade_date": DAY, "received_at": TS, "prev_close": Decimal("6827"),
     }  # fmt: skip
     return Mark(**(whole | given))
 
 
-def test_marks_are_merged_by_what_was_said_last_and_every_state_is_kept(
+def test_marks_are_merged_by_their_newest_values_and_every_version_is_kept(
     connection: Link, bus: Bus, redis_url: str, database_url: str
 ) -> None:
     bus.publish_marks("EXCEL", [mark(high=Decimal("6890"))])
     bus.publish_marks("EXCEL", [mark(received_at=TS + 2 * SECOND, high=Decimal("6891.25"))])
-    # Said again without a change: no state of its own. Late: fills only what nobody said.
+    # Repeated without a change: no new version. Late: fills only missing values.
     bus.publish_marks("EXCEL", [mark(received_at=TS + 3 * SECOND)])
     take_in(redis_url, database_url)
     late = mark(received_at=TS + SECOND, high=Decimal("1"), low=Decimal("6865.75"))
@@ -385,7 +385,7 @@ def test_the_metrics_are_those_of_the_sheet_worked_out_by_hand(
     assert (dollar["net_change"], dollar["spread"], dollar["volume"]) == (
         Decimal("-0.014"), None, None,
     )  # fmt: skip
-    # An instrument that nobody quoted has its row all the same.
+    # An instrument without a quote has its row all the same.
     quiet = metrics(connection, ts + SECOND, "GC")
     assert (quiet["last"], quiet["state"], quiet["tick_size"]) == (None, None, Decimal("0.1"))
     assert (quiet["range_diff"], quiet["spread_ticks"], quiet["vwap"]) == (None, None, None)
@@ -452,12 +452,12 @@ def test_the_last_settlement_stands_before_the_daily_bar_of_its_date(
     assert (
         found["basis"], found["basis_kind"], found["basis_source"], found["basis_date"],
     ) == (Decimal(wanted[0]), *wanted[1:])  # fmt: skip
-    # Before it was said nobody stood on it.
+    # Before it was given it was not used.
     (before,) = rows(connection, "select * from market.basis(%s) where symbol = 'ES'", TS - SECOND)
     assert before["basis_kind"] == "daily_bar"
 
 
-def test_the_source_that_speaks_now_is_believed_before_another(
+def test_the_quotes_own_source_precedes_another(
     connection: Link, bus: Bus, redis_url: str, database_url: str
 ) -> None:
     bus.publish_marks("SCHWAB", [mark(prev_close=Decimal("1111"))])

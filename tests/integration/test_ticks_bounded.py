@@ -1,4 +1,4 @@
-"""What asks the ticks of a few instants reads the chunks of those, not every chunk there is."""
+"""A query of the ticks of a few instants reads their chunks, not every chunk."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -93,7 +93,7 @@ def test_a_statement_about_an_hour_reads_the_chunk_of_that_hour_only(
         assert len(chunks_read(six_days, name, STATEMENTS[name])) == 1
 
 
-def test_a_batch_of_far_apart_instants_is_told_from_what_is_known(
+def test_a_batch_of_distant_instants_is_compared_with_stored_ticks(
     database_url: str, connection: Link
 ) -> None:
     # One tick a month of 30 years: more parts than one looks for, and each was there before.
@@ -103,7 +103,7 @@ def test_a_batch_of_far_apart_instants_is_told_from_what_is_known(
     stream = Stream()
     write(database_url, [[stream.entry(months)]])
     again = [*months[:-1], tick(ts=months[-1].ts, seq=359, last=Decimal("1.25")), tick(seq=999)]
-    ledger = TickWriter(connection, "ingest")
-    written = ledger.write([stream.entry(again)])
+    store = TickWriter(connection, "ingest")
+    written = store.write([stream.entry(again)])
     assert (written.inserted, written.duplicate, written.rejected) == (1, 359, 1)
     assert account(connection)[1:] == (361, 359, 1)

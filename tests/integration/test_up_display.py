@@ -78,7 +78,7 @@ def path() -> Iterator[Path]:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no /dev/full")
 def test_a_terminal_that_takes_nothing_and_odd_values_stop_nothing(path: Path) -> None:
-    # `| head -0`: whoever reads has gone before the first line.
+    # `| head -0`: the reader ends before the first line.
     reader = subprocess.Popen(["true"], stdin=subprocess.PIPE)
     reader.wait()
     with up(path, "--no-open", stdout=reader.stdin) as thor:

@@ -27,7 +27,7 @@ def path() -> Iterator[Path]:
 
 
 def saved_again(file: Path, last: float) -> None:
-    """Save the desk's sheet anew, with another last price of ES."""
+    """Save the desk's sheet again, with another last price of ES."""
     values = [list(row) for row in SAMPLE]
     values[2][10] = last
     beside = save(file.with_name("~beside.xlsx"), values)
@@ -74,7 +74,7 @@ def test_the_desks_workbook_moves_the_live_board_and_the_simulator_stays_out(
         assert f"EXCEL: workbook not open, {file} is not there" in health["reasons"]
 
 
-def test_without_a_feed_it_says_which_setting_starts_which(path: Path) -> None:
+def test_without_a_feed_it_prints_which_setting_starts_which(path: Path) -> None:
     with up(path, "--live") as thor:
         wait_for(lambda: "starts excel_live" in thor.said(), "the note")
         assert "THOR_EXCEL_FILE=… starts excel_live" in thor.said()

@@ -1,7 +1,7 @@
-"""What PostgreSQL's own catalogue says of a database: its objects and what each reads.
+"""PostgreSQL's catalogue of a database: its objects and what each reads.
 
-On the timescale edition TimescaleDB's catalogue is asked too: a continuous aggregate is one
-object there, though it is a view, two more views and a table to PostgreSQL.
+On the timescale edition TimescaleDB's catalogue is asked too: a continuous aggregate is one object
+there, though it is a view, two more views and a table to PostgreSQL.
 """
 
 import re
@@ -85,7 +85,7 @@ select classid::regclass::text, objid::bigint, refclassid::regclass::text, refob
 from pg_depend
 """
 
-# What is kept as text: PostgreSQL does not look into it before it runs.
+# Bodies kept as text: PostgreSQL does not parse them before they run.
 OPAQUE_BODIES = "select oid::bigint, prosrc from pg_proc where prosqlbody is null"
 
 HAS_TIMESCALEDB = "select exists (select from pg_extension where extname = 'timescaledb')"
@@ -153,7 +153,7 @@ def objects(connection: Connection) -> list[Made]:
 
 
 def made_since(connection: Connection, before: set[Made]) -> list[Made]:
-    """Return what is new; what is part of something new goes without saying."""
+    """Return new objects; parts of a new object are left out."""
     new = [thing for thing in objects(connection) if thing not in before]
     keys = {thing.key for thing in new}
     return [thing for thing in new if thing.of not in keys]
@@ -184,7 +184,7 @@ def opaque_bodies(connection: Connection) -> dict[Key, str]:
 
 
 def spoken_of(text: str) -> set[str]:
-    """Return the names of Thor's schemas that a body speaks of, bare."""
+    """Return the names of Thor's schemas that a body mentions, bare."""
     text = re.sub(r"--[^\n]*|'(?:[^']|'')*'", "", text)
     return set(re.findall(r"\b(?:reference|market|feat|ops)\.\w+", text))
 

@@ -1,4 +1,4 @@
-"""All that a schema consists of, as texts that can be compared: on either edition."""
+"""A snapshot of a schema, as texts that can be compared, on either edition."""
 
 from schema_catalogue import HAS_TIMESCALEDB, OURS, Connection
 
@@ -163,7 +163,7 @@ SNAPSHOT_OF_TIMESCALEDB = {
         where j.job_id >= 1000
     """,
 }
-# Alembic keeps its own place; db/sql says nothing of it.
+# Alembic keeps its own version; db/sql does not mention it.
 ALEMBIC = "alembic_version"
 
 

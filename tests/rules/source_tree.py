@@ -1,4 +1,4 @@
-"""The product's source as the house rules see it: files, syntax trees, prose."""
+"""The product's source as the rules see it: files, syntax trees, prose."""
 
 import ast
 import io
@@ -106,7 +106,7 @@ _SQL_PROSE = re.compile(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", re.DOTALL)
 
 
 def without_sql_prose(text: str) -> str:
-    """The SQL without its comments and with its texts emptied, its lines where they were."""
+    """The SQL without its comments and with its strings emptied, its lines unchanged."""
     return _SQL_PROSE.sub(_blank, text)
 
 

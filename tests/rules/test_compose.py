@@ -77,7 +77,7 @@ def test_compose_reads_the_file(tmp_path: Path) -> None:
     ingest = read["services"]["ingest"]
     assert ingest["environment"]["PGPASSWORD"] == "d4tabase"
     assert ingest["environment"]["THOR_REDIS_URL"] == "redis://:bu5@bus:6379/0"
-    assert read["services"]["api"]["network_mode"] == "service:door"
+    assert read["services"]["api"]["network_mode"] == "service:loopback"
     assert "requirepass $$REDISCLI_AUTH" in read["services"]["bus"]["command"][-1]
 
 
@@ -95,7 +95,7 @@ def test_compose_hands_settings_on_where_they_are_given(tmp_path: Path) -> None:
     services = yaml.safe_load(done.stdout)["services"]
     assert services["ingest"]["environment"]["THOR_NATURE"] == "live"
     assert services["api"]["environment"]["THOR_API_PORT"] == "8000"
-    assert "8123" in str(services["door"]["ports"])
+    assert "8123" in str(services["loopback"]["ports"])
 
 
 def test_every_job_is_a_service_of_its_own() -> None:
@@ -140,16 +140,16 @@ def test_a_job_s_healthcheck_asks_for_the_heartbeat_of_its_process() -> None:
 def test_ports_are_published_on_loopback_only(name: str) -> None:
     wrong = [port for port in SERVICES[name].get("ports", []) if not port.startswith("127.0.0.1:")]
     assert wrong == []
-    assert SERVICES[name].get("network_mode") in (None, "service:door")
+    assert SERVICES[name].get("network_mode") in (None, "service:loopback")
 
 
 def test_the_api_binds_loopback_and_one_service_carries_its_port() -> None:
     environment = SERVICES["api"]["environment"]
     assert environment["THOR_API_HOST"] == "127.0.0.1"
-    door = SERVICES["door"]
-    assert f"TCP:127.0.0.1:{environment['THOR_API_PORT']}" in door["command"][2]
-    assert door["ports"] == ["127.0.0.1:${THOR_API_PORT:-8000}:8080"]
-    assert door["command"][1].startswith("TCP-LISTEN:8080,")
+    loopback = SERVICES["loopback"]
+    assert f"TCP:127.0.0.1:{environment['THOR_API_PORT']}" in loopback["command"][2]
+    assert loopback["ports"] == ["127.0.0.1:${THOR_API_PORT:-8000}:8080"]
+    assert loopback["command"][1].startswith("TCP-LISTEN:8080,")
 
 
 @every_service
@@ -165,7 +165,7 @@ def test_the_database_is_the_community_edition_that_the_tests_would_take() -> No
     assert SERVICES["database"]["image"] == timescale.IMAGE
     assert "-oss" not in timescale.IMAGE
     for name in THORS:
-        if name != "door":
+        if name != "loopback":
             assert SERVICES[name]["environment"]["THOR_EDITION"] == "timescale"
 
 
@@ -200,12 +200,12 @@ def test_what_has_to_outlive_a_container_lies_in_a_named_volume() -> None:
     assert SERVICES["bus"]["volumes"] == ["bus:/data"]
 
 
-def test_whoever_needs_a_migrated_database_waits_for_it() -> None:
+def test_services_that_need_a_migrated_database_wait_for_it() -> None:
     for name in THORS:
         if name in ONCE:
             waits = SERVICES[name]["depends_on"]
             assert waits == {"database": {"condition": "service_healthy"}}
-        elif name != "door":
+        elif name != "loopback":
             waits = SERVICES[name]["depends_on"]
             assert waits["migrate"] == {"condition": "service_completed_successfully"}
             assert waits["bus"] == {"condition": "service_healthy"}
@@ -216,7 +216,7 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 
 
 def is_sent(path: str) -> bool:
-    """Tell whether .dockerignore lets a file below the root into the image: the last line wins."""
+    """Return whether .dockerignore lets a file into the image; the last line wins."""
     sent = True
     for line in IGNORED:
         pattern = line.lstrip("!")
@@ -250,7 +250,7 @@ def test_what_has_no_place_in_an_image_is_not_sent(path: str) -> None:
     assert not is_sent(path)
 
 
-def test_the_image_installs_what_is_locked_and_runs_as_nobody_special() -> None:
+def test_the_image_installs_the_lock_and_runs_as_an_ordinary_user() -> None:
     installs = re.findall(r"pip install (.+)$", DOCKERFILE, re.MULTILINE)
     assert all("--require-hashes -r requirements.lock" in i or "--no-deps" in i for i in installs)
     assert len(installs) == 2

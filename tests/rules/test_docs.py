@@ -18,7 +18,7 @@ DOCUMENTS = sorted({*NEEDED, *(f.relative_to(ROOT).as_posix() for f in ROOT.glob
 every_document = pytest.mark.parametrize("document", DOCUMENTS)
 
 FOLDERS = {"thor", "api", "jobs", "db", "tests", "bench", "docs", "ui", "ops", ".ci"}
-# A bare name with another suffix is the reader's own file, a tape say.
+# A bare name with another suffix is the reader's own file, a tape for example.
 _SUFFIXES = r"py|sql|md|toml|yml|yaml|lock|ini|lua|mako"
 _PATH = re.compile(rf"^(?:[\w.*-]+/)+[\w.*-]*$|^[\w.*-]+\.(?:{_SUFFIXES})$|^Makefile$|^\.[\w.]+$")
 _MADE_UP = re.compile(r"[…<>{}]|NNNN|\.\.\.|^\.\./|^\.(py|sql|md)$|^x\.")
@@ -46,7 +46,7 @@ def paths(text: str) -> Iterator[str]:
 
 
 def exists(path: str) -> bool:
-    """Tell whether a path, with stars or not, or a bare file name is in the tree."""
+    """Return whether a path, with stars or not, or a bare file name is in the tree."""
     if "/" in path:
         return any(ROOT.glob(path.rstrip("/")))
     return (ROOT / path).exists() or any(

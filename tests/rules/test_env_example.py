@@ -14,11 +14,11 @@ EXAMPLE = ROOT / ".env.example"
 
 def test_the_example_is_what_the_settings_are() -> None:
     assert EXAMPLE.read_text() == rendered(), (
-        "write it anew: .venv/bin/python tests/rules/env_example.py > .env.example"
+        "write it again: .venv/bin/python tests/rules/env_example.py > .env.example"
     )
 
 
-def test_every_setting_says_what_it_is_for() -> None:
+def test_every_setting_has_a_description() -> None:
     silent = [
         name
         for name, field in Settings.model_fields.items()
@@ -27,7 +27,7 @@ def test_every_setting_says_what_it_is_for() -> None:
     assert silent == [], "give the Field a description, a sentence with its full stop"
 
 
-def test_who_copies_the_example_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_of_the_example_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("THOR_")]:
         monkeypatch.delenv(name)
     assert Settings(_env_file=EXAMPLE) == Settings(_env_file=None)  # type: ignore[call-arg]

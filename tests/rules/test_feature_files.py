@@ -35,7 +35,7 @@ FAMILIES = {
 
 
 def wrongs(family: str, function: str, views: str) -> Iterator[str]:
-    """Yield what a family's two texts lack."""
+    """Yield what a family's two files lack."""
     for text in (function, views):
         found = re.findall(r"^-- ([A-Z][a-z]+(?: at)?) {2,}\S", text, re.M)
         if tuple(found) != HEADER:

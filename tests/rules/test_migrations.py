@@ -164,10 +164,10 @@ def test_a_migration_reads_no_file_of_db_sql(path: Path) -> None:
 
 
 def logic_made(text: str) -> list[str]:
-    """Return the logic that a text of SQL makes: views, and functions but for triggers'.
+    """Return the logic that an SQL file makes: views, and functions but for triggers'.
 
-    A continuous aggregate is state though the word view is in its statement, and so is a
-    procedure: the job that runs it names it, and a migration makes the job.
+    A continuous aggregate is state though the word view is in its statement, and so is a procedure:
+    the job that runs it names it, and a migration makes the job.
     """
     text = without_sql_prose(text)
     views = re.findall(

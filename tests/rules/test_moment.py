@@ -1,4 +1,4 @@
-"""What depends on the moment takes it as an argument: no view, no function asks for it."""
+"""The moment is an argument: no view and no function calls now()."""
 
 import re
 
@@ -10,7 +10,7 @@ pytestmark = pytest.mark.edition("plain", "timescale")
 
 # A trigger writes down when a row changed: that is a fact, not a view of one.
 _WRITES_DOWN = {"reference.keep_version()"}
-# TimescaleDB's scheduler calls it, and gives no moment: which chunks are old enough is asked then.
+# TimescaleDB's scheduler calls it without a moment, so it reads the clock itself.
 EXCEPTIONS = {
     "plain": _WRITES_DOWN,
     "timescale": _WRITES_DOWN | {"market.convert_chunks(integer,jsonb)"},

@@ -25,7 +25,7 @@ _PARAMETER = re.compile(r"%\((\w+)\)s")
 
 
 class Statement(NamedTuple):
-    """A named statement and the file it stands in."""
+    """A named statement and its file."""
 
     name: str
     text: str
@@ -49,7 +49,7 @@ class Statement(NamedTuple):
         return re.match(r"call\b", _bare(self.text)) is not None
 
     def is_of(self, edition: str) -> bool:
-        """Tell whether its file is for every edition or for this one: `x.timescale.sql`."""
+        """Return whether its file is for every edition or for this one: `x.timescale.sql`."""
         return Path(self.file).suffixes[0] in (".sql", f".{edition}")
 
 
@@ -119,7 +119,7 @@ BY_NAME = {statement.name: statement for statement in STATEMENTS}
 def test_no_two_statements_have_one_name() -> None:
     names = [statement.name for statement in STATEMENTS]
     twice = {name for name in names if names.count(name) > 1}
-    assert twice == set(), "the second hides the first: name one of them anew"
+    assert twice == set(), "the second hides the first: rename one of them"
 
 
 def test_a_statement_is_named_in_snake_case() -> None:

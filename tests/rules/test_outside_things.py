@@ -1,4 +1,4 @@
-"""One module an outside thing: whoever wants Redis, the clock or a driver asks its owner."""
+"""One module for each outside thing: Redis, the clock and the driver each have one owner."""
 
 import ast
 import sys
@@ -47,7 +47,7 @@ _ENVIRONMENT_NAMES = {"environ", "environb", "getenv", "getenvb", "putenv", "uns
 
 
 def foreign_imports(module: Module) -> Iterator[str]:
-    """Yield what it imports of packages that another module owns, or nobody."""
+    """Yield its imports of packages that another module owns, or none."""
     for line, name in module.imports():
         package = name.split(".")[0]
         if package in PACKAGES or package in sys.stdlib_module_names:

@@ -1,4 +1,4 @@
-"""The header of an SQL file is what the catalogue says once the file has run."""
+"""The header of an SQL file equals the catalogue once the file has run."""
 
 import re
 from collections.abc import Iterator
@@ -93,7 +93,7 @@ def applied() -> dict[Edition, Catalogue]:
 def catalogue(
     edition: Edition, applied: dict[Edition, Catalogue], request: pytest.FixtureRequest
 ) -> Catalogue:
-    """Every file run in order in one transaction, with what the catalogue said after each."""
+    """Every file run in order in one transaction, with the catalogue after each."""
     if edition not in applied:
         with psycopg.connect(request.getfixturevalue("bare_database_url")) as connection:
             applied[edition] = list(_applied(connection, FILES[edition]))
@@ -114,7 +114,7 @@ def _applied(connection: psycopg.Connection[object], files: list[SqlFile]) -> It
 def test_a_file_opens_with_the_eight_lines_in_order(file: SqlFile) -> None:
     assert list(file.header) == KEYS, f"db/sql/{file.path}: the header is {', '.join(KEYS)}"
     empty = [key for key, value in file.header.items() if not value]
-    assert empty == [], f"db/sql/{file.path}: write {NONE} where there is nothing to say"
+    assert empty == [], f"db/sql/{file.path}: write {NONE} where there is nothing to write"
 
 
 @every_file
@@ -181,7 +181,7 @@ def test_every_body_can_be_checked(database_url: str, edition: Edition) -> None:
     )
 
 
-def test_a_body_kept_as_text_speaks_only_of_what_is_there(database_url: str) -> None:
+def test_a_body_kept_as_text_names_only_existing_objects(database_url: str) -> None:
     with psycopg.connect(database_url) as connection:
         made = objects(connection)
         opaque = opaque_bodies(connection)
@@ -191,7 +191,7 @@ def test_a_body_kept_as_text_speaks_only_of_what_is_there(database_url: str) -> 
         for thing in made
         if thing.key in opaque and (gone := spoken_of(opaque[thing.key]) - there)
     }
-    assert wrong == {}, "PostgreSQL would tell at the first call only"
+    assert wrong == {}, "PostgreSQL would fail at the first call only"
 
 
 @pytest.mark.edition("timescale")

@@ -1,4 +1,4 @@
-"""SQL lives in db/: a query inside Python is checked by nobody."""
+"""SQL lives in db/: no check reads a query inside Python."""
 
 import ast
 import re
@@ -21,8 +21,8 @@ ALLOWED = {
     "thor/lake/query/connect.py",
     "thor/lake/query/sql.py",
 }
-# A command that a person is told to type.
-_TOLD = re.compile(r"^thor db psql -c '(?P<query>[^']+)'")
+# A command shown to people.
+_REPORTED = re.compile(r"^thor db psql -c '(?P<query>[^']+)'")
 
 _SQL = re.compile(
     r"\bselect\b.+\bfrom\b|\binsert\s+into\b|\bupdate\s+[\w.\"]+\s+set\b|\bdelete\s+from\b"
@@ -54,7 +54,7 @@ def queries(module: Module) -> Iterator[str]:
             text = node.value if isinstance(node.value, str) else node.value.decode("latin-1")
         else:
             continue
-        if _SQL.search(text) and not _TOLD.match(text):
+        if _SQL.search(text) and not _REPORTED.match(text):
             yield f"{module.path}:{node.lineno} {' '.join(text.split())[:60]}"
 
 
@@ -63,22 +63,22 @@ def test_no_query_stands_in_python() -> None:
     assert found == [], "name it in db/sql/99_queries and call thor.database"
 
 
-def told() -> list[str]:
-    """Return the queries that people are told to type."""
+def reported() -> list[str]:
+    """Return the queries shown to people."""
     texts = [
         node.value
         for module in modules()
         for node in ast.walk(module.tree)
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     ]
-    return [found["query"] for text in texts if (found := _TOLD.match(text))]
+    return [found["query"] for text in texts if (found := _REPORTED.match(text))]
 
 
-def test_a_query_that_people_are_told_to_type_works(database_url: str) -> None:
-    queries_told = told()
-    assert queries_told, "the front door tells a query to try"
+def test_a_query_shown_to_people_works(database_url: str) -> None:
+    queries_shown = reported()
+    assert queries_shown, "the first table of `thor up` shows a query to try"
     with psycopg.connect(database_url) as connection:
-        for query in queries_told:
+        for query in queries_shown:
             connection.execute(query.encode())
 
 

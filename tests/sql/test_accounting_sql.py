@@ -92,7 +92,7 @@ def two_lives(undone: Connection) -> Connection:
     return undone
 
 
-def test_a_wiped_bus_begins_its_account_anew(two_lives: Connection) -> None:
+def test_a_wiped_bus_restarts_its_counts(two_lives: Connection) -> None:
     assert _account(two_lives, 5000, 5003) == (3, 2, 0, 0, 1)
 
 

@@ -27,8 +27,8 @@ def utc(text: str) -> datetime:
     return datetime.fromisoformat(f"{text}+00:00")
 
 
-def told(**given: Any) -> Row:
-    """Return a trade of one ES at 5000.25, told by the simulator, changed as given."""
+def reported(**given: Any) -> Row:
+    """Return a trade of one ES at 5000.25, of the simulator, changed as given."""
     whole: Row = {
         "ts": TS, "symbol": "ES", "seq": 1, "source": "SIM", "last": "5000.25",
         "volume_delta": 1, "is_trade": True, "is_sampled": False,
@@ -41,7 +41,7 @@ def told(**given: Any) -> Row:
 def quote(**given: Any) -> Row:
     """Return a quote of ES, 5000.00 to 5000.25, changed as given."""
     sides = {"bid": "5000.00", "ask": "5000.25"}
-    return told(**{"last": None, "volume_delta": None, "is_trade": False, **sides, **given})
+    return reported(**{"last": None, "volume_delta": None, "is_trade": False, **sides, **given})
 
 
 def numbered(*rows: Row) -> list[Row]:
@@ -119,11 +119,11 @@ def test_a_bar_is_its_ticks_column_by_column(undone: Link, put: Way) -> None:
         undone,
         numbered(
             quote(),
-            told(last="5000.25", volume_delta=3, side="B"),
-            told(last="5001.00", volume_delta=1, side="S", bid="5000.75"),
+            reported(last="5000.25", volume_delta=3, side="B"),
+            reported(last="5001.00", volume_delta=1, side="S", bid="5000.75"),
             quote(bid="5000.50", ask="5001.00"),
-            told(last="4999.75", volume_delta=4, side="B"),
-            told(last="5000.50", volume_delta=2),
+            reported(last="4999.75", volume_delta=4, side="B"),
+            reported(last="5000.50", volume_delta=2),
             quote(bid=None, ask="5000.75"),
         ),
     )
@@ -144,8 +144,8 @@ def test_means_are_rounded_to_the_eighth_decimal_half_away_from_zero(
     put(
         undone,
         numbered(
-            told(symbol="CL", last="-0.01", volume_delta=1),
-            told(symbol="CL", last="-0.02", volume_delta=2),
+            reported(symbol="CL", last="-0.01", volume_delta=1),
+            reported(symbol="CL", last="-0.02", volume_delta=2),
             quote(symbol="CL", bid="-0.02", ask="-0.01"),
             quote(symbol="CL", bid="-0.02", ask="-0.01"),
             quote(symbol="CL", bid="-0.03", ask="-0.01"),
@@ -160,7 +160,7 @@ def test_means_are_rounded_to_the_eighth_decimal_half_away_from_zero(
 def test_a_half_in_the_ninth_decimal_goes_away_from_zero(undone: Link) -> None:
     eighth = "0.00000001"
     for sign, symbol in (("", "ES"), ("-", "CL")):
-        rows = [told(symbol=symbol, last="0"), told(symbol=symbol, last=f"{sign}{eighth}")]
+        rows = [reported(symbol=symbol, last="0"), reported(symbol=symbol, last=f"{sign}{eighth}")]
         insert(undone, numbered(*rows))
         for bar in in_every_width(undone, symbol):
             assert bar["vwap"] == Decimal(f"{sign}{eighth}")
@@ -168,7 +168,7 @@ def test_a_half_in_the_ninth_decimal_goes_away_from_zero(undone: Link) -> None:
 
 def test_prices_below_zero_keep_their_order(undone: Link, put: Way) -> None:
     # Crude, 20 April 2020.
-    rows = [told(symbol="CL", last=last) for last in ("0.01", "-37.63", "-40.32", "-13.10")]
+    rows = [reported(symbol="CL", last=last) for last in ("0.01", "-37.63", "-40.32", "-13.10")]
     put(undone, numbered(*rows))
     for bar in in_every_width(undone, "CL"):
         assert part(bar, *OHLC) == prices("0.01", "0.01", "-40.32", "-13.10")
@@ -185,7 +185,7 @@ def test_a_symbol_that_only_quotes_has_bars_without_prices(undone: Link, put: Wa
 
 
 def test_a_symbol_that_only_trades_has_bars_without_quotes(undone: Link) -> None:
-    insert(undone, [told()])
+    insert(undone, [reported()])
     for bar in in_every_width(undone):
         assert part(bar, "bid_close", "ask_close", "spread_mean") == (None, None, None)
 
@@ -207,13 +207,13 @@ def test_crossed_quotes_count_as_they_are(undone: Link, put: Way) -> None:
 
 
 def test_a_price_outside_bid_and_ask_is_kept(undone: Link) -> None:
-    insert(undone, [told(last="5010", bid="5000", ask="5000.25")])
+    insert(undone, [reported(last="5010", bid="5000", ask="5000.25")])
     for bar in in_every_width(undone):
         assert part(bar, "high", "bid_close", "ask_close") == prices("5010", "5000", "5000.25")
 
 
 def test_a_last_that_is_no_trade_makes_no_price(undone: Link, put: Way) -> None:
-    put(undone, numbered(told(), quote(last="6000"), quote(last="1", volume_delta=9, side="B")))
+    put(undone, numbered(reported(), quote(last="6000"), quote(last="1", volume_delta=9, side="B")))
     for bar in in_every_width(undone):
         assert part(bar, *OHLC) == prices(*["5000.25"] * 4)
         assert part(bar, *VOLUMES, "trades", "ticks") == (1, None, None, 1, 3)
@@ -223,13 +223,20 @@ def test_a_last_that_is_no_trade_makes_no_price(undone: Link, put: Way) -> None:
 
 
 def test_trades_without_sizes_have_no_volume(undone: Link, put: Way) -> None:
-    put(undone, numbered(told(volume_delta=None), told(volume_delta=None, side="B"), quote()))
+    put(
+        undone,
+        numbered(reported(volume_delta=None), reported(volume_delta=None, side="B"), quote()),
+    )
     for bar in in_every_width(undone):
         assert part(bar, *VOLUMES, "vwap", "trades") == (None, None, None, None, 2)
 
 
-def test_of_sizes_told_for_some_trades_those_are_the_volume(undone: Link, put: Way) -> None:
-    rows = [told(volume_delta=None, last="6000"), told(volume_delta=2), told(last="5000.75")]
+def test_sizes_of_some_trades_alone_are_the_volume(undone: Link, put: Way) -> None:
+    rows = [
+        reported(volume_delta=None, last="6000"),
+        reported(volume_delta=2),
+        reported(last="5000.75"),
+    ]
     put(undone, numbered(*rows))
     for bar in in_every_width(undone):
         assert part(bar, "volume", "trades", "high") == (3, 3, Decimal(6000))
@@ -238,7 +245,7 @@ def test_of_sizes_told_for_some_trades_those_are_the_volume(undone: Link, put: W
 
 
 def test_a_trade_of_size_zero_is_a_trade_of_no_contracts(undone: Link) -> None:
-    insert(undone, [told(volume_delta=0)])
+    insert(undone, [reported(volume_delta=0)])
     for bar in in_every_width(undone):
         assert part(bar, "volume", "trades", "vwap", "close") == (0, 1, None, Decimal("5000.25"))
 
@@ -256,18 +263,18 @@ def test_a_trade_of_size_zero_is_a_trade_of_no_contracts(undone: Link) -> None:
 def test_sides_known_for_some_are_summed_and_for_none_are_null(
     undone: Link, put: Way, sides: tuple[str | None, str | None], volumes: tuple[int | None, ...]
 ) -> None:
-    put(undone, numbered(*(told(volume_delta=n, side=s) for n, s in enumerate(sides, 1))))
+    put(undone, numbered(*(reported(volume_delta=n, side=s) for n, s in enumerate(sides, 1))))
     for bar in in_every_width(undone):
         assert part(bar, *VOLUMES) == volumes
 
 
-def test_a_feed_that_starts_its_count_anew_sells_nothing_back(undone: Link, put: Way) -> None:
+def test_a_feed_that_restarts_its_count_sells_nothing_back(undone: Link, put: Way) -> None:
     put(
         undone,
         numbered(
-            told(volume=1_000_000, volume_delta=5),
-            told(volume=4, volume_delta=None),
-            told(volume=10, volume_delta=6),
+            reported(volume=1_000_000, volume_delta=5),
+            reported(volume=4, volume_delta=None),
+            reported(volume=10, volume_delta=6),
         ),
     )
     for bar in in_every_width(undone):
@@ -279,9 +286,9 @@ def test_a_bar_of_a_minute_holds_seconds_with_and_without_trades(undone: Link, p
         undone,
         [
             quote(seq=1, bid="4990"),
-            told(seq=2, ts=TS + SECOND, volume_delta=None),
+            reported(seq=2, ts=TS + SECOND, volume_delta=None),
             quote(seq=3, ts=TS + 2 * SECOND, bid="4995", ask=None),
-            told(seq=4, ts=TS + 3 * SECOND, last="5001", volume_delta=7, side="S"),
+            reported(seq=4, ts=TS + 3 * SECOND, last="5001", volume_delta=7, side="S"),
             quote(seq=5, ts=TS + 4 * SECOND, bid=None, ask="5002"),
         ],
     )
@@ -306,7 +313,7 @@ def test_seven_ticks_at_one_instant_are_ordered_by_seq(
     undone: Link, seed: int | None, at_once: bool
 ) -> None:
     rows = [
-        told(seq=seq, last=str(5000 + seq % 4), bid=str(4000 + seq), ask=str(6000 - seq))
+        reported(seq=seq, last=str(5000 + seq % 4), bid=str(4000 + seq), ask=str(6000 - seq))
         for seq in range(1, 8)
     ]
     # Forwards, backwards, and in disorder.
@@ -321,7 +328,7 @@ def test_seven_ticks_at_one_instant_are_ordered_by_seq(
 
 def test_of_one_number_at_one_instant_the_sources_are_in_order(undone: Link, put: Way) -> None:
     rows = [
-        told(seq=7, source=source, last=str(5000 + n), bid=str(4000 + n), ask="6000")
+        reported(seq=7, source=source, last=str(5000 + n), bid=str(4000 + n), ask="6000")
         for n, source in enumerate(["EXCEL", "SCHWAB", "SIM", "TAPE:0"])
     ]
     put(undone, rows)
@@ -333,9 +340,9 @@ def test_market_time_goes_before_the_number(undone: Link, put: Way) -> None:
     put(
         undone,
         [
-            told(seq=9, ts=TS, last="5000"),
-            told(seq=8, ts=TS + US, last="5001"),
-            told(seq=7, ts=TS + 2 * US, last="5002", source="EXCEL"),
+            reported(seq=9, ts=TS, last="5000"),
+            reported(seq=8, ts=TS + US, last="5001"),
+            reported(seq=7, ts=TS + 2 * US, last="5002", source="EXCEL"),
         ],
     )
     for bar in in_every_width(undone):
@@ -371,7 +378,7 @@ def test_a_bar_begins_at_its_left_edge_and_ends_before_its_right(undone: Link, p
     }
     instants = [ts - off for ts in (*edges.values(), *ends.values()) for off in (US, 0 * US)]
     instants = sorted({TS, *instants})
-    put(undone, [told(seq=seq, ts=ts) for seq, ts in enumerate(instants)])
+    put(undone, [reported(seq=seq, ts=ts) for seq, ts in enumerate(instants)])
     for width in WIDTHS:
         found = {bar["bar_start"]: bar for bar in bars(undone, width)}
         bar = found[edges[width]]
@@ -394,7 +401,7 @@ def test_a_tick_is_late_for_each_width_by_itself(undone: Link, put: Way) -> None
         utc("2024-07-01 22:00:01"),
     ]
     received = [ts + off for ts in known for off in (0 * US, US)]
-    put(undone, [told(seq=seq, received_at=at) for seq, at in enumerate(received)])
+    put(undone, [reported(seq=seq, received_at=at) for seq, at in enumerate(received)])
     # At known_at it is in time, a microsecond later it is not.
     assert [bar["late_ticks"] for bar in in_every_width(undone)] == [9, 7, 5, 3, 1]
     assert [bar["known_at"] for bar in in_every_width(undone)] == known
@@ -406,9 +413,9 @@ def test_the_last_tick_of_a_day_may_be_a_second_late(undone: Link, day: str) -> 
     insert(
         undone,
         [
-            told(seq=1, ts=turn - US, received_at=turn + SECOND),
-            told(seq=2, ts=turn - US, received_at=turn + SECOND + US),
-            told(seq=3, ts=turn, received_at=turn + SECOND),
+            reported(seq=1, ts=turn - US, received_at=turn + SECOND),
+            reported(seq=2, ts=turn - US, received_at=turn + SECOND + US),
+            reported(seq=3, ts=turn, received_at=turn + SECOND),
         ],
     )
     for width in WIDTHS:
@@ -416,20 +423,25 @@ def test_the_last_tick_of_a_day_may_be_a_second_late(undone: Link, day: str) -> 
 
 
 def test_one_tick_of_a_feed_that_samples_marks_the_bar(undone: Link, put: Way) -> None:
-    put(undone, numbered(told(), told(is_sampled=True), told()))
-    insert(undone, numbered(told(symbol="NQ")))
+    put(undone, numbered(reported(), reported(is_sampled=True), reported()))
+    insert(undone, numbered(reported(symbol="NQ")))
     assert [bar["is_sampled"] for bar in in_every_width(undone)] == [True] * 5
     assert [bar["is_sampled"] for bar in in_every_width(undone, "NQ")] == [False] * 5
 
 
 def test_a_bar_changed_when_its_newest_tick_was_written(undone: Link, put: Way) -> None:
     written = [TS + HOUR, TS + 3 * HOUR, TS + 2 * HOUR]
-    put(undone, numbered(*(told(created_at=at) for at in written)))
+    put(undone, numbered(*(reported(created_at=at) for at in written)))
     assert {bar["changed_at"] for bar in in_every_width(undone)} == {TS + 3 * HOUR}
 
 
 def test_symbols_do_not_mix(undone: Link, put: Way) -> None:
-    put(undone, numbered(told(), told(symbol="NQ", last="18000"), told(), told(symbol="NQ")))
+    put(
+        undone,
+        numbered(
+            reported(), reported(symbol="NQ", last="18000"), reported(), reported(symbol="NQ")
+        ),
+    )
     for symbol, high in (("ES", "5000.25"), ("NQ", "18000")):
         for bar in in_every_width(undone, symbol):
             assert part(bar, "high", "ticks") == (Decimal(high), 2)
@@ -439,7 +451,7 @@ def test_symbols_do_not_mix(undone: Link, put: Way) -> None:
 
 
 def hours(first: str, count: int) -> list[Row]:
-    return [told(seq=n, ts=utc(first) + n * HOUR) for n in range(count)]
+    return [reported(seq=n, ts=utc(first) + n * HOUR) for n in range(count)]
 
 
 @pytest.mark.parametrize(
@@ -479,7 +491,7 @@ def test_a_day_goes_from_five_to_five_in_chicago_whatever_the_clocks_do(
 
 def test_five_oclock_itself_is_tomorrow(undone: Link, put: Way) -> None:
     turn = utc("2024-07-01 22:00:00")
-    put(undone, [told(seq=1, ts=turn - US, last="5000"), told(seq=2, ts=turn, last="5001")])
+    put(undone, [reported(seq=1, ts=turn - US, last="5000"), reported(seq=2, ts=turn, last="5001")])
     days = bars(undone, "1d")
     assert [part(day, "trade_date", "close") for day in days] == [
         (date(2024, 7, 1), Decimal(5000)), (date(2024, 7, 2), Decimal(5001)),
@@ -494,9 +506,9 @@ def test_a_day_that_closes_early_is_a_whole_day_of_what_there_was(undone: Link, 
     put(
         undone,
         [
-            told(seq=1, ts=utc("2024-11-28 23:00:00"), last="6000"),
-            told(seq=2, ts=utc("2024-11-29 18:14:59.900"), last="6030"),
-            told(seq=3, ts=utc("2024-12-01 23:00:00"), last="6050"),
+            reported(seq=1, ts=utc("2024-11-28 23:00:00"), last="6000"),
+            reported(seq=2, ts=utc("2024-11-29 18:14:59.900"), last="6030"),
+            reported(seq=3, ts=utc("2024-12-01 23:00:00"), last="6050"),
         ],
     )
     friday, monday = bars(undone, "1d")
@@ -559,7 +571,7 @@ STARTS = {
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("row", [told(), quote()], ids=["trade", "quote"])
+@pytest.mark.parametrize("row", [reported(), quote()], ids=["trade", "quote"])
 def test_an_imported_bar_is_shown_where_no_ticks_cover_it(
     undone: Link, width: str, row: Row
 ) -> None:
@@ -583,12 +595,12 @@ def test_an_imported_bar_is_shown_where_no_ticks_cover_it(
     }  # fmt: skip
     (foreign,) = bars(undone, width, "NQ")
     assert part(foreign, "is_imported", "volume", "trades") == (True, None, None)
-    # It stands at its own width only.
+    # It is of its own width only.
     for wider in set(WIDTHS) - {width}:
         assert [bar["is_imported"] for bar in bars(undone, wider)] == [False]
 
 
-def test_an_imported_day_ends_where_the_clocks_say(undone: Link) -> None:
+def test_an_imported_day_ends_by_the_clocks_of_chicago(undone: Link) -> None:
     for day in ("2024-03-09 23:00:00", "2024-11-02 22:00:00"):
         imported(undone, "1d", utc(day))
     spring, autumn = bars(undone, "1d")
@@ -610,13 +622,13 @@ def test_bars_between_gives_the_newest_oldest_first(undone: Link, width: str) ->
     _, _, length = STARTS[width]
     first = STARTS[width][0]
     starts = [first + n * length for n in range(6)]
-    insert(undone, [told(seq=n, ts=start) for n, start in enumerate(starts)])
-    insert(undone, [told(symbol="NQ", ts=starts[2])])
+    insert(undone, [reported(seq=n, ts=start) for n, start in enumerate(starts)])
+    insert(undone, [reported(symbol="NQ", ts=starts[2])])
     assert between(undone, width, "ES", None, None, 100) == starts
     assert between(undone, width, "ES", None, None, 2) == starts[-2:]
     assert between(undone, width, "ES", starts[1], starts[4], 100) == starts[1:4]
     assert between(undone, width, "ES", starts[1], starts[4], 2) == starts[2:4]
-    # The first bound is in, the last is not; a bar is told by its start.
+    # The first bound is in, the last is not; a bar counts by its start.
     assert between(undone, width, "ES", starts[1] + US, None, 100) == starts[2:]
     assert between(undone, width, "ES", None, starts[4] + US, 100) == starts[:5]
     assert between(undone, width, "ES", None, None, 0) == []
@@ -625,7 +637,7 @@ def test_bars_between_gives_the_newest_oldest_first(undone: Link, width: str) ->
 
 
 def test_bars_between_refuses_a_width_that_there_is_not(undone: Link) -> None:
-    insert(undone, [told()])
+    insert(undone, [reported()])
     for width in ("2m", "", None):
         refused = pytest.raises(InvalidParameterValue, match="take 1s, 1m, 5m, 1h or 1d")
         with refused, undone.transaction():
@@ -653,7 +665,7 @@ def test_a_range_that_ends_before_it_begins_is_refused(undone: Link, read: str) 
 def test_a_symbol_in_small_letters_is_the_symbol_and_null_is_open(
     undone: Link, read: str, bound: str
 ) -> None:
-    insert(undone, [told()])
+    insert(undone, [reported()])
     bounds = {"ts_from": bound, "ts_to": "null"}
     found = [
         undone.execute(
@@ -667,7 +679,7 @@ def test_a_symbol_in_small_letters_is_the_symbol_and_null_is_open(
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_bars_between_gives_the_columns_of_its_view(undone: Link, width: str) -> None:
-    insert(undone, numbered(told(), quote(), told(side="B")))
+    insert(undone, numbered(reported(), quote(), reported(side="B")))
     imported(undone, width, STARTS[width][1])
     shown = undone.execute(f"select * from bars_{width} order by bar_start".encode()).fetchall()
     found = undone.execute(
@@ -681,7 +693,7 @@ def test_bars_between_gives_the_columns_of_its_view(undone: Link, width: str) ->
 @pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
 @pytest.mark.parametrize("width", WIDTHS)
 def test_bars_between_touches_no_width_but_its_own(undone: Link, width: str, mode: str) -> None:
-    insert(undone, numbered(told(), quote()))
+    insert(undone, numbered(reported(), quote()))
     undone.execute(f"set local plan_cache_mode = {mode}".encode())
     before = scans(undone)
     found = undone.execute(

@@ -31,7 +31,7 @@ CHINA = JAPAN | {"CL": "0.17", "GC": "0.9", "RTY": "-2.6", "HG": "0"}
 
 
 def given(connection: Link, changes: dict[str, str], ts: datetime = AT) -> None:
-    """Write a quote of each symbol, so much away from the previous close that EXCEL says."""
+    """Write a quote of each symbol, so much away from EXCEL's previous close."""
     ticks = []
     for seq, (symbol, change) in enumerate(changes.items(), 1):
         connection.execute(
@@ -101,7 +101,7 @@ def test_each_symbol_has_its_change_its_threshold_and_its_weights(connection: Li
     assert (gold["change"], gold["stat_value"], gold["contract_weight"]) == (
         Decimal("-4.8"), Decimal(-3), Decimal(4),
     )  # fmt: skip
-    # A fall of gold speaks for shares.
+    # A fall of gold counts for shares.
     assert (gold["signal_weight"], gold["score"]) == (2, 1)
     assert (gold["basis_kind"], gold["basis_source"]) == ("prev_close", "EXCEL")
     # -2.1 of 15.
@@ -219,7 +219,7 @@ def test_a_change_keeps_who_and_why_and_can_be_undone(connection: Link) -> None:
         ("desk", "ES", {"strong_sell": 0, "sell": "0.5"}, "why", Rejected, "strong_buy: 6 has"),
     ],
 )
-def test_a_change_that_cannot_be_says_which_field_and_why(
+def test_an_impossible_change_names_the_field_and_the_reason(
     connection: Link,
     of_set: str,
     symbol: str,

@@ -137,18 +137,18 @@ def not_preloaded_url(edition: Edition) -> Iterator[str]:
         pytest.skip("no TimescaleDB of this machine that can be left out of a server")
     with _folder() as folder, ExitStack() as stack:
         settings = Settings(home=folder / "home", pg_bin=timescale.found().pg_bin, _env_file=None)  # type: ignore[call-arg]
-        with running(settings) as house:
-            schema.up(_new(house.endpoints.database_url, "community"))
+        with running(settings) as system:
+            schema.up(_new(system.endpoints.database_url, "community"))
         # For its start alone: what the next test starts is to have it.
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(PostgresInstall, "has_extension", lambda *_: False)
-            house = stack.enter_context(running(settings))
-        yield house.endpoints.database_url
+            system = stack.enter_context(running(settings))
+        yield system.endpoints.database_url
 
 
 @pytest.mark.edition("timescale")
 @pytest.mark.parametrize("requested", ["auto", "timescale"])
-def test_a_server_that_does_not_preload_it_is_told_what_to_add(
+def test_a_server_without_the_preload_gets_the_setting_to_add(
     not_preloaded_url: str, requested: Any
 ) -> None:
     url = _new(not_preloaded_url, f"new_{requested}")

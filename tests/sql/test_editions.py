@@ -140,7 +140,7 @@ def test_a_database_without_bars_gets_them_and_keeps_its_ticks(
     assert _value(ground_floor_url, "select count(*) from public.mine where last > 5000") == 14
     ranges = "select ts_from, ts_to from market.bars_to_refresh order by range_id"
     assert _rows(ground_floor_url, ranges) == RANGES
-    # What comes afterwards is told from what was there: its bars are kept as it comes.
+    # Later ticks are distinguished from earlier ones: their bars are kept at once.
     _do(
         ground_floor_url,
         "insert into market.ticks (ts, symbol, seq, source, is_trade, is_sampled, received_at) "
@@ -167,7 +167,7 @@ def test_the_ticks_of_the_ground_floor_go_into_chunks_of_a_day(ground_floor_url:
 
 
 @pytest.mark.edition("plain")
-def test_the_bars_of_the_ground_floor_are_made_by_the_ranges_that_are_told(
+def test_the_bars_of_the_first_release_are_made_from_the_recorded_ranges(
     ground_floor_url: str,
 ) -> None:
     schema.up(ground_floor_url)
@@ -251,7 +251,7 @@ def test_a_new_database_without_the_vendor_has_no_extension(database_url: str) -
 
 @pytest.mark.edition("timescale")
 @pytest.mark.parametrize("at_first", ["new", "ground floor"])
-def test_who_wishes_plain_gets_it_on_a_community_server_and_keeps_it(
+def test_a_plain_edition_on_a_community_server_is_possible_and_stays(
     bare_database_url: str, at_first: str
 ) -> None:
     url = bare_database_url
@@ -275,7 +275,7 @@ def test_a_plain_database_whose_extension_is_active_is_sent_to_copy(bare_databas
     with pytest.raises(Refused, match=r"made as plain.*thor db copy"):
         schema.up(bare_database_url)
     assert everything(bare_database_url) == before
-    # Whoever says that it is to stay plain is believed.
+    # THOR_EDITION=plain keeps it plain.
     schema.up(bare_database_url, requested="plain")
     assert everything(bare_database_url) == before
 
@@ -357,7 +357,7 @@ def _as(role: str, url: str) -> str:
 
 
 @pytest.mark.edition("timescale")
-def test_a_role_that_may_not_create_the_extension_is_told_who_may(
+def test_a_role_that_may_not_create_the_extension_is_refused_with_the_fix(
     bare_database_url: str, role: str
 ) -> None:
     before = everything(bare_database_url)
@@ -373,7 +373,7 @@ def test_a_role_that_may_not_create_the_extension_is_told_who_may(
 
 @pytest.mark.parametrize("may_create", [False, True])
 @pytest.mark.parametrize("requested", ["auto", "plain"])
-def test_a_role_that_does_not_own_the_database_is_told_how_to_get_it(
+def test_a_role_that_does_not_own_the_database_gets_the_statement_to_own_it(
     bare_database_url: str, role: str, may_create: bool, requested: Any
 ) -> None:
     name = urlsplit(bare_database_url).path.lstrip("/")

@@ -1,4 +1,4 @@
-"""Tables of room 10: what they hold from the first day, and what they refuse."""
+"""Tables of stage 10: their first rows, and what they refuse."""
 
 from decimal import Decimal
 from typing import Any

@@ -67,10 +67,10 @@ def keep_sessions(connection: Link, calendar: str, first: date, last: date) -> N
         cursor.executemany(statement, [msgspec.structs.asdict(row) for row in found])
 
 
-def import_bars(connection: Link, told: Iterable[tuple[Any, ...]]) -> None:
+def import_bars(connection: Link, reported: Iterable[tuple[Any, ...]]) -> None:
     """Write bars as a vendor's file leaves them: symbol, width, start, four prices, volume."""
     text = io.StringIO()
-    csv.writer(text).writerows((*row, "BARS:00000000") for row in told)
+    csv.writer(text).writerows((*row, "BARS:00000000") for row in reported)
     copy_bars(connection, text.getvalue().encode())
 
 
@@ -177,7 +177,7 @@ def test_the_gap_is_of_the_last_bar_that_both_traded_before_the_roll(market: Lin
     assert stored(market)[1][4] == Decimal("52.25")
 
 
-def test_a_bar_without_a_trade_tells_no_gap(bare: Link) -> None:
+def test_a_bar_without_a_trade_gives_no_gap(bare: Link) -> None:
     quotes = {"symbol": "ESH24", "last": None, "last_size": None, "is_trade": False}
     at = datetime(2024, 3, 8, 20, tzinfo=UTC)
     import_bars(bare, made())
@@ -217,7 +217,7 @@ def test_ratio_multiplies_by_the_ratios_of_all_later_rolls(market: Link) -> None
     ]
     expected = [Decimal(round(one * 10**8)).scaleb(-8) for one in exact]
     assert [close for _, _, close in continuous(market, "ratio")] == expected
-    # The last close of June stands at September's.
+    # The last close of June is at September's level.
     assert expected[14] == Decimal("5551.50")
 
 
@@ -239,8 +239,8 @@ def test_the_raw_series_has_no_hole_and_no_double_bar_at_a_roll(market: Link) ->
 
 def test_volume_is_never_adjusted_and_every_price_is(market: Link) -> None:
     find_rolls(market, "ES", AS_OF)
-    told = "open, high, low, close, volume, trade_date, bar_end, known_at, is_imported"
-    first = continuous(market, "difference", told)[0]
+    reported = "open, high, low, close, volume, trade_date, bar_end, known_at, is_imported"
+    first = continuous(market, "difference", reported)[0]
     price = Decimal("5213.75")
     start = first[0]
     assert first[2:] == (
@@ -261,9 +261,9 @@ def test_quotes_and_vwap_are_adjusted_and_a_spread_only_by_the_ratio(bare: Link)
     ]  # fmt: skip
     TickWriter(bare, "test").write([EntryTicks("1-1", 0, 2, ticks, [])])
     find_rolls(bare, "ES", AS_OF)
-    told = "open, vwap, bid_close, ask_close, spread_mean, volume, ticks"
+    reported = "open, vwap, bid_close, ask_close, spread_mean, volume, ticks"
     raw, difference, ratio = (
-        continuous(bare, name, told)[0][2:] for name in ("raw", "difference", "ratio")
+        continuous(bare, name, reported)[0][2:] for name in ("raw", "difference", "ratio")
     )
     # (5100 + 3 x 5101) / 4 = 5100.75.
     prices = [Decimal(text) for text in ("5100", "5100.75", "5099.75", "5100.25")]
@@ -303,8 +303,8 @@ def test_every_width_changes_the_contract_with_the_same_trade_date(bare: Link, w
 
 def test_a_days_volume_is_of_its_ticks_and_of_the_bars_beside_them(bare: Link) -> None:
     """Ticks that cover a day hide a vendor's bar of it, and the hours and minutes they cover."""
-    told = [("1h", 14, 300), ("1h", 15, 350), ("1m", 14, 250), ("1m", 15, 90)]
-    friday = [bar("ESH24", "2024-03-08", hour, "5100", n, width) for width, hour, n in told]
+    reported = [("1h", 14, 300), ("1h", 15, 350), ("1m", 14, 250), ("1m", 15, 90)]
+    friday = [bar("ESH24", "2024-03-08", hour, "5100", n, width) for width, hour, n in reported]
     import_bars(bare, [*friday, bar("ESH24", "2024-03-07", 23, "5100", 700, "1d")])
     values = {"series": ["ESH24"], "before": date(2024, 3, 9)}
 
@@ -325,7 +325,7 @@ def test_a_days_volume_is_of_its_ticks_and_of_the_bars_beside_them(bare: Link) -
         assert volumes() == [volume]
 
 
-def test_a_volume_that_nobody_told_is_not_known(bare: Link) -> None:
+def test_a_missing_volume_is_unknown_not_zero(bare: Link) -> None:
     import_bars(bare, [bar("ESH24", "2024-03-08", 14, "5100", None)])
     values = {"series": ["ESH24", "ESM24"], "before": date(2024, 3, 9)}
     assert database.rows(bare, "volumes_of_months", values) == [
@@ -349,7 +349,7 @@ def test_a_roll_found_otherwise_takes_the_place_of_the_old_one_whose_version_is_
     import_bars(market, [bar("ESH24", "2024-03-08", 19, "5121.00", 500)])
     find_rolls(market, "ES", AS_OF)
     tuesday = datetime(2024, 3, 11, 22, tzinfo=UTC)
-    # On Monday at 18:00 June stood at 5180.75, March at 5130.
+    # On Monday at 18:00 June was at 5180.75, March at 5130.
     assert [(row[2], row[4]) for row in stored(market)][1:] == [
         (tuesday, Decimal("50.75")), (JUNE, Decimal("61.50")),
     ]  # fmt: skip
@@ -413,9 +413,9 @@ def test_front_months_follow_one_another_without_an_end(market: Link) -> None:
 
 def apart() -> Iterator[Any]:
     """Three months one after the other, never two on one day, as some vendors have them."""
-    told = [("ESH24", "2024-03-15", "5175.00"), ("ESM24", "2024-03-18", "5232.25")]
-    told += [("ESM24", "2024-06-21", "5480.00"), ("ESU24", "2024-06-24", "5530.00")]
-    for series, day, close in told:
+    reported = [("ESH24", "2024-03-15", "5175.00"), ("ESM24", "2024-03-18", "5232.25")]
+    reported += [("ESM24", "2024-06-21", "5480.00"), ("ESU24", "2024-06-24", "5530.00")]
+    for series, day, close in reported:
         yield bar(series, day, 13, close, 10, "5m")
 
 
@@ -557,7 +557,7 @@ def read_rows(plan: dict[str, Any]) -> Iterator[tuple[str, int]]:
 
 
 def test_a_symbol_and_a_range_of_time_read_the_bars_of_that_range_only(bare: Link) -> None:
-    """Imported bars of three months, and ticks of one, a minute each; an hour is asked for."""
+    """Imported bars of three months, and ticks of one, a minute each; one hour is read."""
     first = datetime(2024, 3, 7, 0, tzinfo=UTC)
     minutes = [first + timedelta(minutes=n) for n in range(15 * 60)]
     import_bars(bare, made())
@@ -676,12 +676,12 @@ def test_two_years_of_real_contracts_one_after_the_other_make_one_series(
         "ESM18", "ESU18", "ESZ18", "ESH19", "ESM19", "ESU19", "ESZ19",
     ]  # fmt: skip
     assert {roll.evidence["why"] for roll in found[1:]} == {"expiry"}
-    told = connection.execute(
+    reported = connection.execute(
         "select bar_start, contract, volume from continuous_5m where symbol = 'ES' "
         "and rule = 'volume' and adjustment = 'raw' order by bar_start"
     ).fetchall()
     columns = (table[name].to_pylist() for name in ("ts", "contract", "volume"))
-    assert told == sorted(
+    assert reported == sorted(
         (ts, keyed(contract, ts), volume) for ts, contract, volume in zip(*columns, strict=True)
     )
 
@@ -692,7 +692,7 @@ def keyed(contract: str, ts: datetime) -> str:
 
 
 def load(connection: Link, table: pa.Table, width: str) -> None:
-    """Copy bars of the neutral schema into the ledger, prices on the grid of a quarter."""
+    """Copy bars of the columnar format into the database, prices on the grid of a quarter."""
     pairs = zip(table["contract"].to_pylist(), table["ts"].to_pylist(), strict=True)
     keys = pa.array([keyed(*pair) for pair in pairs])
     list_months(connection, *pc.unique(keys).to_pylist())

@@ -110,7 +110,7 @@ def test_a_revision_of_a_newer_thor_is_refused_by_its_number(database_url: str) 
     assert everything(database_url) == before
 
 
-def test_a_migration_runs_and_the_logic_is_made_anew_after_it(
+def test_a_migration_runs_and_the_logic_is_created_again_after_it(
     database_url: str, next_revision: Path
 ) -> None:
     next_revision.write_text(

@@ -134,7 +134,7 @@ def test_several_runs_at_once_make_one_schema(bare_database_url: str) -> None:
     assert _value(bare_database_url, "select count(*) from instruments") == 11
 
 
-def test_changed_logic_is_made_anew_and_state_is_not_touched(
+def test_changed_logic_is_created_again_and_state_is_not_touched(
     database_url: str, logic: Logic, edition: Edition
 ) -> None:
     _do(

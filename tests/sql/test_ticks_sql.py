@@ -1,4 +1,4 @@
-"""market.ticks: what the ledger refuses, and market.ticks_between: how it is read."""
+"""market.ticks: what it refuses, and market.ticks_between: how it is read."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -51,7 +51,7 @@ def test_a_price_beyond_all_bounds_is_refused(undone: Connection, field: str, pr
         _tick(undone, **{field: Decimal(price)})
 
 
-def test_what_the_record_did_not_say_stays_null(undone: Connection) -> None:
+def test_values_that_the_record_lacks_stay_null(undone: Connection) -> None:
     _tick(undone)
     row = undone.execute(
         "select num_nulls(contract, last, bid, ask, last_size, bid_size, ask_size, side, volume, "
@@ -80,7 +80,7 @@ def test_another_side_than_b_or_s_is_refused(undone: Connection, side: str) -> N
 @pytest.mark.parametrize(
     "field", ["ts", "symbol", "seq", "source", "is_trade", "is_sampled", "received_at"]
 )
-def test_what_every_record_says_may_not_be_null(undone: Connection, field: str) -> None:
+def test_required_values_may_not_be_null(undone: Connection, field: str) -> None:
     with pytest.raises(NotNullViolation):
         _tick(undone, **{field: None})
 
@@ -103,12 +103,12 @@ def test_ticks_that_differ_in_one_part_of_the_identity_are_two(
     assert undone.execute("select count(*) from ticks").fetchone() == (2,)
 
 
-def test_nobody_says_what_the_trade_date_is(undone: Connection) -> None:
+def test_the_trade_date_cannot_be_written(undone: Connection) -> None:
     with pytest.raises(GeneratedAlways):
         _tick(undone, trade_date="2024-01-01")
 
 
-# ts in seconds after TS, seq, source; the order of the ledger is (ts, seq, source).
+# ts in seconds after TS, seq, source; the order of the table is (ts, seq, source).
 SCATTERED = [(2, 9, "SIM"), (0, 5, "SIM"), (1, 2, "SIM"), (1, 2, "EXCEL"), (1, 1, "SIM")]
 IN_ORDER = [(0, 5, "SIM"), (1, 1, "SIM"), (1, 2, "EXCEL"), (1, 2, "SIM"), (2, 9, "SIM")]
 
@@ -134,7 +134,7 @@ def _between(
     return [((ts - TS) // SECOND, seq, source) for ts, seq, source in rows]
 
 
-def test_ticks_come_in_the_order_of_the_ledger(scattered: Connection) -> None:
+def test_ticks_come_in_the_order_of_the_table(scattered: Connection) -> None:
     assert _between(scattered, None, None, 100) == IN_ORDER
 
 

@@ -43,7 +43,7 @@ BOUNDARIES = [
 
 @pytest.mark.parametrize(("ts", "day"), BOUNDARIES)
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/New_York"])
-def test_the_day_turns_at_17_00_in_chicago_whoever_asks(
+def test_the_day_turns_at_17_00_in_chicago_in_every_time_zone(
     undone: Connection, ts: str, day: str, zone: str
 ) -> None:
     undone.execute("select set_config('TimeZone', %s, false)", (zone,))

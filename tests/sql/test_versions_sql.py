@@ -1,4 +1,4 @@
-"""reference.keep_version: what was true before a change is kept, whoever makes the change."""
+"""reference.keep_version: every change keeps the values before it."""
 
 from typing import Any
 
@@ -62,7 +62,7 @@ def test_an_update_that_changes_nothing_keeps_nothing(override: Connection) -> N
     assert override.execute(VERSIONS).fetchall() == []
 
 
-def test_nobody_sets_the_version_or_its_time_by_hand(override: Connection) -> None:
+def test_the_version_and_its_time_cannot_be_set_by_hand(override: Connection) -> None:
     override.execute("update session_overrides set version = 99, changed_at = '1999-01-01'")
     assert override.execute("select version from session_overrides").fetchone() == (1,)
     override.execute("update session_overrides set version = 99, note = 'second'")
@@ -99,7 +99,7 @@ def test_a_row_put_in_again_begins_at_version_one_beside_its_past(override: Conn
 def test_a_version_that_was_true_outlives_a_transaction_that_replaces_its_row_twice(
     override: Connection,
 ) -> None:
-    """What only the transaction itself ever saw must not stand in its place."""
+    """A value that only the transaction itself saw must not be kept."""
     with override.transaction():
         override.execute("delete from session_overrides")
         override.execute(

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(missing() is not None, reason=missing() or "")
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on."""
+    """Return a free port."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port: int = one.getsockname()[1]
@@ -34,7 +34,7 @@ def free_port() -> int:
 
 @pytest.fixture(scope="module")
 def open_home() -> Iterator[Path]:
-    """A THOR_HOME that the user of the servers may enter, in memory where there is room."""
+    """A THOR_HOME that the user of the servers may enter, in memory where there is space."""
     memory = Path("/dev/shm")
     place = memory if memory.is_dir() else None
     with tempfile.TemporaryDirectory(
@@ -54,7 +54,7 @@ def pages() -> None:
 
 @pytest.fixture(scope="module")
 def thor(pages: None, open_home: Path) -> Iterator[dict[str, str]]:
-    """A simulated market as `thor up` starts it, with its pages; gives what the specs ask for."""
+    """A simulated market as `thor up` starts it, with its pages; gives what the specs need."""
     home, port = open_home, free_port()
     environment = {
         **os.environ,
@@ -83,7 +83,7 @@ def thor(pages: None, open_home: Path) -> Iterator[dict[str, str]]:
 
 
 def is_quoted(url: str) -> bool:
-    """Tell whether each of the eleven has a quote."""
+    """Return whether each of the eleven has a quote."""
     try:
         return len(httpx.get(f"{url}/api/quotes", timeout=2).json()) == 11
     except (httpx.HTTPError, ValueError):
@@ -110,7 +110,7 @@ SPECS = sorted({path.name for path in (UI / "e2e").glob("*.spec.ts")} - APART)
 
 
 @pytest.mark.parametrize("spec", SPECS)
-def test_the_pages_do_what_their_spec_says(thor: dict[str, str], spec: str) -> None:
+def test_the_pages_pass_their_specs(thor: dict[str, str], spec: str) -> None:
     drive(thor, spec)
 
 
@@ -125,7 +125,7 @@ def test_the_table_shows_what_its_select_gives(thor: dict[str, str]) -> None:
 
 
 def compare(shown: dict[str, Any], url: str) -> None:
-    """Hold the rendered cells against the select that the panel shows; run those of all views."""
+    """Compare the rendered cells with the panel's select; run those of all views."""
     with psycopg.connect(url, row_factory=dict_row) as connection:
         selected = connection.execute(shown["table"]).fetchall()
         ticks = {

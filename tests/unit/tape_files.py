@@ -1,4 +1,4 @@
-"""Build small tapes for tests: Parquet and CSV in the neutral schema, and Databento files."""
+"""Build small tapes for tests: Parquet and CSV in the columnar format, and Databento files."""
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
@@ -45,7 +45,7 @@ def shared_tape(name: str) -> Path:
 
 
 def row(**given: Any) -> dict[str, Any]:
-    """Return a trade of ESU4 in the neutral schema, changed as given."""
+    """Return a trade of ESU4 in the columnar format, changed as given."""
     whole = dict.fromkeys(NEUTRAL.names) | {
         "symbol": "ES", "contract": "ESU4", "ts": TS, "kind": "trade",
         "last": 5528.75, "last_size": 2, "side": "B",
@@ -83,7 +83,7 @@ def write_csv(path: Path, rows: Iterable[Mapping[str, Any]]) -> Path:
 
 @dataclass
 class Interval:
-    """From a day to the day before another, a number stands for a name."""
+    """From a day to the day before another, a number means a name."""
 
     start_date: date
     end_date: date

@@ -45,7 +45,7 @@ def flat(price: str) -> dict[str, Decimal]:
         {"open": Decimal(5527), "close": Decimal("5530.25")},
         {"symbol": "CL", **flat("-37.63")},
         {"symbol": "DX", **flat("104.123")},
-        # What was not said is not judged; nothing traded is a count like any other.
+        # A missing value is not checked; zero is a count like any other.
         {"volume": None},
         {"volume": 0, "volume_buy": 0, "volume_sell": 0, "trades": 0, "open_interest": 0},
         {"volume": 2**63 - 1},

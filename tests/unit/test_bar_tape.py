@@ -1,4 +1,4 @@
-"""A file of bars gives one exact bar a row, and what cannot be read says why."""
+"""A file of bars gives one exact bar a row, and unreadable rows have a reason."""
 
 import hashlib
 import os
@@ -47,8 +47,8 @@ def bars_of(tape: BarTape) -> list[ImportedBar]:
     return [bar for batch in tape.batches() for bar in batch]
 
 
-def read(path: Path, *told: dict[str, Any], **options: Any) -> list[ImportedBar]:
-    return bars_of(open_bars(bars_file(path, told, options.pop("types", None)), **options))
+def read(path: Path, *reported: dict[str, Any], **options: Any) -> list[ImportedBar]:
+    return bars_of(open_bars(bars_file(path, reported, options.pop("types", None)), **options))
 
 
 # --- columns -------------------------------------------------------------------------------
@@ -120,8 +120,8 @@ def test_a_double_gives_back_every_decimal_of_fifteen_digits(digits: int, places
 
 def test_prices_of_other_types_are_as_exact(tmp_path: Path) -> None:
     kinds = {"open": pa.decimal128(18, 8), "high": pa.float32(), "low": pa.int32()}
-    told = row(open=Decimal("5528.75"), high=5530.25, low=5527)
-    assert read(tmp_path / "a.parquet", told, types=kinds) == [WHOLE]
+    reported = row(open=Decimal("5528.75"), high=5530.25, low=5527)
+    assert read(tmp_path / "a.parquet", reported, types=kinds) == [WHOLE]
 
 
 @pytest.mark.parametrize("name", FORMS)
@@ -178,9 +178,9 @@ def test_a_single_month_is_filed_under_its_root_and_several_are_not(tmp_path: Pa
 
 
 def test_a_long_file_comes_in_its_order(tmp_path: Path) -> None:
-    told = rows(40_000, ts=datetime(2020, 1, 1, tzinfo=UTC))
-    found = read(tmp_path / "a.parquet", *told)
-    assert [bar.bar_start for bar in found] == [each["ts"] for each in told]
+    reported = rows(40_000, ts=datetime(2020, 1, 1, tzinfo=UTC))
+    found = read(tmp_path / "a.parquet", *reported)
+    assert [bar.bar_start for bar in found] == [each["ts"] for each in reported]
 
 
 # --- real data -----------------------------------------------------------------------------
@@ -190,10 +190,10 @@ def test_a_long_file_comes_in_its_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["es_gc_1m_201310_lean", "6e_6eh4_1m_202401"])
 def test_every_row_of_a_real_file_is_a_bar_of_the_same_values(name: str) -> None:
     path = BARS / f"{name}.parquet"
-    told = pa_parquet.read_table(path).to_pylist()
+    reported = pa_parquet.read_table(path).to_pylist()
     found = bars_of(open_bars(path))
-    assert len(found) == len(told)
-    for bar, said in zip(found, told, strict=True):
+    assert len(found) == len(reported)
+    for bar, said in zip(found, reported, strict=True):
         # Every contract here ends within ten years of its bars.
         code, year = said["contract"][:-1], said["ts"].year
         digit = int(said["contract"][-1])
@@ -203,7 +203,7 @@ def test_every_row_of_a_real_file_is_a_bar_of_the_same_values(name: str) -> None
         )  # fmt: skip
         assert (bar.bar_start, bar.volume) == (said["ts"], said["volume"])
         for field in ("open", "high", "low", "close"):
-            # The nearest double of an exact decimal is the one that the file holds.
+            # The nearest double of an exact decimal is the one in the file.
             assert float(getattr(bar, field)) == said[field]
 
 

@@ -20,7 +20,7 @@ SPRING = datetime(2024, 3, 10, 12, tzinfo=UTC)
 AUTUMN = datetime(2024, 11, 3, 12, tzinfo=UTC)
 
 
-def told(since: datetime | None, clock: datetime | None, entry_id: str = "7-0") -> Entry:
+def reported(since: datetime | None, clock: datetime | None, entry_id: str = "7-0") -> Entry:
     """Return a clock entry."""
     return Entry(entry_id, 100, 0, b"", "SIM", clock, since)
 
@@ -54,7 +54,7 @@ def test_a_clock_closes_the_bars_that_become_known_as_it_goes_on(
     since, until = since + part, since + timedelta(seconds=seconds) + other
     expected = known(width, since, until)
     first, end = starts(width, since, until)
-    found = due(told(since, until), EVERY)
+    found = due(reported(since, until), EVERY)
     # Of days the hours are looked at: some are in vain, none is missed.
     if width != "1d":
         assert (width in found) == bool(expected)
@@ -65,11 +65,11 @@ def test_a_clock_closes_the_bars_that_become_known_as_it_goes_on(
 def test_the_bars_of_a_minute_are_closed_by_the_second_after_it() -> None:
     minute = datetime(2024, 7, 1, 14, 31, tzinfo=UTC)
     second = timedelta(seconds=1)
-    assert due(told(minute - second, minute), EVERY) == {"1s"}
-    assert due(told(minute, minute + second), EVERY) == {"1s", "1m"}
-    assert due(told(minute, minute + second), frozenset({"5m"})) == frozenset()
+    assert due(reported(minute - second, minute), EVERY) == {"1s"}
+    assert due(reported(minute, minute + second), EVERY) == {"1s", "1m"}
+    assert due(reported(minute, minute + second), frozenset({"5m"})) == frozenset()
     evening = datetime(2024, 7, 1, 22, 0, 1, tzinfo=UTC)
-    assert due(told(evening - second, evening), EVERY) == EVERY
+    assert due(reported(evening - second, evening), EVERY) == EVERY
     # The first bar it closes began a minute before, the last is over a second ago.
     assert starts("1m", minute, minute + second) == (
         minute - 61 * second + timedelta(microseconds=1),
@@ -78,19 +78,19 @@ def test_the_bars_of_a_minute_are_closed_by_the_second_after_it() -> None:
 
 
 def test_where_a_run_began_no_bar_is_closed() -> None:
-    assert due(told(None, SPRING), EVERY) == frozenset()
-    assert due(told(SPRING, SPRING), EVERY) == frozenset()
+    assert due(reported(None, SPRING), EVERY) == frozenset()
+    assert due(reported(SPRING, SPRING), EVERY) == frozenset()
     assert due(Entry("7-0", 100, 5, b"[]", "SIM"), EVERY) == frozenset()
 
 
 def row(symbol: str, **bar: Any) -> dict[str, str]:
-    """Return a row as the ledger gives it."""
+    """Return a row as the database gives it."""
     return {"symbol": symbol, "bar": json.dumps({"symbol": symbol, **bar})}
 
 
 def bar_close(entry_id: str = "7-0", widths: frozenset[str] = EVERY) -> BarClose:
     """Return a closing that is pending."""
-    return BarClose(told(SPRING, SPRING + timedelta(days=1), entry_id), widths, 0.0)
+    return BarClose(reported(SPRING, SPRING + timedelta(days=1), entry_id), widths, 0.0)
 
 
 def filled() -> BarClose:
@@ -102,7 +102,7 @@ def filled() -> BarClose:
 
 
 def only(*widths: str, symbols: frozenset[str] | None = None) -> EventFilter:
-    """Return the wish for bars and nothing else."""
+    """Return a filter for bars and nothing else."""
     return EventFilter(symbols, ticks=False, quotes=False, bars=frozenset(widths))
 
 
@@ -129,7 +129,7 @@ def test_bars_are_given_by_width_symbol_and_place() -> None:
 
 
 @pytest.mark.parametrize("is_read", [True, False])
-def test_bars_that_are_missing_are_told_as_a_gap(is_read: bool) -> None:
+def test_missing_bars_are_sent_as_a_gap(is_read: bool) -> None:
     made = bar_close()
     if is_read:
         made.fill({"1m": [row("ES")] * ROWS_MAX}, is_complete=True)
@@ -142,7 +142,7 @@ def test_bars_that_are_missing_are_told_as_a_gap(is_read: bool) -> None:
     assert events == (ROWS_MAX + 1 if is_read else 1)
 
 
-def test_a_pending_closing_holds_up_who_wants_bars_and_nobody_else() -> None:
+def test_a_pending_bar_close_delays_only_subscribers_to_bars() -> None:
     ring, made = ReplayBuffer(10**6), bar_close("7-0")
     start = ring.end
     for batch in (ticks(6), made, ticks(8)):
@@ -152,7 +152,7 @@ def test_a_pending_closing_holds_up_who_wants_bars_and_nobody_else() -> None:
     assert ring.take(start, all_of_it, 10**6) == (b"t6 t8 ", 2, ring.end)
     assert ring.take(start, with_bars, 10**6) == (b"t6 ", 1, start + 1)
     assert ring.take(start + 1, with_bars, 10**6) == (b"", 0, start + 1)
-    # Who comes back from before it waits as well, and keeps his place.
+    # A stream resumed from before it waits as well, and keeps its position.
     place = ring.ordinal_after((6, 0, WHOLE))
     assert place == start + 1
     assert ring.first(place, (6, 0, WHOLE), with_bars) == (b"", 0, start + 1)

@@ -214,7 +214,7 @@ def test_months_whose_days_are_not_known_yet_are_left_out() -> None:
         contract("VX", date(2024, 6, 1), short)
 
 
-def test_a_root_without_a_rule_is_told_how_to_add_its_months() -> None:
+def test_a_root_without_a_rule_gets_the_command_to_add_its_months() -> None:
     with pytest.raises(NotFound, match="thor contracts add 6EH27 --last-trade"):
         rule_of("6E")
 

@@ -109,11 +109,11 @@ def test_the_ticks_agree_with_the_vendor_s_own_text_of_the_file() -> None:
 
 @real_data
 def test_the_parquet_made_from_the_file_follows_from_its_ticks_row_for_row() -> None:
-    """The Parquet splits what a trade's record says in two, and leaves repeated quotes out.
+    """The Parquet file splits a trade's record in two, and leaves repeated quotes out.
 
-    Each trade is a row without the book; each change of the book, a trade's own included,
-    is a quote. Here that makes one row more (the first trade brings the first book) and one
-    less (one record repeats the book before it), so that both files count 2,288.
+    Each trade is a row without the book; each change of the book, a trade's own included, is a
+    quote. Here that makes one row more (the first trade brings the first book) and one less (one
+    record repeats the book before it), so that both files count 2,288.
     """
     rows: list[tuple[Any, ...]] = []
     book: tuple[Any, ...] | None = None

@@ -64,7 +64,7 @@ def test_errors_dates_and_blanks_come_through_the_librarys_own_conversion(desk: 
     ]
 
 
-def test_without_an_excel_the_state_says_so(desk: Desk) -> None:
+def test_without_an_excel_the_state_is_workbook_not_open(desk: Desk) -> None:
     desk.excel.running = []
     state, reason = desk.refusal()
     assert state == "not running"
@@ -117,7 +117,7 @@ def test_of_two_workbooks_of_one_name_none_is_guessed() -> None:
     )
 
 
-def test_the_full_path_tells_two_workbooks_of_one_name_apart() -> None:
+def test_the_full_path_distinguishes_two_workbooks_of_one_name() -> None:
     desk = Desk("C:\\desk\\RTD_TOS.xlsm")
     desk.excel.running.insert(0, FakeApp(FakeBook("RTD_TOS.xlsm", folder="D:\\old")))
     assert desk.reader.read().values[0][1] == "Symbol"
@@ -126,7 +126,7 @@ def test_the_full_path_tells_two_workbooks_of_one_name_apart() -> None:
 def test_another_workbook_of_that_name_is_not_taken_for_the_one_asked_for() -> None:
     state, reason = Desk("E:\\new\\RTD_TOS.xlsm").refusal()
     assert state == "workbook not open"
-    assert reason == "C:\\desk\\RTD_TOS.xlsm is open, and E:\\new\\RTD_TOS.xlsm is asked for"
+    assert reason == "C:\\desk\\RTD_TOS.xlsm is open, and E:\\new\\RTD_TOS.xlsm is named"
 
 
 def test_a_workbook_on_a_cloud_drive_is_found_by_its_name() -> None:

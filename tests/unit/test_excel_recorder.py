@@ -1,4 +1,4 @@
-"""A recording survives what cuts it short, and is a file of the neutral schema at its end."""
+"""A recording survives an interruption, and is a file of the columnar format at its end."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -76,14 +76,14 @@ def test_a_recording_replayed_gives_the_same_ticks_but_for_the_source(tmp_path: 
     replayed = [tick for batch in tape.batches() for tick in batch]
 
     assert {tick.source for tick in replayed} == {tape.source}
-    told = [
+    reported = [
         msgspec.structs.replace(tick, source=tape.source) for step in published for tick in step
     ]
-    assert replayed == told
+    assert replayed == reported
     assert any(tick.is_trade and tick.volume_delta for tick in replayed)
 
 
-def test_a_file_that_is_no_recording_says_no_session_volume(tmp_path: Path) -> None:
+def test_a_file_that_is_no_recording_has_no_session_volume(tmp_path: Path) -> None:
     # Where a vendor calls the size of a trade its volume, it is no volume of the session.
     row = {"symbol": "ES", "ts": AT, "last": 6873.75, "volume": 3, "seq": 7}
     pa_parquet.write_table(pa.Table.from_pylist([row]), tmp_path / "vendor.parquet")

@@ -42,7 +42,7 @@ def test_the_desks_own_sheet_is_read_to_the_last_digit() -> None:
         Decimal("6873.5"), Decimal("6873.75"), Decimal("6873.75"),
     )  # fmt: skip
     assert (es.bid_size, es.ask_size) == (12, 13)
-    # The last price above the ask is what the sheet said, and is kept.
+    # The last price above the ask is the sheet's value, and is kept.
     assert (ym.bid, ym.last, ym.ask) == (47667, 47670, 47669)
     assert (zb.prev_close, zb.open) == (Decimal("118.59375"), Decimal("118.15625"))
     assert (zb.high, zb.low) == (Decimal("118.3125"), 118)
@@ -249,7 +249,7 @@ def test_rows_shorter_than_the_header_are_read_as_far_as_they_go() -> None:
         (N_A, "no value in 6 cells"),
     ],
 )
-def test_a_sheet_whose_rtd_has_no_answer_is_told_from_one_that_has(cell: Any, reason: str) -> None:
+def test_a_sheet_without_rtd_answers_is_recognised(cell: Any, reason: str) -> None:
     reading = read(["ES", cell, cell, cell], ["YM", cell, cell, cell])
     assert not reading.is_connected
     assert reading.unconnected == reason

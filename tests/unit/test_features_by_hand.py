@@ -1,4 +1,4 @@
-"""What no library tells: features worked out by hand, and correlations by numpy."""
+"""Features that no library has: worked out by hand, and correlations by numpy."""
 
 import itertools
 import math
@@ -60,7 +60,7 @@ def lake() -> Lake:
 
 
 def put(lake: Lake, symbol: str, bars: Iterable[Row], length: timedelta = MINUTE) -> None:
-    """Insert bars: each says its start, its close, and what else it has."""
+    """Insert bars: each has its start, its close, and optional values."""
     width = {SECOND: "1s", MINUTE: "1m", 5 * MINUTE: "5m"}[length]
     rows = []
     for bar in bars:
@@ -140,16 +140,16 @@ def test_correlation_and_slope_are_numpys(lake: Lake, first: int) -> None:
     )
 
 
-@pytest.mark.parametrize(("common", "is_told"), [(20, True), (19, False)])
+@pytest.mark.parametrize(("common", "is_reported"), [(20, True), (19, False)])
 def test_fewer_than_twenty_common_returns_correlate_with_nothing(
-    lake: Lake, common: int, is_told: bool
+    lake: Lake, common: int, is_reported: bool
 ) -> None:
     rng = random.Random(1)
     for symbol in ("NQ", "GC"):
         put(lake, symbol, walk(100 + rng.random() for _ in range(common + 1)))
     row = asked(lake, "cross_asset", "GC", START + common * MINUTE)
-    assert (row["corr_nq_60widths"] is not None) == is_told
-    assert (row["beta_nq_60widths"] is not None) == is_told
+    assert (row["corr_nq_60widths"] is not None) == is_reported
+    assert (row["beta_nq_60widths"] is not None) == is_reported
 
 
 def test_a_price_that_stands_still_correlates_with_nothing(lake: Lake) -> None:
@@ -172,22 +172,22 @@ def test_spreads_are_in_ticks_of_the_instrument_behind_the_series(lake: Lake) ->
 
 
 def test_aggressors_and_trades_are_weighed(lake: Lake) -> None:
-    told = {"volume": 30, "volume_buy": 20, "volume_sell": 5, "trades": 12}
-    put(lake, "ES", [{"bar_start": START, "close": 100.0, **told}])
+    reported = {"volume": 30, "volume_buy": 20, "volume_sell": 5, "trades": 12}
+    put(lake, "ES", [{"bar_start": START, "close": 100.0, **reported}])
     row = asked(lake, "microstructure", "ES", START)
-    # Five contracts were told without a side.
+    # Five contracts have no side.
     assert row["aggressor_balance"] == pytest.approx(15 / 25)
     assert row["trade_intensity"] == pytest.approx(12 / 60)
     assert row["trade_size_mean"] == pytest.approx(30 / 12)
 
 
-def test_an_imported_bar_tells_nothing_of_what_no_tick_told(lake: Lake) -> None:
+def test_an_imported_bar_has_no_feature_of_ticks(lake: Lake) -> None:
     put(lake, "ES", [{"bar_start": START, "close": 100.0, "volume": 7}])
     row = asked(lake, "microstructure", "ES", START)
     assert [value for name, value in row.items() if name != "symbol"] == [None] * 7
 
 
-def test_the_imbalance_is_of_the_last_quote_of_the_bar_that_told_its_sizes(lake: Lake) -> None:
+def test_the_imbalance_is_of_the_bars_last_quote_with_sizes(lake: Lake) -> None:
     put(lake, "ES", [{"bar_start": START, "close": 100.0, "ticks": 5}])
     last = START + 59 * SECOND
     lake.executemany(
@@ -195,7 +195,8 @@ def test_the_imbalance_is_of_the_last_quote_of_the_bar_that_told_its_sizes(lake:
         [
             (START, 1, "SIM", 1, 9),
             (last, 3, "SIM", 6, 2),
-            # The same instant, told before; then without a size; then in the next bar.
+            # An earlier tick of the same instant; then one without a size; then one in the next
+            # bar.
             (last, 2, "SIM", 5, 5),
             (last, 4, "SIM", 5, None),
             (START + MINUTE, 5, "SIM", 1, 1),
@@ -222,7 +223,7 @@ def test_directions_are_those_between_the_seconds_of_the_last_minute(
 
 
 def sessions(volumes: list[int | None], start: datetime = START) -> list[Row]:
-    """Return three bars a day, a minute apart, of weekdays up to a start; the last tells volume."""
+    """Return three bars a day, a minute apart, of weekdays up to a start; the last has a volume."""
     bars, at = [], start
     for n, volume in enumerate(reversed(volumes)):
         while at.weekday() > 4:
@@ -245,12 +246,12 @@ def test_a_volume_is_compared_with_the_last_twenty_sessions_at_its_minute(lake: 
     assert row["vol_regime_60min_20sessions"] == pytest.approx(0.01 / 0.015)
 
 
-@pytest.mark.parametrize(("before", "is_told"), [(10, True), (9, False)])
-def test_ten_sessions_are_the_least(lake: Lake, before: int, is_told: bool) -> None:
+@pytest.mark.parametrize(("before", "is_reported"), [(10, True), (9, False)])
+def test_ten_sessions_are_the_least(lake: Lake, before: int, is_reported: bool) -> None:
     put(lake, "ES", sessions(list(range(1, before + 2))))
     row = asked(lake, "season", "ES", START)
-    assert (row["volume_z_20sessions"] is not None) == is_told
-    assert (row["vol_regime_60min_20sessions"] is not None) == is_told
+    assert (row["volume_z_20sessions"] is not None) == is_reported
+    assert (row["vol_regime_60min_20sessions"] is not None) == is_reported
 
 
 def test_a_minute_of_the_session_is_one_of_chicago_over_a_change_of_clocks(lake: Lake) -> None:
@@ -283,10 +284,10 @@ def test_the_forecast_is_the_recursion_of_riskmetrics(lake: Lake) -> None:
         math.log(now / before) ** 2 if now > 0 and before > 0 else None
         for before, now in itertools.pairwise(closes)
     ]
-    told = [square for square in squares if square is not None]
-    variance = sum(told[:20]) / 20
+    reported = [square for square in squares if square is not None]
+    variance = sum(reported[:20]) / 20
     expected = {}
-    for number, square in enumerate(told):
+    for number, square in enumerate(reported):
         if number >= 20:
             variance = 0.94 * variance + 0.06 * square
         expected[number] = math.sqrt(variance)

@@ -94,8 +94,8 @@ def lake() -> duckdb.DuckDBPyConnection:
 
 
 @pytest.mark.parametrize(("family", "name"), ORACLES, ids=lambda part: part)
-def test_it_is_what_talib_says(lake: duckdb.DuckDBPyConnection, family: str, name: str) -> None:
-    # The walk has one hole of months, after which every look-back starts anew.
+def test_a_feature_equals_talibs(lake: duckdb.DuckDBPyConnection, family: str, name: str) -> None:
+    # The walk has one hole of months, after which every look-back restarts.
     for when, least in (("<", BARS * 5 // 6 - 250), (">", BARS // 6 - 250)):
         bars = lake.execute(
             "select open::double as open, high::double as high, low::double as low,"

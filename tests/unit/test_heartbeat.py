@@ -1,4 +1,4 @@
-"""A job leaves a sign of life that says whether its process lives and its loop comes round."""
+"""A job's heartbeat shows whether its process lives and its loop turns."""
 
 import threading
 from datetime import UTC, datetime, timedelta
@@ -98,9 +98,9 @@ def test_a_sign_that_cannot_be_left_stops_no_job(tmp_path: Path) -> None:
 
 
 def test_the_bus_s_fields_give_the_beat_back() -> None:
-    told = beat(state="waiting", reason="Redis: refused", attempt=3)
-    kept = {name: str(value) for name, value in heartbeat.fields(told).items()}
-    assert heartbeat.of_fields("bars", kept) == told
+    reported = beat(state="waiting", reason="Redis: refused", attempt=3)
+    kept = {name: str(value) for name, value in heartbeat.fields(reported).items()}
+    assert heartbeat.of_fields("bars", kept) == reported
     assert heartbeat.of_fields("bars", {"state": "odd"}) is None
 
 
@@ -120,7 +120,7 @@ def test_the_bus_s_fields_give_the_beat_back() -> None:
         (beat(state="failed", reason="torn", at=NOW - timedelta(days=1)), "failed: torn"),
     ],
 )
-def test_a_fault_says_what_is_wrong_with_a_job(one: Beat, fault: str | None) -> None:
+def test_a_fault_names_what_is_wrong_with_a_job(one: Beat, fault: str | None) -> None:
     assert checks.job_fault(one, NOW) == fault
 
 

@@ -39,10 +39,10 @@ def mode(path: Path) -> int:
 def test_a_second_holder_is_refused_by_path_pid_and_fix(open_folder: Path) -> None:
     with Home(open_folder / "home").lock(), pytest.raises(Refused) as refused:
         Home(open_folder / "home").lock().__enter__()
-    told = str(refused.value)
-    assert str(open_folder / "home") in told
-    assert f"pid {os.getpid()} since 20" in told
-    assert "set THOR_HOME to another folder" in told
+    reported = str(refused.value)
+    assert str(open_folder / "home") in reported
+    assert f"pid {os.getpid()} since 20" in reported
+    assert "set THOR_HOME to another folder" in reported
 
 
 def test_a_home_named_by_a_link_is_the_same_home(open_folder: Path) -> None:
@@ -111,12 +111,12 @@ def test_two_homes_have_different_passwords(open_folder: Path) -> None:
         assert one.ensure_credentials() != two.ensure_credentials()
 
 
-def test_a_new_home_says_that_it_has_no_credentials_yet(open_folder: Path) -> None:
+def test_a_new_home_reports_that_it_has_no_credentials_yet(open_folder: Path) -> None:
     with pytest.raises(NotFound, match="start thor up first"):
         Home(open_folder / "home").credentials()
 
 
-def test_lost_credentials_beside_a_database_are_not_made_anew(open_folder: Path) -> None:
+def test_lost_credentials_beside_a_database_are_not_made_again(open_folder: Path) -> None:
     with Home(open_folder / "home").lock() as home:
         home.pg.mkdir()
         with pytest.raises(Broken, match=r"credentials\.json is gone"):
@@ -148,7 +148,7 @@ def test_a_port_that_is_taken_meanwhile_is_left_to_its_taker(open_folder: Path) 
         assert home.ports() == {"postgres": other}
 
 
-def test_a_wished_port_comes_before_the_remembered_one(open_folder: Path) -> None:
+def test_a_preferred_port_comes_before_the_stored_one(open_folder: Path) -> None:
     with Home(open_folder / "home").lock() as home, socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         requested = probe.getsockname()[1]
@@ -209,7 +209,7 @@ def test_data_of_root_is_rejected_since_no_server_may_run_as_root(open_folder: P
             home.user()
 
 
-def test_a_process_is_told_from_another_with_its_pid() -> None:
+def test_a_process_is_distinguished_from_another_with_its_pid() -> None:
     me = identity(os.getpid())
     assert me is not None
     assert is_alive(me)
@@ -225,7 +225,7 @@ def test_a_process_is_told_from_another_with_its_pid() -> None:
     assert not is_alive(its)
 
 
-def test_a_status_whose_supervisor_is_gone_says_stopped(open_folder: Path) -> None:
+def test_a_status_whose_supervisor_is_gone_reads_as_stopped(open_folder: Path) -> None:
     me = identity(os.getpid())
     assert me is not None
     gone = Identity(me.pid, me.born_s - 1)
@@ -234,7 +234,7 @@ def test_a_status_whose_supervisor_is_gone_says_stopped(open_folder: Path) -> No
             ("ingest", "running", gone),
             ("left", "running", me),
             ("api", "waiting", None),
-            ("told-no", "failed", None),
+            ("refused-job", "failed", None),
         ]
         processes = {
             name: ProcessStatus(name=name, kind="job", state=state, log="", process=process)
@@ -248,7 +248,7 @@ def test_a_status_whose_supervisor_is_gone_says_stopped(open_folder: Path) -> No
             "ingest": "stopped",
             "left": "running",
             "api": "stopped",
-            "told-no": "failed",
+            "refused-job": "failed",
         }
         status.supervisor = me
         write_status(home, status)
@@ -262,7 +262,7 @@ def test_a_home_where_nothing_ran_has_an_empty_status(open_folder: Path) -> None
 
 
 @given(st.binary(max_size=200))
-def test_a_spoilt_status_file_reads_as_an_empty_house(spoilt: bytes) -> None:
+def test_a_damaged_status_file_reads_as_empty(spoilt: bytes) -> None:
     with tempfile.TemporaryDirectory() as name:
         home = Home(Path(name))
         home.run.mkdir()
@@ -275,7 +275,7 @@ def test_a_file_is_replaced_in_one_step_with_its_mode(tmp_path: Path) -> None:
     write_beside(path, b"old")
     before = path.open("rb")
     write_beside(path, b"new")
-    # Who had it open still reads the old one, whole.
+    # A process that had it open still reads the old one, whole.
     with before:
         assert before.read() == b"old"
     assert path.read_bytes() == b"new"

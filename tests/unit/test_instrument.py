@@ -16,7 +16,7 @@ def changed(**given: Any) -> Instrument:
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "reported"),
     [
         ({"symbol": ""}, "symbol: ''"),
         ({"symbol": "es"}, "symbol: 'es'"),
@@ -37,7 +37,7 @@ def changed(**given: Any) -> Instrument:
         ({"quote_increment": Decimal("0.5")}, "quote_increment: 0.5 does not divide tick_size"),
         ({"margin": Decimal("-1")}, "margin: -1 has to be 0 or more"),
         ({"margin": Decimal("NaN")}, "margin: NaN has to be 0 or more"),
-        # numeric(18,8), numeric(18,2) and smallint are what the table holds.
+        # The table's types: numeric(18,8), numeric(18,2) and smallint.
         ({"tick_size": Decimal("1E+10")}, "tick_size"),
         ({"multiplier": Decimal("1E+10")}, "multiplier"),
         ({"tick_size": Decimal("1E+30"), "quote_increment": Decimal("1E-8")}, "tick_size"),
@@ -48,11 +48,11 @@ def changed(**given: Any) -> Instrument:
     ],
 )
 def test_an_instrument_against_a_rule_is_refused_by_field_and_value(
-    given: dict[str, Any], told: str
+    given: dict[str, Any], reported: str
 ) -> None:
     with pytest.raises(Rejected) as refused:
         checked(changed(**given))
-    assert told in str(refused.value)
+    assert reported in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_an_instrument_within_the_rules_is_given_back_as_it_is(given: dict[str, 
         (ES, "10000000000", "does not fit numeric(18,8)"),
     ],
 )
-def test_a_price_is_judged_by_the_feeds_grid(
+def test_a_price_is_validated_by_the_feeds_grid(
     instrument: Instrument, price: str, fault: str | None
 ) -> None:
     assert instrument.price_fault(Decimal(price)) == fault

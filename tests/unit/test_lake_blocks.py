@@ -20,7 +20,7 @@ WORDS = Words("ES", DAY, ("SIM", "TAPE:0123abcd"), ("ESU24", "ESZ24"))
 WIDE = "qq qqq iii qq qq i".replace(" ", "")
 
 instants = st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC))
-# All that numeric(18, 8) can hold.
+# All values of numeric(18, 8).
 prices = st.none() | st.integers(-(10**18) + 1, 10**18 - 1).map(lambda n: Decimal(n).scaleb(-8))
 sizes = st.none() | st.integers(-(2**31) + 1, 2**31 - 1)
 counts = st.none() | st.integers(-(2**63) + 1, 2**63 - 1)
@@ -81,11 +81,11 @@ A_TICK: dict[str, Any] = {
 # The first example waits for what is imported.
 @settings(deadline=None)
 @given(st.lists(ticks, max_size=20))
-def test_every_value_comes_out_as_it_went_in(told: list[dict[str, Any]]) -> None:
-    table = blocks.table(b"".join(map(sent, told)), WORDS)
+def test_every_value_comes_out_as_it_went_in(reported: list[dict[str, Any]]) -> None:
+    table = blocks.table(b"".join(map(sent, reported)), WORDS)
     assert table.schema.names == blocks.SCHEMA.names
     common = {"symbol": "ES", "trade_date": DAY}
-    assert table.to_pylist() == [{**tick, **common} for tick in told]
+    assert table.to_pylist() == [{**tick, **common} for tick in reported]
 
 
 def test_a_price_is_exact_to_its_last_digit_and_typed_as_the_table_has_it() -> None:
@@ -97,7 +97,7 @@ def test_a_price_is_exact_to_its_last_digit_and_typed_as_the_table_has_it() -> N
 
 
 @pytest.mark.parametrize("strange", [{"source": 0}, {"contract": 1}])
-def test_a_word_that_was_not_expected_is_told(strange: dict[str, int]) -> None:
+def test_an_unexpected_word_is_reported(strange: dict[str, int]) -> None:
     with pytest.raises(UnknownWord):
         blocks.table(sent(A_TICK) + sent(A_TICK, **strange), WORDS)
 

@@ -41,17 +41,17 @@ rows = st.fixed_dictionaries(
 )  # fmt: skip
 
 
-def table(told: list[dict[str, Any]]) -> pa.Table:
-    return pa.Table.from_pylist(told, SCHEMA)
+def table(reported: list[dict[str, Any]]) -> pa.Table:
+    return pa.Table.from_pylist(reported, SCHEMA)
 
 
 @calm
 @given(st.lists(rows, max_size=8), st.randoms(), st.integers(0, 8))
 def test_the_sum_is_of_the_rows_however_they_lie(
-    told: list[dict[str, Any]], random: Any, cut: int
+    reported: list[dict[str, Any]], random: Any, cut: int
 ) -> None:
-    whole = table(told)
-    shuffled = told.copy()
+    whole = table(reported)
+    shuffled = reported.copy()
     random.shuffle(shuffled)
     assert fingerprint.of(table(shuffled)) == fingerprint.of(whole)
     parts = fingerprint.of(whole.slice(0, cut)) + fingerprint.of(whole.slice(cut))
@@ -92,5 +92,5 @@ def test_one_nan_is_as_another() -> None:
 
 
 @pytest.mark.parametrize(("number", "said"), [(0, "0" * 16), (2**64 - 1, "f" * 16)])
-def test_a_sum_is_told_in_sixteen_digits(number: int, said: str) -> None:
+def test_a_checksum_is_sixteen_hex_digits(number: int, said: str) -> None:
     assert fingerprint.text(number) == said

@@ -1,4 +1,4 @@
-"""The texts of bars as DuckDB takes them."""
+"""The SQL of bars as DuckDB statements."""
 
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
@@ -16,7 +16,7 @@ _EIGHTH = Decimal("0.00000001")
 
 @cache
 def engine() -> duckdb.DuckDBPyConnection:
-    """A DuckDB with the macros that texts of bars call."""
+    """A DuckDB with the macros that the SQL of bars calls."""
     made = duckdb.connect()
     made.execute("set timezone = 'UTC'; create schema public; create schema market")
     for statement in sql.exact():

@@ -1,4 +1,4 @@
-"""Where the lake lies, how a file gets there, and what a part is kept by."""
+"""The lake's store: its location, how files are written, and the manifest's parts."""
 
 import errno
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +20,7 @@ from thor.lake.export.blocks import Words
 from thor.lake.store import Store, url_of
 
 
-def test_the_lake_lies_in_the_home_unless_it_is_said(tmp_path: Path) -> None:
+def test_the_lake_is_in_the_home_unless_it_is_set(tmp_path: Path) -> None:
     home = Settings(home=tmp_path, lake_url=None, _env_file=None)  # type: ignore[call-arg]
     assert url_of(home) == str(tmp_path / "lake")
     said = Settings(home=tmp_path, lake_url="s3://b/c", _env_file=None)  # type: ignore[call-arg]
@@ -103,7 +103,7 @@ def test_a_file_that_is_no_parquet_is_damaged(tmp_path: Path) -> None:
         list(parquet.tables(store, "x.parquet"))
 
 
-def test_a_manifest_that_is_none_is_told(tmp_path: Path) -> None:
+def test_an_invalid_manifest_is_reported(tmp_path: Path) -> None:
     store = Store(str(tmp_path))
     store.write("manifests/date=2024-07-01.json", b"{}")
     with pytest.raises(Broken, match="is no manifest"):
@@ -148,7 +148,7 @@ def test_files_that_are_written_beside_each_other_each_hold_their_own(tmp_path: 
         a.add(rows(3))
         assert (a.pending, a.rows, b.pending) == (1, 3, 1)
         written = a.finish()
-        # Each is in its place as soon as it is finished, and not before.
+        # Each appears as soon as it is finished, and not before.
         assert store.list("") == ["a"]
     assert written == a.finish()
     assert [table.column("value").to_pylist() for table in parquet.tables(store, "a")] == [
@@ -234,9 +234,9 @@ def test_files_of_which_nothing_is_known_share_what_the_day_is_guessed_to_have()
 def test_the_key_of_ticks_adds_up_ordinals_beyond_64_bits() -> None:
     key = plan.Key()
     ts = [datetime(2024, 7, 1, 14, 30, 0, 5, tzinfo=UTC), datetime(1969, 12, 31, tzinfo=UTC)]
-    told = pa.table({"seq": [2**62, -1], "ts": pa.array(ts, pa.timestamp("us", "UTC"))})
+    reported = pa.table({"seq": [2**62, -1], "ts": pa.array(ts, pa.timestamp("us", "UTC"))})
     for _ in range(4):
-        key.note(told)
+        key.note(reported)
     # 2**64 - 4, and the ends as PostgreSQL's extract(epoch from …) writes them.
     assert key.text() == "8,18446744073709551612,-86400.000000,1719844200.000005"
 

@@ -41,7 +41,7 @@ def test_a_future_says_what_a_point_is_worth() -> None:
 
 
 @pytest.mark.parametrize(
-    ("texts", "told"),
+    ("texts", "reported"),
     [
         ({}, "tick_size: is missing"),
         ({"tick_size": "0.01"}, "asset_class: is missing; say which with --asset-class: equity, "),
@@ -56,10 +56,10 @@ def test_a_future_says_what_a_point_is_worth() -> None:
         ({**SHARE, "colour": "red"}, "colour: is no field of an instrument; name, exchange, "),
     ],
 )
-def test_what_is_missing_or_cannot_be_is_named(texts: dict[str, str], told: str) -> None:
+def test_what_is_missing_or_cannot_be_is_named(texts: dict[str, str], reported: str) -> None:
     with pytest.raises(Rejected) as raised:
         made("NEW", **texts)
-    assert str(raised.value).startswith(told)
+    assert str(raised.value).startswith(reported)
 
 
 def test_another_class_with_a_calendar_of_its_own_is_taken() -> None:

@@ -32,7 +32,7 @@ def make(folder: Path, python: str) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
-def test_an_old_python_is_told_which_one_is_needed_and_leaves_nothing(tmp_path: Path) -> None:
+def test_an_old_python_is_refused_with_the_needed_one_and_leaves_nothing(tmp_path: Path) -> None:
     old = tmp_path / "python3.9"
     old.write_text(_OLD)
     old.chmod(0o755)
@@ -45,7 +45,7 @@ def test_an_old_python_is_told_which_one_is_needed_and_leaves_nothing(tmp_path: 
     assert not (tmp_path / ".venv").exists()
 
 
-def test_a_python_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_python_is_reported(tmp_path: Path) -> None:
     code, said = make(tmp_path, "python3.99")
     assert code != 0
     assert said.startswith("thor: python3.99 is not there")

@@ -53,7 +53,9 @@ def test_a_terminal_that_is_wide_enough_shows_a_table(monkeypatch: pytest.Monkey
     assert "│" in line
 
 
-def test_a_long_command_is_one_line_for_whoever_copies_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_command_is_one_line_that_can_be_copied(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     out = terminal(monkeypatch, 80)
     command = (
         "thor instruments add BAC --asset-class equity --tick-size 0.01 --name 'Bank of America'"

@@ -49,7 +49,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 def program(folder: Path, major: int) -> Path:
-    """Write a pg_dump that says its version."""
+    """Write a pg_dump that prints its version."""
     folder.mkdir(exist_ok=True)
     path = folder / "pg_dump"
     path.write_text(f"#!/bin/sh\necho 'pg_dump (PostgreSQL) {major}.3 (Debian {major}.3-1)'\n")
@@ -75,7 +75,7 @@ def test_an_older_program_is_refused_and_named_with_the_fix(
     assert "THOR_PG_BIN" in str(refused.value)
 
 
-def test_no_program_at_all_is_told_so(settings: Settings) -> None:
+def test_a_missing_program_is_reported(settings: Settings) -> None:
     with pytest.raises(NotFound, match="pg_dump: none of PostgreSQL 18"):
         pg_tools.find("pg_dump", 18, settings)
 
@@ -94,7 +94,7 @@ def test_the_program_of_the_server_s_own_version_goes_before_a_newer_one(
     assert pg_tools.find("pg_dump", 17, settings) == pg_tools.Tool(newer, 18)
 
 
-def test_a_folder_that_was_named_and_is_wrong_is_told_and_not_passed_over(
+def test_a_wrong_folder_that_was_named_is_reported_and_not_skipped(
     settings: Settings, tmp_path: Path
 ) -> None:
     program(tmp_path / "path", 18)
@@ -104,7 +104,7 @@ def test_a_folder_that_was_named_and_is_wrong_is_told_and_not_passed_over(
 
 
 def fails(folder: Path, said: str, code: int) -> pg_tools.Tool:
-    """Return a program that says so on its standard error and ends with a code."""
+    """Return a program that prints to its standard error and ends with a code."""
     path = folder / "pg_restore"
     path.write_text(f"#!/bin/sh\ncat >&2 <<'END'\n{said}\nEND\nexit {code}\n")
     path.chmod(0o755)
@@ -133,7 +133,7 @@ def test_an_error_that_is_forgiven_is_none_and_any_beside_it_is(tmp_path: Path) 
     assert str(failed.value) == "could not execute query: ERROR:  out of range"
     with pytest.raises(pg_tools.Failed):
         run(fails(tmp_path, UNKNOWN, 137), '"x"')
-    with pytest.raises(pg_tools.Failed, match="it said nothing"):
+    with pytest.raises(pg_tools.Failed, match="it printed nothing"):
         run(fails(tmp_path, "", 1), '"x"')
 
 
@@ -146,7 +146,7 @@ def test_a_warning_of_the_program_is_not_taken_for_the_reason(tmp_path: Path) ->
     assert not failed.value.is_servers
 
 
-def test_a_server_that_goes_away_is_told_from_a_file_that_is_bad(tmp_path: Path) -> None:
+def test_a_lost_server_is_distinguished_from_a_bad_file(tmp_path: Path) -> None:
     said = "pg_restore: error: error returned by PQputCopyData: server closed the connection"
     with pytest.raises(pg_tools.Failed) as failed:
         run(fails(tmp_path, said, 1), None)

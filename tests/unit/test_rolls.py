@@ -40,7 +40,7 @@ def traded(day: str, **volumes: int | None) -> list[Traded]:
     ]
 
 
-def told(rolls: list[Roll]) -> list[tuple[str | None, str, str, str]]:
+def reported(rolls: list[Roll]) -> list[tuple[str | None, str, str, str]]:
     """From, to, since when, and why."""
     return [
         (
@@ -64,7 +64,7 @@ def test_the_session_after_the_volumes_crossed_is_the_next_months() -> None:
     # Friday 8 March: the next session is Monday's, which opens on Sunday at 17:00 in Chicago,
     # since that morning UTC-5; Wednesday evening before the first bars still UTC-6.
     rolls = by_volume("ES", CROSSED, days("ES"))
-    assert told(rolls) == [
+    assert reported(rolls) == [
         (None, "ESH24", "03-06 23:00", "the first bars"),
         ("ESH24", "ESM24", "03-10 22:00", "volume"),
     ]
@@ -92,16 +92,16 @@ def test_a_front_month_without_a_bar_is_not_taken_for_one_that_traded_nothing() 
     assert len(by_volume("ES", rows, days("ES"))) == 1
 
 
-def test_a_front_month_that_told_zero_is_left() -> None:
+def test_a_front_month_with_zero_volume_is_left() -> None:
     rows = traded("2024-03-07", ESH24=100) + traded("2024-03-08", ESH24=0, ESM24=3)
-    assert told(by_volume("ES", rows, days("ES")))[1:] == [
+    assert reported(by_volume("ES", rows, days("ES")))[1:] == [
         ("ESH24", "ESM24", "03-10 22:00", "volume")
     ]
 
 
 def test_the_series_begins_with_the_month_that_traded_most_on_the_first_day() -> None:
     rows = traded("2024-03-13", ESH24=5, ESM24=80, ESU24=7)
-    assert told(by_volume("ES", rows, days("ES"))) == [
+    assert reported(by_volume("ES", rows, days("ES"))) == [
         (None, "ESM24", "03-12 22:00", "the first bars")
     ]
     even = traded("2024-03-13", ESM24=5, ESH24=5)
@@ -112,7 +112,7 @@ def test_a_month_in_between_that_hardly_trades_is_passed_over() -> None:
     # Gold leaves August for December: October never trades more.
     rows = traded("2024-07-24", GCQ24=100, GCV24=4, GCZ24=60)
     rows += traded("2024-07-25", GCQ24=50, GCV24=6, GCZ24=80)
-    assert told(by_volume("GC", rows, days("GC")))[1:] == [
+    assert reported(by_volume("GC", rows, days("GC")))[1:] == [
         ("GCQ24", "GCZ24", "07-25 22:00", "volume")
     ]
 
@@ -121,14 +121,14 @@ def test_months_that_never_overlap_follow_one_another_without_a_hole() -> None:
     # The last trade of March is on Friday the 15th; June's bars begin with Monday's session.
     rows = traded("2024-03-14", ESH24=9) + traded("2024-03-15", ESH24=8)
     rows += traded("2024-03-18", ESM24=1) + traded("2024-03-19", ESM24=2)
-    assert told(by_volume("ES", rows, days("ES")))[1:] == [
+    assert reported(by_volume("ES", rows, days("ES")))[1:] == [
         ("ESH24", "ESM24", "03-17 22:00", "expiry")
     ]
 
 
 def test_a_month_that_ended_while_nothing_was_recorded_gives_way_at_its_end() -> None:
     rows = traded("2024-03-08", ESH24=9) + traded("2024-07-01", ESU24=5, ESZ24=2)
-    assert told(by_volume("ES", rows, days("ES")))[1:] == [
+    assert reported(by_volume("ES", rows, days("ES")))[1:] == [
         ("ESH24", "ESU24", "03-17 22:00", "expiry")
     ]
 
@@ -137,16 +137,16 @@ def test_two_changes_may_lie_on_two_sessions_running() -> None:
     # June is the front month after March's end on the 15th, and is overtaken the day it begins.
     rows = traded("2024-03-15", ESH24=9)
     rows += traded("2024-03-18", ESM24=7, ESU24=5) + traded("2024-03-19", ESM24=4, ESU24=5)
-    assert told(by_volume("ES", rows, days("ES")))[1:] == [
+    assert reported(by_volume("ES", rows, days("ES")))[1:] == [
         ("ESH24", "ESM24", "03-17 22:00", "expiry"),
         ("ESM24", "ESU24", "03-19 22:00", "volume"),
     ]
 
 
-def test_nobody_holds_a_delivered_month_on_its_first_notice_day() -> None:
+def test_no_delivered_month_is_the_front_on_its_first_notice_day() -> None:
     # Gold of April: first notice on Thursday 28 March, whose session opens on the 27th.
     rows = traded("2024-03-26", GCJ24=100, GCM24=60) + traded("2024-03-27", GCJ24=100, GCM24=70)
-    assert told(by_volume("GC", rows, days("GC")))[1:] == [
+    assert reported(by_volume("GC", rows, days("GC")))[1:] == [
         ("GCJ24", "GCM24", "03-27 22:00", "first notice")
     ]
     alone = traded("2024-03-26", GCJ24=100) + traded("2024-03-27", GCJ24=100)
@@ -157,12 +157,12 @@ def test_nobody_holds_a_delivered_month_on_its_first_notice_day() -> None:
 def test_the_session_of_a_holiday_is_a_session() -> None:
     # Friday 24 May 2024; Memorial Day's session opens on Sunday.
     rows = traded("2024-05-23", ESM24=9) + traded("2024-05-24", ESM24=1, ESU24=2)
-    assert told(by_volume("ES", rows, days("ES")))[1:] == [
+    assert reported(by_volume("ES", rows, days("ES")))[1:] == [
         ("ESM24", "ESU24", "05-26 22:00", "volume")
     ]
 
 
-def test_a_change_before_the_first_known_session_is_told() -> None:
+def test_a_change_before_the_first_known_session_is_reported() -> None:
     rows = traded("2023-11-01", ESH24=9, ESM24=1) + traded("2023-11-02", ESH24=1, ESM24=9)
     with pytest.raises(NotFound, match="2023-11-02 is outside what is known, 2023-12-01 to"):
         by_volume("ES", rows, days("ES"))
@@ -182,10 +182,10 @@ def markets(draw: st.DrawFn) -> list[Traded]:
     volumes = st.dictionaries(
         st.sampled_from(QUARTERS), st.one_of(st.none(), st.integers(0, 3)), min_size=1
     )
-    told_of = draw(st.dictionaries(st.sampled_from(SESSIONS), volumes, min_size=1, max_size=25))
+    reported_of = draw(st.dictionaries(st.sampled_from(SESSIONS), volumes, min_size=1, max_size=25))
     return [
         row
-        for day, of in told_of.items()
+        for day, of in reported_of.items()
         for row in traded(day.isoformat(), **of)
         if row.contract.last_trade >= day
     ]
@@ -232,7 +232,7 @@ def test_the_expiry_rule_counts_business_days_before_the_last_trade(
 ) -> None:
     rolls = by_expiry("ES", YEAR, days("ES"), before)
     why = f"{before} business days before"
-    assert told(rolls)[:3] == [
+    assert reported(rolls)[:3] == [
         (None, "ESH24", "01-01 23:00", "the first bars"),
         ("ESH24", "ESM24", march, why),
         ("ESM24", "ESU24", june, why),
@@ -246,7 +246,7 @@ def test_the_expiry_rule_leaves_before_first_notice_and_keeps_to_the_active_mont
     # May gives no price to the front month, August's turn has not come.
     rows = traded("2024-03-01", GCJ24=9, GCK24=9, GCM24=9) + traded("2024-04-05", GCK24=9, GCM24=9)
     rows += traded("2024-04-05", GCQ24=9)
-    assert told(by_expiry("GC", rows, days("GC"), 3)) == [
+    assert reported(by_expiry("GC", rows, days("GC"), 3)) == [
         (None, "GCJ24", "02-29 23:00", "the first bars"),
         ("GCJ24", "GCM24", "03-24 22:00", "3 business days before"),
     ]
@@ -255,13 +255,13 @@ def test_the_expiry_rule_leaves_before_first_notice_and_keeps_to_the_active_mont
 def test_the_expiry_rule_passes_over_months_without_bars_or_left_already() -> None:
     # On 11 March 2024 March is within its five days already.
     rows = traded("2024-03-11", ESH24=9, ESM24=9) + traded("2024-12-02", ESZ24=9)
-    assert told(by_expiry("ES", rows, days("ES"), 5)) == [
+    assert reported(by_expiry("ES", rows, days("ES"), 5)) == [
         (None, "ESM24", "03-10 22:00", "the first bars"),
         ("ESM24", "ESZ24", "06-12 22:00", "5 business days before"),
     ]
 
 
-def test_the_expiry_rule_tells_no_roll_that_lies_ahead_of_the_bars() -> None:
+def test_the_expiry_rule_gives_no_roll_ahead_of_the_bars() -> None:
     rows = [row for row in YEAR if row.trade_date <= date(2024, 3, 7)]
     assert len(by_expiry("ES", rows, days("ES"), 5)) == 1
     rows = [row for row in YEAR if row.trade_date <= date(2024, 3, 8)]

@@ -1,4 +1,4 @@
-"""Waiting for a server: longer each time, told why, and over at once when told to stop."""
+"""Waiting for a server: longer each time, with a reason, and over at once at a stop."""
 
 import threading
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from thor.runtime import Stop, Stopped, persist
 
 
 class Waits(Stop):
-    """A wish that notes how long it would have been waited for, and comes true in the end."""
+    """A stop event that records the length of each wait, and is set in the end."""
 
     def __init__(self, true_after: int | None = None) -> None:
         super().__init__()
@@ -46,13 +46,13 @@ def test_each_wait_is_twice_the_one_before_up_to_five_seconds() -> None:
     assert stop.waited == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 5.0, 5.0, 5.0])
 
 
-def test_each_wait_is_told_with_its_reason_and_its_number() -> None:
+def test_each_wait_is_reported_with_its_reason_and_its_number() -> None:
     said: list[tuple[str, int]] = []
     persist(failing(3, BusFull("the bus holds 7 ticks")), Waits(), lambda *it: said.append(it))
     assert said == [("the bus holds 7 ticks", attempt) for attempt in (1, 2, 3)]
 
 
-def test_a_wish_to_stop_ends_the_wait() -> None:
+def test_a_stop_ends_the_wait() -> None:
     stop = Waits(true_after=3)
     with pytest.raises(Stopped) as stopped:
         persist(failing(99, Unavailable("gone")), stop)
@@ -68,7 +68,7 @@ def test_what_waiting_cannot_mend_is_not_waited_for(error: Exception) -> None:
     assert stop.waited == []
 
 
-def test_a_wish_is_seen_by_who_waits_in_another_thread() -> None:
+def test_a_stop_is_seen_by_a_wait_in_another_thread() -> None:
     stop = Stop()
     seen: list[bool] = []
     thread = threading.Thread(target=lambda: seen.append(stop.wait(600)))

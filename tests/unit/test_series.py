@@ -91,7 +91,7 @@ def test_every_spelling_of_a_month_ends_in_one_key(spelling: str) -> None:
         # A three-month rate is traded until its quarter is over, in June.
         ("SR3H4", "2024-06-17", "SR3H24"),
         ("SR3H4", "2024-07-01", "SR3H34"),
-        # Two digits say their century by being near.
+        # Two digits mean the nearest century.
         ("ESH98", "1998-01-02", "ESH98"),
         ("ESH04", "2003-12-01", "ESH04"),
     ],
@@ -102,7 +102,7 @@ def test_one_digit_means_the_first_such_month_that_has_not_ended(
     assert NAMES.series(code, date.fromisoformat(on)).key == key
 
 
-def test_a_vendors_expiry_decides_where_it_is_told() -> None:
+def test_a_vendors_expiry_decides_where_it_is_given() -> None:
     code = MonthCode("CL", "F", "4")
     assert delivery_month(code, MARCH, expiry=date(2023, 12, 19)) == date(2024, 1, 1)
     assert delivery_month(code, MARCH) == date(2034, 1, 1)
@@ -138,7 +138,7 @@ def test_a_contract_of_another_root_or_month_is_refused(symbol: str, contract: s
         NAMES.month(symbol, contract, MARCH)
 
 
-def test_a_contract_that_is_no_month_code_is_kept_for_the_listing_to_judge() -> None:
+def test_a_contract_that_is_no_month_code_is_kept_for_the_listing_to_check() -> None:
     assert NAMES.month("ES", "ES 03-24", MARCH) == Series("ES", "ES 03-24")
 
 

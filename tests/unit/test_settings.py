@@ -73,7 +73,7 @@ def test_a_file_and_the_environment_that_differ_are_refused_too(
         settings(file)
 
 
-def test_a_childs_environment_says_the_settings_under_their_own_names(
+def test_a_childs_environment_has_the_settings_under_their_own_names(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("EXCEL_DATA_FILE", "desk.xlsm")

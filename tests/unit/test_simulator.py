@@ -152,7 +152,7 @@ def test_index_futures_move_together_and_vx_against_them() -> None:
         for symbol, of_symbol in mids.items()
     }
     together = {other: np.corrcoef(returns["ES"], returns[other])[0, 1] for other in returns}
-    # The table says 0.93, 0.92, 0.85 and -0.80; the grid and the minutes' ends take some away.
+    # The table has 0.93, 0.92, 0.85 and -0.80; the grid and the minutes' ends take some away.
     assert min(together["NQ"], together["YM"], together["RTY"]) > 0.6
     assert together["VX"] < -0.4
 

@@ -1,4 +1,4 @@
-"""What cannot be published is held on disk, in order, and is out of it once it can."""
+"""Emissions that cannot be published are spilled to disk, in order, and published later."""
 
 from datetime import date
 from decimal import Decimal

@@ -80,7 +80,7 @@ def test_gold_keeps_its_eleven_months_apart_and_its_247_trades_of_size_zero() ->
 
 
 @real_data
-def test_a_tick_says_what_its_row_says_and_no_more() -> None:
+def test_a_tick_has_the_values_of_its_row_and_no_others() -> None:
     path = shared_tape("es_esh2_20220124_tbt")
     tape = open_tape(path)
     for tick, said in zip(ticks_of(tape), pa_parquet.read_table(path).to_pylist(), strict=True):
@@ -391,7 +391,7 @@ def test_a_bad_cell_refuses_its_row_by_field_and_value_and_the_next_row_goes_thr
     assert bad.refused is not None
     assert bad.refused.startswith(reason)
     assert (bad.seq, bad.ts, bad.source) == (1, TS, tape.source)
-    # The cell that cannot be read is empty; a month that is somebody else's stays visible.
+    # An unreadable cell is empty; another root's month stays visible.
     if field in ("last", "bid", "ask", "last_size", "bid_size", "ask_size", "side"):
         assert getattr(bad, field) is None
     if field == "symbol":
@@ -567,7 +567,7 @@ def test_a_damaged_page_of_any_column_is_refused_before_any_tick(
 
 
 @pytest.mark.parametrize("name", ["a.parquet", "a.dbn", "a.dbn.zst"])
-def test_a_file_that_is_not_what_its_name_says_is_refused(tmp_path: Path, name: str) -> None:
+def test_a_file_whose_content_contradicts_its_name_is_refused(tmp_path: Path, name: str) -> None:
     write_csv(tmp_path / name, [row()])
     with pytest.raises(Rejected, match="does not begin as a .* file does"):
         open_tape(tmp_path / name)

@@ -41,7 +41,7 @@ def refusal(**given: Any) -> Refusal:
         {"ts": TS, "received_at": TS + timedelta(days=4000)},
         {"ts": datetime(1980, 1, 1, tzinfo=UTC)},
         {"ts": TS.astimezone(timezone(timedelta(hours=-5)))},
-        # A crossed or locked market, and a last outside it, are what the record said.
+        # A crossed or locked market, and a last outside it, are legal.
         {"last": Decimal(5000), "bid": Decimal(5001), "ask": Decimal("4999.75")},
         {"last": None, "is_trade": False, "bid": Decimal(5000)},
         {"last": None, "is_trade": False, "volume": 12},
@@ -248,7 +248,7 @@ any_tick = st.builds(
 def test_no_tick_whatever_its_values_raises_when_it_is_checked(one: Tick) -> None:
     found = check(one, LISTING)
     if found is None:
-        # What is let through fits the ledger's columns.
+        # An accepted tick fits the table's columns.
         assert one.symbol in {"ES", "CL", "DX", "ESU24"}
         assert one.source == "SIM"
         assert 0 <= one.seq < 2**63
@@ -263,8 +263,8 @@ def test_no_tick_whatever_its_values_raises_when_it_is_checked(one: Tick) -> Non
 
 
 @given(one=any_tick)
-def test_what_is_let_through_can_be_told_in_utc(one: Tick) -> None:
-    # Who reads a row back gets its instants in UTC: one after the year 9999 cannot be.
+def test_an_accepted_tick_has_utc_times(one: Tick) -> None:
+    # Rows are read back in UTC: an instant after the year 9999 is impossible.
     if check(one, LISTING) is None:
         assert one.ts.astimezone(UTC) == one.ts
         assert one.received_at.astimezone(UTC) == one.received_at

@@ -1,4 +1,4 @@
-"""The pages are built once for what they are made of, by one builder, or say why not."""
+"""The pages are built once for each state of their sources, by one builder, or explain why not."""
 
 import importlib.util
 import json
@@ -112,7 +112,7 @@ def test_one_builder_at_a_time(ui: Path, builder: ModuleType) -> None:
 def test_an_npm_that_outlives_its_builder_is_waited_for(
     ui: Path, builder: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # npm that is told to end takes back what it did, and a second one beside it would fail.
+    # npm that is signalled to end takes back what it did, and a second one beside it would fail.
     slow = """if [ ! -e began ]; then
   echo $$ > began.new && mv began.new began && read line < go
   exit 1
@@ -133,7 +133,7 @@ fi
     assert (ui / "calls").read_text().split() == ["ci", "run"]
 
 
-def test_who_asks_for_the_pages_waits_for_another_builder_but_in_the_background(
+def test_a_build_waits_for_another_builder_except_in_the_background(
     ui: Path, builder: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine(tmp_path, monkeypatch, "v20.19.0", NPM)

@@ -1,4 +1,4 @@
-"""Which PostgreSQL goes with which TimescaleDB, and what is told of a server."""
+"""Which PostgreSQL fits which TimescaleDB, and the findings on a server."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import pytest
 
 from thor.database.versions import Finding, pair_faults, server_findings, version
 
-# What a server of Community says of itself when all is well.
+# The facts of a good Community server.
 GOOD: dict[str, Any] = {
     "version": "18.6 (Debian 18.6-1.pgdg13+1)",
     "time_zone": "UTC",
@@ -26,7 +26,7 @@ NONE = {
 }  # fmt: skip
 
 
-def told(edition: str | None, **other: Any) -> dict[str, Finding]:
+def reported(edition: str | None, **other: Any) -> dict[str, Finding]:
     """Return the findings that are not good, by what was looked at."""
     findings = list(server_findings({**GOOD, **other}, edition))
     return {finding.what: finding for finding in findings if finding.verdict != "good"}
@@ -127,31 +127,34 @@ def test_a_timescaledb_that_is_too_old_or_known_bad_is_named(timescaledb: str, f
 
 
 def test_a_good_server_has_nothing_against_it() -> None:
-    assert told("timescale") == {}
-    assert told("plain", **NONE) == {}
+    assert reported("timescale") == {}
+    assert reported("plain", **NONE) == {}
 
 
 @pytest.mark.parametrize(("text", "is_good"), [("15.20", False), ("16.1", True), ("18.6", True)])
 def test_postgresql_16_to_18_is_what_thor_runs_on(text: str, is_good: bool) -> None:
-    assert ("PostgreSQL" not in told("plain", **{**NONE, "version": text})) is is_good
-    assert told("plain", **{**NONE, "version": "19beta2"})["PostgreSQL"].verdict == "wrong"
+    assert ("PostgreSQL" not in reported("plain", **{**NONE, "version": text})) is is_good
+    assert reported("plain", **{**NONE, "version": "19beta2"})["PostgreSQL"].verdict == "wrong"
 
 
 @pytest.mark.parametrize("license_", ["apache", None])
 def test_a_community_database_under_another_licence_is_wrong(license_: str | None) -> None:
-    found = told("timescale", license=license_)["TimescaleDB licence"]
+    found = reported("timescale", license=license_)["TimescaleDB licence"]
     assert found.verdict == "wrong"
     assert found.found == f"a Community database under timescaledb.license = {license_ or 'unset'}"
     assert "timescaledb.license = 'timescale'" in found.fix
 
 
 def test_a_community_database_without_its_extension_is_wrong() -> None:
-    assert told("timescale", timescaledb=None)["TimescaleDB"].verdict == "wrong"
+    assert reported("timescale", timescaledb=None)["TimescaleDB"].verdict == "wrong"
 
 
 def test_a_bad_pair_is_wrong_and_one_older_than_recommended_is_noted() -> None:
-    assert told("timescale", version="18.7", timescaledb="2.31.0")["TimescaleDB"].verdict == "wrong"
-    noted = told("timescale", timescaledb="2.29.2")
+    assert (
+        reported("timescale", version="18.7", timescaledb="2.31.0")["TimescaleDB"].verdict
+        == "wrong"
+    )
+    noted = reported("timescale", timescaledb="2.29.2")
     assert noted["TimescaleDB"].verdict == "note"
     assert noted["TimescaleDB"].fix == (
         "move to TimescaleDB 2.31.2 or newer: this one's jobs stop with PostgreSQL "
@@ -160,19 +163,19 @@ def test_a_bad_pair_is_wrong_and_one_older_than_recommended_is_noted() -> None:
 
 
 def test_an_extension_behind_its_server_is_noted_with_the_command() -> None:
-    found = told("timescale", timescaledb_offered="2.32.0")["TimescaleDB update"]
+    found = reported("timescale", timescaledb_offered="2.32.0")["TimescaleDB update"]
     assert (found.found, found.verdict) == ("2.31.2 here, 2.32.0 on the server", "note")
     assert "alter extension timescaledb update" in found.fix
 
 
 def test_2_9_is_older_than_2_31_though_it_sorts_after_it_as_text() -> None:
-    assert "TimescaleDB update" in told("timescale", timescaledb_offered="2.100.0")
-    assert "TimescaleDB update" not in told("timescale", timescaledb_offered="2.9.0")
+    assert "TimescaleDB update" in reported("timescale", timescaledb_offered="2.100.0")
+    assert "TimescaleDB update" not in reported("timescale", timescaledb_offered="2.9.0")
 
 
 def test_telemetry_and_another_time_zone_are_noted() -> None:
-    assert told("timescale", telemetry="basic")["TimescaleDB telemetry"].verdict == "note"
-    zone = told("plain", **NONE, time_zone="America/Chicago")["time zone"]
+    assert reported("timescale", telemetry="basic")["TimescaleDB telemetry"].verdict == "note"
+    zone = reported("plain", **NONE, time_zone="America/Chicago")["time zone"]
     assert (zone.found, zone.verdict) == ("America/Chicago", "note")
 
 
@@ -199,7 +202,7 @@ def test_telemetry_and_another_time_zone_are_noted() -> None:
 def test_too_few_background_workers_are_wrong_with_the_number_needed(
     workers: int, slots: int, databases: int, fix: str
 ) -> None:
-    found = told("timescale", workers=workers, worker_slots=slots, databases=databases)
+    found = reported("timescale", workers=workers, worker_slots=slots, databases=databases)
     assert {name: finding.fix for name, finding in found.items()} == (
         {"background workers": fix} if fix else {}
     )
@@ -207,24 +210,24 @@ def test_too_few_background_workers_are_wrong_with_the_number_needed(
 
 def test_a_timescaledb_that_is_offered_and_not_preloaded_is_noted() -> None:
     absent = {**NONE, "timescaledb_offered": "2.31.2", "preloaded": "pg_stat_statements"}
-    assert told(None, **absent)["TimescaleDB"].found == (
+    assert reported(None, **absent)["TimescaleDB"].found == (
         "2.31.2 offered, not preloaded: `thor db up` wants THOR_EDITION=plain"
     )
-    assert told("plain", **absent)["TimescaleDB"].found == (
+    assert reported("plain", **absent)["TimescaleDB"].found == (
         "2.31.2 offered, not preloaded: this database is plain"
     )
 
 
-def test_a_plain_database_beside_an_unused_timescaledb_is_told_how_it_is() -> None:
+def test_a_plain_database_beside_an_unused_timescaledb_gets_a_note() -> None:
     offered = {**NONE, "timescaledb_offered": "2.31.2", "preloaded": "timescaledb"}
-    assert "thor db copy" in told("plain", **offered)["TimescaleDB"].fix
-    assert told(None, **offered) == {}
+    assert "thor db copy" in reported("plain", **offered)["TimescaleDB"].fix
+    assert reported(None, **offered) == {}
     apache = {**offered, "timescaledb": "2.31.2", "license": "apache"}
-    assert told("plain", **apache)["TimescaleDB"].found == (
+    assert reported("plain", **apache)["TimescaleDB"].found == (
         "2.31.2 under the Apache licence, not used: this database is plain"
     )
 
 
 def test_libraries_that_this_user_may_not_see_are_no_finding() -> None:
     hidden = {**NONE, "timescaledb_offered": "2.31.2", "preloaded": None}
-    assert "not preloaded" not in told("plain", **hidden)["TimescaleDB"].found
+    assert "not preloaded" not in reported("plain", **hidden)["TimescaleDB"].found

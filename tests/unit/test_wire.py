@@ -129,7 +129,7 @@ def test_instants_as_texts_sort_as_instants(
         ({"is_trade": 1}, "is_trade", "1", "1: Expected `bool`, got `int`"),
     ],
 )
-def test_one_bad_tick_is_told_by_field_and_value_and_takes_no_other_with_it(
+def test_one_bad_tick_is_refused_by_field_and_value_and_no_other_with_it(
     changed: dict[str, Any], field: str, value: str, reason: str
 ) -> None:
     before, after = tick(seq=1), tick(seq=3)
@@ -148,12 +148,12 @@ def test_a_number_that_json_does_not_know_takes_no_neighbour_with_it(number: str
     items = [written(tick(seq=seq)) for seq in (1, 2, 3)]
     items[1]["last"] = float(number)
     good, refused = decoded(items)
-    # As a decimal it is readable; that it is no price is for the judge to say.
+    # As a decimal it is readable; the validation refuses it as a price.
     assert refused == []
     assert [one.seq for one in good] == [1, 2, 3]
-    judged = validate(Entry("7-0", 0, 3, json.dumps(items).encode()), LISTING, SKEW)
-    assert [one.seq for one in judged.ticks] == [1, 3]
-    assert [(one.field, one.value) for one in judged.rejected] == [("last", number)]
+    validated = validate(Entry("7-0", 0, 3, json.dumps(items).encode()), LISTING, SKEW)
+    assert [one.seq for one in validated.ticks] == [1, 3]
+    assert [(one.field, one.value) for one in validated.rejected] == [("last", number)]
 
 
 @pytest.mark.parametrize(
@@ -260,23 +260,23 @@ def dumped(value: Any) -> bytes:
 
 
 def explained(payload: bytes, n: int) -> None:
-    """Hold the decoder, and the judge behind it, to what they promise for any bytes."""
+    """Check the promises of the decoder, and of the validation behind it, for any bytes."""
     good, refused = wire.decode(payload, n, "7-0")
     assert len(good) + sum(one.ticks for one in refused) == n
-    judged = validate(Entry("7-0", 5, n, payload), LISTING, SKEW)
-    assert len(judged.ticks) + sum(one.ticks for one in judged.rejected) == n
-    for one in (*refused, *judged.rejected):
+    validated = validate(Entry("7-0", 5, n, payload), LISTING, SKEW)
+    assert len(validated.ticks) + sum(one.ticks for one in validated.rejected) == n
+    for one in (*refused, *validated.rejected):
         for name in ("field", "value", "reason", "payload", "entry_id", "symbol", "source"):
             kept = getattr(one, name)
             if kept is not None:
-                # What PostgreSQL takes as text.
+                # Text as PostgreSQL takes it.
                 assert "\x00" not in kept
                 kept.encode()
         assert one.reason or one.field == ""
         assert one.seq is None or (type(one.seq) is int and -(2**63) <= one.seq < 2**63)
         # What the driver can write and read back.
         assert one.ts is None or one.ts.astimezone(UTC) == one.ts
-    for read in judged.ticks:
+    for read in validated.ticks:
         assert msgspec.json.decode(wire.encode([read]), type=list[Tick]) == [read]
 
 

@@ -60,11 +60,11 @@ def urls() -> Any:
 
 
 def tell(*texts: str) -> None:
-    """Print a note beside the output, or do without where nobody can read it.
+    """Print a note on stderr, or skip it where stderr is closed.
 
-    For commands whose work goes on whatever becomes of their terminal.
+    For commands that continue without their terminal.
     """
-    # A pipe that nobody reads makes rich end the program.
+    # A closed pipe makes rich end the program.
     with suppress(OSError, SystemExit):
         notes.print(*texts)
 
@@ -112,7 +112,7 @@ def print_rows(title: str, rows: Sequence[Mapping[str, str]]) -> None:
     if not console.is_terminal:
         sys.stdout.writelines(f"{line}\n" for line in [title, *_lines(rows)])
         return
-    # What is empty in every row takes no room.
+    # A column that is empty in every row takes no space.
     names = [name for name in rows[0] if any(row[name] for row in rows)]
     table = Table(title=title, title_justify="left")
     for name in names:

@@ -185,7 +185,7 @@ def _waiting(waiting: dict[str, Any]) -> Iterator[Finding]:
 
     ranges, oldest = waiting["ranges"], waiting["oldest"]
     if ranges and clock.now() - oldest > _WAITS_AT_MOST:
-        fix = "`thor status` tells whether the job bars runs; alone it is `python -m jobs.bars`"
+        fix = "`thor status` shows whether the job bars runs; alone it is `python -m jobs.bars`"
         yield _finding("bars", f"stale ranges: {ranges}, since {oldest}", "wrong", fix)
         return
     yield _finding("bars", f"stale ranges: {ranges}")

@@ -46,7 +46,7 @@ def find(
     from thor.market.bars import rolls
 
     if rule is Rule.VOLUME and days is not None:
-        raise Rejected(f"--days: {days} says nothing to the volume rule; add --rule expiry")
+        raise Rejected(f"--days: {days} does not apply to the volume rule; add --rule expiry")
     before = None if rule is Rule.VOLUME else DAYS_BEFORE if days is None else days
     with open_database() as connection:
         found = find_rolls(connection, root, clock.now(), days_before=before, splice=splice)

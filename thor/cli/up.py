@@ -43,7 +43,7 @@ def up(
     from thor.services.running import running
 
     if speed is not None and not tape:
-        raise Rejected("--speed: says how fast tapes are played; name one with --tape FILE")
+        raise Rejected("--speed: is the speed of tapes; name one with --tape FILE")
     if live and tape:
         raise Rejected("--live: tapes are played in a database of their own; give one of the two")
     times = parse_speed(speed or "1x")

@@ -77,7 +77,7 @@ class Display:
         self._thread.join(_END_WITHIN_S)
 
     def leave(self) -> None:
-        """Leave the process at once where a terminal that is not read holds the display up."""
+        """End the process at once where a terminal that is not read blocks the display."""
         if self.is_alive:
             # The interpreter's own end would wait for the writer.
             os._exit(0)
@@ -92,7 +92,7 @@ class Display:
                     console.print(f"the quotes cannot be shown: {error}", markup=False)
                     self._stop.wait(_AGAIN_S)
         except (OSError, SystemExit):
-            # Nobody can read it any more: what is left in the buffer goes nowhere.
+            # The output is closed: the rest of the buffer is discarded.
             with suppress(OSError, ValueError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -289,7 +289,7 @@ def _price(text: str | None, instrument: Instrument) -> str:
     if instrument.price_fault(price) is not None:
         return _UNREADABLE
     shown = format(price, f".{instrument.display_precision}f")
-    # A price finer than the screen's precision is shown whole rather than rounded.
+    # A price finer than the display precision is shown whole rather than rounded.
     return shown if Decimal(shown) == price else format(price.normalize(), "f")
 
 

@@ -32,7 +32,7 @@ _NAME_MAX = 63
 # Programs from 17 on set this first; a server of 16 does not know it.
 _UNKNOWN_TO_16 = '"transaction_timeout"'
 # The comment of an incomplete database, which may be dropped.
-_UNDER_WAY = "thor db restore is under way, or was cut"
+_UNDER_WAY = "thor db restore is under way, or was interrupted"
 _WAYS = {
     "timescale": "`thor db copy --to URL` moves a plain database here; THOR_EDITION=plain keeps "
     "it plain",

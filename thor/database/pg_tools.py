@@ -164,5 +164,5 @@ def _reason(output: str, forgiven: str | None = None) -> str:
     errors = [
         error for error in _ERROR.findall(output) if forgiven is None or forgiven not in error
     ]
-    lines = errors or output.strip().splitlines()[-1:] or ["it said nothing"]
+    lines = errors or output.strip().splitlines()[-1:] or ["it printed nothing"]
     return "; ".join(dict.fromkeys(line.strip() for line in lines[:3]))

@@ -169,7 +169,7 @@ def _refuse_without_rights(driver: Connection[Any]) -> None:
         user, name = driver.info.user, driver.info.dbname
         raise Refused(
             f"{user} may not set up database {name}: that takes its owner, with the right to "
-            f"create in it. Have it made anew by `createdb --owner={user} {name}`, or given by "
+            f"create in it. Have it created again by `createdb --owner={user} {name}`, or given by "
             f"`alter database {name} owner to {user}`"
         )
 
@@ -193,7 +193,7 @@ def _drop_logic(driver: Connection[Any]) -> list[grants.Grant]:
         except database.DriverError as error:
             detail = getattr(error, "diag", None) and error.diag.message_detail
             raise Refused(
-                f"{name} cannot be renewed, something of yours stands on it: {detail or error}. "
+                f"{name} cannot be replaced, an object of yours depends on it: {detail or error}. "
                 "Drop that, run `thor db up`, and create it again."
             ) from error
     driver.execute("delete from ops.logic_files")

@@ -38,7 +38,7 @@ class BusinessDays:
         self.last = last + timedelta(days=2) if last.weekday() == _FRIDAY else last
 
     def has(self, day: date) -> bool:
-        """Tell whether it is a business day."""
+        """Return whether it is a business day."""
         self._known(day)
         index = bisect_left(self._days, day)
         return index < len(self._days) and self._days[index] == day

@@ -38,7 +38,7 @@ class Contract(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def symbol(self) -> str:
-        """The key of its series, ESH24 say."""
+        """The key of its series, such as ESH24."""
         return key_of(self.root, self.month)
 
     @property
@@ -151,9 +151,9 @@ def rule_of(root: str) -> Rule:
 def contract(root: str, month: date, days: BusinessDays) -> Contract:
     """Return the dates of a delivery month, given by any of its days.
 
-    The exchange also lists months outside `rule_of(root).months`, of gold say: they
-    follow the same rule. Raises `NotFound` without a rule, or where the dates follow
-    from days whose sessions are not known.
+    The exchange also lists months outside `rule_of(root).months`, of gold for example: they follow
+    the same rule. Raises `NotFound` without a rule, or where the dates follow from days whose
+    sessions are not known.
     """
     rule = rule_of(root)
     month = month.replace(day=1)
@@ -191,8 +191,8 @@ def contracts(root: str, first: date, last: date, days: BusinessDays) -> list[Co
 def called(series: str, months: Iterable[Contract]) -> list[Contract]:
     """Return the months that a series may name, in order.
 
-    One, unless the series stands under a code of one digit from before every month had a key
-    of its own: `ESH4` is of 2014 and of 2024.
+    One, unless the series has a code of one digit from before every month had a key of its own:
+    `ESH4` is of 2014 and of 2024.
     """
     return [one for one in months if series in (one.symbol, one.symbol[:-2] + one.symbol[-1])]
 

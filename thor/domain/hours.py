@@ -144,9 +144,9 @@ CALENDAR_OF_CLASS = {
 class Override(msgspec.Struct, frozen=True, kw_only=True):
     """One row that removes, adds or changes the session of a trade date.
 
-    `is_closed` removes it. Otherwise aware times that are given replace what
-    was there, or the usual hours where there was nothing; the regular hours are
-    the usual ones cut to that, unless the row says that there are none.
+    `is_closed` removes it. Otherwise aware times that are given replace what was there, or the
+    usual hours where there was nothing; the regular hours are the usual ones cut to that, unless
+    the row has none.
     """
 
     calendar: str

@@ -12,7 +12,7 @@ from thor.domain.series import bare, parse_month_code
 from thor.errors import Rejected
 
 _SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9._$]{0,15}")
-# What numeric(18,8) and numeric(18,2) hold before the point, and after it.
+# The digits of numeric(18,8) and numeric(18,2) before the point, and after it.
 _PRICE_DIGITS = 10
 _MARGIN_DIGITS = 16
 _DECIMALS_MAX = 8
@@ -97,15 +97,15 @@ class Listing:
         return self._by_symbol.get(symbol)
 
     def knows_source(self, source: str) -> bool:
-        """Tell whether the source is in `reference.sources`."""
+        """Return whether the source is in `reference.sources`."""
         return source in self.sources
 
     def symbol_of(self, name: str) -> str | None:
-        """Return the listed symbol that a feed's or a person's name stands for, or None.
+        """Return the listed symbol of a feed's or a person's name, or None.
 
-        Takes roots, aliases (`$DXY`), months in every spelling (`ESH24`, `ESH2024`, and
-        `ESH4` where one such month is listed), a leading slash and an exchange
-        (`/ES:XCME`). Raises `Rejected` where one digit of a year leaves several months.
+        Takes roots, aliases (`$DXY`), months in every spelling (`ESH24`, `ESH2024`, and `ESH4`
+        where one such month is listed), a leading slash and an exchange (`/ES:XCME`). Raises
+        `Rejected` where one digit of a year leaves several months.
         """
         known = bare(name).upper()
         if known in self._by_symbol:

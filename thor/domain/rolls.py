@@ -113,7 +113,7 @@ def by_expiry(
     """Return the rolls of the expiry rule, in order, the beginning of the series first.
 
     The front rolls to the next listed month at the session that many business days before the
-    earlier of last trade and first notice; a month without a bar is skipped. No roll lies after the
+    earlier of last trade and first notice; a month without a bar is skipped. No roll is after the
     last trade date that has bars. Raises as `by_volume`.
     """
     rule = rule_name(days_before)

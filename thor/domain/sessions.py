@@ -38,7 +38,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     note: str | None = None
 
     def is_regular(self, instant: datetime) -> bool:
-        """Tell whether an aware instant falls into the regular hours."""
+        """Return whether an aware instant falls into the regular hours."""
         if self.regular_open_at is None or self.regular_close_at is None:
             return False
         return self.regular_open_at <= instant < self.regular_close_at
@@ -97,7 +97,7 @@ class Sessions:
         return rows[index] if index >= 0 and instant < rows[index].close_at else None
 
     def is_open(self, calendar: str, instant: datetime) -> bool:
-        """Tell whether the calendar trades at an aware instant."""
+        """Return whether the calendar trades at an aware instant."""
         return self.session_at(calendar, instant) is not None
 
     def session(self, calendar: str, day: date) -> Session | None:

@@ -68,7 +68,7 @@ def import_bars(
             if not set(known.symbols) <= set(tape.spans):
                 raise Refused(
                     f"{name}: was imported as {', '.join(known.symbols)}, not as "
-                    f"{', '.join(sorted(tape.spans))}; --replace files it anew"
+                    f"{', '.join(sorted(tape.spans))}; --replace imports it again"
                 )
             return Imported(
                 file=tape.file, records=tape.records, bars=known.bars, written=0, is_new=False

@@ -77,13 +77,13 @@ def replay(
 
 def _listed(tape: Tape, listing: Listing, *, skip_unlisted: bool) -> Tape:
     """Return the tape without the series of roots that are not listed, or refuse it by them."""
-    strangers = sorted({span.root for span in tape.spans.values()} - set(listing.instruments))
-    if not strangers:
+    unknown = sorted({span.root for span in tape.spans.values()} - set(listing.instruments))
+    if not unknown:
         return tape
-    spans = {name: span for name, span in tape.spans.items() if span.root not in strangers}
+    spans = {name: span for name, span in tape.spans.items() if span.root not in unknown}
     if skip_unlisted and spans:
-        return msgspec.structs.replace(tape, spans=spans, skipped=frozenset(strangers))
-    raise NotFound(unlisted(tape.path.name, strangers, skip="--skip-unlisted" if spans else None))
+        return msgspec.structs.replace(tape, spans=spans, skipped=frozenset(unknown))
+    raise NotFound(unlisted(tape.path.name, unknown, skip="--skip-unlisted" if spans else None))
 
 
 def _refuse_simulated(connection: Connection[Any], tape: Tape) -> None:

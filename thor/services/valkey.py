@@ -67,7 +67,7 @@ class Valkey(Server):
             lambda: working_on(_PROGRAMS, folder, str(self._file)), _ask, _ORPHAN_STOPS_WITHIN_S
         )
         if not folder.exists():
-            # Renamed once it has its owner, which tells the server user next time.
+            # Renamed once it has its owner, which shows the server user at the next start.
             beside = folder.with_name("bus.new")
             shutil.rmtree(beside, ignore_errors=True)
             make_data_folder(beside, self.user)

@@ -229,7 +229,7 @@ def unreadable(fields: Mapping[str, str], instrument: Instrument) -> list[str]:
 
 
 def _count(text: str | None) -> int | None:
-    # What is no count is not shown, whoever wrote it.
+    # A value that is no count is not shown.
     return int(text) if text is not None and _DIGITS.fullmatch(text) else None
 
 

@@ -15,7 +15,7 @@ test.describe('without an answer', () => {
     await expect(page.locator('tr[data-symbol]')).toHaveCount(11);
   });
 
-  test('no answer at all is told from an error', async ({ page }) => {
+  test('no answer at all is shown differently from an error', async ({ page }) => {
     await page.route('**/api/instruments', (route) => route.abort());
     await page.goto('/');
     await expect(page.getByText(/Thor did not answer at \d\d:/)).toBeVisible();

@@ -1,4 +1,4 @@
-// What Mantine asks of a browser and happy-dom answers only in part.
+// Browser features that Mantine needs and happy-dom has only in part.
 import { cleanup } from '@testing-library/react';
 import { afterEach } from 'vitest';
 

@@ -6,8 +6,8 @@
 -- Known at  –
 -- Reads     –
 -- Nulls     –
--- Why       One schema a floor of the house, so that a name in psql says
---           where a thing belongs.
+-- Why       One schema for each part, so that a name in psql says where a thing
+--           belongs.
 
 create schema if not exists reference;
 create schema if not exists market;
@@ -16,13 +16,13 @@ create schema if not exists feat;
 create schema if not exists studies;
 
 comment on schema reference is
-    'What things are: instruments, series, sources, tapes, sessions.';
+    'Reference data: instruments, series, sources, tapes, sessions.';
 comment on schema market is
-    'What the market said: ticks, what was refused, what was counted, gaps.';
+    'The market''s data: ticks, refused ticks, ingest counts, gaps, bars.';
 comment on schema ops is
-    'What the house knows of itself: its edition and its logic''s files.';
+    'Thor''s own state: the edition of the database and its logic files.';
 comment on schema feat is
-    'What bars say: features by family and width, and their catalogue.';
+    'Features of bars, by family and width, and their catalogue.';
 comment on schema studies is
-    'What the desk makes of quotes, bars and ticks: signals, the TOTAL, '
+    'The desk''s studies of quotes, bars and ticks: signals, the TOTAL, '
     'extremes, market opens.';

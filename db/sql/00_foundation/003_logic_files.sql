@@ -15,10 +15,10 @@ create table ops.logic_files (
 );
 
 comment on table ops.logic_files is
-    'The view and function files this database was last given.';
+    'The view and function files last applied to this database.';
 comment on column ops.logic_files.path is 'The file, below db/sql.';
 comment on column ops.logic_files.sha256 is 'SHA-256 of its text, in hex.';
 comment on column ops.logic_files.makes is
-    'What it makes, as the drop statement names it.';
+    'The objects it makes, as the drop statement names them.';
 comment on column ops.logic_files.applied_at is
     'When it was applied, by the database''s clock.';

@@ -5,7 +5,7 @@
 -- Known at  –
 -- Reads     –
 -- Nulls     –
--- Why       In public, which every search_path of Thor's ends with: elsewhere
+-- Why       In public, the last schema of Thor's search_path: elsewhere
 --           time_bucket would not be found.
 
 create extension if not exists timescaledb schema public;

@@ -5,8 +5,8 @@
 -- Known at  valid_to
 -- Reads     –
 -- Nulls     never
--- Why       A tick is judged by the grid of its day: a change of reference
---           data keeps what was true before, whoever makes the change.
+-- Why       A tick is validated by the grid of its day: every change of
+--           reference data keeps the values before it.
 
 create table reference.versions (
     relation text not null,

@@ -4,7 +4,7 @@
 -- Grain     one row a root; one row a symbol that ticks may carry
 -- Known at  changed_at
 -- Reads     reference.keep_version()
--- Nulls     margin where nobody stated it
+-- Nulls     margin where it is not known
 -- Why       The feed's grid (quote_increment) is not the money's (tick_size):
 --           the feed's DX is the cash index at 0.001, the future ticks 0.005.
 
@@ -49,7 +49,7 @@ before update or delete on reference.series
 for each row execute function reference.keep_version('symbol');
 
 comment on table reference.instruments is
-    'What is traded: one row a root, with its grid, money and calendar.';
+    'Instruments: one row a root, with its grid, money and calendar.';
 comment on column reference.instruments.symbol is 'The root, ES say.';
 comment on column reference.instruments.name is 'The exchange''s name for it.';
 comment on column reference.instruments.exchange is 'Where it trades.';
@@ -57,7 +57,7 @@ comment on column reference.instruments.asset_class is
     'equity, equity_index, energy, metal, rates, currency, crypto, grain, '
     'livestock, volatility, or a word of one''s own.';
 comment on column reference.instruments.calendar is
-    'Whose hours it keeps: calendar of reference.sessions.';
+    'Calendar of its trading hours, in reference.sessions.';
 comment on column reference.instruments.currency is 'ISO code of its money.';
 comment on column reference.instruments.tick_size is
     'Smallest move of the contract, in points.';
@@ -70,11 +70,11 @@ comment on column reference.instruments.tick_value is
 comment on column reference.instruments.display_precision is
     'Decimals shown to people.';
 comment on column reference.instruments.margin is
-    'Initial margin a contract, in currency; null where not stated.';
+    'Initial margin a contract, in currency; null where not known.';
 comment on column reference.instruments.is_negative_legal is
     'Whether a price below zero is legal, as crude''s was in April 2020.';
 comment on column reference.instruments.sort_order is
-    'Place in lists: index futures, energy and metals, then the rest.';
+    'Position in lists: index futures, energy and metals, then the rest.';
 comment on column reference.instruments.aliases is
     'Other names feeds give it.';
 comment on column reference.instruments.version is

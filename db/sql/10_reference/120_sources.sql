@@ -4,9 +4,9 @@
 -- Grain     one row a source; a (symbol, source); a file
 -- Known at  changed_at
 -- Reads     reference.keep_version(), reference.instruments
--- Nulls     stale_after and cadence where the source keeps no rhythm
--- Why       A tick says who said it; one symbol has one active source, and
---           this is where the order of preference stands.
+-- Nulls     stale_after and cadence where the source has no rhythm
+-- Why       A tick names its source; a symbol has one active source, chosen by
+--           the order of preference here.
 
 create table reference.sources (
     source text primary key
@@ -52,47 +52,46 @@ create table reference.tapes (
 );
 
 comment on table reference.sources is
-    'Who may say what the market did: feeds, the simulator, tapes.';
+    'Sources of market data: feeds, the simulator, tapes.';
 comment on column reference.sources.source is
     'EXCEL, SCHWAB, SIM, or TAPE: and 8 hex of a file''s SHA-256.';
 comment on column reference.sources.kind is 'feed, simulator or tape.';
 comment on column reference.sources.priority is
-    'Order of preference where two speak of a symbol: the lowest is heard.';
+    'Order of preference among sources of a symbol: the lowest is used.';
 comment on column reference.sources.stale_after is
     'Silence after which the next source takes over.';
 comment on column reference.sources.cadence is
     'Longest silence on a symbol that is normal; a longer one is a gap.';
 comment on column reference.sources.is_sampled is
-    'Whether it samples the market instead of telling every change.';
-comment on column reference.sources.description is 'What it is, in words.';
+    'Whether it samples the market instead of reporting every change.';
+comment on column reference.sources.description is 'Description for people.';
 comment on column reference.sources.version is
     'Counts the changes of this row, from 1.';
 comment on column reference.sources.changed_at is
     'When this version was written.';
 
 comment on table reference.source_preferences is
-    'Where one symbol prefers its sources in another order than all.';
+    'Order of preference of sources for one symbol, where it differs.';
 comment on column reference.source_preferences.symbol is 'The root.';
 comment on column reference.source_preferences.source is 'The source.';
 comment on column reference.source_preferences.priority is
-    'Takes the place of reference.sources.priority for this symbol.';
+    'Replaces reference.sources.priority for this symbol.';
 comment on column reference.source_preferences.version is
     'Counts the changes of this row, from 1.';
 comment on column reference.source_preferences.changed_at is
     'When this version was written.';
 
 comment on table reference.tapes is
-    'The files that were replayed, told apart by content, not by name.';
-comment on column reference.tapes.source is 'The source its ticks carry.';
+    'The replayed files, identified by content, not by name.';
+comment on column reference.tapes.source is 'The source of its ticks.';
 comment on column reference.tapes.sha256 is 'SHA-256 of the file, in hex.';
 comment on column reference.tapes.file_name is
     'The name it had when first replayed, without its folder.';
 comment on column reference.tapes.format is
     'parquet, csv or dbn with its schema.';
-comment on column reference.tapes.vendor is
-    'Who made it, where the file says so.';
+comment on column reference.tapes.vendor is 'Vendor, where the file names one.';
 comment on column reference.tapes.records is 'Records in the file.';
-comment on column reference.tapes.symbols is 'Series its ticks carry.';
+comment on column reference.tapes.symbols is 'The series of its ticks.';
 comment on column reference.tapes.first_ts is 'Its first market time.';
 comment on column reference.tapes.last_ts is 'Its last market time.';
 comment on column reference.tapes.replayed_at is 'When it was first replayed.';

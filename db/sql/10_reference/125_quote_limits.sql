@@ -5,8 +5,8 @@
 -- Known at  changed_at
 -- Reads     reference.keep_version()
 -- Nulls     never
--- Why       Psql, the API and every job call the same quote fresh, stale or
---           dead: the limits lie where all of them read.
+-- Why       Psql, the API and every job must agree on fresh, stale and dead, so
+--           they read the limits here.
 
 create table reference.quote_limits (
     is_only boolean primary key default true check (is_only),
@@ -23,14 +23,14 @@ before update or delete on reference.quote_limits
 for each row execute function reference.keep_version('is_only');
 
 comment on table reference.quote_limits is
-    'From which age on a quote is STALE, and from which DEAD: one row, written '
-    'from THOR_STALE_S and THOR_DEAD_S.';
+    'The ages from which a quote is STALE and DEAD: one row, written from '
+    'THOR_STALE_S and THOR_DEAD_S.';
 comment on column reference.quote_limits.is_only is
     'Always true: the key that keeps the table at one row.';
 comment on column reference.quote_limits.stale_after is
-    'A quote is FRESH while it was heard less than this ago, then STALE.';
+    'A quote is FRESH while its source looked less than this ago, then STALE.';
 comment on column reference.quote_limits.dead_after is
-    'A quote that was heard longer ago than this is DEAD.';
+    'A quote is DEAD when its source last looked longer ago than this.';
 comment on column reference.quote_limits.version is
     'Counts the changes of this row, from 1.';
 comment on column reference.quote_limits.changed_at is

@@ -4,9 +4,9 @@
 -- Grain     one row a (symbol, from_date)
 -- Known at  changed_at
 -- Reads     reference.keep_version(), reference.instruments
--- Nulls     maintenance and intraday where nobody stated them
+-- Nulls     maintenance and intraday where they are not known
 -- Why       Exchanges and brokers change margins: an order of last month is
---           judged by what held then.
+--           checked against the margin of that time.
 
 create table reference.margins (
     symbol text not null references reference.instruments (symbol),
@@ -26,19 +26,19 @@ before update or delete on reference.margins
 for each row execute function reference.keep_version('symbol', 'from_date');
 
 comment on table reference.margins is
-    'What a contract binds of an account, by the trade date from which it '
-    'holds.';
+    'Margin that a contract requires of an account, by the trade date from '
+    'which it holds.';
 comment on column reference.margins.symbol is 'The root.';
 comment on column reference.margins.from_date is
-    'First trade date it holds for.';
+    'First trade date for which it applies.';
 comment on column reference.margins.initial is
     'Margin to open and hold a contract overnight, in the instrument''s '
     'currency.';
 comment on column reference.margins.maintenance is
-    'Least that a held contract needs, in currency; null where not stated.';
+    'Minimum margin for an open contract, in currency; null where not known.';
 comment on column reference.margins.intraday is
-    'Margin within regular hours, in currency; null where not stated.';
-comment on column reference.margins.source is 'Whose figures they are.';
+    'Margin within regular hours, in currency; null where not known.';
+comment on column reference.margins.source is 'Origin of the figures.';
 comment on column reference.margins.version is
     'Counts the changes of this row, from 1.';
 comment on column reference.margins.changed_at is

@@ -4,9 +4,9 @@
 -- Grain     one row a (calendar, trade_date)
 -- Known at  changed_at
 -- Reads     reference.keep_version()
--- Nulls     an override's times where they stay as they were
+-- Nulls     an override's times where they do not change
 -- Why       The exchange's day is not the calendar's: hours, the daily break,
---           holidays and early closes in one table that everyone joins.
+--           holidays and early closes in one table for all joins.
 
 create table reference.sessions (
     calendar text not null,
@@ -78,7 +78,7 @@ comment on column reference.sessions.changed_at is
     'When this version was written.';
 
 comment on table reference.session_overrides is
-    'What a person knows better than the calendar library.';
+    'A person''s corrections of the calendar library.';
 comment on column reference.session_overrides.calendar is 'Whose hours.';
 comment on column reference.session_overrides.trade_date is 'Which day.';
 comment on column reference.session_overrides.is_closed is
@@ -89,7 +89,8 @@ comment on column reference.session_overrides.close_at is
     'First instant after the session; null leaves it as it was.';
 comment on column reference.session_overrides.has_regular_hours is
     'Whether the day has regular hours, cut to open_at and close_at.';
-comment on column reference.session_overrides.note is 'Whose word this is.';
+comment on column reference.session_overrides.note is
+    'Origin of the correction.';
 comment on column reference.session_overrides.version is
     'Counts the changes of this row, from 1.';
 comment on column reference.session_overrides.changed_at is

@@ -5,8 +5,8 @@
 -- Known at  changed_at
 -- Reads     reference.keep_version(), reference.instruments
 -- Nulls     first_notice where none can come before the last trade
--- Why       When a contract ends decides when another takes its place. A code
---           (ESH4) comes again after ten years, its delivery month never.
+-- Why       The end of a contract decides when the next one follows. A code
+--           (ESH4) repeats after ten years, its delivery month never.
 
 create table reference.contracts (
     root text not null references reference.instruments (symbol),
@@ -31,23 +31,23 @@ before update or delete on reference.contracts
 for each row execute function reference.keep_version('root', 'month');
 
 comment on table reference.contracts is
-    'The delivery months of each root: when notice begins and trading ends.';
+    'The delivery months of each root, with first notice and end of trading.';
 comment on column reference.contracts.root is 'The instrument, ES say.';
 comment on column reference.contracts.month is
     'First day of the delivery month.';
 comment on column reference.contracts.symbol is
     'The key of its series: root, month letter and two digits of the year.';
 comment on column reference.contracts.first_notice is
-    'First day on which a holder may be told to take delivery; null where '
-    'that cannot be before the last trade.';
+    'First day of notice of delivery to holders; null where that cannot be '
+    'before the last trade.';
 comment on column reference.contracts.last_trade is
     'Last trade date.';
 comment on column reference.contracts.expiry is
     'Instant at which its trading ends, on the day of last_trade.';
 comment on column reference.contracts.rule is
-    'The exchange''s rule the dates follow from, or whose word they are.';
+    'The exchange''s rule for the dates, or the person who entered them.';
 comment on column reference.contracts.is_by_hand is
-    'Whether a person stated the dates: then no rule changes them.';
+    'Whether a person entered the dates: then no rule changes them.';
 comment on column reference.contracts.version is
     'Counts the changes of this row, from 1.';
 comment on column reference.contracts.changed_at is

@@ -6,8 +6,8 @@
 -- Reads     reference.keep_version(), reference.instruments, reference.series
 -- Nulls     from_contract where a rule's series begins; gap and ratio there
 --           and where no bar is common to both
--- Why       Which month stood for its root is a fact with a reason: evidence
---           says what was seen, a roll found otherwise later keeps its past.
+-- Why       The front month of a root is a fact with a reason: evidence records
+--           it, and a roll found differently later keeps its old versions.
 
 create table reference.rolls (
     root text not null references reference.instruments (symbol),
@@ -36,12 +36,13 @@ for each row execute function reference.keep_version(
 );
 
 comment on table reference.rolls is
-    'From when on which contract stands for its root, by which rule and why.';
+    'Changes of the front month of a root: when, to which contract, by which '
+    'rule and why.';
 comment on column reference.rolls.root is 'The instrument, ES say.';
 comment on column reference.rolls.rule is
     'volume: the session after a later month traded more than the front; '
-    'expiry-5: 5 business days before first notice or last trade; or a '
-    'name for rolls of one''s own.';
+    'expiry-5: 5 business days before first notice or last trade; or a name of '
+    'your own rolls.';
 comment on column reference.rolls.rolled_at is
     'First instant at which to_contract is the front month: 17:00 '
     'America/Chicago before the session, where its daily bar begins.';

@@ -4,9 +4,9 @@
 -- Grain     one row a record of a feed: (ts, symbol, seq, source)
 -- Known at  received_at
 -- Reads     –
--- Nulls     what the record did not say; never filled, never zero instead
--- Why       The ledger. A tick keeps what the record said, exactly, and can be
---           delivered twice without standing here twice.
+-- Nulls     values that the record lacks; never filled, never zero instead
+-- Why       The tick store. A tick keeps the record's values exactly, and a
+--           tick delivered twice is stored once.
 
 create table market.ticks (
     ts timestamptz not null,
@@ -43,14 +43,15 @@ create unique index ticks_identity on market.ticks (symbol, ts, seq, source);
 comment on table market.ticks is
     'Every record of every feed, one row each; order by (ts, seq, source).';
 comment on column market.ticks.ts is
-    'Market time: when the exchange says it happened.';
+    'Market time: the exchange''s time of the event.';
 comment on column market.ticks.symbol is
     'The series: the root (ES) from a feed that follows the front month, '
     'the month with its year (ESH24) from one that names it.';
 comment on column market.ticks.seq is
-    'Number given once at the edge, increasing within a source; breaks ties.';
+    'Number given once by the collector, increasing within a source; breaks '
+    'ties.';
 comment on column market.ticks.source is
-    'Who said it: a source of reference.sources.';
+    'Source of the tick, in reference.sources.';
 comment on column market.ticks.contract is
     'Month code of the contract where known.';
 comment on column market.ticks.last is
@@ -72,7 +73,7 @@ comment on column market.ticks.volume_delta is
 comment on column market.ticks.is_trade is
     'Whether it is a trade: a print, or a rise of volume on a sampled feed.';
 comment on column market.ticks.is_sampled is
-    'Whether the feed samples the market instead of telling every change.';
+    'Whether the feed samples the market instead of reporting every change.';
 comment on column market.ticks.received_at is
     'When the source received it, by the source''s clock.';
 comment on column market.ticks.created_at is

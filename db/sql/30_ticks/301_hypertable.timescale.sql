@@ -5,8 +5,8 @@
 -- Known at  –
 -- Reads     market.ticks
 -- Nulls     –
--- Why       Chunks of a day keep the index that is written to small. No
---           retention policy: it would drop what was just replayed.
+-- Why       Chunks of a day keep the index that is being written small. No
+--           retention policy: it would drop ticks that were just replayed.
 
 select public.create_hypertable(
     'market.ticks', public.by_range('ts', interval '1 day'),

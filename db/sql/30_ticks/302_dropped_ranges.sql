@@ -5,9 +5,9 @@
 -- Known at  dropped_at
 -- Reads     –
 -- Nulls     never
--- Why       Bars outlive their ticks. A range that was dropped is remembered,
---           so that no late tick goes into it and no refresh or rebuild makes
---           its bars anew from what is no longer there.
+-- Why       Bars outlive their ticks. Dropped ranges are recorded, so that no
+--           late tick is inserted into one and no refresh or rebuild recomputes
+--           its bars from missing ticks.
 
 create table market.dropped_ranges (
     trade_date date primary key,
@@ -30,6 +30,6 @@ comment on column market.dropped_ranges.ts_to is
     'First instant after the range.';
 comment on column market.dropped_ranges.ticks is 'Ticks that were dropped.';
 comment on column market.dropped_ranges.evidence is
-    'Where they can be read now, and by what that was verified.';
+    'Where they can be read now, and how that was verified.';
 comment on column market.dropped_ranges.dropped_at is
     'When they were dropped, by the database''s clock.';

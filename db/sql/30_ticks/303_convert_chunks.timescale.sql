@@ -6,13 +6,14 @@
 -- Known at  –
 -- Reads     market.ticks
 -- Nulls     –
--- Why       What is older than the late window goes to columns, where it takes
---           a tenth. TimescaleDB's own policy empties a chunk for whoever began
---           to read before and reads it after: with its rows deleted as with
---           them truncated, and what came late where it adds that to columns.
---           Written frozen, as truncate_only does for a chunk's first time, the
---           columns show their rows to all; it waits for readers, so not for
---           long. All else waits until nobody reads an older state.
+-- Why       Ticks older than the late window are converted to columns, which
+--           take a tenth of the space. TimescaleDB's own policy makes a chunk
+--           look empty to a reader whose snapshot is older than the conversion,
+--           whether rows are deleted or truncated, and hides late rows when it
+--           adds them to columns. Rows written frozen, as truncate_only does
+--           for a chunk's first conversion, are visible to all; that waits for
+--           readers, so not for long. Other conversions wait until nobody reads
+--           an older snapshot.
 
 create procedure market.convert_chunks(job_id integer, config jsonb)
 language plpgsql as $$
@@ -61,8 +62,8 @@ begin
 end $$;
 
 comment on procedure market.convert_chunks(integer, jsonb) is
-    'Converts the chunks of a hypertable that are old enough to columnstore, '
-    'unless somebody reads one state of the database meanwhile.';
+    'Converts old chunks of a hypertable to columnstore, unless a snapshot of '
+    'the database is being read.';
 
 select _timescaledb_functions.alter_job_set_hypertable_id(
     public.add_job(

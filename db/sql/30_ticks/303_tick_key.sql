@@ -5,10 +5,11 @@
 -- Known at  –
 -- Reads     –
 -- Nulls     –
--- Why       Ticks are ordered by (ts, seq, source): what keeps the first or the
---           newest of them keeps that beside it, and merges in any order.
+-- Why       Ticks are ordered by (ts, seq, source): a column that keeps the
+--           first or the newest of them stores this key beside it, and merges
+--           in any order.
 
 create type market.tick_key as (ts timestamptz, seq bigint, source text);
 
 comment on type market.tick_key is
-    'What orders ticks: market time, number, source.';
+    'The order of ticks: market time, number, source.';

@@ -4,11 +4,10 @@
 -- Grain     one row a (symbol, trade date) with a tick
 -- Known at  received_at
 -- Reads     type market.tick_key
--- Nulls     a field that no tick of the date said, and its key
--- Why       A quote is the newest value of each field, and a field that is
---           never said would be looked for through the whole date. The
---           transaction that inserts ticks keeps this row, in whatever order
---           they come.
+-- Nulls     a field that no tick of the date has, and its key
+-- Why       A quote is the newest value of each field; a search for a field
+--           without a value would read the whole date. The transaction that
+--           inserts ticks updates this row, in whatever order they arrive.
 
 create table market.last_values (
     symbol text not null,
@@ -55,43 +54,43 @@ comment on column market.last_values.source is 'Source of that tick.';
 comment on column market.last_values.received_at is
     'When the source received that tick, by the source''s clock.';
 comment on column market.last_values.contract is
-    'Month of the contract; null where no tick said it.';
+    'Month of the contract; null where no tick has it.';
 comment on column market.last_values.contract_key is
-    'The tick that said contract; null where none did.';
+    'The tick that gave contract; null where none did.';
 comment on column market.last_values.last is
-    'Trade price, in points; null where no tick said it.';
+    'Trade price, in points; null where no tick has it.';
 comment on column market.last_values.last_key is
-    'The tick that said last; null where none did.';
+    'The tick that gave last; null where none did.';
 comment on column market.last_values.bid is
-    'Best bid, in points; null where no tick said it.';
+    'Best bid, in points; null where no tick has it.';
 comment on column market.last_values.bid_key is
-    'The tick that said bid; null where none did.';
+    'The tick that gave bid; null where none did.';
 comment on column market.last_values.ask is
-    'Best ask, in points; null where no tick said it.';
+    'Best ask, in points; null where no tick has it.';
 comment on column market.last_values.ask_key is
-    'The tick that said ask; null where none did.';
+    'The tick that gave ask; null where none did.';
 comment on column market.last_values.last_size is
-    'Contracts of the trade; null where no tick said it.';
+    'Contracts of the trade; null where no tick has it.';
 comment on column market.last_values.last_size_key is
-    'The tick that said last_size; null where none did.';
+    'The tick that gave last_size; null where none did.';
 comment on column market.last_values.bid_size is
-    'Contracts at the best bid; null where no tick said it.';
+    'Contracts at the best bid; null where no tick has it.';
 comment on column market.last_values.bid_size_key is
-    'The tick that said bid_size; null where none did.';
+    'The tick that gave bid_size; null where none did.';
 comment on column market.last_values.ask_size is
-    'Contracts at the best ask; null where no tick said it.';
+    'Contracts at the best ask; null where no tick has it.';
 comment on column market.last_values.ask_size_key is
-    'The tick that said ask_size; null where none did.';
+    'The tick that gave ask_size; null where none did.';
 comment on column market.last_values.volume is
     'Cumulative session volume of the feed, in contracts; null where no tick '
-    'said it.';
+    'has it.';
 comment on column market.last_values.volume_key is
-    'The tick that said volume; null where none did.';
+    'The tick that gave volume; null where none did.';
 comment on column market.last_values.open is
-    'The date''s first last, in points; null where no tick said one.';
+    'The date''s first last, in points; null where no tick has one.';
 comment on column market.last_values.open_key is
-    'The tick that said open; null where none did.';
+    'The tick that gave open; null where none did.';
 comment on column market.last_values.high is
-    'The highest last of the date, in points; null where no tick said one.';
+    'The highest last of the date, in points; null where no tick has one.';
 comment on column market.last_values.low is
-    'The lowest last of the date, in points; null where no tick said one.';
+    'The lowest last of the date, in points; null where no tick has one.';

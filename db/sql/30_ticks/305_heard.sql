@@ -5,8 +5,8 @@
 -- Known at  heard_at
 -- Reads     reference.sources
 -- Nulls     never
--- Why       Quiet is not dead: a source that looks at a symbol every second and
---           finds nothing new makes no tick.
+-- Why       Quiet is not dead: a source that looks at a symbol and finds no
+--           change makes no tick.
 
 create table market.heard (
     symbol text not null,
@@ -19,10 +19,10 @@ create table market.heard (
 
 comment on table market.heard is
     'When each source last looked at each symbol, whether or not it had '
-    'something new to say.';
+    'changed.';
 comment on column market.heard.symbol is 'The series.';
 comment on column market.heard.source is 'The source.';
 comment on column market.heard.heard_from is
-    'Since when it has looked without a pause of more than 5 s.';
+    'When it began to look without a pause of more than 5 s.';
 comment on column market.heard.heard_at is
     'When it last looked, by its own clock.';

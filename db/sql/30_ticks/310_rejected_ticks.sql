@@ -4,9 +4,9 @@
 -- Grain     one row a refused tick, or a refused entry of n ticks
 -- Known at  rejected_at
 -- Reads     –
--- Nulls     symbol, ts, seq, source where the payload did not yield them
+-- Nulls     symbol, ts, seq, source where the payload lacks them
 -- Why       Refused is not dropped: the payload stays, with the field, its
---           value and the reason, and can be tried again.
+--           value and the reason, and can be published again.
 
 create table market.rejected_ticks (
     rejected_id bigint generated always as identity primary key,
@@ -28,7 +28,7 @@ create index rejected_ticks_rejected_at on market.rejected_ticks (rejected_at);
 create index rejected_ticks_source_seq on market.rejected_ticks (source, seq);
 
 comment on table market.rejected_ticks is
-    'What was refused, why, and the payload as it came.';
+    'Refused ticks: the reason, and the payload as received.';
 comment on column market.rejected_ticks.rejected_id is 'Its number.';
 comment on column market.rejected_ticks.rejected_at is
     'When it was refused, by the database''s clock.';
@@ -42,10 +42,10 @@ comment on column market.rejected_ticks.value is
     'The value it had, as text, shortened where very long.';
 comment on column market.rejected_ticks.reason is 'What is wrong with it.';
 comment on column market.rejected_ticks.ticks is
-    'Ticks this row accounts for: 1, or the n of a malformed entry.';
+    'Ticks that this row counts for: 1, or the n of a malformed entry.';
 comment on column market.rejected_ticks.entry_id is
     'Id of the stream entry it came in.';
 comment on column market.rejected_ticks.payload is
-    'The tick or the entry as it came; bytes that are no text escaped.';
+    'The tick or the entry as received; bytes that are no text escaped.';
 comment on column market.rejected_ticks.retried_at is
     'When it was last published again by thor ticks rejected --retry.';

@@ -5,9 +5,9 @@
 -- Known at  committed_at
 -- Reads     –
 -- Nulls     consumer where batches were folded
--- Why       The account of what came off the bus, written in the transaction
---           that inserts the ticks. No two rows may cover the same tick, so a
---           redelivered entry can never be counted twice, whoever races.
+-- Why       The counts of ticks from the bus, written in the transaction that
+--           inserts the ticks. No two rows may cover the same tick, so a
+--           redelivered entry is never counted twice, also in a race.
 
 create table market.ingest_batches (
     batch_id bigint generated always as identity primary key,
@@ -31,13 +31,12 @@ comment on table market.ingest_batches is
     'duplicate + rejected + lost, row by row.';
 comment on column market.ingest_batches.batch_id is 'Its number.';
 comment on column market.ingest_batches.ordinals is
-    'The ticks it accounts for, by their ordinals on the bus.';
-comment on column market.ingest_batches.received is
-    'Ticks it accounts for.';
+    'The ordinals on the bus of the ticks it counts.';
+comment on column market.ingest_batches.received is 'Ticks it counts.';
 comment on column market.ingest_batches.inserted is
     'Ticks that became rows of market.ticks.';
 comment on column market.ingest_batches.duplicate is
-    'Ticks that stood there already.';
+    'Ticks that were stored already.';
 comment on column market.ingest_batches.rejected is
     'Ticks that went to market.rejected_ticks.';
 comment on column market.ingest_batches.lost is

@@ -21,13 +21,13 @@ select
 from market.ingest_batches as b;
 
 comment on view market.ingest_totals is
-    'All that was ever taken from the bus, summed.';
+    'The sum of everything taken from the bus.';
 comment on column market.ingest_totals.received is
     'Ticks taken from the bus.';
 comment on column market.ingest_totals.inserted is
     'Ticks that became rows.';
 comment on column market.ingest_totals.duplicate is
-    'Ticks that stood there already.';
+    'Ticks that were stored already.';
 comment on column market.ingest_totals.rejected is
     'Ticks that were refused.';
 comment on column market.ingest_totals.lost is
@@ -58,5 +58,5 @@ begin atomic
 end;
 
 comment on function market.accounting(bigint, bigint) is
-    'The account of one life of the bus: its first ordinal and its next. '
-    'pending is what no batch covers.';
+    'The counts of one life of the bus, given its first and next ordinal. '
+    'pending counts ticks that no batch covers.';

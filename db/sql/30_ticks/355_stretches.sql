@@ -5,9 +5,9 @@
 -- Known at  received_at of its last tick
 -- Reads     market.ticks
 -- Nulls     never
--- Why       Silence is found by leaps of a cadence through the index, not by
---           reading ticks: a session of a million ticks costs little more
---           than a session of a thousand.
+-- Why       Silence is found by steps of a cadence through the index, not by
+--           reading ticks: a session of a million ticks costs little more than
+--           a session of a thousand.
 
 create function market.stretches(
     of_symbol text,

@@ -7,9 +7,9 @@
 --           market.stretches(text, text, timestamptz, timestamptz, interval),
 --           reference.series, reference.instruments, reference.sessions,
 --           reference.sources, reference.tapes
--- Nulls     filled_by where no other source told a tick within the hole
--- Why       What the ticks themselves say is missing; market.gaps is the
---           memory of it, kept by thor.market.ticks.gaps.
+-- Nulls     filled_by where no other source has a tick within the hole
+-- Why       Computes gaps from the ticks; market.gaps stores them, written by
+--           thor.market.ticks.gaps.
 
 create function market.gaps_found(
     of_trade_date date, as_of timestamptz, cadence_else interval
@@ -112,6 +112,6 @@ begin atomic
 end;
 
 comment on function market.gaps_found(date, timestamptz, interval) is
-    'The holes of a trade date''s sessions as the ticks stand now, looked at '
-    'up to as_of; cadence_else is for sources that have none. An open one '
-    'reaches to as_of and may grow; filled_by is who first told a tick in it.';
+    'The holes of a trade date''s sessions in the stored ticks, up to as_of; '
+    'cadence_else is for sources that have none. An open one reaches to as_of '
+    'and may grow; filled_by is the source of its first tick.';

@@ -5,8 +5,8 @@
 -- Known at  received_at
 -- Reads     market.last_values, market.ticks, type market.tick_key
 -- Nulls     as market.last_values
--- Why       Ticks that come otherwise than from the bus, out of the lake say,
---           have their last values made anew from what is there.
+-- Why       Ticks that do not come from the bus, from the lake for example, get
+--           their last values recomputed here.
 
 create function market.last_values_of(of_symbol text, of_trade_date date)
 returns setof market.last_values
@@ -193,5 +193,5 @@ begin atomic
 end;
 
 comment on function market.last_values_of(text, date) is
-    'The row of last_values that the ticks of a symbol and trade date make, '
-    'read from the ticks; no row where there are none.';
+    'The row of last_values for a symbol and trade date, computed from the '
+    'ticks; no row where there are none.';

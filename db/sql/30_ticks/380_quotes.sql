@@ -4,10 +4,10 @@
 -- Grain     one row a symbol with a tick
 -- Known at  received_at
 -- Reads     market.heard, market.last_values, reference.series
--- Nulls     what neither the newest trade date nor the one before said
--- Why       What the market says now, as quotes:latest:<symbol> on the bus has
---           it. A field that the newest trade date has not said yet is that of
---           the date before.
+-- Nulls     fields without a value on the newest trade date and the one before
+-- Why       The current quotes, equal to quotes:latest:<symbol> on the bus. A
+--           field without a value on the newest trade date is that of the date
+--           before.
 
 create view market.quotes as
 select
@@ -61,22 +61,20 @@ comment on column market.quotes.heard_at is
 comment on column market.quotes.source is 'Source of the newest tick.';
 comment on column market.quotes.seq is 'Number of the newest tick.';
 comment on column market.quotes.contract is
-    'Month of the contract; null where it was not said.';
+    'Month of the contract; null where not given.';
 comment on column market.quotes.last is
-    'Price of the last trade, in points; null where it was not said.';
+    'Price of the last trade, in points; null where not given.';
 comment on column market.quotes.bid is
-    'Best bid, in points; null where it was not said.';
+    'Best bid, in points; null where not given.';
 comment on column market.quotes.ask is
-    'Best ask, in points; null where it was not said.';
+    'Best ask, in points; null where not given.';
 comment on column market.quotes.last_size is
-    'Contracts of the last trade that told its size; null where it was not '
-    'said.';
+    'Contracts of the last trade with a size; null where not given.';
 comment on column market.quotes.bid_size is
-    'Contracts at the best bid; null where it was not said.';
+    'Contracts at the best bid; null where not given.';
 comment on column market.quotes.ask_size is
-    'Contracts at the best ask; null where it was not said.';
+    'Contracts at the best ask; null where not given.';
 comment on column market.quotes.volume is
-    'Cumulative session volume of the feed, in contracts; null where it was '
-    'not said.';
-comment on column market.quotes.volume_date is
-    'The exchange''s day that volume was said on.';
+    'Cumulative session volume of the feed, in contracts; null where not '
+    'given.';
+comment on column market.quotes.volume_date is 'The exchange''s day of volume.';

@@ -9,9 +9,9 @@
 --           reference.quote_limits, reference.series,
 --           reference.trade_date(timestamptz), type market.tick_key
 -- Nulls     as market.quotes
--- Why       The quote that anybody had at a moment, with its ages at that
---           moment. Newest rows are a look at last_values; what a later tick
---           said again is found in the ticks, backwards from the moment.
+-- Why       The quotes as of a moment, with their ages at that moment. The
+--           newest are read from last_values; a field that a later tick changed
+--           is searched in the ticks, backwards from the moment.
 
 create function market._ages(
     as_of timestamptz,
@@ -29,7 +29,7 @@ begin atomic
         floor(extract(epoch from as_of - received_at) * 1000)::bigint,
         floor(extract(epoch from as_of - h.heard_at) * 1000)::bigint,
         case
-            -- What comes from the future is no fresher than what is old.
+            -- A record from the future is not fresher than an old one.
             when h.age < l.stale_after then 'FRESH'
             when h.age <= l.dead_after then 'STALE'
             else 'DEAD'
@@ -55,8 +55,8 @@ end;
 comment on function market._ages(
     timestamptz, timestamptz, timestamptz, timestamptz
 ) is
-    'When a quote was last heard, as of a moment, its two ages in ms and its '
-    'state.';
+    'When the source last looked at a quote, as of a moment, its two ages in '
+    'ms and its state.';
 
 create function market._last_values_at(
     of_symbol text, as_of timestamptz
@@ -241,8 +241,8 @@ begin atomic
 end;
 
 comment on function market._last_values_at(text, timestamptz) is
-    'The last values of a symbol as they stood at a moment, of the trade date '
-    'of its newest tick then: what was said later is looked for in the ticks.';
+    'The last values of a symbol as of a moment, of the trade date of its '
+    'newest tick then: fields that changed later are searched in the ticks.';
 
 create function market.quotes_at(as_of timestamptz)
 returns table (
@@ -269,8 +269,8 @@ returns table (
 language plpgsql stable strict parallel safe rows 50 as $$
 #variable_conflict use_column
 begin
-    -- As a rule no tick is younger than the moment: then nothing is read but
-    -- a row or two a symbol, and no scan of ticks is planned.
+    -- Usually no tick is younger than the moment: then this reads one or two
+    -- rows a symbol, and plans no scan of ticks.
     if not exists (
         select
         from market.quotes as q

@@ -4,12 +4,12 @@
 -- Grain     one row a (symbol, second) with a tick
 -- Known at  bar_start + 2 s
 -- Reads     market.ticks
--- Nulls     open … close, notional without a trade; volumes nobody told
+-- Nulls     open … close, notional without a trade; volumes without sizes
 -- Why       The one aggregate over ticks; the wider ones are made of it. Ties
---           in ts are ordered by (seq, source), which first() and last() do
---           not do. Intervals are compared, not instants plus intervals,
---           since only the former is the same in every time zone. What is no
---           later than a second is late for no width, and asked no further.
+--           in ts are ordered by (seq, source), which first() and last() do not
+--           do. Intervals are compared, not instants plus intervals, since only
+--           the former is the same in every time zone. A tick at most a second
+--           late is late for no width, and is checked no further.
 
 create materialized view market._bars_1s
 with (
@@ -83,11 +83,11 @@ comment on column market._bars_1s.low is 'Lowest trade, in points.';
 comment on column market._bars_1s.close is
     'Price of the last trade, in points.';
 comment on column market._bars_1s.volume is
-    'Contracts traded; null where no trade told its size.';
+    'Contracts traded; null where no trade has a size.';
 comment on column market._bars_1s.volume_buy is
-    'Contracts that buyers took; null where none is told.';
+    'Contracts that buyers took; null where no trade has a side.';
 comment on column market._bars_1s.volume_sell is
-    'Contracts that sellers hit; null where none is told.';
+    'Contracts that sellers hit; null where no trade has a side.';
 comment on column market._bars_1s.trades is 'Trades.';
 comment on column market._bars_1s.ticks is
     'Records of the feed, trades and quotes.';

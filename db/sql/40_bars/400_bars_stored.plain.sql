@@ -5,10 +5,10 @@
 -- Grain     one row a (symbol, bar_start, width) with a tick
 -- Known at  bar_start + width + 1 s
 -- Reads     type market.tick_key
--- Nulls     open … close, notional without a trade; volumes nobody told; keys
---           where there is nothing they are the key of
--- Why       Sums and ends that merge in any order: a tick that comes late or
---           out of order costs what any other costs, and ticks are read once.
+-- Nulls     open … close, notional without a trade; volumes without sizes; keys
+--           without a value
+-- Why       Sums, first and last values that merge in any order: a late tick
+--           costs as much as any other, and ticks are read once.
 
 create table market._bars (
     symbol text not null,
@@ -42,7 +42,7 @@ create table market._bars (
     primary key (symbol, bar_start, width)
 ) partition by list (width);
 
--- Room on every page, so that a bar that grows stays where it is.
+-- Free space on every page, so that a growing bar stays on its page.
 create table market._bars_1s partition of market._bars
 for values in ('1s') with (fillfactor = 70);
 create table market._bars_1m partition of market._bars
@@ -74,11 +74,11 @@ comment on column market._bars.high is 'Highest trade, in points.';
 comment on column market._bars.low is 'Lowest trade, in points.';
 comment on column market._bars.close is 'Price of the last trade, in points.';
 comment on column market._bars.volume is
-    'Contracts traded; null where no trade told its size.';
+    'Contracts traded; null where no trade has a size.';
 comment on column market._bars.volume_buy is
-    'Contracts that buyers took; null where none is told.';
+    'Contracts that buyers took; null where no trade has a side.';
 comment on column market._bars.volume_sell is
-    'Contracts that sellers hit; null where none is told.';
+    'Contracts that sellers hit; null where no trade has a side.';
 comment on column market._bars.trades is 'Trades.';
 comment on column market._bars.ticks is
     'Records of the feed, trades and quotes.';

@@ -5,9 +5,9 @@
 -- Known at  –
 -- Reads     –
 -- Nulls     where an argument is null; a quotient by 0
--- Why       What the texts of bars say and DuckDB has under another name or
---           not at all. The widths divide an hour, so that no origin matters.
---           A decimal over a whole number is a double to DuckDB: here it is
+-- Why       Functions in the SQL of bars that DuckDB has under another name or
+--           not at all. The widths divide an hour, so that no origin matters. A
+--           decimal over a whole number is a double to DuckDB: here it is
 --           exact, rounded half away from zero at the eighth decimal.
 
 create macro public.time_bucket(w, ts) as

@@ -7,10 +7,10 @@
 -- Nulls     –
 -- Why       Bars are never behind ticks: the statement that inserts ticks makes
 --           their own bars, by the second, and market.merge_bars adds those to
---           what stands; that one is logic, made later. What is no later than
---           a second is late for no width: most ticks are asked no further.
---           Only the ticks of a bar's first and last moments are put in order;
---           hashed, since a merge join would put all of them.
+--           the stored ones; that one is logic, created later. A tick at most a
+--           second late is late for no width: most ticks are checked no
+--           further. Only the ticks of a bar's first and last moments are
+--           sorted; by a hash join, since a merge join would sort all of them.
 
 create function market.keep_bars() returns trigger
 language plpgsql
@@ -171,4 +171,4 @@ referencing new table as inserted
 for each statement execute function market.keep_bars();
 
 comment on function market.keep_bars() is
-    'Makes the bars of inserted ticks and has them added to those that stand.';
+    'Makes the bars of inserted ticks and adds them to the stored ones.';

@@ -56,11 +56,11 @@ comment on column market._bars_5m.low is 'Lowest trade, in points.';
 comment on column market._bars_5m.close is
     'Price of the last trade, in points.';
 comment on column market._bars_5m.volume is
-    'Contracts traded; null where no trade told its size.';
+    'Contracts traded; null where no trade has a size.';
 comment on column market._bars_5m.volume_buy is
-    'Contracts that buyers took; null where none is told.';
+    'Contracts that buyers took; null where no trade has a side.';
 comment on column market._bars_5m.volume_sell is
-    'Contracts that sellers hit; null where none is told.';
+    'Contracts that sellers hit; null where no trade has a side.';
 comment on column market._bars_5m.trades is 'Trades.';
 comment on column market._bars_5m.ticks is
     'Records of the feed, trades and quotes.';

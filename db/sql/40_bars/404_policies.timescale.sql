@@ -12,9 +12,9 @@
 -- Known at  –
 -- Reads     market._bars_1s, market._bars_1m, market._bars_5m, market._bars_1h
 -- Nulls     –
--- Why       Each width is refreshed after the one below it. What is newer than
---           end_offset is read from the ticks themselves, so the 1s tail stays
---           short; older than 4 s, a tick's range is also written to
+-- Why       Each width is refreshed after the one below it. Bars newer than
+--           end_offset are read from the ticks, so the 1s tail stays short;
+--           older than 4 s, a tick's range is also written to
 --           market.bars_to_refresh, which leaves the in-flight ones 2 s. The
 --           default batch of ten buckets would be ten seconds a transaction.
 

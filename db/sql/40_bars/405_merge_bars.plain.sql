@@ -6,9 +6,9 @@
 -- Reads     market._bars
 -- Nulls     –
 -- Why       Adds one-second bars of new ticks, and the wider bars that are made
---           of them, to those that stand. One order of rows for all writers,
---           fine to coarse, so that none waits for another in a ring. A rebuild
---           keeps writers out of its hours by the advisory locks.
+--           of them, to the stored ones. One order of rows for all writers,
+--           fine to coarse, so that they cannot deadlock. A rebuild keeps
+--           writers out of its hours by the advisory locks.
 
 create function market.merge_bars(seconds market._bars[]) returns void
 language plpgsql as $$
@@ -136,4 +136,5 @@ begin
 end $$;
 
 comment on function market.merge_bars(market._bars []) is
-    'Adds the bars of new ticks, made by the second, to those that stand.';
+    'Adds one-second bars of new ticks, and their wider bars, to the stored '
+    'ones.';

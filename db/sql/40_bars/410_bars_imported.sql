@@ -60,14 +60,15 @@ create table market.bars_imported (
 create index bars_imported_file on market.bars_imported (file);
 
 comment on table market.bar_files is
-    'The files that bars were imported from, told apart by content.';
+    'The files of imported bars, identified by content.';
 comment on column market.bar_files.file is
     'BARS: and 8 hex of the file''s SHA-256.';
 comment on column market.bar_files.sha256 is 'SHA-256 of the file, in hex.';
 comment on column market.bar_files.file_name is
     'The name it had when first imported, without its folder.';
 comment on column market.bar_files.format is 'parquet, csv or dbn.';
-comment on column market.bar_files.vendor is 'Whose it is, where it says.';
+comment on column market.bar_files.vendor is
+    'Vendor, where the file names one.';
 comment on column market.bar_files.records is
     'Records it holds, refused ones too.';
 comment on column market.bar_files.symbols is 'Series it has bars of.';

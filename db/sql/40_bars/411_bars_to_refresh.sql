@@ -7,8 +7,8 @@
 -- Reads     –
 -- Nulls     rebuilt_at while the slice is to be done
 -- Why       An empty table means that no bar is stale. On the timescale edition
---           the transaction that inserts ticks older than what is read live
---           says so here, and the keeper of the bars refreshes bottom-up.
+--           the transaction that inserts ticks older than the live range
+--           records them here, and the job bars refreshes bottom-up.
 
 create table market.bars_to_refresh (
     range_id bigint generated always as identity primary key,
@@ -31,7 +31,7 @@ create table ops.bar_rebuilds (
 );
 
 comment on table market.bars_to_refresh is
-    'Ranges whose bars are being brought up to date; empty: none is stale.';
+    'Ranges whose bars wait for a refresh; empty: no bar is stale.';
 comment on column market.bars_to_refresh.range_id is 'Its number.';
 comment on column market.bars_to_refresh.ts_from is
     'First instant of the range.';
@@ -41,17 +41,17 @@ comment on column market.bars_to_refresh.recorded_at is
     'When its ticks'' transaction began, by the database''s clock.';
 
 comment on table ops.bar_rebuilds is
-    'The slices of each thor bars rebuild, so that a cut one goes on.';
+    'The slices of each thor bars rebuild, so that an interrupted one resumes.';
 comment on column ops.bar_rebuilds.asked_from is
-    'First instant that the rebuild was asked for.';
+    'First instant of the requested rebuild.';
 comment on column ops.bar_rebuilds.asked_to is
-    'First instant after what was asked for.';
+    'First instant after the requested rebuild.';
 comment on column ops.bar_rebuilds.ts_from is 'First instant of the slice.';
 comment on column ops.bar_rebuilds.ts_to is
     'First instant after the slice.';
 comment on column ops.bar_rebuilds.ticks is
-    'Ticks its bars were made of; null until it is done.';
+    'Ticks of its bars; null until it is done.';
 comment on column ops.bar_rebuilds.asked_at is
-    'When it was asked for, by the database''s clock.';
+    'When it was requested, by the database''s clock.';
 comment on column ops.bar_rebuilds.rebuilt_at is
     'When it was done, by the database''s clock.';

@@ -5,8 +5,7 @@
 -- Known at  changed_at
 -- Reads     reference.sources
 -- Nulls     never
--- Why       A bar closes by its source's clock, not by the next tick: this is
---           how far each source says that its own time has come.
+-- Why       A bar closes by its source's clock, not by the next tick.
 
 create table market.source_clocks (
     source text primary key references reference.sources (source),
@@ -15,10 +14,9 @@ create table market.source_clocks (
 );
 
 comment on table market.source_clocks is
-    'How far each source''s own time has come; a bar is closed when its '
-    'known_at is not later than that.';
+    'The clock of each source; a bar is closed when its known_at is not later.';
 comment on column market.source_clocks.source is 'The source.';
 comment on column market.source_clocks.ts is
-    'The source''s time, as its last clock entry said.';
+    'The source''s time, in its last clock entry.';
 comment on column market.source_clocks.changed_at is
     'When that was written, by the database''s clock.';

@@ -136,11 +136,11 @@ comment on column market.bars_5m.low is
 comment on column market.bars_5m.close is
     'Price of the last trade, in points.';
 comment on column market.bars_5m.volume is
-    'Contracts traded; null where the trades told no sizes.';
+    'Contracts traded; null where the trades have no sizes.';
 comment on column market.bars_5m.volume_buy is
-    'Contracts that buyers took; null where no trade told its side.';
+    'Contracts that buyers took; null where no trade has a side.';
 comment on column market.bars_5m.volume_sell is
-    'Contracts that sellers hit; null where no trade told its side.';
+    'Contracts that sellers hit; null where no trade has a side.';
 comment on column market.bars_5m.trades is
     'Trades.';
 comment on column market.bars_5m.ticks is
@@ -154,8 +154,8 @@ comment on column market.bars_5m.ask_close is
 comment on column market.bars_5m.spread_mean is
     'Mean of ask - bid over the records that had both, in points.';
 comment on column market.bars_5m.late_ticks is
-    'Records received after known_at: whoever read the bar before them '
-    'saw another.';
+    'Records received after known_at: a reader of the bar before them saw '
+    'another.';
 comment on column market.bars_5m.is_sampled is
     'Whether a feed that samples the market is among its sources.';
 comment on column market.bars_5m.is_imported is

@@ -147,11 +147,11 @@ comment on column market.bars_1d.low is
 comment on column market.bars_1d.close is
     'Price of the last trade, in points.';
 comment on column market.bars_1d.volume is
-    'Contracts traded; null where the trades told no sizes.';
+    'Contracts traded; null where the trades have no sizes.';
 comment on column market.bars_1d.volume_buy is
-    'Contracts that buyers took; null where no trade told its side.';
+    'Contracts that buyers took; null where no trade has a side.';
 comment on column market.bars_1d.volume_sell is
-    'Contracts that sellers hit; null where no trade told its side.';
+    'Contracts that sellers hit; null where no trade has a side.';
 comment on column market.bars_1d.trades is
     'Trades.';
 comment on column market.bars_1d.ticks is
@@ -165,8 +165,8 @@ comment on column market.bars_1d.ask_close is
 comment on column market.bars_1d.spread_mean is
     'Mean of ask - bid over the records that had both, in points.';
 comment on column market.bars_1d.late_ticks is
-    'Records received after known_at: whoever read the bar before them '
-    'saw another.';
+    'Records received after known_at: a reader of the bar before them saw '
+    'another.';
 comment on column market.bars_1d.is_sampled is
     'Whether a feed that samples the market is among its sources.';
 comment on column market.bars_1d.is_imported is

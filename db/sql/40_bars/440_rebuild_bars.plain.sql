@@ -6,9 +6,9 @@
 -- Reads     reference.series, market.ticks, market._bars, type market.tick_key,
 --           market.merge_bars(market._bars[])
 -- Nulls     –
--- Why       Makes the bars of some hours anew from their ticks. Writers of
---           those hours wait meanwhile, or it waits for them: whoever holds
---           the lock first, every tick is counted once.
+-- Why       Recomputes the bars of some hours from their ticks. Writers of
+--           those hours wait for it, or it waits for them: either way every
+--           tick is counted once.
 
 create function market.rebuild_bars(hour_from timestamptz, hour_to timestamptz)
 returns bigint
@@ -124,5 +124,5 @@ begin
 end $$;
 
 comment on function market.rebuild_bars(timestamptz, timestamptz) is
-    'Makes the bars of whole hours anew from their ticks; returns how many '
+    'Recomputes the bars of whole hours from their ticks; returns how many '
     'ticks those were.';

@@ -9,7 +9,7 @@
 --           market.bars_1d,
 --           reference.range_from(timestamptz, timestamptz)
 -- Nulls     imported where the file did not say; computed where there was no
---           trade or no trade told its size; is_equal where that leaves nothing
+--           trade or no trade has a size; is_equal where that leaves nothing
 --           to compare
 -- Why       The views show one bar where both are: here a vendor is held
 --           against the ticks, value for value, those too that cover a part of
@@ -41,8 +41,8 @@ begin atomic
         f.field,
         f.imported,
         f.computed,
-        -- A bar of quotes alone denies the vendor's prices, trades that told
-        -- no size deny nobody's volume.
+        -- A bar of quotes alone contradicts the vendor's prices; trades without
+        -- sizes contradict no volume.
         case
             when f.computed is not null then f.imported = f.computed
             when f.is_price and f.imported is not null then false

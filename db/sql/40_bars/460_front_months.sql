@@ -34,7 +34,7 @@ window later as (
 );
 
 comment on view market.front_months is
-    'Which contract is the front month of a root from when to when, by rule.';
+    'The front months of a root, each from one instant to another, by rule.';
 comment on column market.front_months.root is 'The instrument, ES say.';
 comment on column market.front_months.rule is
     'The rule of reference.rolls it is the front month by.';

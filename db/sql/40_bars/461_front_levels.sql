@@ -5,8 +5,7 @@
 -- Known at  as market.front_months
 -- Reads     market.front_months
 -- Nulls     factor or shift where a later roll's gap is not known
--- Why       What adjusting does to a price is said once: price * factor +
---           shift.
+-- Why       The adjustment of a price is defined once: price * factor + shift.
 
 create view market._front_levels as
 select

@@ -5,7 +5,7 @@
 -- Known at  as_of
 -- Reads     market._bars_1h, market._bars_1m, market._bars_1s, market.bars_1m,
 --           market.bars_imported, market.last_values
--- Nulls     volume and vwap where no trade told its size
+-- Nulls     volume and vwap where no trade has a size
 -- Why       What a trade date has done up to a moment, to the last whole
 --           second, without reading its ticks: the hours that are over, the
 --           minutes of the open hour, the seconds of the open minute; a
@@ -127,7 +127,7 @@ begin
             and v.bar_start < minute
             and v.is_imported
     ) as b
-    -- When the first trade was, which its hour does not tell.
+    -- The time of the first trade, which its hour does not show.
     left join market.last_values as k
         on k.symbol = b.symbol and k.trade_date = of_trade_date
     where b.open is not null

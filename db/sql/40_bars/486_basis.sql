@@ -10,8 +10,8 @@
 --           reference.instruments, reference.series, reference.sessions,
 --           reference.trade_date(timestamptz)
 -- Nulls     no row, or null, where there is no previous close
--- Why       One previous close a symbol, and whose it is: net change, signals
---           and the day's profit stand on the same figure.
+-- Why       One previous close a symbol, with its source: net change, signals
+--           and the day's profit use the same figure.
 
 create function market.last_close(
     of_symbol text, before_date date, as_of timestamptz
@@ -50,7 +50,7 @@ begin
     order by i.bar_start desc
     limit 1;
     if of_ticks = of_days then
-        -- Which of the two stands for the day is decided in one place.
+        -- One query decides which of the two is the day's.
         select d.close into said
         from market.bars_1d as d
         where d.symbol = of_symbol and d.trade_date = of_days;
@@ -144,8 +144,8 @@ begin
 end $$;
 
 comment on function market.basis_of(text, date, text, timestamptz) is
-    'The previous close that a symbol''s trade date is counted from: what the '
-    'source says, else another source, else the last settlement, else the '
+    'The previous close that a symbol''s trade date is counted from: the '
+    'source''s own, else another source''s, else the last settlement, else the '
     'close of the last daily bar, whichever of these two is newer.';
 
 create function market.basis(as_of timestamptz)
@@ -179,7 +179,7 @@ begin atomic
 end;
 
 comment on function market.basis(timestamptz) is
-    'The previous close of each symbol as of a moment, and whose it is: '
+    'The previous close of each symbol as of a moment, with its source: '
     'basis_kind is prev_close (the source''s own, of the trade date of its '
     'quote), settlement or daily_bar, basis_date the trade date that it '
-    'closed, basis_source the source that said it.';
+    'closed, basis_source the source that gave it.';

@@ -6,8 +6,8 @@
 -- Reads     market.bars_imported, market.last_values,
 --           reference.trade_date(timestamptz)
 -- Nulls     where there is no bar of a date before
--- Why       52 weeks roll: a high of a year and a day ago counts no more. The
---           trade date itself is left to what it has done so far.
+-- Why       52 weeks roll: a high of a year and a day ago no longer counts. The
+--           trade date itself is not included.
 
 create function market.extremes_52w(
     of_symbol text, of_trade_date date, as_of timestamptz

@@ -6,8 +6,8 @@
 -- Known at  known_at of the bar
 -- Reads     market.bars_1m
 -- Nulls     as the bar
--- Why       The form in which the API and its stream give a bar, so that both
---           give the same. Rows of every width cast to the row type of bars_1m.
+-- Why       The JSON of a bar, the same for the API and its stream. Rows of
+--           every width cast to the row type of bars_1m.
 
 create function market.price_text(price numeric, decimals integer)
 returns text
@@ -15,8 +15,8 @@ language sql immutable strict parallel safe
 return round(price, greatest(min_scale(price), decimals))::text;
 
 comment on function market.price_text(numeric, integer) is
-    'A price as an exact decimal: with the decimals it needs, and no fewer '
-    'than its instrument shows.';
+    'A price as an exact decimal, with as many decimals as it needs and at '
+    'least its instrument''s.';
 
 create function market.bar_json(
     bar market.bars_1m,

@@ -10,10 +10,9 @@
 --           reference.instruments, reference.margins, reference.series,
 --           reference.trade_date(timestamptz)
 -- Nulls     where an input is missing, or the base of a percentage is 0
--- Why       The futures board is one select: the quote, its basis, what the day
---           has done so far and where that lies in 52 weeks. What the source
---           says itself of the day's open, high and low, and of 52 weeks,
---           stands before what bars say.
+-- Why       The futures board is one select: the quote, its basis, the day so
+--           far, and its position within 52 weeks. The source's own open, high,
+--           low and 52 weeks take precedence over those of bars.
 
 create function market.quote_metrics(as_of timestamptz)
 returns table (
@@ -207,8 +206,8 @@ begin atomic
         limit 1
     ) as g on true
     cross join lateral (
-        -- The newest tick's extremes are exact; as of the past, bars tell,
-        -- and a trade of the second that was not over counts with them.
+        -- The newest tick's extremes are exact; in the past they come from
+        -- bars, including a trade of the unfinished second.
         select
             coalesce(m.open, case
                 when s.open is null then k.open else s.open

@@ -6,8 +6,8 @@
 -- Known at  changed_at
 -- Reads     reference.keep_version()
 -- Nulls     never
--- Why       The desk's numbers are rows: each change is a version with who
---           and why, and signals are computed from what stands.
+-- Why       The desk's numbers are rows: each change is a version with who and
+--           why, and signals are computed from the current ones.
 
 create table studies.sets (
     set text primary key check (set ~ '^[a-z][a-z0-9_]{0,30}$'),
@@ -25,7 +25,7 @@ for each row execute function reference.keep_version('set');
 comment on table studies.sets is
     'The sets of numbers that the desk''s signals can be computed by.';
 comment on column studies.sets.set is 'The name, desk say.';
-comment on column studies.sets.description is 'What the set is for.';
+comment on column studies.sets.description is 'Purpose of the set.';
 comment on column studies.sets.version is
     'Counts the changes of this row, from 1.';
 comment on column studies.sets.changed_at is 'When this version was written.';
@@ -57,7 +57,7 @@ before update or delete on studies.thresholds
 for each row execute function reference.keep_version('set', 'symbol');
 
 comment on table studies.thresholds is
-    'From which net change on a symbol is bought or sold, in points.';
+    'Net changes from which a symbol is bought or sold, in points.';
 comment on column studies.thresholds.set is 'The set.';
 comment on column studies.thresholds.symbol is 'The root.';
 comment on column studies.thresholds.strong_buy is
@@ -120,14 +120,14 @@ for each statement execute function studies.check_weights();
 comment on function studies.check_weights() is
     'Refuses a set whose weights are all 0: its average has no meaning.';
 comment on table studies.contract_weights is
-    'What a symbol''s signal counts for in the TOTAL.';
+    'Weight of a symbol''s signal in the TOTAL.';
 comment on column studies.contract_weights.set is 'The set.';
 comment on column studies.contract_weights.symbol is 'The root.';
 comment on column studies.contract_weights.weight is
     'Factor of the symbol''s stat_value in the TOTAL.';
 comment on column studies.contract_weights.is_inverted is
-    'Whether a rise speaks for falling shares: the signal''s weight changes '
-    'its sign.';
+    'Whether a rise means falling shares: the signal''s weight changes its '
+    'sign.';
 comment on column studies.contract_weights.version is
     'Counts the changes of this row, from 1.';
 comment on column studies.contract_weights.changed_at is
@@ -153,10 +153,10 @@ before update or delete on studies.signal_weights
 for each row execute function reference.keep_version('signal');
 
 comment on table studies.signal_weights is
-    'What each signal counts for in the composite signal.';
+    'Weight of each signal in the composite signal.';
 comment on column studies.signal_weights.signal is 'The signal.';
 comment on column studies.signal_weights.weight is
-    'What it counts for; an inverted symbol counts the opposite.';
+    'Weight of the signal; an inverted symbol counts the opposite.';
 comment on column studies.signal_weights.version is
     'Counts the changes of this row, from 1.';
 comment on column studies.signal_weights.changed_at is

@@ -6,10 +6,10 @@
 -- Known at  as_of
 -- Reads     studies.signals_at(timestamptz, text)
 -- Nulls     all but the counts where no symbol has a signal
--- Why       One figure for the whole board. The average is what the desk has
---           read for a year, though YM alone can turn it; the composite
---           signal rests on the weights of the signals, and the score on
---           changes that no contract can dominate.
+-- Why       One figure for the whole board. The average is the figure that the
+--           desk has used for a year, though YM alone can turn it; the
+--           composite signal rests on the weights of the signals, and the score
+--           on changes that no contract can dominate.
 
 create function studies.total_at(as_of timestamptz, set text default 'desk')
 returns table (

@@ -12,12 +12,12 @@
 --           market._bars_1h
 -- Nulls     never
 -- Why       Find where to begin so that enough bars lie before a range, and
---           where bars are missing for so long that look-backs start anew. A
---           view over aggregates has no index to walk back along, so the bars
---           of ever longer stretches are counted, of all symbols at once.
---           PL/pgSQL plans only the branch of the width asked for. Nested loops
---           are off: they would look up for each imported bar whether ticks
---           made one too.
+--           where bars are missing for so long that look-backs restart. A view
+--           over aggregates has no index to walk back along, so the bars of
+--           ever longer stretches are counted, of all symbols at once. PL/pgSQL
+--           plans only the branch of the width asked for. Nested loops are off:
+--           they would look up for each imported bar whether ticks made one
+--           too.
 
 create function feat._symbols(of_symbols text[]) returns text[]
 language plpgsql stable parallel safe as $$
@@ -64,8 +64,8 @@ begin
 end $$;
 
 comment on function feat._asked(text, text[], timestamptz, timestamptz) is
-    'The symbols of a call, as feat._symbols has them. Refuses a width that '
-    'there is not, and a range that ends before it begins.';
+    'The symbols of a call, as in feat._symbols. Refuses an unknown width, and '
+    'a range that ends before it begins.';
 
 create function feat._segments(
     of_width text,
@@ -279,7 +279,7 @@ begin
                 where r.number = 1
             loop
                 found := array_remove(found, one.symbol);
-                -- What no look-back reaches is not read.
+                -- Bars that no look-back reaches are not read.
                 if one.ends_at > first - time_back then
                     symbols := array[one.symbol];
                     run := one.number;

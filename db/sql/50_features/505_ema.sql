@@ -12,7 +12,8 @@
 --           keeps (n - 1) / (n + 1) of what it was; Wilder's mean of n is the
 --           one of span 2n - 1. Means are sums in blocks of 256 bars: within a
 --           block no weight leaves the range of a float. They start from a
---           seed, as TA-Lib's do. docs/features/smoothing.md works it out.
+--           seed, as TA-Lib's do. docs/features/smoothing.md shows it step by
+--           step.
 
 create function feat.ema_decay(span integer, bars float8) returns float8
 language sql immutable strict parallel safe

@@ -120,7 +120,7 @@ begin atomic
         )
     ),
 
-    -- What the two blocks before one left at their ends.
+    -- The values at the ends of the two blocks before.
     carries as (
         select
             r.symbol,

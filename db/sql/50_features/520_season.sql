@@ -8,7 +8,7 @@
 -- Nulls     with fewer than 10 sessions of the minute in 30 days
 -- Why       A bar beside the bars of the same minute, by the clock of Chicago,
 --           of earlier sessions. PostgreSQL would add up each frame of floats
---           anew, so the squared returns of an hour are the difference of two
+--           again, so the squared returns of an hour are the difference of two
 --           running sums. These are sums of whole numbers, in units of 2^-40
 --           and 2^-74 of a squared return: nothing is rounded, and an hour
 --           without a move is exactly 0. Running sums only grow: the greater of

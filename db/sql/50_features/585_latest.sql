@@ -7,10 +7,10 @@
 --           interval),
 --           feat.matrix(text, text[], timestamptz, timestamptz), feat._matrix
 -- Nulls     as the families
--- Why       What a decision may use at a moment. Of the three newest bars that
---           began before it, one may be open and the next is known a second
---           after its end. Series whose newest bars start within the same hour
---           are computed in one call.
+-- Why       The features that a decision may use at a moment. Of the three
+--           newest bars that began before it, one may be open and the next is
+--           known a second after its end. Series whose newest bars start within
+--           the same hour are computed in one call.
 
 create function feat.latest(of_width text, as_of timestamptz)
 returns setof feat._matrix

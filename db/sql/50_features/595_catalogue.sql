@@ -5,8 +5,8 @@
 -- Known at  –
 -- Reads     –
 -- Nulls     never
--- Why       Which features there are, read from the comments on the views of
---           the families: a column without such a comment is not a feature.
+-- Why       The list of features, read from the comments on the views of the
+--           families: a column without such a comment is not a feature.
 
 create view feat.catalogue as
 select
@@ -42,10 +42,10 @@ comment on column feat.catalogue.family is
     'symbols, from, to).';
 comment on column feat.catalogue.width is 'Width of the bars: 1m, 5m, 1h.';
 comment on column feat.catalogue.unit is 'Unit of its values.';
-comment on column feat.catalogue.definition is 'What it is.';
+comment on column feat.catalogue.definition is 'Definition of the feature.';
 comment on column feat.catalogue.look_back is
-    'How far back it looks: a longer past changes nothing above 1e-12. What is '
-    'counted in bars starts anew after a hole of more than 10 trade dates '
+    'How far back it looks: a longer past changes nothing above 1e-12. '
+    'Look-backs in bars restart after a hole of more than 10 trade dates '
     '(Monday to Friday) without a bar.';
 comment on column feat.catalogue.source is
-    'Where its definition stands, and the outside oracle of its tests.';
+    'Origin of its definition, and the outside oracle of its tests.';

@@ -7,9 +7,9 @@
 -- Reads     feat._closes(text, text[], timestamptz, timestamptz, integer,
 --           interval), feat.catalogue
 -- Nulls     as the families
--- Why       Features by name, as the API returns them. Only the families that
---           hold one are computed, and only over the bars on the page, which
---           are found first.
+-- Why       Features by name, as the API returns them. Only the families of the
+--           named features are computed, and only over the bars on the page,
+--           which are found first.
 
 create function feat.page(
     of_width text,

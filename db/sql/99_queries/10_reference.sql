@@ -1,5 +1,5 @@
 -- Stage     10 reference
--- What things are: read at the start of every job, changed by the CLI.
+-- Reference data: read at the start of every job, changed by the CLI.
 
 -- name: instruments
 select

@@ -1,5 +1,5 @@
 -- Stage     10 reference
--- When markets are open.
+-- Trading sessions.
 
 -- name: sessions
 select

@@ -1,5 +1,5 @@
 -- Stage     10 reference
--- Delivery months: computed by the exchange's rule, or stated by a person.
+-- Delivery months: computed by the exchange's rule, or entered by a person.
 
 -- name: contracts
 select
@@ -11,7 +11,7 @@ where
     and c.last_trade >= coalesce(%(since)s::date, '-infinity')
 order by c.root, c.month;
 
--- What a person stated no rule changes.
+-- No rule changes months entered by a person.
 -- name: keep_contract
 insert into reference.contracts as c (
     root, month, first_notice, last_trade, expiry, rule, is_by_hand

@@ -1,5 +1,5 @@
 -- Stage     30 ticks
--- Takes batches from the bus into the ledger.
+-- Writes batches from the bus into the database.
 
 -- name: copy_ticks
 copy market.ticks (
@@ -22,10 +22,10 @@ copy pg_temp.tick_stage (
     ask_size, side, volume, volume_delta, is_trade, is_sampled, received_at
 ) from stdin (format binary);
 
--- What is known is looked up by the stage as a whole: one by one, each would
--- have a thousand ticks taken out of their columns. The instants are given, and
--- the symbols: without, every chunk would be read. Whoever inserts the same
--- meanwhile is met by the index.
+-- Known ticks are looked up for the whole stage: one by one, each look-up would
+-- decompress a thousand ticks. Instants and symbols are given, since otherwise
+-- every chunk would be read. The index catches another writer that inserts the
+-- same ticks meanwhile.
 -- name: merge_stage
 insert into market.ticks (
     ts, symbol, seq, source, contract, last, bid, ask, last_size, bid_size,
@@ -52,8 +52,8 @@ where
 order by s.symbol, s.ts, s.seq, s.source, s.place
 on conflict (symbol, ts, seq, source) do nothing;
 
--- The places, from 1, of staged ticks whose identity stands in the ledger with
--- other values: not the same tick told twice but two that claim one place.
+-- The positions, from 1, of staged ticks whose identity is stored with other
+-- values: not one tick delivered twice, but two ticks with one identity.
 -- name: conflicting_stage
 select s.place
 from pg_temp.tick_stage as s
@@ -150,8 +150,8 @@ select coalesce(max(upper(b.ordinals)), 0)::bigint as ordinal
 from market.ingest_batches as b;
 
 -- Folds the batches that committed before a moment into one row, so that the
--- account stays short while what it covers stays exact; each life of the bus
--- by itself, since each has an account of its own.
+-- table stays short while its coverage stays exact; each life of the bus
+-- separately, since each has counts of its own.
 -- name: fold_batches
 with old as (
     delete from market.ingest_batches as b
@@ -171,7 +171,7 @@ select
 from old as o
 group by lower(o.ordinals) >= %(base)s::bigint;
 
--- What is dropped waits for those who hold this, and they for it.
+-- A drop waits for transactions with this lock, and they wait for a drop.
 -- name: lock_ranges
 select pg_advisory_xact_lock_shared(7405109);
 
@@ -188,8 +188,8 @@ values (%(source)s::text, %(ts)s::timestamptz)
 on conflict (source) do update set
     ts = greatest(c.ts, excluded.ts), changed_at = now();
 
--- What is younger than 4 s by the database's own clock is read live: no refresh
--- goes as far as that.
+-- Ticks younger than 4 s by the database's clock are read live: no refresh
+-- reaches that far.
 -- name: insert_stale
 insert into market.bars_to_refresh (ts_from, ts_to)
 select

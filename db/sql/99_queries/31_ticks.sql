@@ -1,5 +1,5 @@
 -- Stage     30 ticks
--- Reads of the ledger, and the quarantine.
+-- Reads of ticks, and the quarantine.
 
 -- name: overlapping_ticks
 select
@@ -98,7 +98,7 @@ where
     and t.ts > %(since)s::timestamptz
 order by t.symbol, t.ts desc, t.seq desc;
 
--- Where a source's market began: its first price of each symbol.
+-- A source's first price of each symbol.
 -- name: first_prices
 select
     s.symbol,
@@ -118,7 +118,7 @@ cross join lateral (
     limit 1
 ) as t;
 
--- What a source said of a trade date's volume last.
+-- A source's last volume of a trade date.
 -- name: volumes
 select
     k.symbol,

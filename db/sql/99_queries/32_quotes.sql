@@ -1,7 +1,7 @@
 -- Stage     30 ticks
 -- Quotes of the newest ticks, and when sources last looked; marks beside them.
--- What ticks said last, merged in any order: a value gives way to one that a
--- later tick said, by (ts, seq, source).
+-- Last values of ticks, merged in any order: the value of the later tick wins,
+-- by (ts, seq, source).
 -- name: merge_last_values
 insert into market.last_values as k
 select v.*
@@ -105,7 +105,7 @@ from market.basis(%(as_of)s::timestamptz) as b;
 select m.*
 from market.quote_metrics(%(as_of)s::timestamptz) as m;
 
--- The closes of the minutes that a moment's last hour traded in.
+-- The closes of the minutes with a trade in the hour before a moment.
 -- name: last_hours
 select
     b.symbol,
@@ -139,8 +139,8 @@ on conflict (symbol, source) do update set
     heard_at = excluded.heard_at
     where excluded.heard_at > h.heard_at;
 
--- One mark. What is not said now stays as it was said before; what comes late
--- fills only what nothing later said. Each state is kept.
+-- One mark. Missing values keep their old ones; a late mark fills only values
+-- that no later mark gave. Each version is kept.
 -- name: merge_mark
 with merged as (
     insert into market.marks as m (

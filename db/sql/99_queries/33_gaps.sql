@@ -1,5 +1,5 @@
 -- Stage     30 ticks
--- Keeps the gap ledger in step with the ticks, a trade date at a time.
+-- Updates market.gaps to the ticks, a trade date at a time.
 
 -- Ticks are looked for around the asked dates only: a hypertable without a
 -- bound on ts is opened chunk by chunk. A session may begin on the date before.
@@ -22,10 +22,10 @@ cross join lateral (
             (%(last)s::date + 1 + time '17:00') at time zone 'America/Chicago',
             'infinity'
         )
-) as told
+) as reported
 inner join reference.sessions as d
     on d.calendar = i.calendar
-    and d.close_at > told.first_ts and d.open_at <= told.last_ts
+    and d.close_at > reported.first_ts and d.open_at <= reported.last_ts
 where d.open_at < %(as_of)s::timestamptz
     and d.trade_date >= coalesce(%(first)s::date, '-infinity')
     and d.trade_date <= coalesce(%(last)s::date, 'infinity')
@@ -39,8 +39,8 @@ from market.gaps as g;
 -- name: lock_gaps
 lock table market.gaps in share row exclusive mode;
 
--- What was looked at once stays looked at: an earlier as_of takes nothing back.
--- A range that is in the ledger and is no longer a hole has been filled.
+-- An earlier as_of removes nothing that a scan has covered. A stored range that
+-- is no longer a hole has been filled.
 -- name: record_gaps
 with found as materialized (
     select
@@ -72,7 +72,7 @@ former as materialized (
     where
         g.trade_date = %(trade_date)s::date
         and coalesce(s.cadence, %(cadence)s::interval) is not null
-        -- Ticks that were dropped, lake in hand, leave their gaps behind.
+        -- Ticks that were dropped after their export keep their gaps.
         and exists (
             select from market.ticks as t
             where

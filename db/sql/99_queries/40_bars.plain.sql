@@ -1,5 +1,5 @@
 -- Stage     40 bars
--- Makes bars anew on the plain edition.
+-- Recomputes bars on the plain edition.
 
 -- name: rebuild_bars
 select market.rebuild_bars(

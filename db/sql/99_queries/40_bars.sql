@@ -1,5 +1,5 @@
 -- Stage     40 bars
--- Keeps the stored bars in step with the ticks.
+-- Updates the stored bars to the ticks.
 
 -- name: stale_ranges
 select
@@ -10,7 +10,7 @@ select
 from market.bars_to_refresh as s
 order by s.ts_from;
 
--- What came live is made right first, before what is replayed or copied.
+-- Live ticks are refreshed first, before replayed or copied ones.
 -- name: next_stale_ranges
 select
     s.range_id,
@@ -21,7 +21,7 @@ from market.bars_to_refresh as s
 order by is_live desc, s.ts_from
 limit 1000;
 
--- Of a range that goes on after what was made right, the rest stays.
+-- Of a range that extends beyond the refreshed part, the rest stays.
 -- name: forget_stale_ranges
 with shortened as (
     update market.bars_to_refresh as s
@@ -46,8 +46,8 @@ select pg_advisory_unlock_shared(7405109);
 -- name: server_clock
 select clock_timestamp() as now;
 
--- The hours whose bars were made of ticks that are not there any more. One
--- probe of the index an hour: joined, all ticks of the range would be read.
+-- The hours whose bars were made of ticks that no longer exist. One probe of
+-- the index an hour: joined, all ticks of the range would be read.
 -- name: bars_without_ticks
 select
     b.symbol,

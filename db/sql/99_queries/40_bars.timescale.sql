@@ -1,5 +1,5 @@
 -- Stage     40 bars
--- Makes bars anew on the timescale edition.
+-- Recomputes bars on the timescale edition.
 
 -- A day of seconds a transaction: the default of ten is forty times slower.
 -- Oldest first, since each moves the watermark over what lies before it.
@@ -10,7 +10,7 @@ call public.refresh_continuous_aggregate(
     options => '{"buckets_per_batch": 86400, "refresh_newest_first": false}'
 );
 
--- The end of what a width has stored: what is later is read live. Null while it
+-- The end of what a width has stored: later bars are read live. Null while it
 -- has stored nothing.
 -- name: watermark
 select
@@ -50,9 +50,9 @@ where
     and s.last_run_started_at > '0001-01-01';
 
 -- The oldest piece, of a chunk at most, that a width has not stored though its
--- policy should have long ago: it is too old for the policy's next run, and the
--- log of what was never made or has changed still names it. This reads no tick.
--- While ranges are stale those come first, and take most of this with them.
+-- policy should have: it is too old for the policy's next run, and the
+-- invalidation log still names it. This reads no tick. While ranges are stale
+-- those come first, and take most of this with them.
 -- name: next_unstored_range
 select
     w.bars,
@@ -101,8 +101,8 @@ where
 order by w.place, s.range_start, l.lowest_modified_value
 limit 1;
 
--- How much of a range has hourly bars that are stored. The others are made of
--- the ticks as they are read, so none of them can be without.
+-- The end of the stored hourly bars in a range. Later ones are computed from
+-- ticks when read, so they need no check.
 -- name: stored_until
 select
     greatest(

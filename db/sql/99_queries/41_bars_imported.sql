@@ -1,8 +1,8 @@
 -- Stage     40 bars
--- Takes a vendor's bars into market.bars_imported.
+-- Writes a vendor's bars into market.bars_imported.
 
--- One import at a time: what one finds free, no other may take meanwhile.
--- Readers are not kept waiting.
+-- One import at a time: keys that one finds free, no other may take meanwhile.
+-- Readers do not wait.
 -- name: lock_bars_imported
 lock table market.bars_imported in share row exclusive mode;
 
@@ -53,7 +53,7 @@ copy pg_temp.bar_stage (
     imported_at
 ) from stdin (format binary);
 
--- Leaves the first of the bars that claim one place.
+-- Keeps the first of several bars with one key.
 -- name: remove_doubled_bars
 with found as (
     select
@@ -127,7 +127,7 @@ on conflict (file) do update
         first_bar = excluded.first_bar,
         last_bar = excluded.last_bar;
 
--- Bars that stood under another symbol, before the file was filed anew.
+-- Bars stored under another symbol, before the file was imported again.
 -- name: remove_left_bars
 with removed as (
     delete from market.bars_imported as b
@@ -152,7 +152,7 @@ union all
 select s.symbol, s.width, s.bar_start
 from pg_temp.bar_stage as s;
 
--- What stands already as this file said it is left as it is.
+-- Bars that are stored with the same values are left as they are.
 -- name: merge_bar_stage
 insert into market.bars_imported as b (
     width, symbol, bar_start, open, high, low, close, volume, volume_buy,

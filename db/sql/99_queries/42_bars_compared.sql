@@ -1,5 +1,5 @@
 -- Stage     40 bars
--- Holds a vendor's bars against those of the ticks.
+-- Compares a vendor's bars with those of the ticks.
 
 -- name: bar_differences
 select

@@ -1,7 +1,7 @@
 -- Stage     40 bars
 -- Finds and keeps the rolls between front months.
 
--- One finder at a time; readers are not kept waiting.
+-- One finder at a time; readers do not wait.
 -- name: lock_rolls
 lock table reference.rolls in share row exclusive mode;
 
@@ -11,8 +11,8 @@ from reference.series as s
 where s.root = %(root)s::text and s.kind = 'month'
 order by s.symbol;
 
--- A day's volume is that of its ticks, and of the imported bars that stand
--- where no tick is: of the width that tells most.
+-- A day's volume is that of its ticks, and of imported bars where there are no
+-- ticks: of the width with the most volume.
 -- name: volumes_of_months
 with bars as (
     select
@@ -83,7 +83,7 @@ where
 order by f.bar_start desc
 limit 1;
 
--- What stood last of one and first of the other, where no bar is common.
+-- The last price of one and the first of the other, where no bar is common.
 -- name: prices_beside_roll
 select
     f.bar_start,

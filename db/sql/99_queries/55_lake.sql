@@ -1,7 +1,7 @@
 -- Stage     55 lake
--- What an export asks: which dates and symbols there are, and by a cheap key
--- whether what was exported is what stands here now. Ticks are only ever
--- inserted, so a count and a sum of ordinals tell a late one.
+-- The queries of an export: dates and symbols, and cheap keys that show whether
+-- exported rows have changed. Ticks are only ever inserted, so a count and a
+-- sum of ordinals reveal a late one.
 
 -- name: lake_settings
 select
@@ -48,7 +48,7 @@ cross join (
     from (values (%(trade_date)s::date)) as v (trade_date)
 ) as d;
 
--- Whose ticks a trade date has, and about how many.
+-- The symbols with ticks on a trade date, and about how many.
 -- name: lake_symbols
 select
     s.symbol,

@@ -1,5 +1,5 @@
 -- Stage     55 lake
--- Which trade dates there are, and what the features of one depend on.
+-- The trade dates, and the inputs of the features of one.
 
 -- name: lake_dates
 select d.trade_date
@@ -15,7 +15,7 @@ where
     < (%(last)s::date + time '17:00') at time zone 'America/Chicago'
 order by 1;
 
--- What an export of every date would hold: a bar is never behind its ticks.
+-- The counts of an export of every date: a bar is never behind its ticks.
 -- name: lake_counts
 select
     d.trade_date,
@@ -30,8 +30,8 @@ where
     )
 order by d.trade_date, d.symbol;
 
--- All that the features of a date can depend on: what became of the hours of
--- every symbol for as long as any looks back, the calendar, the grid, the text.
+-- All inputs of the features of a date: the hours of every symbol within the
+-- longest look-back, the calendar, the grid, the SQL.
 -- name: lake_features
 select md5(concat_ws(
     ',',

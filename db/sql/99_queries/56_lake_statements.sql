@@ -1,9 +1,9 @@
 -- Stage     55 lake
--- Texts that read rows for the lake, since COPY takes no arguments. What stands
--- in braces is filled in.
+-- Statements that read rows for the lake, since COPY takes no arguments. Braces
+-- are filled in.
 
--- The columns of a relation with their types, and the text that reads it as
--- CSV. What Arrow has no type for is read as text, arrays as JSON.
+-- The columns of a relation with their types, and the statement that reads it
+-- as CSV. Types that Arrow lacks are read as text, arrays as JSON.
 -- name: lake_statements
 with columns as (
     select
@@ -71,7 +71,7 @@ from pg_catalog.pg_class as c
 where c.relnamespace = 'reference'::regnamespace and c.relkind = 'r'
 order by 1;
 
--- Whose ticks a stretch has, and of which contracts: what words stand for.
+-- The sources and contracts of the ticks of a span, which numbers stand for.
 -- name: lake_words
 select
     array_agg(distinct t.source) as sources,

@@ -1,11 +1,11 @@
 -- Stage     55 lake
--- Brings ticks back from the lake, and lets those go that are safe there.
+-- Restores ticks from the lake, and drops those that are safe there.
 
 -- name: has_ticks
 select exists (select from market.ticks) as has_ticks;
 
 -- Whose dates may go: the day of the ticks says when its newest was written,
--- whoever's bar stands for it.
+-- whichever bar the views show for it.
 -- name: old_dates
 select
     d.trade_date,
@@ -23,7 +23,8 @@ having
     < %(before)s::timestamptz
 order by d.trade_date;
 
--- Writers share this: none is at work while ticks go, and each looks again.
+-- Writers share this lock: none writes while ticks are dropped, and each checks
+-- again.
 -- name: lock_ranges_exclusively
 select pg_advisory_xact_lock(7405109);
 

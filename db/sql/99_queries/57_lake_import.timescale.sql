@@ -1,12 +1,12 @@
 -- Stage     55 lake
--- Lets whole chunks go, on the timescale edition.
+-- Drops whole chunks, on the timescale edition.
 
 -- name: allow_large_delete
 select set_config(
     'timescaledb.max_tuples_decompressed_per_dml_transaction', '0', true
 ) as setting;
 
--- The chunks that hold nothing but ticks of these hours.
+-- The chunks with only ticks of these hours.
 -- name: whole_chunks
 select
     c.range_start,

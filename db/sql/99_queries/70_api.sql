@@ -1,5 +1,5 @@
 -- Stage     30 ticks, 10 reference
--- What the API reads and no job does.
+-- Queries of the API alone.
 
 -- name: source_preferences
 select
@@ -9,8 +9,8 @@ select
 from reference.source_preferences as p;
 
 -- The newest ticks as the JSON array that the API gives, oldest first: made
--- here because a page of 10,000 made in Python would hold up every stream.
--- A price has the decimals it needs and no fewer than its instrument shows.
+-- here because a page of 10,000 made in Python would delay every stream. A
+-- price has as many decimals as it needs and at least its instrument's.
 -- name: ticks_page
 select
     coalesce(

@@ -1,8 +1,8 @@
 -- Stage     40 bars, 10 reference
--- Bars as the API and its stream give them.
+-- Bars for the API and its stream.
 
--- How far the market of some symbols has come: the newest clock of the sources
--- that were heard since a moment and may speak of them, else the moment it is.
+-- The market clock of some symbols: the newest clock of their sources that were
+-- heard since a moment, else the current time.
 -- name: bars_as_of
 select coalesce(max(c.ts), %(now)s::timestamptz) as as_of
 from market.source_clocks as c
@@ -11,9 +11,9 @@ where
     c.changed_at > %(heard_after)s::timestamptz
     and (t.source is null or t.symbols && %(symbols)s::text []);
 
--- A bar is open until its source's clock has passed known_at. One that lies
--- ahead of that clock, since its ticks came in one entry, is open while it is
--- being written; what an earlier run left there is not.
+-- A bar is open until its source's clock has passed known_at. A bar ahead of
+-- that clock, because its ticks arrived in one entry, is open while it is being
+-- written; a bar that an earlier run left there is not.
 -- name: bars_page
 select
     coalesce(
@@ -38,8 +38,8 @@ from market.bars_between(
     %(ts_to)s::timestamptz, %(limit)s::integer
 ) as b;
 
--- The bars of one width that a source's clock closed as it went on, of the
--- symbols that it speaks of. What only a file told was never open.
+-- The bars of one width that a source's clock closed as it advanced, of its
+-- symbols. Bars of a file were never open.
 -- name: closed_bars
 select
     s.symbol,
@@ -63,8 +63,8 @@ where
 order by b.bar_start, s.symbol
 limit %(limit)s::integer;
 
--- Up to which ordinal the ledger has every tick from one on, and whether bars
--- of a range are being brought up to date.
+-- The ordinal up to which the database has every tick from a given one on, and
+-- whether bars of a range wait for a refresh.
 -- name: settled_until
 select
     (

@@ -1,9 +1,9 @@
 -- Stage     40 bars, 10 reference
--- Bars of continuous series as the API gives them.
+-- Bars of continuous series for the API.
 
--- The front months are walked from the newest on, until they hold as many bars
--- as are wanted, so that a page costs what it holds. Whether the rule has any
--- roll of the root is told beside it.
+-- The front months are read from the newest back, until they have as many bars
+-- as wanted, so that the cost of a page follows its size. It also returns
+-- whether the rule has any roll of the root.
 -- name: continuous_page
 with recursive fronts as (
     select

@@ -1,5 +1,5 @@
 -- Stage     50 features
--- Features as the API gives them.
+-- Features for the API.
 
 -- name: feature_catalogue
 select

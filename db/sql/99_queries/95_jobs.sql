@@ -1,5 +1,6 @@
 -- Stage     95 ops
--- How the server and the upkeep of the bars are: `thor doctor`, `thor db jobs`.
+-- The state of the server and of the bars' maintenance: `thor doctor`, `thor db
+-- jobs`.
 
 -- name: server_facts
 select

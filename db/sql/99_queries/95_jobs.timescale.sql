@@ -1,6 +1,6 @@
 -- Stage     95 ops
--- TimescaleDB's policies. Errors are seen by the database's and the job's owner
--- only; an instant that never was is written as -infinity.
+-- TimescaleDB's policies. Errors are visible to the database's and the job's
+-- owner only; a missing instant is -infinity.
 
 -- name: policies
 select
@@ -10,7 +10,7 @@ select
         when 'convert_chunks' then 'columnstore'
         else j.proc_name
     end as policy,
-    -- A job of somebody's own has none.
+    -- A user's own job has none.
     coalesce(
         quote_ident(j.hypertable_schema) || '.'
         || quote_ident(j.hypertable_name), ''

@@ -1,5 +1,5 @@
 -- Stage     95 ops
--- What a dump and a restore ask of a database, Thor's or not yet.
+-- The queries of a dump and a restore, on Thor's database or another.
 
 -- name: database_named
 select
@@ -13,11 +13,11 @@ select
 from pg_catalog.pg_database as d
 where d.datname = %(name)s::text;
 
--- Whoever restores into a database holds this until it has its name.
+-- A restore into a database has this lock until the database has its name.
 -- name: lock_restore
 select pg_try_advisory_lock(7405112, hashtext(%(name)s::text)) as is_locked;
 
--- What a new database does not have; an extension's objects go without saying.
+-- Objects that a new database does not have; those of extensions are ignored.
 -- name: holdings
 with held as (
     select
@@ -90,7 +90,7 @@ where v.name = 'timescaledb';
 -- name: set_search_path
 select set_config('search_path', %(path)s::text, false) as path;
 
--- What a dump leaves out: the database's own search_path, its statistics.
+-- Parts that a dump omits: the database's own search_path, its statistics.
 -- name: keep_search_path
 do '
 begin

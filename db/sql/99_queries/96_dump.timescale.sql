@@ -1,5 +1,5 @@
 -- Stage     95 ops
--- What the vendor asks of a restore, and of a database that is renamed.
+-- The vendor's steps for a restore, and for renaming a database.
 
 -- name: before_restore
 select public.timescaledb_pre_restore() as is_ready;

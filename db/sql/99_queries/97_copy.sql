@@ -1,8 +1,8 @@
 -- Stage     95 ops
--- What a copy into another database asks of both: their tables as the
--- catalogue has them, with the texts that read, write and compare each. A
--- checksum is the sum of a hash of every row, so their order is of no account;
--- the outer hash is there because the inner one is linear in the columns.
+-- The queries of a copy into another database: the tables in the catalogue,
+-- with the statements that read, write and compare each. A checksum is the sum
+-- of a hash of every row, so their order does not matter; the outer hash is
+-- needed because the inner one is linear in the columns.
 
 -- name: copy_settings
 select
@@ -17,7 +17,7 @@ select
 select v.version_num as revision
 from ops.alembic_version as v;
 
--- Whoever is being copied into holds this, and who reads it would share it.
+-- The target of a copy has this lock exclusively, a source has it shared.
 -- name: lock_copy_target
 select pg_try_advisory_lock(7405110) as is_locked;
 
@@ -29,7 +29,7 @@ select
     to_regclass('ops.edition') is not null as is_thors,
     to_regclass('ops.copies') is not null as knows_copies;
 
--- Who writes ticks, or what is made of them by Thor's jobs.
+-- Sessions of Thor's jobs that write ticks, or data made of them.
 -- name: writers
 select distinct substr(a.application_name, 6) as job
 from pg_catalog.pg_stat_activity as a
@@ -38,10 +38,10 @@ where
     and a.application_name ~ '^thor (ingest|replay|simulate|gaps)'
 order by 1;
 
--- Every table but those left out. Texts, since no statement takes a table as
--- its argument. A row that the migrations made, and nobody changed, is not
--- somebody's: its version is 1 and it is as old as the database; of what
--- `thor db up` computes the version tells it.
+-- Every table except the excluded ones. Statements as text, since no statement
+-- takes a table as its argument. A row that the migrations made, and nobody
+-- changed, does not count as data: its version is 1 and it is as old as the
+-- database; for rows that `thor db up` computes the version alone decides.
 -- name: tables
 with tables as (
     select

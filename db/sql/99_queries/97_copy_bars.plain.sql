@@ -1,6 +1,6 @@
 -- Stage     40 bars
--- Writes bars whose ticks are gone beside the others, on the plain edition.
--- They have no keys: those serve only to add ticks, of which there come none.
+-- Writes bars without ticks beside the others, on the plain edition. They have
+-- no keys: keys serve only to add ticks, and none will be added.
 
 -- name: create_bars_arriving
 create temporary table bars_arriving on commit drop as

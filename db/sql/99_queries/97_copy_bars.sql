@@ -1,5 +1,5 @@
 -- Stage     40 bars
--- Bars that a copy carries over because their ticks were dropped, and bars of
+-- Bars that a copy transfers because their ticks were dropped, and bars of
 -- every width compared by trade date.
 
 -- name: bar_statements

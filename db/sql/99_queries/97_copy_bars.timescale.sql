@@ -1,9 +1,9 @@
 -- Stage     40 bars
--- Writes bars whose ticks are gone into the aggregate itself, on the timescale
--- edition. What an aggregate shows ends at its watermark, which only a refresh
--- that changed something moves: to after the last row it then finds. So two
--- rows of no symbol are put at the ends of the range, the first is refreshed
--- away, and the watermark stands at the end of the range.
+-- Writes bars without ticks into the aggregate itself, on the timescale
+-- edition. An aggregate ends at its watermark, which only a refresh with
+-- changes moves: to after its last row. So two rows without a symbol are put at
+-- the ends of the range, the first is refreshed away, and the watermark is then
+-- at the end of the range.
 
 -- name: aggregate_statements
 select

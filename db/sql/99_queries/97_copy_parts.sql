@@ -1,5 +1,5 @@
 -- Stage     95 ops
--- What a copy has done so far, kept in the database it fills.
+-- The progress of a copy, stored in its target.
 
 -- name: begin_copy
 insert into ops.copies (copied_from, source_made_at)

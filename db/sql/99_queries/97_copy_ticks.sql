@@ -1,6 +1,6 @@
 -- Stage     30 ticks
--- Ticks by trade date, read, written and compared: texts, since COPY takes no
--- arguments. What stands in braces is filled in.
+-- Ticks by trade date, read, written and compared: statements as text, since
+-- COPY takes no arguments. Braces are filled in.
 
 -- name: tick_statements
 with columns as (

@@ -130,7 +130,7 @@ def _refuse_used(target: Connection[Any], made: Recorded, *, knows_copies: bool)
     if begun is not None and begun["verified_at"] is not None:
         fix = (
             f"it was copied whole at {begun['verified_at']:%Y-%m-%d %H:%M} UTC and has been used "
-            f"since. To copy anew, {fix}"
+            f"since. To copy again, {fix}"
         )
     for table in tables.found(target, LEFT_OUT, COMPUTED):
         if held := _held(target, table, done.get(table.name)):

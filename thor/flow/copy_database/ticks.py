@@ -69,8 +69,8 @@ def refuse_lost(days: dict[str, Day], done: dict[str, Measure | None]) -> None:
         if left < written.records:
             raise Refused(
                 f"The source has {left} ticks of {part.partition('/')[2]} left, and "
-                f"{written.records} were copied: they were dropped or deleted meanwhile. Copy anew "
-                "into an empty database"
+                f"{written.records} were copied: they were dropped or deleted meanwhile. Copy "
+                "again into an empty database"
             )
 
 

@@ -81,7 +81,7 @@ def table(block: bytes | bytearray, words: Words) -> pa.Table:
     """
     rows = np.frombuffer(block, ROW) if len(block) % ROW.itemsize == 0 else None
     if rows is None or not _is_whole(rows):
-        raise Broken("The database sent ticks in another form than it was asked for")
+        raise Broken("The database sent ticks in another form than requested")
     marks = rows["marks"].astype(np.int32)
     source = (marks >> _SOURCE) & 0xFFF
     contract = marks >> _CONTRACT

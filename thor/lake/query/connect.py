@@ -29,7 +29,7 @@ Day = date | str | None
 # `range` is a family of features and a function of DuckDB's: the function comes first.
 _PATH = "memory.main,memory.market,memory.reference,system.main,memory.feat"
 _NUMBERS = count()
-# A vendor's day that ended after the exchange's is known later than its bar_end says.
+# A vendor's day that ended after the exchange's is known later than its bar_end.
 _ENDS_AT = (
     "case when known_at > bar_end + interval '1 second' then known_at - interval '1 second' end"
 )

@@ -75,7 +75,7 @@ def aggregates(folder: Path = SQL / "40_bars") -> dict[str, str]:
 def bars(folder: Path = SQL / "40_bars") -> Iterator[str]:
     """Yield the views of bars over what `aggregates` makes, and market.bars_imported.
 
-    Before them comes `market.covers`, the rule by which one of the two stands.
+    Before them comes `market.covers`, the rule that chooses one of the two.
 
     A mean is written as a quotient, which is a double in DuckDB: a macro of `exact` computes it to
     the last digit instead.

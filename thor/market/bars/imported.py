@@ -144,6 +144,6 @@ class BarImport:
             raise Refused(
                 f"{self._file.file_name}: {found['bars']} of its bars overlap those of "
                 f"{found['file_name']} ({found['file']}), the first is {found['symbol']} "
-                f"{found['width']} at {found['bar_start'].isoformat()}; --replace puts this "
-                "file's in their place"
+                f"{found['width']} at {found['bar_start'].isoformat()}; --replace replaces "
+                "them"
             )

@@ -122,9 +122,9 @@ class Bus:
     ) -> Published:
         """Publish what one source emitted together, in order.
 
-        With claims the source is arbitrated: ticks of a symbol that a better
-        source speaks for are counted, not published. `clock` goes before the first
-        tick, in one round trip with it. Raises `BusFull`.
+        With claims the source is arbitrated: ticks of a symbol that a better source claims are
+        counted, not published. `clock` is published before the first tick, in one round trip with
+        it. Raises `BusFull`.
         """
         done = Published(0, 0)
         for part, payload in wire.parts(ticks):
@@ -149,7 +149,7 @@ class Bus:
         pipe.evalsha(self._clock.sha, len(keys), *keys, *arguments)
         pipe.evalsha(self._publish.sha, len(request.keys), *request.keys, *request.arguments)
         found, answer = pipe.execute(raise_on_error=False)
-        # A server that was started anew has forgotten the scripts.
+        # A restarted server no longer has the scripts.
         if isinstance(found, redis.exceptions.NoScriptError):
             found = self._clock(keys=keys, args=arguments)
         if isinstance(answer, redis.exceptions.NoScriptError):

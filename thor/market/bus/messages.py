@@ -37,7 +37,7 @@ class BusFull(Unavailable):
 
 
 class Claim(msgspec.Struct, frozen=True):
-    """A source's claim on a symbol: priority (lowest is heard) and its staleness in ms."""
+    """A source's claim on a symbol: priority (the lowest is active) and its staleness in ms."""
 
     priority: int
     stale_ms: int
@@ -83,7 +83,7 @@ class BusState(msgspec.Struct, frozen=True, kw_only=True):
     """The bus in numbers: ordinals, ticks held, and the ingest group's entries.
 
     `ahead_s` are the seconds by which each source's clock was last ahead of the bus's own,
-    by more than may be, of sources that have not told a better time since.
+    by more than may be, of sources that have not published a better time since.
     """
 
     base: int
@@ -183,7 +183,7 @@ def _newest(tick: Tick) -> datetime:
 def refuse_full(answer: list[Any]) -> None:
     """Raise `BusFull` where the script answered that the bus is full."""
     if answer[0] == b"full":
-        raise BusFull(f"the bus holds {answer[1]} ticks that nobody has taken")
+        raise BusFull(f"the bus holds {answer[1]} ticks that are not yet read")
 
 
 def _of_symbols(
@@ -290,13 +290,13 @@ def _ordinal(counter: dict[bytes, bytes], name: bytes, otherwise: bytes) -> int:
     if not raw.isdigit() or len(raw) > _ORDINAL_DIGITS_MAX:
         raise Unavailable(
             f"Redis: {name.decode()} of {COUNTER} is {_text(raw)[:40]!r}, which is no ordinal; "
-            "the next publish begins it anew"
+            "the next publish restarts it"
         )
     return int(raw)
 
 
 def _counts(found: Any) -> dict[str, int]:
-    # What somebody else wrote there counts nothing.
+    # Foreign values there count as nothing.
     if not isinstance(found, dict):
         return {}
     return {_text(name): int(n) for name, n in found.items() if n.isdigit() and len(n) < 19}

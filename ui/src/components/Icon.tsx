@@ -19,7 +19,7 @@ const PATHS = {
 
 export type IconName = keyof typeof PATHS;
 
-/** A line drawing of 16 px in the colour of the text; what it means is said beside it. */
+/** A line drawing of 16 px in the colour of the text; its meaning is written beside it. */
 export function Icon({ name, size = 16 }: { name: IconName; size?: number }) {
   return (
     <svg

@@ -5,7 +5,7 @@ import { boardQuery } from '@/services/queries';
 
 import { useField } from './useQuote';
 
-/** Keep the board's figures coming while a page shows them; tells whether they could be read. */
+/** Keep the board's figures current while a page shows them; returns whether they could be read. */
 export function useBoard() {
   const { error, isPending, refetch } = useQuery(boardQuery);
   return { error, isPending, retry: () => void refetch() };

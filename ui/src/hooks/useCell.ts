@@ -2,9 +2,9 @@ import { useSyncExternalStore } from 'react';
 
 import type { Cell } from '@/services/emitter';
 
-/** Render with the value of a cell, anew when it changes. */
+/** Render with the value of a cell, again when it changes. */
 export function useCell<T>(cell: Cell<T>): T;
-/** Render with what is picked from a cell, anew only when that changes; pick plain values. */
+/** Render with a value picked from a cell, again only when that changes; pick plain values. */
 export function useCell<T, P extends string | number | boolean | null | undefined>(
   cell: Cell<T>,
   pick: (value: T) => P,

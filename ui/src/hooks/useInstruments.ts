@@ -8,7 +8,7 @@ import { useCell } from './useCell';
 
 /**
  * The instruments that pages show, a row a symbol in the desk's order: roots, and the months that
- * have a quote. Tells whether they could be read.
+ * have a quote. Returns whether they could be read.
  */
 export function useInstruments() {
   const { data, error, isPending, refetch } = useQuery(instrumentsQuery);

@@ -4,7 +4,7 @@ import { serverClock, ticker } from '@/services/clock';
 import { quotes } from '@/services/quotes';
 import type { BoardField, QuoteRow } from '@/types/domain';
 
-/** Render with one field of a symbol's quote, anew only when that field changes. */
+/** Render with one field of a symbol's quote, again only when that field changes. */
 export function useField<F extends BoardField>(symbol: string, field: F): QuoteRow[F] {
   const subscribe = useCallback(
     (listener: () => void) => quotes.subscribe(symbol, field, listener),
@@ -41,7 +41,7 @@ export function useSlowField<F extends BoardField>(symbol: string, field: F): Qu
   return useSyncExternalStore(ticker.subscribe, value);
 }
 
-/** Render with a number that is made of a symbol's quote, anew only when the number changes. */
+/** Render with a number that is made of a symbol's quote, again only when the number changes. */
 export function useFigure<F extends BoardField>(
   symbol: string,
   fields: readonly F[],
@@ -60,12 +60,12 @@ export function useFigure<F extends BoardField>(
   });
 }
 
-/** Render with a text that is made of Thor's time, anew only when the text changes. */
+/** Render with a text that is made of Thor's time, again only when the text changes. */
 export function useTicking(text: (now: number) => string): string {
   return useSyncExternalStore(ticker.subscribe, () => text(ticker.get()));
 }
 
-/** Now by Thor's clock, once; for what is asked at a click. */
+/** Now by Thor's clock, once; for requests at a click. */
 export function now(): number {
   return serverClock.now();
 }

@@ -5,7 +5,7 @@ import { Cell } from '@/services/emitter';
 export interface Shortcut {
   /** As `KeyboardEvent.key` has it; a letter in any case. Several keys may do the same. */
   readonly keys: readonly string[];
-  /** What the list of `?` says. */
+  /** Its text in the list of `?`. */
   readonly label: string;
   readonly run: (event: KeyboardEvent) => void;
 }

@@ -12,7 +12,7 @@ export class ApiError extends Error {
   readonly at = serverClock.now();
 
   constructor(
-    /** The HTTP status; 0 where nobody answered. */
+    /** The HTTP status; 0 without an answer. */
     readonly status: number,
     readonly problem: Problem | null,
   ) {
@@ -28,7 +28,7 @@ const middleware: Middleware = {
 
 export const api = createClient<paths>({
   baseUrl: typeof location === 'undefined' ? '' : location.origin,
-  // The one of the moment, so that a test may stand in for it.
+  // Looked up at each call, so that a test may replace it.
   fetch: (request) => globalThis.fetch(request, { signal: AbortSignal.timeout(TIMEOUT_MS) }),
 });
 api.use(middleware);
@@ -48,7 +48,7 @@ function isProblem(value: unknown): value is Problem {
   return typeof value === 'object' && value !== null && 'detail' in value && 'title' in value;
 }
 
-/** Tell whether asking again may help: not where the request itself is wrong. */
+/** Return whether a retry may help: not where the request itself is wrong. */
 export function mayHelp(error: unknown): boolean {
   return !(error instanceof ApiError) || error.status === 0 || error.status >= 500;
 }

@@ -8,7 +8,7 @@ import { Cell } from './emitter';
 
 const READINGS = 30;
 const TICK_MS = 250;
-/** How far the viewer's clock may be off before the page says so. */
+/** How far the viewer's clock may be off before the page shows it. */
 export const SKEW_MAX_MS = 60_000;
 
 export class ServerClock {
@@ -33,12 +33,12 @@ export class ServerClock {
     this.readings = [];
   }
 
-  /** Now by Thor's clock; by the viewer's until Thor was heard. */
+  /** Now by Thor's clock; by the viewer's until Thor's is known. */
   now(): number {
     return this.offset === null ? this.wall() : this.offset + this.monotonic();
   }
 
-  /** How far the viewer's clock is ahead of Thor's, in ms; 0 until Thor was heard. */
+  /** How far the viewer's clock is ahead of Thor's, in ms; 0 until Thor's is known. */
   skew(): number {
     return this.offset === null ? 0 : this.wall() - this.now();
   }

@@ -17,7 +17,7 @@ export interface Connection {
   readonly epoch: number;
   /** The newest stretch of events that did not arrive, by Thor's clock. */
   readonly gap: { readonly from: number; readonly to: number } | null;
-  /** What the server says is wrong behind it, the bus being away say. */
+  /** The fault that the server reports behind it, such as the bus being away. */
   readonly fault: string | null;
 }
 

@@ -1,4 +1,4 @@
-/** A value outside of React's tree with those who listen to it: for `useSyncExternalStore`. */
+/** A value outside of React's tree with its listeners: for `useSyncExternalStore`. */
 export class Cell<T> {
   private readonly listeners = new Set<() => void>();
 

@@ -1,6 +1,6 @@
 /**
  * How every figure is written. Nothing else in the UI turns a number into text.
- * A missing value is an en dash, never 0; a true minus sign stands for negative values.
+ * A missing value is an en dash, never 0; negative values have a true minus sign.
  */
 
 import { decimal, rounded, sign, times, trimmed, written, type Decimal } from './decimal';

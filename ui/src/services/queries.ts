@@ -1,4 +1,4 @@
-/** What is read from the API, once for all who ask: keys, and what each answer is put into. */
+/** Queries of the API, shared by all components: keys, and the store of each answer. */
 
 import { keepPreviousData, QueryClient, queryOptions } from '@tanstack/react-query';
 
@@ -13,7 +13,7 @@ export const queryClient = new QueryClient({
       staleTime: 30_000,
       placeholderData: keepPreviousData,
       refetchOnWindowFocus: false,
-      // Being lost and found again is the stream's to say: it invalidates all that was read.
+      // The stream reports a lost and a restored connection: it invalidates all queries.
       networkMode: 'always',
       retry: (failures, error) => failures < 2 && mayHelp(error),
       retryDelay: 500,
@@ -31,7 +31,7 @@ export const instrumentsQuery = queryOptions({
   staleTime: 300_000,
 });
 
-/** How often a page that shows the board reads it anew; between, quotes come by the stream. */
+/** How often a page that shows the board reads it again; in between, quotes come by the stream. */
 const BOARD_MS = 5_000;
 
 export const boardQuery = queryOptions({

@@ -3,7 +3,7 @@
  * of it once a frame, and only of fields whose text changed, so a tick re-renders its cells and
  * nothing else.
  *
- * What stands on the last price is computed here between two answers of the board, by the rules
+ * Figures of the last price are computed here between two answers of the board, by the rules
  * of `market.quote_metrics`; the board's own answer replaces it.
  */
 
@@ -14,7 +14,7 @@ import { compared, decimal, minus, ratio, trimmed, written } from './decimal';
 import { Cell } from './emitter';
 import type { Notation } from './format';
 
-/** Ages in ms at which a quote turns STALE and DEAD, until the stream says Thor's own. */
+/** Ages in ms at which a quote turns STALE and DEAD, until the stream gives Thor's own. */
 export const limits = { staleMs: 5_000, deadMs: 30_000 };
 
 /** A row of which nothing is known yet. */
@@ -67,7 +67,7 @@ const EMPTY: Omit<QuoteRow, 'symbol'> = {
   closes: null,
 };
 const FIELDS = Object.keys(EMPTY) as BoardField[];
-/** What a quote event says. */
+/** The values of a quote event. */
 const LIVE = [
   'contract',
   'source',
@@ -110,14 +110,14 @@ function percentOf(part: string | null, whole: string | null): string | null {
   return found ? written(found) : null;
 }
 
-/** The one of two prices that lies further to a side; the first where the other is missing. */
+/** The one of two prices further to a side; the first where the other is missing. */
 function further(a: string | null, b: string | null, side: 1 | -1): string | null {
   const [x, y] = [decimal(a), decimal(b)];
   if (!x || !y) return a;
   return compared(y, x) * side > 0 ? b : a;
 }
 
-/** Compute again what stands on the last price, bid and ask of a row. */
+/** Recompute the figures of the last price, bid and ask of a row. */
 export function derive(row: QuoteRow, tickSize: string | undefined): void {
   row.high = further(row.high, row.last, 1);
   row.low = further(row.low, row.last, -1);
@@ -166,7 +166,7 @@ export type Listed = Instrument & { readonly root: string };
 
 export class QuoteStore {
   private readonly rows = new Map<string, QuoteRow>();
-  /** What listeners have been told: what a render reads, the same all through a frame. */
+  /** The values last given to listeners: what a render reads, the same all through a frame. */
   private shown = new Map<string, QuoteRow>();
   private readonly listeners = new Map<string, Set<() => void>>();
   private readonly flushed = new Set<() => void>();
@@ -178,7 +178,7 @@ export class QuoteStore {
 
   /**
    * The symbols that pages show, in the desk's order: each root, and each month that has a quote.
-   * A root that nobody has quoted gives its row to its months, as when a file names months.
+   * A root without a quote gives its row to its months, as when a file names months.
    */
   readonly symbols = new Cell<readonly string[]>([]);
 
@@ -258,7 +258,7 @@ export class QuoteStore {
     return () => this.flushed.delete(listener);
   }
 
-  /** Let time pass: quotes that nobody has spoken of turn STALE, then DEAD. */
+  /** Let time pass: quotes whose source has not looked turn STALE, then DEAD. */
   age(now: number): void {
     for (const [symbol, row] of this.rows) {
       if (row.heard_at !== null && stateOf(now - Date.parse(row.heard_at)) !== row.state) {

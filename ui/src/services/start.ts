@@ -21,7 +21,7 @@ export function start(): void {
     if (!quotes.instrument(quote.symbol)) listAgain();
   });
   stream.on('heard', (event) => quotes.heard(event as Heard));
-  // The pill counts in tenths of a second: no need to tell it of every tick.
+  // The pill counts in tenths of a second: it does not need every tick.
   ticker.subscribe(() => {
     if (newest > 0) lastQuoteAt.set(newest);
   });

@@ -72,7 +72,7 @@ describe('the stream', () => {
     expect(connection.get().state).toBe('lost');
   });
 
-  it('opens anew behind the last event while the silence lasts', async () => {
+  it('reopens behind the last event while the silence lasts', async () => {
     newest().hello();
     newest().say('quote', { symbol: 'ES' }, '1795893927319-0.4');
     await vi.advanceTimersByTimeAsync(9_000);
@@ -123,7 +123,7 @@ describe('the stream', () => {
     expect(newest().url).toBe('/api/quotes/stream?events=quote&from=17-0.1');
   });
 
-  it('hands events to who listens, and tells of a hole', () => {
+  it('gives events to listeners, and reports a hole', () => {
     const seen: unknown[] = [];
     const end = stream.on('bar', (data) => seen.push(data));
     newest().say('bar', { width: '1m' });
@@ -136,7 +136,7 @@ describe('the stream', () => {
     expect(connection.get()).toMatchObject({ gap: { from: 1000, to: 5000 }, epoch: epoch + 1 });
   });
 
-  it('a fault behind the server is told until the next ping', () => {
+  it('a fault behind the server is reported until the next ping', () => {
     newest().hello();
     newest().say('error', { status: 503, detail: 'The bus is away.' });
     expect(connection.get()).toMatchObject({ state: 'open', fault: 'The bus is away.' });

@@ -1,6 +1,6 @@
 /**
- * The one EventSource of this tab. Components say which events they want; when that changes, or
- * after silence, the stream is opened anew behind the last event that was seen, so nothing is
+ * The one EventSource of this tab. Components name the events that they want; when that changes, or
+ * after silence, the stream is reopened behind the last event that was seen, so nothing is
  * missed. The browser itself sends Last-Event-ID where it reconnects; `from` says the same where
  * this module does.
  */
@@ -49,7 +49,7 @@ export class Stream {
     this.checkedAt = this.monotonic();
     this.timer = setInterval(() => this.check(), CHECK_MS);
     document.addEventListener('visibilitychange', this.onVisibility);
-    // Components that mount in the same turn say what they want before the first request.
+    // Components that mount in the same turn name their events before the first request.
     queueMicrotask(() => this.open());
   }
 
@@ -211,7 +211,7 @@ export class Stream {
 
   private check(): void {
     const now = this.monotonic();
-    // A page that was frozen has not listened: what waits for it comes first.
+    // A page that was frozen has not listened: waiting events come first.
     const wasAsleep = now - this.checkedAt > 4 * CHECK_MS;
     this.checkedAt = now;
     const state = connection.get().state;

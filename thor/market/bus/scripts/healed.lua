@@ -43,7 +43,7 @@ local function microseconds(text)
   return ((day * 24 + h) * 60 + mi) * 60000000 + s * 1000000 + us
 end
 
--- Notes how far a source's clock is ahead of the bus's, in ms; told nothing, that it is not.
+-- Notes how far a source's clock is ahead of the bus's, in ms; without a value, that it is not.
 local function ahead(key, source, ms)
   if ms then
     redis.call('HSET', healed(key), source, string.format('%.0f', ms))

@@ -3,11 +3,11 @@
 --       the bus's clock ticks may be in us (or -1: a file keeps its own time), the newest
 --       good instant (or nothing), then for each symbol priority, stale_ms, the newest
 --       good ts (or nothing), fields, and that many names, values and the ts of the tick
---       that told each
+--       that gave each
 -- Gives {'ok', id, first} | {'full', held} | {'shadowed', index of each symbol, ...}
 --     | {'ahead', the bus's clock in us}
 --
--- Told that some are shadowed or ahead, the publisher asks again, without them or with
+-- After such an answer the publisher sends the request again, without them or with
 -- the reason on each, and says how many were shadowed: they count when the rest goes
 -- through, and only then. What else stands in a latest hash than a publish writes is
 -- taken out by the next one, and a whole hash that is ahead of time.
@@ -85,15 +85,15 @@ for i = 1, symbols do
       end
     end
   end
-  local told = {}
+  local values = {}
   for field = head + 4, head + 1 + 3 * tonumber(ARGV[head + 3]), 3 do
     if not ts or ts <= ARGV[field + 2] then
-      told[#told + 1] = ARGV[field]
-      told[#told + 1] = ARGV[field + 1]
+      values[#values + 1] = ARGV[field]
+      values[#values + 1] = ARGV[field + 1]
     end
   end
-  if #told > 0 then redis.call('HSET', latest, unpack(told)) end
-  -- Who tells nothing that may be heard does not keep the others from speaking.
+  if #values > 0 then redis.call('HSET', latest, unpack(values)) end
+  -- A source whose ticks were all refused does not renew its claim on the symbol.
   if is_arbitrated and ARGV[head + 2] ~= '' then
     redis.call('HSET', healed(KEYS[4 + 2 * i]), 'source', source, 'priority', ARGV[head],
       'heard_ms', string.format('%.0f', now_ms), 'stale_ms', ARGV[head + 1])

@@ -1,7 +1,7 @@
 -- KEYS  counter
--- ARGV  ordinal that the database knows to be taken
--- Gives 1 where the counter stood behind the database (a bus that lost its newest
--- seconds) and ordinals begin anew, else 0.
+-- ARGV  ordinal after the newest in the database
+-- Gives 1 where the counter was behind the database (a bus that lost its newest
+-- seconds) and ordinals restart, else 0.
 local next_ordinal = redis.call('HGET', KEYS[1], 'next')
 if not next_ordinal or tonumber(next_ordinal) >= tonumber(ARGV[1]) then return 0 end
 local time = redis.call('TIME')

@@ -1,8 +1,8 @@
 -- KEYS  stream, counter
 -- ARGV  keep_ms, ticks_max
--- Gives how many entries went. Nothing that a group has not acknowledged goes;
--- without a group nothing goes. Acknowledged entries stay keep_ms for those who
--- resume, unless the stream is more than half full.
+-- Gives how many entries were removed. Unacknowledged entries stay; without a group
+-- all stay. Acknowledged entries stay keep_ms for resumes, unless the stream is more
+-- than half full.
 local function before(a, b)
   if a[1] ~= b[1] then return a[1] < b[1] end
   return a[2] < b[2]

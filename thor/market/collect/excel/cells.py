@@ -49,7 +49,7 @@ class Unreadable(ValueError):
 
 
 def is_waiting(value: Any) -> bool:
-    """Tell whether a cell shows that its RTD formula has no answer: an error or `loading`."""
+    """Return whether a cell shows that its RTD formula has no answer: an error or `loading`."""
     if isinstance(value, str):
         text = value.strip().lower()
         return text in _WAITING or (text.startswith("#") and text.endswith(("!", "?", "#n/a")))
@@ -86,7 +86,7 @@ def shown(value: Any) -> str:
 
 
 def is_quoted_in_32nds(instrument: Instrument) -> bool:
-    """Tell whether the instrument's prices are whole parts of a 32nd, as a bond's are."""
+    """Return whether the instrument's prices are whole parts of a 32nd, as a bond's are."""
     parts = 1 / instrument.quote_increment
     if parts != parts.to_integral_value() or parts < _FEWEST_PARTS:
         return False

@@ -133,7 +133,7 @@ class LiveWorkbook:
                 # A workbook on a cloud drive has an address instead of a path.
                 if path is None or ntpath.normcase(ntpath.normpath(path)) == full:
                     return book
-            raise NotRead("workbook not open", f"{paths[0]} is open, and {self._file} is asked for")
+            raise NotRead("workbook not open", f"{paths[0]} is open, and {self._file} is named")
         if len(named) > 1:
             where = " and ".join(path or "a cloud drive" for path in paths)
             raise NotRead(

@@ -24,7 +24,7 @@ def open_workbook(file: str, sheet: str, cells: str) -> Reader:
 
 
 def has_excel() -> bool:
-    """Tell whether this machine has an Excel that COM can reach."""
+    """Return whether this machine has an Excel that COM can reach."""
     if sys.platform != "win32":
         return False
     import winreg

@@ -126,7 +126,7 @@ def name(value: Any) -> str:
 
 
 def is_trade(value: Any) -> bool:
-    """Tell a trade from a quote; anything else is refused."""
+    """Distinguish a trade from a quote; anything else is refused."""
     if value not in ("trade", "quote"):
         raise ValueError(f"{shown(value)} is neither trade nor quote")
     return bool(value == "trade")

@@ -78,10 +78,9 @@ class Simulator:
         """
         if not instruments:
             raise Rejected("instruments: there are none; list at least one")
-        if strangers := sorted(set(instruments) - set(PROFILES)):
+        if unknown := sorted(set(instruments) - set(PROFILES)):
             raise Rejected(
-                f"instruments: {', '.join(strangers)} cannot be simulated; "
-                f"{', '.join(PROFILES)} can"
+                f"instruments: {', '.join(unknown)} cannot be simulated; {', '.join(PROFILES)} can"
             )
         if start.tzinfo is None:
             raise Rejected(f"start: {start.isoformat()} has no time zone; give it one, best UTC")
@@ -310,7 +309,7 @@ def rates_per_s(symbols: list[str], ticks_per_s: float) -> npt.NDArray[np.float6
 
 
 def _step_us(ticks_per_s: float) -> int:
-    # 700 ticks at the busiest leave room for chance below TICKS_MAX.
+    # 700 ticks at the busiest leave a margin for chance below TICKS_MAX.
     longest_s = 0.1 if ticks_per_s >= 10 else min(1.0, 1 / ticks_per_s)
     step_s = min(longest_s, 0.7 * TICKS_MAX / (ticks_per_s * PEAK_ACTIVITY))
     return max(1, int(step_s * _SECOND_US))

@@ -73,7 +73,7 @@ export function Change({ value, notation, isAligned, isQuiet }: ChangeProps) {
   );
 }
 
-/** The glyph of a direction, for those who do not see the colour; the sign says it already. */
+/** The glyph of a direction, for people who do not see the colour; the sign shows it already. */
 export function Arrow({ value }: { value: Value }) {
   return (
     <span className={css.arrow} aria-hidden="true">
@@ -85,7 +85,7 @@ export function Arrow({ value }: { value: Value }) {
 interface PercentProps {
   value: Value;
   places?: number;
-  /** Where no change stands beside it. */
+  /** Where no change is shown beside it. */
   hasArrow?: boolean;
   /** Without colour: a distance, which is neither good nor bad. */
   isQuiet?: boolean;

@@ -1,4 +1,4 @@
-/** Figures of a quote that follow it: each renders anew only when its own field changes. */
+/** Figures of a quote that follow it: each renders again only when its own field changes. */
 
 import { useField } from '@/hooks/useQuote';
 import { useFlash } from '@/hooks/useFlash';

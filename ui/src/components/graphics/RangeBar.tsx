@@ -4,15 +4,15 @@ import type { QuoteRow } from '@/types/domain';
 import css from './graphics.module.css';
 
 interface RangeBarProps {
-  /** Where the last price stands, in per cent of the way from low to high; null for nowhere. */
+  /** The position of the last price, in per cent of the way from low to high; null without one. */
   at: number | null;
-  /** Where the open stands: a thin mark. */
+  /** The position of the open: a thin mark. */
   openAt?: number | null;
-  /** What the bar says, for those who do not see it. */
+  /** The text of the bar, for people who do not see it. */
   label: string;
 }
 
-/** Where the last price stands between low and high: a white mark, the open a thin one. */
+/** The position of the last price between low and high: a white mark, the open a thin one. */
 export function RangeBar({ at, openAt = null, label }: RangeBarProps) {
   return (
     <span className={css.range} role="img" aria-label={label}>
@@ -33,7 +33,7 @@ function Mark({ at, className }: { at: number; className: string | undefined }) 
 
 type Bound = string | number | null | undefined;
 
-/** Whole per cent of the way from low to high, or null where there is no such place. */
+/** Whole per cent of the way from low to high, or null where it is not between them. */
 export function position(low: Bound, high: Bound, value: Bound): number | null {
   if (low == null || high == null || value == null) return null;
   const [from, to, at] = [Number(low), Number(high), Number(value)];

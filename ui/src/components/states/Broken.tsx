@@ -3,7 +3,7 @@ import type { ErrorComponentProps } from '@tanstack/react-router';
 
 import { Failure } from './states';
 
-/** What stands where a page failed: the frame around it, its ribbon and the stream go on. */
+/** Shown where a page failed: the frame around it, its ribbon and the stream continue. */
 export function Broken({ error, reset }: ErrorComponentProps) {
   const text = error instanceof Error ? error.message : String(error);
   const isOutdated = /dynamically imported module|Importing a module/.test(text);

@@ -46,7 +46,7 @@ interface FailureProps {
   onRetry?: () => void;
 }
 
-/** An answer that did not come: what, why, what still works, and trying again. */
+/** A failed request: what, why, what still works, and a button to try again. */
 export function Failure({ title, error, still, onRetry }: FailureProps) {
   const zone = useZone();
   return (

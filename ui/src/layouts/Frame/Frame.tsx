@@ -18,7 +18,7 @@ import { Ribbon } from './Ribbon';
 
 const Search = lazy(() => import('./Search'));
 
-/** What stands around every page: name, nature, connection, navigation, ribbon. */
+/** The frame around every page: name, nature, connection, navigation, ribbon. */
 export function Frame() {
   const { toggleColorScheme, colorScheme } = useMantineColorScheme();
   const isWide = useMediaQuery('(min-width: 1600px)', window.innerWidth >= 1600) ?? false;

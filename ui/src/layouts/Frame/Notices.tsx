@@ -70,7 +70,7 @@ function Gap() {
         </Button>
       }
     >
-      The database has them, and the figures are read anew.
+      The database has them, and the figures are read again.
     </Note>
   );
 }

@@ -27,7 +27,7 @@ export function NaturePill() {
   );
 }
 
-/** Whether Thor is heard, and how old the newest tick is. */
+/** Whether the stream is connected, and how old the newest tick is. */
 export function ConnectionPill() {
   const { state, since } = useCell(connection);
   const zone = useZone();

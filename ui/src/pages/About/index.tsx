@@ -10,7 +10,7 @@ const LIBRARIES = [
   ['TradingView Lightweight Charts', 'Apache 2.0'],
 ] as const;
 
-/** What this is, and whose work it stands on. */
+/** About Thor, and the work of others that it uses. */
 export default function About() {
   return (
     <>

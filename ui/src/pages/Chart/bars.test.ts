@@ -29,7 +29,7 @@ describe('the time of a chart', () => {
 });
 
 describe('bars', () => {
-  it('that come anew take the place of those that stood there', () => {
+  it('that come again replace the earlier ones', () => {
     const [a, b, c] = [bar('2026-03-02T14:30:00Z'), bar('2026-03-02T14:31:00Z'), bar('2026-03-02T14:32:00Z')];
     const changed = bar('2026-03-02T14:31:00Z', { close: '9' });
     expect(merged([a, b], [changed, c])).toEqual([a, changed, c]);
@@ -54,7 +54,7 @@ describe('bars', () => {
 });
 
 describe('the VWAP of a session', () => {
-  it('is weighted by volume and starts anew with the trade date', () => {
+  it('is weighted by volume and restarts with the trade date', () => {
     const line = sessionVwap(
       [
         bar('2026-03-02T14:30:00Z', { vwap: '10', volume: 1 }),

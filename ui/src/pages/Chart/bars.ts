@@ -43,7 +43,7 @@ export async function readFeatures(
   return data(api.GET('/api/features/{symbol}', { params: { path: { symbol }, query } }));
 }
 
-/** Put newer bars behind those that are there; a bar that changed takes its place. */
+/** Append newer bars; a changed bar replaces the old one. */
 export function merged(bars: readonly Bar[], newer: readonly Bar[]): Bar[] {
   const first = newer[0];
   if (!first) return [...bars];
@@ -76,7 +76,7 @@ function offsetMs(at: number, zone: string): number {
   return local - Math.floor(at / 1000) * 1000;
 }
 
-/** What is drawn of a bar; a bar without a trade leaves its place empty. */
+/** The drawn form of a bar; a bar without a trade leaves a gap. */
 export function candles(bars: readonly Bar[], zone: string): CandlestickData<UTCTimestamp>[] {
   return unique(
     bars.flatMap((bar) =>
@@ -115,7 +115,7 @@ export function volumes(
   );
 }
 
-/** The session's VWAP up to each bar: it starts anew with the trade date. */
+/** The session's VWAP up to each bar: it restarts with the trade date. */
 export function sessionVwap(bars: readonly Bar[], zone: string): LineData<UTCTimestamp>[] {
   let day = '';
   let traded = 0;

@@ -22,7 +22,7 @@ type Change = Partial<State> | ((state: State) => State);
 
 const EMPTY: State = { bars: [], error: null, isPending: true, isWhole: false };
 
-/** The bars of a series: the newest page, older ones as they are asked for, the open bar live. */
+/** The bars of a series: the newest page, older ones on request, the open bar live. */
 export function useBars(symbol: string, width: Width, adjusted: Adjustment) {
   const [state, change] = useReducer(
     (before: State, how: Change): State =>

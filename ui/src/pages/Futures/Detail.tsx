@@ -24,7 +24,7 @@ const FIELDS = [
   'above_low_52w_percent',
 ] as const;
 
-/** The row that is selected, in full: its last hour and what it stands on. */
+/** The row that is selected, in full: its last hour and its sources. */
 export function Detail({ symbol }: { symbol: string }) {
   const contract = useField(symbol, 'contract');
   const instrument = quotes.instrument(symbol);

@@ -24,14 +24,14 @@ import css from './Futures.module.css';
 export interface Column {
   readonly id: string;
   readonly title: string;
-  /** What the heading says in full, where `title` is short. */
+  /** The heading in full, where `title` is short. */
   readonly description?: string;
   readonly kind: 'text' | 'number' | 'price' | 'graphic';
   /** Its width in digits, or in px for a graphic; fixed, so that no tick moves a column. */
   readonly width: number;
   /** From which width of the window it is shown unless chosen: 0 always, Infinity only then. */
   readonly from: number;
-  /** Its place in a sort; without, it is not sorted by. A number may come as text. */
+  /** Its value in a sort; without, it is not sorted by. A number may come as text. */
   readonly sort?: (row: QuoteRow) => string | number | null;
   readonly cell: (symbol: string) => ReactNode;
 }
@@ -317,7 +317,7 @@ function Text({ symbol, field }: { symbol: string; field: 'contract' | 'source' 
 
 const BASIS = ['basis_kind', 'basis_source', 'basis_date'] as const;
 
-/** Whose previous close the change stands on, in words. */
+/** The source of the previous close behind the change, in words. */
 export function Basis({ symbol }: { symbol: string }) {
   const row = useFields(symbol, BASIS);
   if (!row?.basis_kind) return <span className="dim">{format.MISSING}</span>;
@@ -347,7 +347,7 @@ function useAges(symbol: string): string {
   return 'Since it was last heard; the market last changed at ' + row.received_at.slice(11, 19) + ' UTC';
 }
 
-/** Low and high of the day over the bar that shows where the last price stands between them. */
+/** Low and high of the day over the bar that shows the last price between them. */
 function Day({ symbol }: { symbol: string }) {
   return (
     <span className={css.range}>

@@ -1,11 +1,11 @@
-/** The selects of the futures page, as of the moment at which they are asked for. */
+/** The selects of the futures page, as of the moment of the request. */
 
 import { now } from '@/hooks/useQuote';
 import { literal, moment } from '@/services/sql';
 
 const FROM = () => `from market.quote_metrics(${moment(now())})`;
 
-/** A mean at the instrument's own precision, as it stands on the page: halves of a 32nd for bonds. */
+/** A mean at the instrument's own precision, as shown on the page: halves of a 32nd for bonds. */
 const VWAP = `case when tick_size in (0.03125, 0.015625) then round(vwap * 64) / 64
          else round(vwap, display_precision) end as vwap`;
 
