@@ -143,8 +143,10 @@ def test_ordinals_count_on_without_a_hole_for_all_publishers(
                 fields = newest[0][1]
                 if int(fields[b"first"]) + int(fields[b"n"]) != int(count[b"next"]):
                     torn.append(f"{fields[b'first']} + {fields[b'n']} is not {count[b'next']}")
-                told, _ = wire.decode(fields[b"ticks"], int(fields[b"n"]), "")
-                newest_ts = timestamps.format_utc(max(one.ts for one in told if one.symbol == "ES"))
+                reported, _ = wire.decode(fields[b"ticks"], int(fields[b"n"]), "")
+                newest_ts = timestamps.format_utc(
+                    max(one.ts for one in reported if one.symbol == "ES")
+                )
                 if newest_ts > shown[b"ts"].decode():
                     torn.append(f"the latest hash is behind {newest_ts}: {shown}")
 
@@ -216,7 +218,7 @@ def merged(reported: list[Tick]) -> dict[str, str]:
     """Return what the latest hash has to be: each tick laid over those before, oldest out."""
     shown: dict[str, str] = {}
     names = ("last", "bid", "ask", "last_size", "bid_size", "ask_size", "volume", "contract")
-    for one in told:
+    for one in reported:
         ts = timestamps.format_utc(one.ts)
         if one.refused is not None or ts < shown.get("ts", ""):
             continue

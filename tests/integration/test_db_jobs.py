@@ -141,11 +141,11 @@ def test_a_failing_policy_is_shown_with_its_error_by_jobs_and_doctor(
     (policy,) = [policy for policy in thor.jobs()["policies"] if policy["job"] == job]
     assert (policy["status"], policy["runs"], policy["failures"]) == ("failed", 7, 7)
     assert policy["last_success"] is None
-    assert policy["last_error"] == "no room on the disk"
+    assert policy["last_error"] == "no space on the disk"
     said = thor.run("db", "jobs").out
     assert "7 of 7" in said
     assert f"last error of job {job}, " in said
-    assert "no room on the disk" in said
+    assert "no space on the disk" in said
     findings = [f for f in json.loads(thor.run("doctor", "--json").out) if f["what"] == "policies"]
     name = f"{job} refresh market._bars_5m"
     assert [finding["found"] for finding in findings] == [
@@ -171,13 +171,13 @@ def foreign(connection: "psycopg.Connection[Any]", database_url: str) -> Iterato
 
 
 @pytest.mark.edition("timescale")
-def test_whoever_does_not_own_the_policies_is_told_that_errors_are_hidden(
-    tmp_path: Path, connection: "psycopg.Connection[Any]", stranger: str, redis_url: str
+def test_a_user_that_does_not_own_the_policies_learns_that_errors_are_hidden(
+    tmp_path: Path, connection: "psycopg.Connection[Any]", foreign: str, redis_url: str
 ) -> None:
     job = job_of(connection, "_bars_5m")
     connection.execute(FAILED.encode(), {"job": job})
     connection.execute(ERROR.encode(), {"job": job})
-    thor = Thor(tmp_path, stranger, redis_url)
+    thor = Thor(tmp_path, foreign, redis_url)
     (policy,) = [policy for policy in thor.jobs()["policies"] if policy["job"] == job]
     assert (policy["status"], policy["failures"]) == ("failed", 7)
     assert (policy["last_error"], policy["is_error_visible"]) == (None, False)
@@ -205,9 +205,9 @@ def test_the_doctor_looks_at_the_server_and_at_stale_bars(
 
 
 def test_the_doctor_of_somebody_who_may_little_still_tells_what_it_can(
-    tmp_path: Path, stranger: str, redis_url: str, edition: Edition
+    tmp_path: Path, foreign: str, redis_url: str, edition: Edition
 ) -> None:
-    found = Thor(tmp_path, stranger, redis_url).doctor()
+    found = Thor(tmp_path, foreign, redis_url).doctor()
     assert found["PostgreSQL"]["verdict"] == "good"
     assert found["edition"]["found"] == f"{edition}, simulated"
 

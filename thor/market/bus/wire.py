@@ -37,7 +37,7 @@ def written(payload: bytes, first: Tick) -> list[msgspec.Raw] | None:
     """Return each tick's own JSON in an entry of which all ticks could be read.
 
     None where the first is not written as `encode` writes it, or the entry has several lines.
-    One writer writes an entry, so the first speaks for all; slicing costs a tenth of encoding.
+    One writer writes an entry, so the first stands for all; slicing costs a tenth of encoding.
     """
     if b"\n" in payload or b"\r" in payload or not payload.startswith(encode([first])[:-1]):
         return None
