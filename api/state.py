@@ -13,9 +13,13 @@ from litestar import Litestar
 
 from thor import database, observe
 from thor.config import Settings
+from thor.lake.export.coverage import LakeCoverage
 from thor.market.bus.client import Listener
 from thor.reference.cache import Reference
 from thor.stream.hub import StreamHub
+
+# A manifest does not change once its date is whole: it is read again so often all the same.
+_LAKE_KEPT_S = 60.0
 
 
 class SharedState:
@@ -28,6 +32,7 @@ class SharedState:
         self.pool = database.pool(database_url, "api")
         self.listener = Listener(redis_url)
         self.reference = Reference(self.pool)
+        self.lake = LakeCoverage(_LAKE_KEPT_S)
         self.hub = StreamHub(
             self.pool,
             self.listener,

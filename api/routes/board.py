@@ -7,17 +7,16 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
-import msgspec
 from litestar import get
 from litestar.di import NamedDependency
 from litestar.params import QueryParameter
 
 from api import params
 from api.errors import BAD_INPUT, ProblemOperation
+from api.rows import converted
 from api.schemas import BoardRow
 from api.state import SharedState
 from thor import clock, database
-from thor.domain import timestamps
 from thor.stream.quote import shown_price
 
 # Not prices of the instrument: shown with as many decimals as they need.
@@ -50,16 +49,11 @@ async def board_of(shared: SharedState, as_of: datetime | None) -> list[BoardRow
 
 def _row(row: dict[str, Any], closes: list[Decimal]) -> BoardRow:
     decimals = row["display_precision"]
-    values = {name: _shown(name, value, decimals) for name, value in row.items()}
-    values["closes"] = tuple(shown_price(close, decimals) for close in closes)
-    return msgspec.convert(values, BoardRow)
 
+    def shown(name: str, value: Decimal) -> str:
+        if name == "margin":
+            return shown_price(value, _CENTS)
+        return shown_price(value, 0 if name in _PLAIN or name.endswith("_percent") else decimals)
 
-def _shown(name: str, value: Any, decimals: int) -> Any:
-    if isinstance(value, datetime):
-        return timestamps.format_utc(value)
-    if not isinstance(value, Decimal):
-        return value
-    if name == "margin":
-        return shown_price(value, _CENTS)
-    return shown_price(value, 0 if name in _PLAIN or name.endswith("_percent") else decimals)
+    shown_closes = [shown_price(close, decimals) for close in closes]
+    return converted({**row, "closes": shown_closes}, BoardRow, shown)

@@ -5,9 +5,8 @@ Reads and changes the schema studies.
 
 import asyncio
 import getpass
-from datetime import datetime, timedelta
-from decimal import Decimal
-from typing import Annotated, Any, Literal, TypeVar
+from datetime import timedelta
+from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import get, patch
@@ -17,9 +16,9 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from api import params
 from api.errors import BAD_INPUT, ProblemOperation
 from api.routes.board import AsOf
+from api.rows import converted
 from api.state import SharedState
 from thor import clock, database
-from thor.domain import timestamps
 from thor.errors import NotFound, Rejected
 from thor.market.studies import desk
 from thor.stream.quote import Instant, State
@@ -28,7 +27,6 @@ Signal = Literal["STRONG_BUY", "BUY", "HOLD", "SELL", "STRONG_SELL"]
 Number = Annotated[str, msgspec.Meta(description="Exact decimal.", examples=["-3051.026544"])]
 OfSet = Annotated[str, QueryParameter(name="set", description="The set of numbers.")]
 _STEPS_MAX = 1000
-T = TypeVar("T")
 
 
 class DeskSignal(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,7 +122,7 @@ async def desk_signals(
     found = await database.fetch(shared.pool, "desk_signals", values)
     if not found:
         raise NotFound(f"set: {of_set!r} is no set of numbers; GET /api/desk lists them")
-    return [_converted(row, DeskSignal) for row in found]
+    return [converted(row, DeskSignal) for row in found]
 
 
 @get("/api/total", responses=BAD_INPUT, operation_class=ProblemOperation, tags=["desk"])
@@ -134,7 +132,7 @@ async def desk_total(
     """Return the TOTAL of a set; in SQL `select * from studies.total_at(now())`."""
     values = {"as_of": params.instant("as_of", as_of) or clock.now(), "set": of_set}
     (found,) = await database.fetch(shared.pool, "desk_total", values)
-    return _converted(found, DeskTotal)
+    return converted(found, DeskTotal)
 
 
 @get("/api/total/history", responses=BAD_INPUT, operation_class=ProblemOperation, tags=["desk"])
@@ -154,14 +152,14 @@ async def desk_total_history(
         "from_ts": first, "to_ts": last, "step": timedelta(seconds=step_s), "set": of_set,
     }  # fmt: skip
     found = await database.fetch(shared.pool, "desk_total_history", values)
-    return [_converted(row, DeskTotalStep) for row in found]
+    return [converted(row, DeskTotalStep) for row in found]
 
 
 @get("/api/desk", responses=BAD_INPUT, operation_class=ProblemOperation, tags=["desk"])
 async def desk_sets(shared: NamedDependency[SharedState]) -> list[DeskSet]:
     """List the sets of numbers."""
     found = await database.fetch(shared.pool, "desk_sets")
-    return [_converted(row, DeskSet) for row in found]
+    return [converted(row, DeskSet) for row in found]
 
 
 @get("/api/desk/{of_set:str}", responses=BAD_INPUT, operation_class=ProblemOperation, tags=["desk"])
@@ -172,7 +170,7 @@ async def desk_numbers(
     found = await database.fetch(shared.pool, "desk_numbers", {"set": of_set})
     if not found:
         raise NotFound(f"set: {of_set!r} is no set of numbers; GET /api/desk lists them")
-    return [_converted(row, DeskNumbers) for row in found]
+    return [converted(row, DeskNumbers) for row in found]
 
 
 @patch(
@@ -200,16 +198,4 @@ async def change_desk_numbers(
         with database.connect(shared.database_url, "api desk") as connection:
             return desk.change(connection, of_set, symbol, given, **change)
 
-    return _converted(await asyncio.to_thread(apply), DeskNumbers)
-
-
-def _converted(row: dict[str, Any], kind: type[T]) -> T:
-    return msgspec.convert({name: _shown(value) for name, value in row.items()}, kind)
-
-
-def _shown(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return timestamps.format_utc(value)
-    if isinstance(value, Decimal):
-        return f"{value.normalize():f}"
-    return value.isoformat() if hasattr(value, "isoformat") else value
+    return converted(await asyncio.to_thread(apply), DeskNumbers)

@@ -5,7 +5,7 @@ Reads every part; a part that is away is omitted and named in the health.
 
 import asyncio
 import shutil
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -14,11 +14,10 @@ from litestar.di import NamedDependency
 
 from api.errors import ProblemOperation, declared
 from api.health import Health, bounded, health_of
+from api.rows import converted
 from api.state import SharedState
 from thor import __version__, clock, database, observe
-from thor.domain import timestamps
 from thor.errors import ThorError
-from thor.lake.export import coverage
 from thor.lake.store import Store, url_of
 from thor.services.home import Home
 from thor.services.status import read_status
@@ -116,9 +115,9 @@ async def system(shared: NamedDependency[SharedState]) -> SystemState:
     disk = shutil.disk_usage(next(p for p in (home.path, *home.path.parents) if p.exists()))
     return SystemState(
         health=health,
-        refused=None if refused is None else [_row(row, RefusedTick) for row in refused],
-        gaps=None if gaps is None else [_row(row, GapRow) for row in gaps],
-        bars_waiting=_row(waiting[0], BarsWaiting) if waiting else None,
+        refused=None if refused is None else [converted(row, RefusedTick) for row in refused],
+        gaps=None if gaps is None else [converted(row, GapRow) for row in gaps],
+        bars_waiting=converted(waiting[0], BarsWaiting) if waiting else None,
         lake=lake,
         processes=_processes(home),
         versions=Versions(
@@ -141,7 +140,7 @@ async def _asked(answer: Any) -> Any:
 def _lake(shared: SharedState) -> LakeState:
     store = Store(url_of(shared.settings))
     with database.connect(shared.database_url, "api lake") as connection:
-        return LakeState(missing=coverage.missing(connection, store, clock.now()))
+        return LakeState(missing=shared.lake.missing(connection, store, clock.now()))
 
 
 def _processes(home: Home) -> list[ProcessRow]:
@@ -149,26 +148,7 @@ def _processes(home: Home) -> list[ProcessRow]:
         found = read_status(home).processes.values()
     except ThorError:
         return []
-    return [
-        ProcessRow(
-            name=process.name,
-            kind=process.kind,
-            state=process.state,
-            restarts=process.restarts,
-            started_at=None
-            if process.started_at is None
-            else timestamps.format_utc(process.started_at),
-            last_exit=process.last_exit,
-            reason=None if process.reason is None else observe.redacted(process.reason),
-        )
-        for process in found
-    ]
-
-
-def _row(row: dict[str, Any], kind: type[Any]) -> Any:
-    values = {
-        name: timestamps.format_utc(value) if isinstance(value, datetime) else value
-        for name, value in row.items()
-        if name in kind.__struct_fields__
-    }
-    return kind(**values)
+    rows = [msgspec.structs.asdict(process) for process in found]
+    for row in rows:
+        row["reason"] = None if row["reason"] is None else observe.redacted(row["reason"])
+    return [converted(row, ProcessRow) for row in rows]

@@ -1,6 +1,7 @@
 """From the lake back into an empty database: the same ticks, the same bars."""
 
 from collections.abc import Callable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,29 @@ def test_an_empty_database_gets_the_same_ticks_bars_and_reference(
         (0, 1440)
     ]
     assert has(url) == has(database_url)
+
+
+def test_a_whole_dates_manifest_is_read_once_a_minute_and_that_of_a_missing_one_each_time(
+    database_url: str, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(database_url, MONDAY)
+    out(database_url, store, MONDAY)
+    read: list[date] = []
+    now_s = [100.0]
+    whole = manifest.read
+    monkeypatch.setattr(manifest, "read", lambda of, day: read.append(day) or whole(of, day))
+    monkeypatch.setattr(coverage.clock, "monotonic_s", lambda: now_s[0])
+    kept = coverage.LakeCoverage(keep_s=60)
+    with database.connect(database_url, "test") as connection:
+        assert [kept.missing(connection, store, AFTER) for _ in range(3)] == [[], [], []]
+        assert read == [MONDAY]
+        now_s[0] = 160.0
+        assert kept.missing(connection, store, AFTER) == []
+        assert read == [MONDAY, MONDAY]
+        fill(database_url, TUESDAY)
+        assert kept.missing(connection, store, AFTER) == [TUESDAY]
+        assert kept.missing(connection, store, AFTER) == [TUESDAY]
+        assert read == [MONDAY, MONDAY, TUESDAY, TUESDAY]
 
 
 def test_an_import_that_was_cut_goes_on_where_it_was(
