@@ -118,6 +118,18 @@ def test_a_zero_price_is_no_price(way: Way) -> None:
     assert (latest["bid"], latest["ask"], latest.get("last")) == ("39000", "39001", None)
 
 
+def test_crossed_and_locked_quotes_count_as_the_feed_sent_them(way: Way) -> None:
+    way.csv(
+        "symbol,ts,kind,bid,ask,bid_size,ask_size\n"
+        "YMM4,2024-04-03T14:00:00Z,quote,39002,39000,5,5\n"
+        "YMM4,2024-04-03T14:00:01Z,quote,39001,39001,5,5\n"
+        "YMM4,2024-04-03T14:00:02Z,quote,39000,39001,5,5\n"
+    )
+    (bar,) = rows(way.link, "select spread_mean from bars_1m")
+    # -2, 0 and 1.
+    assert bar["spread_mean"] == Decimal("-0.33333333")
+
+
 def test_a_zero_is_a_price_where_prices_may_be_below_it(way: Way) -> None:
     way.csv("symbol,ts,last\nCL,2020-04-20T18:08:00Z,0\nCL,2020-04-20T18:08:01Z,-0.01\n")
     assert value(way.link, "select array_agg(last order by seq) from ticks") == [

@@ -152,7 +152,8 @@ comment on column market.bars_5m.bid_close is
 comment on column market.bars_5m.ask_close is
     'Best ask at the end of the bar, in points.';
 comment on column market.bars_5m.spread_mean is
-    'Mean of ask - bid over the records that had both, in points.';
+    'Mean of ask - bid over the records that had both, in points; as the feed '
+    'sent them, so that a locked quote counts 0 and a crossed one less.';
 comment on column market.bars_5m.late_ticks is
     'Records received after known_at: a reader of the bar before them saw '
     'another.';
