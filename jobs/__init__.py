@@ -51,6 +51,8 @@ JOBS: tuple[Job, ...] = (
     # A refresh of long stale ranges, and the first scan for gaps, read the whole database.
     Job(name="bars", turn_within_s=600.0),
     Job(name="gaps", turn_within_s=900.0),
+    # One long range of an old bar, in all that looks back on it.
+    Job(name="features", turn_within_s=600.0),
     Job(name="simulate", natures=("simulated",)),
     # Its loop turns once an interval, and waits while another process has the lease.
     Job(name="poll_tos_excel", natures=("live",), is_feed=True, turn_within_s=600.0),

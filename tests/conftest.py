@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -251,6 +251,12 @@ def kept_url(endpoints: Endpoints, maker: psycopg.Connection[Any], template: str
     """A migrated database that all tests of a module share."""
     with _database(endpoints.database_url, maker, urlsplit(template).path[1:]) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def copied(endpoints: Endpoints) -> Callable[[str], AbstractContextManager[str]]:
+    """Copies a database that nobody is connected to, by its URL."""
+    return lambda url: _database(endpoints.database_url, urlsplit(url).path[1:])
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from thor import database
 from thor.database import schema
 from thor.domain.calendar import compute
 from thor.lake.query import sql
+from thor.learning import feature_store
 
 Link = psycopg.Connection[Any]
 WIDTHS = {"1m": timedelta(minutes=1), "5m": timedelta(minutes=5), "1h": timedelta(hours=1)}
@@ -275,3 +276,8 @@ _OTHERS = {
     " bid_close = bid_close - 3, ask_close = ask_close + 4, spread_mean = spread_mean + 7,"
     " vwap = vwap + 5",
 }
+
+
+def fill_store(link: Link) -> None:
+    """Make the stored rows of every bar, as the keeper of the features does."""
+    feature_store.catch_up(link, rows_max=10**12)

@@ -17,6 +17,7 @@ from thor.flow.copy_database import bars
 from thor.lake.export.export import export
 from thor.lake.export.trade_date import Ask, Exported
 from thor.lake.store import Store
+from thor.learning import feature_store
 from thor.market.bars import refresh
 
 # Monday to Wednesday; long over when the tests export them.
@@ -70,6 +71,7 @@ def fill(url: str, *days: date, an_hour: int = 20, symbols: Sequence[str] = ("ES
                 span = database.row(connection, "trade_date_span", {"trade_date": day})
                 database.rows(connection, "mark_stale", span)
                 bars.renew(connection)
+        feature_store.catch_up(connection, rows_max=10**12)
 
 
 def out(url: str, store: Store, *days: date, now: datetime = AFTER, **given: Any) -> list[Exported]:
@@ -89,6 +91,7 @@ def one_tick(url: str, ts: datetime, seq: int = 999_999) -> None:
         if edition.read(connection).is_timescale:
             database.rows(connection, "mark_stale", {"ts_from": ts, "ts_to": ts + _AFTER})
             refresh.catch_up(connection)
+        feature_store.catch_up(connection, rows_max=10**12)
 
 
 def snapshot(folder: Path) -> dict[str, tuple[int, int]]:

@@ -95,7 +95,8 @@ def test_a_range_begins_with_its_first_bar_and_looks_back_before_it(features_api
 def test_all_features_are_those_of_the_matrix(features_api: Api, kept_url: str) -> None:
     found = features_api.get("/api/features/NQ", width="1h", limit=10)
     with psycopg.connect(kept_url) as link:
-        whole = rows(link, "select * from feat.matrix_1h where symbol = 'NQ' order by bar_start")
+        query = "select * from feat.matrix('1h', array['NQ'], '-infinity', 'infinity')"
+        whole = rows(link, f"{query} order by bar_start")
     for one, row in zip(found, whole[-10:], strict=True):
         assert one["features"] == {
             name: value if value is None else pytest.approx(value, rel=1e-9, abs=1e-9)

@@ -87,6 +87,21 @@ insert into market.last_values (
 )
 values ('ES', '2024-07-03', '2024-07-03 14:00+00', '2024-07-03 15:00+00', 2, 'é "x"',
     '2024-07-03 15:00+00', 5501.5, row('2024-07-03 15:00+00', 2, 'é "x"'));
+insert into store.features_1m_before (
+    symbol, bar_start, bar_ticks, made_at, changed_at, replaced_at, rsi_14
+)
+values ('ES', '2024-07-01 14:00+00', 3, '2024-07-01 14:01:02+00', '2024-07-01 14:01:02+00',
+    '2024-07-01 14:09+00', 51.0625);
+insert into store.features_5m_before (
+    symbol, bar_start, bar_ticks, made_at, changed_at, replaced_at
+)
+values ('ES', '2024-07-01 14:00+00', 3, '2024-07-01 14:05:02+00', '2024-07-01 14:05:02+00',
+    '2024-07-01 14:09+00');
+insert into store.features_1h_before (
+    symbol, bar_start, bar_ticks, made_at, changed_at, replaced_at
+)
+values ('ES', '2024-07-01 14:00+00', 3, '2024-07-01 15:00:02+00', '2024-07-01 15:00:02+00',
+    '2024-07-01 15:09+00');
 insert into market.bar_files (
     file, sha256, file_name, format, records, symbols, widths, first_bar, last_bar
 )
@@ -199,7 +214,7 @@ def names_in(link: Link) -> set[str]:
         "select c.oid::regclass::text from pg_class as c where c.relkind in ('r', 'p')"
         " and not c.relispartition"
         " and c.relnamespace in ('reference'::regnamespace, 'market'::regnamespace,"
-        " 'ops'::regnamespace)"
+        " 'studies'::regnamespace, 'store'::regnamespace, 'ops'::regnamespace)"
     ).fetchall()
     return {name for (name,) in found}
 

@@ -113,6 +113,7 @@ def test_every_policy_is_shown_with_its_schedule(thor: Thor) -> None:
         ("columnstore", "market.ticks"),
         *(("refresh", f"market._bars_{width}") for width in ("1s", "1m", "5m", "1h")),
         *(("columnstore", f"market._bars_{width}") for width in ("1s", "1m", "5m", "1h")),
+        *(("columnstore", f"store.features_{width}") for width in ("1m", "5m", "1h")),
     }
     every = {policy["target"]: policy["every"] for policy in found if policy["policy"] == "refresh"}
     assert every["market._bars_1s"] == "0:00:02"
@@ -181,7 +182,7 @@ def test_a_user_that_does_not_own_the_policies_learns_that_errors_are_hidden(
     (policy,) = [policy for policy in thor.jobs()["policies"] if policy["job"] == job]
     assert (policy["status"], policy["failures"]) == ("failed", 7)
     assert (policy["last_error"], policy["is_error_visible"]) == (None, False)
-    assert "the errors of 9 policies are hidden from this user" in thor.run("db", "jobs").err
+    assert "the errors of 12 policies are hidden from this user" in thor.run("db", "jobs").err
 
 
 def test_the_doctor_looks_at_the_server_and_at_stale_bars(
@@ -233,7 +234,7 @@ def test_the_doctor_sees_a_community_database_under_the_apache_licence(tmp_path:
         with timescale.running(folder, "apache") as urls:
             thor = Thor(tmp_path, urls.database_url, urls.redis_url)
             found = thor.doctor()
-            assert len(thor.jobs()["policies"]) == 9
+            assert len(thor.jobs()["policies"]) == 12
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     assert found["TimescaleDB licence"]["verdict"] == "wrong"

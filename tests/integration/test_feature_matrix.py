@@ -5,7 +5,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from features_made import FAMILIES, WIDTHS, made_bars, put_bars, put_sessions
+from features_made import FAMILIES, WIDTHS, fill_store, made_bars, put_bars, put_sessions
 
 Link = psycopg.Connection[Any]
 BARS = 400
@@ -17,6 +17,7 @@ def link(connection: Link) -> Iterator[Link]:
     put_sessions(connection, ("CME_EQUITY",))
     for symbol, bars in (("ES", BARS), ("NQ", BARS - 50)):
         put_bars(connection, made_bars(5, symbol, "1m", bars))
+    fill_store(connection)
     return connection
 
 
@@ -82,6 +83,7 @@ def test_the_latest_rows_are_those_that_were_known_at_the_moment(link: Link) -> 
 def test_series_whose_newest_bars_differ_each_get_the_row_of_their_own(link: Link) -> None:
     for symbol, missing in (("YM", 2), ("RTY", 7), ("GC", 180)):
         put_bars(link, made_bars(5, symbol, "1m", BARS - missing))
+    fill_store(link)
     for (as_of,) in rows(
         link, "select known_at from market.bars_1m where symbol = 'ES' "
         "order by bar_start desc limit 150 offset 5",

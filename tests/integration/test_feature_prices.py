@@ -58,7 +58,8 @@ def test_features_do_not_depend_on_the_size_of_the_prices(link: Link) -> None:
     points = "select name from feat.catalogue where width = '1m' and unit like 'points%'"
     sized = {name for (name,) in link.execute(points)}
     with engine(link) as lake:
-        into_duckdb(link, lake, "select * from feat.matrix_1m", "theirs")
+        whole = "select * from feat.matrix('1m', null, '-infinity', 'infinity')"
+        into_duckdb(link, lake, whole, "theirs")
         assert lake.sql("select count(ema_9) from theirs").fetchall() == [(9 * (BARS - 8),)]
         assert differences(lake, "theirs", "feat.matrix_1m", 1e-9) == []
         for symbol, size in SIZES.items():

@@ -19,7 +19,8 @@ def test_the_trend_is_the_mean_that_the_document_defines(connection: Link) -> No
     put_bars(connection, made_bars(3, "GC", "1m", 30))
     with engine(connection) as lake:
         into_duckdb(connection, lake, definition, "defined")
-        into_duckdb(connection, lake, "select * from feat.trend_1m", "found")
+        whole = "select * from feat.trend('1m', null, '-infinity', 'infinity')"
+        into_duckdb(connection, lake, whole, "found")
         # The walks have a hole of months, after 916 bars and after 25: means restart.
         first, second, short = 916, BARS - 916, 25
         assert lake.sql("select count(ema_9), count(ema_200) from defined").fetchall() == [

@@ -64,7 +64,8 @@ def theirs(link: Link, lake: Lake) -> Callable[[str, str], str]:
     def of(family: str, width: str) -> str:
         name = f"theirs_{family}_{width}"
         if name not in there:
-            into_duckdb(link, lake, f"select * from feat.{family}_{width}", name)
+            whole = f"feat.{family}('{width}', null, '-infinity', 'infinity')"
+            into_duckdb(link, lake, f"select * from {whole}", name)
             there.add(name)
         return name
 

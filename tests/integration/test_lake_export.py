@@ -99,7 +99,8 @@ def test_bars_and_features_are_those_of_the_views(database_url: str, store: Stor
     table = pq.ParquetFile(path).read()
     with psycopg.connect(database_url) as connection:
         cursor = connection.execute(
-            "select * from feat.matrix('1h', '{ES}', '2024-07-01 22:00+00', '2024-07-02 22:00+00')"
+            "select * from store.features_1h where symbol = 'ES'"
+            " and bar_start >= '2024-07-01 22:00+00' and bar_start < '2024-07-02 22:00+00'"
             " order by bar_start"
         )
         assert [tuple(row.values()) for row in table.to_pylist()] == cursor.fetchall()

@@ -18,6 +18,7 @@ from thor.lake import manifest
 from thor.lake.export import coverage
 from thor.lake.export.verify import verify
 from thor.lake.store import Store
+from thor.learning import feature_store
 from thor.market.bars import refresh
 from thor.market.ticks.batch import EntryTicks
 from thor.market.ticks.writer import TickWriter
@@ -121,6 +122,7 @@ def test_a_date_whose_bars_wait_for_late_ticks_is_missing_until_they_are_there(
         with pytest.raises(Broken, match="The lake still lacks 2024-07-01"):
             run(export_trade_date)
         refresh.catch_up(connection)
+        feature_store.catch_up(connection)
     # A part of what was written then does not make up for the rest.
     for part in ({"what": ("ticks",)}, {"symbols": ("ES",)}):
         [some] = out(database_url, store, MONDAY, **part)
@@ -160,6 +162,7 @@ def test_proven_ticks_go_and_their_bars_stay(
     with database.connect(database_url, "test") as connection:
         database.rows(connection, "mark_stale", {"ts_from": dropped[0][1], "ts_to": dropped[2][2]})
         refresh.catch_up(connection)
+        feature_store.catch_up(connection)
         states = {one.state for one in verify(connection, store, MONDAY, kinds=("ticks", "bars"))}
     assert all_bars(database_url) == before
     assert states == {"kept", "equal"}

@@ -12,7 +12,7 @@ import duckdb
 import psycopg
 import pytest
 from bars_written import write_tape
-from features_made import FAMILIES, differences, into_duckdb
+from features_made import FAMILIES, differences, fill_store, into_duckdb
 from lake_made import WIDTHS, write_lake
 from moto.server import ThreadedMotoServer
 
@@ -45,6 +45,7 @@ def store(data: Path, kept_url: str) -> Iterator[Link]:
             write_tape(link, admit(link, path, as_root=None, overlap=False)[0])
         refresh.catch_up(link)
         import_bars(link, open_bars(data / "bars" / f"{BARS}.parquet", as_root=None))
+        fill_store(link)
         yield link
 
 

@@ -226,11 +226,16 @@ def test_a_converted_database_is_what_a_new_one_is(
 
 
 @pytest.mark.edition("timescale")
-def test_a_new_database_has_a_hypertable_and_four_aggregates_read_to_the_newest_tick(
+def test_a_new_database_has_its_hypertables_and_four_aggregates_read_to_the_newest_tick(
     database_url: str,
 ) -> None:
-    hypertables = "select hypertable_name from timescaledb_information.hypertables"
-    assert _rows(database_url, hypertables) == [("ticks",)]
+    hypertables = "select hypertable_name from timescaledb_information.hypertables order by 1"
+    assert _rows(database_url, hypertables) == [
+        ("features_1h",),
+        ("features_1m",),
+        ("features_5m",),
+        ("ticks",),
+    ]
     aggregates = (
         "select view_name from timescaledb_information.continuous_aggregates "
         "where not materialized_only order by 1"

@@ -28,11 +28,13 @@ BETWEEN = "30_ticks/350_ticks_last.sql"
 OBJECTS = """
 select c.oid::regclass::text, c.oid::bigint
 from pg_class as c
-where c.relnamespace::regnamespace::text in ('reference', 'market', 'studies', 'feat', 'ops')
+where c.relnamespace::regnamespace::text
+    in ('reference', 'market', 'studies', 'feat', 'store', 'ops')
 union all
 select p.oid::regprocedure::text, p.oid::bigint
 from pg_proc as p
-where p.pronamespace::regnamespace::text in ('reference', 'market', 'studies', 'feat', 'ops')
+where p.pronamespace::regnamespace::text
+    in ('reference', 'market', 'studies', 'feat', 'store', 'ops')
 """
 
 

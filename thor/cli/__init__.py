@@ -18,6 +18,7 @@ from thor.cli import (
     doctor,
     excel,
     export_to_parquet,
+    features,
     instruments,
     lake,
     lake_sql,
@@ -75,6 +76,7 @@ app.add_typer(calendars.app, name="calendars")
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(rolls.app, name="rolls")
 lake.app.command("sql")(lake_sql.sql)
+app.add_typer(features.app, name="features")
 app.add_typer(lake.app, name="lake")
 app.add_typer(db.app, name="db")
 

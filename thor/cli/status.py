@@ -42,6 +42,8 @@ def status(as_json: AsJson = False) -> None:
         for process in found.processes.values()
     ]
     rows += [feed_row(feed, now) for feed in feeds]
+    if found.is_alive:
+        rows += feature_rows()
     runs = f"running, {found.nature} market" if found.is_alive else "not running"
     title = f"Thor in {found.home}: {runs}"
     if not rows and not as_json:
@@ -70,3 +72,31 @@ def feed_row(feed: Any, now: datetime) -> dict[str, Any]:
         "reason": collectors.fault(feed, now) if is_silent else "; ".join(filter(None, reasons)),
         "log": None,
     }
+
+
+def feature_rows() -> list[dict[str, Any]]:
+    """Return how far the stored features are, a row a width; none where no database answers."""
+    from thor import database
+    from thor.cli.common import open_database
+    from thor.cli.features import state_of
+    from thor.errors import ThorError
+
+    try:
+        with open_database() as connection:
+            found = database.rows(connection, "feature_status")
+    except ThorError:
+        return []
+    return [
+        {
+            "name": f"features_{row['width']}",
+            "kind": "store",
+            "state": "filling" if row["days_to_make"] >= 1 else "whole",
+            "pid": None,
+            "since": None,
+            "restarts": None,
+            "last exit": None,
+            "reason": f"to make: {state_of(row)}" if row["days_to_make"] >= 1 else None,
+            "log": None,
+        }
+        for row in found
+    ]

@@ -15,17 +15,22 @@ import alembic.runtime.migration
 import alembic.script
 import msgspec
 
-from thor import database
+from thor import clock, database
 from thor.database import DB, Connection, edition, grants
 from thor.database.versions import POSTGRES_MIN
 from thor.domain.nature import Nature
-from thor.errors import Refused
+from thor.errors import Refused, Unavailable
 
 SQL = DB / "sql"
 LOGIC_KINDS = {"view", "function"}
 _HEADER = re.compile(r"^-- (?P<key>[A-Z][a-z]+(?: at)?) {2,}(?P<value>.*)$")
 _MORE = re.compile(r"^-- {5,}(?P<value>\S.*)$")
 _ADVISORY_KEY = 7_405_107
+# What a try waits for a reader of what is to change: all others wait behind it so long.
+_LOCK_WAIT_S, _LOCK_PAUSE_S, _LOCK_TRIES = 2, 1.0, 12
+_LOCK_TIMEOUT = "55P03"
+_FAMILY = re.compile(r"5[1-5]\d_[a-z_0-9]+\.sql$")
+_PROSE = re.compile(r"--[^\n]*|^comment on .*?';$", re.MULTILINE | re.DOTALL)
 
 
 class SqlFile(msgspec.Struct, frozen=True):
@@ -71,8 +76,46 @@ def up(
     Without a `nature` the database keeps its own, and a new one is simulated.
 
     Raises `Refused` where the database is another application's, of another nature, edition or
-    user, or where a user's own view depends on Thor's logic.
+    user, or where a user's own view depends on Thor's logic; `Unavailable` where somebody reads
+    what is to change for half a minute. No other reader waits longer behind it than one try takes.
     """
+    for left in reversed(range(_LOCK_TRIES)):
+        try:
+            return _up(url, nature, report, requested)
+        except Unavailable as error:
+            if getattr(error.__cause__, "sqlstate", None) != _LOCK_TIMEOUT:
+                raise
+            if not left:
+                raise Unavailable(
+                    f"{_readers(url)}: end that, and run `thor db up` again"
+                ) from error
+            report(f"{_readers(url)}; waiting for it")
+            clock.sleep_s(_LOCK_PAUSE_S)
+
+
+def _readers(url: str) -> str:
+    with database.connect(url, "up") as connection:
+        found = connection.execute(
+            "select a.pid, coalesce(nullif(a.application_name, ''), a.usename, 'somebody'), "
+            "left(regexp_replace(a.query, '\\s+', ' ', 'g'), 60) from pg_stat_activity as a "
+            "where a.pid <> pg_backend_pid() and a.xact_start is not null and exists ("
+            "select from pg_locks as l join pg_class as c on c.oid = l.relation "
+            "join pg_namespace as n on n.oid = c.relnamespace where l.pid = a.pid "
+            "and n.nspname in ('reference', 'market', 'studies', 'feat', 'store', 'ops')) "
+            "order by a.xact_start limit 1"
+        ).fetchone()
+    if found is None:
+        return "Somebody reads what is to be changed"
+    pid, name, query = found
+    return f"{name} (process {pid}) reads what is to be changed, by: {query}"
+
+
+def _up(
+    url: str,
+    nature: Nature | None,
+    report: Callable[[str], None],
+    requested: edition.RequestedEdition,
+) -> None:
     with database.translated(), database.engine(url).begin() as connection:
         driver = database.raw(connection)
         driver.execute("select pg_advisory_xact_lock(%s)", (_ADVISORY_KEY,))
@@ -87,9 +130,11 @@ def up(
         changed = _stored_logic(driver) != {file.path: file.sha256 for file in logic}
         if behind or changed:
             report(f"{len(behind)} migrations, logic {'changed' if changed else 'unchanged'}")
+            driver.execute("select set_config('lock_timeout', %s, true)", (f"{_LOCK_WAIT_S}s",))
             given = _drop_logic(driver)
             alembic.command.upgrade(config, "head")
             _create_logic(driver, logic, given)
+            _note_texts(driver, logic)
         _settle(driver, database.name_of(url), of, nature)
 
 
@@ -148,7 +193,7 @@ def _refuse_foreign_objects(driver: Connection[Any]) -> None:
     foreign = driver.execute(
         "select format('%I.%I', n.nspname, c.relname) from pg_class as c "
         "join pg_namespace as n on n.oid = c.relnamespace "
-        "where n.nspname in ('reference', 'market', 'studies', 'feat', 'ops') "
+        "where n.nspname in ('reference', 'market', 'studies', 'feat', 'store', 'ops') "
         "and c.relkind in ('r', 'v', 'm', 'p') order by 1 limit 5"
     ).fetchall()
     if foreign:
@@ -191,6 +236,8 @@ def _drop_logic(driver: Connection[Any]) -> list[grants.Grant]:
         try:
             driver.execute(f"drop {kind} if exists {name}".encode())
         except database.DriverError as error:
+            if getattr(error, "sqlstate", None) == _LOCK_TIMEOUT:
+                raise
             detail = getattr(error, "diag", None) and error.diag.message_detail
             raise Refused(
                 f"{name} cannot be replaced, an object of yours depends on it: {detail or error}. "
@@ -213,15 +260,55 @@ def _create_logic(driver: Connection[Any], logic: list[SqlFile], given: list[gra
             driver.execute(grant.statement.encode())
 
 
+def family_texts(logic: list[SqlFile]) -> dict[str, str]:
+    """Return the SHA-256 of the SQL that each family of features is made of, comments left out."""
+    bare = {
+        file.path.removeprefix("50_features/"): _PROSE.sub(" ", file.text)
+        for file in logic
+        if file.path.startswith("50_features/5")
+    }
+    shared = [text for path, text in sorted(bare.items()) if path.startswith("50")]
+    return {
+        Path(path).stem[4:]: hashlib.sha256(
+            " ".join(" ".join([*shared, text]).split()).encode()
+        ).hexdigest()
+        for path, text in bare.items()
+        if _FAMILY.match(path)
+    }
+
+
+def _note_texts(driver: Connection[Any], logic: list[SqlFile]) -> None:
+    """Note the families whose SQL is another than that which the stored rows were made with."""
+    texts = family_texts(logic)
+    known = dict(driver.execute("select family, sha256 from store.feature_texts").fetchall())
+    changed = [family for family, sha256 in texts.items() if known.get(family) != sha256]
+    named: list[str | None] = [*changed] if len(changed) < len(texts) else [None]
+    for family in named:
+        driver.execute(
+            "insert into store.features_to_refresh (width, family, ts_from, ts_to, reason) "
+            "select w.width, %s, '-infinity', 'infinity', 'text' from (values "
+            "('1m', exists (select from store.features_1m)), "
+            "('5m', exists (select from store.features_5m)), "
+            "('1h', exists (select from store.features_1h))) as w (width, has_rows) "
+            "where w.has_rows",
+            (family,),
+        )
+    driver.execute("delete from store.feature_texts where family <> all(%s)", ([*texts],))
+    for family in changed:
+        driver.execute(
+            "insert into store.feature_texts as t (family, sha256) values (%s, %s) "
+            "on conflict (family) do update set sha256 = excluded.sha256, applied_at = now()",
+            (family, texts[family]),
+        )
+
+
 def _settle(driver: Connection[Any], name: str, of: edition.Edition, nature: Nature | None) -> None:
     row = driver.execute("select edition, nature from ops.edition").fetchone()
     if row is None:
         driver.execute(
             "insert into ops.edition (edition, nature) values (%s, %s)", (of, nature or "simulated")
         )
-        path = database.quoted(*database.SEARCH_PATH)
-        statement = database.sql.SQL("alter database {} set search_path = {}")
-        driver.execute(statement.format(database.sql.Identifier(name), path))
+        _set_search_path(driver, name)
     elif nature not in (None, row[1]):
         raise Refused(
             f"The database was made for {row[1]} data and is asked for {nature} data: that is "
@@ -230,3 +317,25 @@ def _settle(driver: Connection[Any], name: str, of: edition.Edition, nature: Nat
         )
     elif row[0] != of:
         driver.execute("update ops.edition set edition = %s", (of,))
+    _renew_search_path(driver, name)
+
+
+def _set_search_path(driver: Connection[Any], name: str) -> None:
+    path = database.quoted(*database.SEARCH_PATH)
+    statement = database.sql.SQL("alter database {} set search_path = {}")
+    driver.execute(statement.format(database.sql.Identifier(name), path))
+
+
+def _renew_search_path(driver: Connection[Any], name: str) -> None:
+    """Add the schemas that are new; a path that names others is its owner's and stays."""
+    row = driver.execute(
+        "select substr(c.setting, length('search_path=') + 1) from pg_db_role_setting as s "
+        "join pg_database as d on d.oid = s.setdatabase "
+        "cross join unnest(s.setconfig) as c (setting) "
+        "where d.datname = current_database() and s.setrole = 0 "
+        "and c.setting like 'search_path=%%'"
+    ).fetchone()
+    found = [part.strip() for part in row[0].split(",")] if row else list(database.SEARCH_PATH)
+    known = [part for part in database.SEARCH_PATH if part in found]
+    if found == known != list(database.SEARCH_PATH):
+        _set_search_path(driver, name)

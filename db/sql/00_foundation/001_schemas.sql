@@ -1,6 +1,6 @@
 -- Stage     00 foundation
 -- Makes     schema reference, schema market, schema ops,
---           schema feat, schema studies
+--           schema feat, schema studies, schema store
 -- Kind      schema
 -- Grain     –
 -- Known at  –
@@ -14,6 +14,7 @@ create schema if not exists market;
 create schema if not exists ops;
 create schema if not exists feat;
 create schema if not exists studies;
+create schema if not exists store;
 
 comment on schema reference is
     'Reference data: instruments, series, sources, tapes, sessions.';
@@ -26,3 +27,5 @@ comment on schema feat is
 comment on schema studies is
     'The desk''s studies of quotes, bars and ticks: signals, the TOTAL, '
     'extremes, market opens.';
+comment on schema store is
+    'Features as they are kept: a row a bar, and what is to be made anew.';

@@ -1,6 +1,5 @@
 -- Stage     50 features
--- Makes     feat._matrix, feat.matrix(text, text[], timestamptz, timestamptz),
---           feat.matrix_1m, feat.matrix_5m, feat.matrix_1h
+-- Makes     feat._matrix, feat.matrix(text, text[], timestamptz, timestamptz)
 -- Kind      view and function
 -- Grain     one row a bar with a trade
 -- Known at  known_at
@@ -81,21 +80,8 @@ begin atomic
         using (symbol, bar_start, known_at);
 end;
 
-create view feat.matrix_1m as
-select m.* from feat.matrix('1m', null, '-infinity', 'infinity') as m;
-
-create view feat.matrix_5m as
-select m.* from feat.matrix('5m', null, '-infinity', 'infinity') as m;
-
-create view feat.matrix_1h as
-select m.* from feat.matrix('1h', null, '-infinity', 'infinity') as m;
-
 comment on view feat._matrix is
     'The columns of the matrix; it has no rows.';
-comment on view feat.matrix_1m is
-    'Every feature of every bar, by series and start.';
 comment on function feat.matrix(text, text[], timestamptz, timestamptz) is
     'Every feature of the bars of a width with ts_from <= bar_start < ts_to, '
     'of the symbols (null: all listed). A null bound is open.';
-
-select feat.copy_matrix_comments();

@@ -21,7 +21,8 @@ from market.bars_to_refresh as s
 order by is_live desc, s.ts_from
 limit 1000;
 
--- Of a range that extends beyond the refreshed part, the rest stays.
+-- Of a range that extends beyond the refreshed part, the rest stays. The stored
+-- features of the refreshed bars are stale now.
 -- name: forget_stale_ranges
 with shortened as (
     update market.bars_to_refresh as s
@@ -29,12 +30,54 @@ with shortened as (
     where
         s.range_id = any(%(range_ids)s::bigint[])
         and s.ts_to > %(until)s::timestamptz
+),
+
+noted as (
+    insert into store.features_to_refresh (width, ts_from, ts_to, reason)
+    select
+        w.width,
+        date_bin(w.length, min(s.ts_from), timestamptz 'epoch'),
+        date_bin(
+            w.length,
+            max(least(s.ts_to, %(until)s::timestamptz))
+            - interval '1 microsecond',
+            timestamptz 'epoch'
+        ) + w.length,
+        'late'
+    from market.bars_to_refresh as s
+    cross join (values
+        ('1m', interval '1 minute'),
+        ('5m', interval '5 minutes'),
+        ('1h', interval '1 hour')
+    ) as w (width, length)
+    where
+        s.range_id = any(%(range_ids)s::bigint[])
+        and s.ts_from < %(until)s::timestamptz
+    group by w.width, w.length
 )
 
 delete from market.bars_to_refresh as s
 where
     s.range_id = any(%(range_ids)s::bigint[])
     and s.ts_to <= %(until)s::timestamptz;
+
+-- Bars that were not stored before may have no features, or others.
+-- name: note_stored_bars
+insert into store.features_to_refresh (width, ts_from, ts_to, reason)
+select
+    w.width,
+    date_bin(w.length, %(ts_from)s::timestamptz, timestamptz 'epoch'),
+    date_bin(
+        w.length,
+        %(ts_to)s::timestamptz - interval '1 microsecond',
+        timestamptz 'epoch'
+    ) + w.length,
+    'late'
+from (values
+    ('1m', interval '1 minute'),
+    ('5m', interval '5 minutes'),
+    ('1h', interval '1 hour')
+) as w (width, length);
 
 -- As lock_ranges, past the end of a transaction: a refresh has several.
 -- name: lock_ranges_for_session
@@ -95,13 +138,22 @@ where
     and r.asked_to = %(asked_to)s::timestamptz
 order by r.ts_from;
 
+-- Slices are of whole hours.
 -- name: rebuild_done
-update ops.bar_rebuilds as r
-set rebuilt_at = clock_timestamp()
-where
-    r.asked_from = %(asked_from)s::timestamptz
-    and r.asked_to = %(asked_to)s::timestamptz
-    and r.ts_from = %(ts_from)s::timestamptz;
+with done as (
+    update ops.bar_rebuilds as r
+    set rebuilt_at = clock_timestamp()
+    where
+        r.asked_from = %(asked_from)s::timestamptz
+        and r.asked_to = %(asked_to)s::timestamptz
+        and r.ts_from = %(ts_from)s::timestamptz
+    returning r.ts_from, r.ts_to
+)
+
+insert into store.features_to_refresh (width, ts_from, ts_to, reason)
+select w.width, d.ts_from, d.ts_to, 'rebuild'
+from done as d
+cross join (values ('1m'), ('5m'), ('1h')) as w (width);
 
 -- name: forget_rebuild
 delete from ops.bar_rebuilds as r

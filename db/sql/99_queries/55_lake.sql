@@ -23,7 +23,8 @@ select pg_advisory_unlock(7405111);
 -- name: share_snapshot
 select pg_export_snapshot() as snapshot;
 
--- A range that waits for its bars is stale: late ticks are not in them yet.
+-- A range that waits for its bars is stale: late ticks are not in them yet. So
+-- it is with features.
 -- name: lake_bounds
 select
     e.nature,
@@ -37,7 +38,11 @@ select
     exists (
         select from market.bars_to_refresh as r
         where r.ts_from < d.ts_to and r.ts_to > d.ts_from
-    ) as is_stale
+    ) as is_stale,
+    exists (
+        select from store.features_to_refresh as f
+        where f.ts_from < d.ts_to and f.ts_to > d.ts_from
+    ) as is_refreshing
 from ops.edition as e
 cross join (
     select

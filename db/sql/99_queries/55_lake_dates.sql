@@ -1,5 +1,5 @@
 -- Stage     55 lake
--- The trade dates, and the inputs of the features of one.
+-- The trade dates, and the stored features of one.
 
 -- name: lake_dates
 select d.trade_date
@@ -30,40 +30,37 @@ where
     )
 order by d.trade_date, d.symbol;
 
--- All inputs of the features of a date: the hours of every symbol within the
--- longest look-back, the calendar, the grid, the SQL.
+-- The stored features of a date. The ticks of their bars and their newest
+-- change show whether the exported files are current.
 -- name: lake_features
-select md5(concat_ws(
-    ',',
-    (
-        select concat_ws(
-            ',', count(*), sum(b.ticks), sum(b.trades), sum(b.volume),
-            max(b.changed_at)
+with rows as (
+    select '1m' as width, f.symbol, f.bar_ticks, f.changed_at
+    from store.features_1m as f
+    where f.bar_start >= %(ts_from)s::timestamptz
+        and f.bar_start < %(ts_to)s::timestamptz
+    union all
+    select '5m', f.symbol, f.bar_ticks, f.changed_at
+    from store.features_5m as f
+    where f.bar_start >= %(ts_from)s::timestamptz
+        and f.bar_start < %(ts_to)s::timestamptz
+    union all
+    select '1h', f.symbol, f.bar_ticks, f.changed_at
+    from store.features_1h as f
+    where f.bar_start >= %(ts_from)s::timestamptz
+        and f.bar_start < %(ts_to)s::timestamptz
+)
+
+select
+    r.width,
+    r.symbol,
+    count(*) as records,
+    md5(concat_ws(
+        ',', count(*), sum(r.bar_ticks), max(r.changed_at), (
+            select string_agg(t.sha256, ',' order by t.family)
+            from store.feature_texts as t
         )
-        from market.bars_1h as b
-        where
-            b.bar_start >= %(ts_from)s::timestamptz - interval '200 days'
-            and b.bar_start < %(ts_to)s::timestamptz
-    ),
-    (
-        select concat_ws(',', count(*), max(i.imported_at))
-        from market.bars_imported as i
-        where
-            i.bar_start >= %(ts_from)s::timestamptz - interval '200 days'
-            and i.bar_start < %(ts_to)s::timestamptz
-    ),
-    (
-        select string_agg(f.sha256, ',' order by f.path)
-        from ops.logic_files as f
-        where f.path ~ '(^|/)(40_bars|50_features)/'
-    ),
-    (
-        select concat_ws(',', sum(s.version), max(s.changed_at))
-        from reference.sessions as s
-        where s.open_at < %(ts_to)s::timestamptz
-    ),
-    (
-        select concat_ws(',', sum(i.version), max(i.changed_at))
-        from reference.instruments as i
-    )
-)) as key;
+    )) as key
+from rows as r
+where %(symbols)s::text[] is null or r.symbol = any(%(symbols)s::text[])
+group by r.width, r.symbol
+order by r.symbol, r.width;

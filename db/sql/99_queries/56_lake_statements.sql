@@ -41,12 +41,9 @@ select
                 ' and r.ts >= {ts_from}::timestamptz'
                 ' and r.ts < {ts_to}::timestamptz'
                 ' order by r.ts, r.seq, r.source'
-        when %(relation)s::text = 'feat._matrix'
-            then
-                ' from feat.matrix({width}, array[{symbol}],'
-                ' {ts_from}::timestamptz, {ts_to}::timestamptz) as r'
-                ' order by r.bar_start'
-        when %(relation)s::text like 'market.bars\_%%'
+        when
+            %(relation)s::text like 'market.bars\_%%'
+            or %(relation)s::text like 'store.features\_%%'
             then
                 format(' from %%s as r', %(relation)s::text::regclass)
                 || ' where r.symbol = {symbol}'

@@ -120,6 +120,8 @@ class _Copy:
     def _pass(self) -> dict[str, int]:
         """Copy what one snapshot of the source has and the target lacks; returns row numbers."""
         new: dict[str, int] = {}
+        # The bars are copied without their triggers, so this records that they lack features.
+        database.rows(self._target, "add_missing_features")
         for group in self._groups:
             new |= self._copy_group(group)
         tables.go_on_counting(self._source, self._target, LEFT_OUT)

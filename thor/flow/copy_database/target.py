@@ -13,7 +13,7 @@ from thor.errors import NotFound, Refused, Unavailable
 
 TICKS = "market.ticks"
 
-# Every other table of the schemas reference, market and ops is copied whole.
+# Every other table of the schemas reference, market, studies, store and ops is copied whole.
 LEFT_OUT = {
     TICKS: "by trade date",
     "market._bars": "made of the ticks there; where those were dropped, carried by trade date",
@@ -24,6 +24,11 @@ LEFT_OUT = {
     "ops.copies": "the copy's own account",
     "ops.edition": "its own",
     "ops.logic_files": "its own",
+    "store.feature_texts": "its own",
+    "store.features_1h": "made there of the bars; what they were before is copied",
+    "store.features_1m": "made there of the bars; what they were before is copied",
+    "store.features_5m": "made there of the bars; what they were before is copied",
+    "store.features_to_refresh": "what is to be made there is its own affair",
 }
 # `thor db up` fills these itself.
 COMPUTED = ("reference.sessions",)

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from thor import database
 from thor.database import Connection
-from thor.domain.bar import CLOSE_DELAY, FEATURE_WIDTHS
+from thor.domain.bar import CLOSE_DELAY
 from thor.lake import manifest
 from thor.lake.manifest import Kind, Manifest, Part
 
@@ -31,7 +31,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 class Bounds(msgspec.Struct, frozen=True):
     """A trade date: its bounds, its symbols, and whether its ticks were dropped.
 
-    It is stale while late ticks are missing from its bars.
+    It is stale while late ticks are missing from its bars, refreshing while features are missing.
     """
 
     nature: str
@@ -40,6 +40,7 @@ class Bounds(msgspec.Struct, frozen=True):
     ts_to: datetime
     is_dropped: bool
     is_stale: bool
+    is_refreshing: bool
 
     def is_closed(self, now: datetime) -> bool:
         """Return whether the date is over: 17:00 in Chicago, and a second more."""
@@ -127,22 +128,20 @@ def bars(
 
 
 def features(
-    connection: Connection[Any], day: date, span: Bounds, of_bars: list[Wanted]
+    connection: Connection[Any], day: date, span: Bounds, symbols: list[str] | None
 ) -> list[Wanted]:
-    """Return the files of features: of each symbol and width that has bars."""
-    values = {"ts_from": span.ts_from, "ts_to": span.ts_to}
-    found = database.one(connection, "lake_features", values)
+    """Return the files of stored features, a symbol and width each."""
+    values = {"symbols": symbols, "ts_from": span.ts_from, "ts_to": span.ts_to}
     return [
         Wanted(
-            path=manifest.features_path(day, bar.symbol, bar.width),
+            path=manifest.features_path(day, row["symbol"], row["width"]),
             what="features",
-            symbol=bar.symbol,
-            width=bar.width,
-            key=found["key"],
-            records=bar.records,
+            symbol=row["symbol"],
+            width=row["width"],
+            key=row["key"],
+            records=row["records"],
         )
-        for bar in of_bars
-        if bar.symbol is not None and bar.width in FEATURE_WIDTHS
+        for row in database.rows(connection, "lake_features", values)
     ]
 
 
@@ -168,7 +167,7 @@ def relation(wanted: Wanted) -> str:
     if wanted.what == "bars":
         return f"market.bars_{wanted.width}"
     if wanted.what == "features":
-        return "feat._matrix"
+        return f"store.features_{wanted.width}"
     return f"reference.{wanted.path.removeprefix('reference/').removesuffix('.parquet')}"
 
 
@@ -176,8 +175,7 @@ def values(wanted: Wanted, span: Bounds | None) -> dict[str, Any]:
     """Return the values for the braces of the statement that reads a file's rows."""
     if span is None:
         return {}
-    found = {"symbol": wanted.symbol, "ts_from": span.ts_from, "ts_to": span.ts_to}
-    return {**found, "width": wanted.width} if wanted.what == "features" else found
+    return {"symbol": wanted.symbol, "ts_from": span.ts_from, "ts_to": span.ts_to}
 
 
 def before(store: Any, day: date | None) -> tuple[Manifest | None, dict[str, Part]]:

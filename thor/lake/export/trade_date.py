@@ -92,6 +92,13 @@ class Export:
             kinds = self._export_reference() if self._day is None else self._export_day(self._day)
             what = sorted({*(before.what if before else ()), *kinds}, key=manifest.KINDS.index)
             is_stale = not is_open and self._span.is_stale and {"bars", "features"} & {*what}
+            is_refreshing = not is_open and self._span.is_refreshing and "features" in what
+            if is_refreshing:
+                self.done.fail(Unavailable(
+                    f"{self._day}: features are still to be made, and are in the lake as they "
+                    "stand; jobs/features makes them: export the date again when "
+                    "`thor features status` shows none of it"
+                ))  # fmt: skip
             if is_stale:
                 self.done.fail(Unavailable(
                     f"{self._day}: bars wait for ticks that came late, and are in the lake as they "
@@ -101,7 +108,8 @@ class Export:
             # exported again.
             is_all = self._ask.symbols is None and {*kinds} >= {*what}
             was_open = before is not None and not before.is_closed and not is_all
-            made = self._manifest(what, is_closed=not (is_open or is_stale or was_open))
+            is_behind = is_stale or is_refreshing
+            made = self._manifest(what, is_closed=not (is_open or is_behind or was_open))
             same = before and msgspec.structs.replace(made, exported_at=before.exported_at)
             if same != before or manifest.unfinished(self._store, self._day) is not None:
                 manifest.write(self._store, made)
@@ -130,7 +138,7 @@ class Export:
         if "bars" in kinds:
             self._settle(of_bars)
         if "features" in kinds:
-            self._settle(plan.features(connection, day, span, of_bars))
+            self._settle(plan.features(connection, day, span, symbols))
         self.done.ticks = sum(p.rows for p in self._parts.values() if p.what == "ticks")
         return kinds
 

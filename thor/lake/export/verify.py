@@ -89,10 +89,7 @@ def _there(
     if "bars" in exported.what and "bars" in kinds:
         wanted += bars
     if "features" in exported.what and "features" in kinds:
-        known = exported.of("features")
-        every = plan.features(connection, day, span, bars)
-        # A matrix has rows only for bars with a trade: without any it has no file.
-        wanted += [one for one in every if one.path in known]
+        wanted += plan.features(connection, day, span, None)
     return {one.path: one for one in wanted}
 
 

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.dataset
 
 from thor.config import Settings
-from thor.domain.bar import WIDTHS
+from thor.domain.bar import FEATURE_WIDTHS, WIDTHS
 from thor.errors import Broken, Rejected, Unavailable
 from thor.lake.query import sql
 from thor.lake.query.files import Files, found
@@ -33,6 +33,12 @@ _NUMBERS = count()
 _ENDS_AT = (
     "case when known_at > bar_end + interval '1 second' then known_at - interval '1 second' end"
 )
+_ARROW = {
+    "varchar": pa.string(),
+    "timestamptz": pa.timestamp("us", "UTC"),
+    "bigint": pa.int64(),
+    "double": pa.float64(),
+}
 
 
 def connect(
@@ -50,9 +56,10 @@ def connect(
     beyond `first` then. A `trade_date` in a query opens that date's files only. A later export is
     visible to a later connection.
 
-    `bars="stored"` reads the bars that were exported; `"ticks"` computes them from ticks in memory,
-    a date at a time, before it returns. Raises `NotFound` where there is no lake, `Refused` where a
-    newer Thor wrote it, `Rejected` for an invalid date.
+    `bars="stored"` reads the bars that were exported, and the features where those of every
+    exported bar are there; `"ticks"` computes bars from ticks in memory, a date at a time, before
+    it returns, and features with every query. Raises `NotFound` where there is no lake, `Refused`
+    where a newer Thor wrote it, `Rejected` for an invalid date.
     """
     if bars not in ("stored", "ticks"):
         raise Rejected(f"bars: {bars!r} is neither 'stored' nor 'ticks'")
@@ -114,6 +121,8 @@ class _Relation(NamedTuple):
     columns: dict[str, str]
     paths: list[str]
     is_parted: bool = True
+    # Whether a file may lack columns: a feature that is younger than it.
+    is_loose: bool = False
 
     def empty(self) -> str:
         """Return the statement that creates it without rows."""
@@ -130,17 +139,26 @@ class _Relation(NamedTuple):
             # From the folder's name DuckDB knows which files it can skip.
             names = {column: f'"{column}"' for column in self.columns}
             shown = ", ".join((names | {"trade_date": "date as trade_date"}).values())
+        if self.is_loose:
+            nulls = ", ".join(f'null::{kind} as "{name}"' for name, kind in self.columns.items())
+            source = f"(select {nulls} where false union all by name select * from {source})"
         return f"create or replace view {self.name} as select {shown} from {source}"
 
     def _parquet(self) -> str:
         quoted = ", ".join("'" + path.replace("'", "''") + "'" for path in self.paths)
         hive = ", hive_partitioning = true, hive_types = {date: date, symbol: varchar}"
-        return f"read_parquet([{quoted}]{hive if self.is_parted else ''})"
+        loose = ", union_by_name = true" if self.is_loose else ""
+        return f"read_parquet([{quoted}]{hive if self.is_parted else ''}{loose})"
 
     def _dataset(self, connection: Connection, files: Files) -> str:
         keys = pa.schema([("date", pa.date32()), ("symbol", pa.string())])
+        schema = None
+        if self.is_loose:
+            held = [(name, _ARROW[kind]) for name, kind in self.columns.items()]
+            schema = pa.schema([*held, ("date", pa.date32())])
         known = pyarrow.dataset.dataset(
             self.paths,
+            schema=schema,
             filesystem=files.store.filesystem,
             format="parquet",
             partitioning=pyarrow.dataset.partitioning(keys, flavor="hive"),
@@ -179,17 +197,44 @@ def _make_relations(connection: Connection, files: Files, *, is_computed: bool) 
     # The features are created over empty relations first, which costs nothing.
     for relation in relations:
         connection.execute(relation.empty())
-    for statement in sql.features():
+    features = _features(files) if not is_computed else {}
+    for relation in features.values():
+        connection.execute(relation.empty())
+    for statement in (*sql.families(), *sql.feature_views(stored=features)):
         connection.execute(statement)
-    for relation in relations:
+    for relation in (*relations, *features.values()):
         if relation.paths:
             connection.execute(relation.over(connection, files))
     connection.execute(f"set search_path = '{_PATH}'")
 
 
+def _features(files: Files) -> dict[str, _Relation]:
+    """Return the stored features of each width that has those of every bar it has."""
+    columns = {
+        "symbol": "varchar",
+        "bar_start": "timestamptz",
+        "bar_ticks": "bigint",
+        "made_at": "timestamptz",
+        "changed_at": "timestamptz",
+    }
+    columns |= {name: "double" for names in sql.feature_columns().values() for name in names}
+    found = {}
+    for width in FEATURE_WIDTHS:
+        paths = files.parts.get(f"matrix_{width}", [])
+        has_features = {_folder(path) for path in paths}
+        has_bars = {_folder(path) for path in files.parts.get(f"bars_{width}", [])}
+        if paths and has_features >= has_bars:
+            found[width] = _Relation(f"store.features_{width}", columns, paths, is_loose=True)
+    return found
+
+
+def _folder(path: str) -> str:
+    return path.rsplit("/date=", 1)[-1].rsplit("/", 1)[0]
+
+
 def _begin(connection: Connection) -> None:
     connection.execute("set global timezone = 'UTC'")
-    for schema in ("public", "reference", "market", "feat"):
+    for schema in ("public", "reference", "market", "feat", "store"):
         connection.execute(f"create schema {schema}")
     for statement in sql.exact():
         connection.execute(statement)

@@ -47,7 +47,7 @@ def found(url: str, first: date | None = None, last: date | None = None) -> File
             if (first is None or first <= day) and (last is None or day <= last)
         }
         parts: dict[str, list[str]] = {}
-        for folder in ("ticks", "bars"):
+        for folder in ("ticks", "bars", "features"):
             for path in store.list(folder):
                 if (part := _PART.search(path)) and part["date"] in whole:
                     parts.setdefault(part["what"], []).append(f"{store.root}/{path}")

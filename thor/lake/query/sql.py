@@ -1,11 +1,11 @@
 """Read the SQL of `db/sql` that both engines run, as DuckDB statements.
 
-Stage 55, lake. Reads db/sql/50_features, 40_bars and the tables' files; gives DuckDB statements.
-Pure but for the files. Bodies are unchanged: PostgreSQL and DuckDB run the same SQL.
+Stage 55, lake. Reads db/sql/50_features, 60_store, 40_bars and the tables' files; gives DuckDB
+statements. Pure but for the files. Bodies are unchanged: PostgreSQL and DuckDB run the same SQL.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from thor.database.schema import SQL
@@ -30,20 +30,30 @@ _COLUMN = re.compile(
     r"(?P<type>numeric\([0-9, ]+\)|[a-z]+)(?P<list> ?\[\])?",
     re.MULTILINE,
 )
+_FEATURE = re.compile(r"^    ([a-z_0-9]+) float8", re.MULTILINE)
+_LENGTHS = {"1m": "61 seconds", "5m": "301 seconds", "1h": "3601 seconds"}
 _COMMENT = re.compile(r"^comment on (?:view|column) feat\.[a-z_0-9.]+ is\n.*?';$", re.M | re.S)
 # Types that DuckDB names differently, or whose default differs.
 _TYPES = {"numeric": "double", "jsonb": "varchar"}
 _QUOTIENT = re.compile(r"\((b\.\w+) / nullif\((b\.\w+), 0\)\)::numeric\(18, 8\)")
 # Features of PostgreSQL alone: its catalogue, its procedural language.
+_FENCE = re.compile(r"\n *offset 0(?=[;\n])")
 _NOT_PORTABLE = re.compile(r"language plpgsql|\bpg_class\b")
 
 
-def features(folder: Path = SQL / "50_features") -> Iterator[str]:
-    """Yield the DuckDB statements that make every feature, in build order.
+def features(folder: Path = SQL) -> Iterator[str]:
+    """Yield the DuckDB statements that make every feature and its views, in build order.
 
     They read market.bars_1s, bars_1m, bars_5m, bars_1h and ticks of the DuckDB database, and
     reference. Raises `Broken` for a file with neither portable SQL nor a DuckDB version.
     """
+    yield from families(folder)
+    yield from feature_views(folder)
+
+
+def families(folder: Path = SQL) -> Iterator[str]:
+    """Yield the DuckDB statements that make the functions of every family, and the matrix."""
+    folder = folder / "50_features"
     own = {file.name.removesuffix(".duckdb.sql") for file in folder.glob("*.duckdb.sql")}
     for file in sorted(folder.glob("*.sql")):
         text = file.read_text()
@@ -54,7 +64,46 @@ def features(folder: Path = SQL / "50_features") -> Iterator[str]:
             if not statements:
                 raise Broken(f"{file.name} holds no function or view that DuckDB can take")
             yield from statements
-            yield from comments(text)
+
+
+def feature_views(folder: Path = SQL, stored: Collection[str] = ()) -> Iterator[str]:
+    """Yield the DuckDB statements that make the views of every family and of the matrix.
+
+    Those of a width in `stored` read `store.features_<width>`; the others are computed whole
+    by every question.
+    """
+    columns = feature_columns(folder)
+    for file in sorted((folder / "60_store").glob("6[2-6]?_*.sql")):
+        family = file.stem[4:]
+        yield from _views_of(family, columns[family], stored)
+        yield from comments(file.read_text())
+    yield from _views_of("matrix", [name for names in columns.values() for name in names], stored)
+    for file in sorted((folder / "60_store").glob("*.duckdb.sql")):
+        yield file.read_text()
+
+
+def feature_columns(folder: Path = SQL) -> dict[str, list[str]]:
+    """Return the features of each family, in the order of the matrix."""
+    found = {
+        made["name"].removeprefix("feat."): _FEATURE.findall(made["returns"])
+        for file in (folder / "50_features").glob("5[1-5]?_*.sql")
+        for made in _FUNCTION.finditer(file.read_text())
+    }
+    matrix = (folder / "50_features" / "580_matrix.sql").read_text()
+    order = dict.fromkeys(re.findall(r"(?:from|join) feat\.([a-z_0-9]+)\('1m'", matrix))
+    return {family: found[family] for family in order}
+
+
+def _views_of(name: str, columns: Collection[str], stored: Collection[str]) -> Iterator[str]:
+    held = ", ".join(f's."{column}"' for column in columns)
+    for width, length in _LENGTHS.items():
+        shown = f"select f.* from feat.{name}('{width}', null, '-infinity', 'infinity') as f"
+        if width in stored:
+            shown = (
+                f"select s.symbol, s.bar_start, s.bar_start + interval '{length}' as known_at, "
+                f"{held} from store.features_{width} as s"
+            )
+        yield f"create view feat.{name}_{width} as\n{shown}"
 
 
 def aggregates(folder: Path = SQL / "40_bars") -> dict[str, str]:
@@ -110,7 +159,12 @@ def tables(folder: Path = SQL) -> dict[str, dict[str, str]]:
 
 
 def macros(text: str) -> Iterator[str]:
-    """Yield a macro for each SQL function of a file, its body unchanged."""
+    """Yield a macro for each SQL function of a file, its body unchanged but for `offset 0`.
+
+    That line is for PostgreSQL's planner alone. DuckDB 2.0 waits for ever for a limit over more
+    rows than it keeps in one piece.
+    """
+    text = _FENCE.sub("", text)
     for found in _FUNCTION.finditer(text):
         arguments = ", ".join(part.split()[0] for part in found["arguments"].split(","))
         head = f"create macro {found['name']}({arguments}) as"

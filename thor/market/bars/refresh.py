@@ -205,6 +205,8 @@ def _store_next(connection: Connection[Any]) -> bool:
         for part in parts:
             # Bars that are stored again change the wider ones, too.
             _renew_from(connection, width, *part)
+    values = {"ts_from": row["ts_from"], "ts_to": row["ts_to"]}
+    database.rows(connection, "note_stored_bars", values)
     return True
 
 

@@ -1,30 +1,25 @@
--- Stage     50 features
+-- Stage     60 store
 -- Makes     feat.bands_1m, feat.bands_5m, feat.bands_1h
 -- Kind      view
 -- Grain     one row a (symbol, bar) with a trade
 -- Known at  known_at
--- Reads     feat.bands(text, text[], timestamptz, timestamptz)
+-- Reads     store.features_1h, store.features_1m, store.features_5m
 -- Nulls     as feat.bands(text, text[], timestamptz, timestamptz)
--- Why       Every bar of each width, with a comment on each column: definition,
---           unit, look-back, source. Call the function for a range.
+-- Why       The stored rows of the family, with a comment on each column:
+--           definition, unit, look-back, source.
 
-create view feat.bands_1m as
-select f.* from feat.bands('1m', null, '-infinity', 'infinity') as f;
-
-create view feat.bands_5m as
-select f.* from feat.bands('5m', null, '-infinity', 'infinity') as f;
-
-create view feat.bands_1h as
-select f.* from feat.bands('1h', null, '-infinity', 'infinity') as f;
+select store.make_views('bands');
 
 comment on view feat.bands_1m is
-    'Where the close lies in the range of the last bars.';
+    'Where the close lies in the range of the last bars. Stored: filter by '
+    'symbol and bar_start, not by known_at.';
 comment on column feat.bands_1m.symbol is
     'The series.';
 comment on column feat.bands_1m.bar_start is
     'First instant of the bar.';
 comment on column feat.bands_1m.known_at is
-    'First moment at which a decision may use the row.';
+    'First moment at which a decision may use the row. It has no index: '
+    'filter by bar_start.';
 comment on column feat.bands_1m.sma_20 is
     'Mean of the last twenty closes. | points | 19 bars | TA-Lib SMA';
 comment on column feat.bands_1m.sma_50 is

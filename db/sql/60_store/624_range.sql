@@ -1,30 +1,25 @@
--- Stage     50 features
+-- Stage     60 store
 -- Makes     feat.range_1m, feat.range_5m, feat.range_1h
 -- Kind      view
 -- Grain     one row a (symbol, bar) with a trade
 -- Known at  known_at
--- Reads     feat.range(text, text[], timestamptz, timestamptz)
+-- Reads     store.features_1h, store.features_1m, store.features_5m
 -- Nulls     as feat.range(text, text[], timestamptz, timestamptz)
--- Why       Every bar of each width, with a comment on each column: definition,
---           unit, look-back, source. Call the function for a range.
+-- Why       The stored rows of the family, with a comment on each column:
+--           definition, unit, look-back, source.
 
-create view feat.range_1m as
-select f.* from feat.range('1m', null, '-infinity', 'infinity') as f;
-
-create view feat.range_5m as
-select f.* from feat.range('5m', null, '-infinity', 'infinity') as f;
-
-create view feat.range_1h as
-select f.* from feat.range('1h', null, '-infinity', 'infinity') as f;
+select store.make_views('range');
 
 comment on view feat.range_1m is
-    'Ranges and directions of the bars, after Wilder.';
+    'Ranges and directions of the bars, after Wilder. Stored: filter by '
+    'symbol and bar_start, not by known_at.';
 comment on column feat.range_1m.symbol is
     'The series.';
 comment on column feat.range_1m.bar_start is
     'First instant of the bar.';
 comment on column feat.range_1m.known_at is
-    'First moment at which a decision may use the row.';
+    'First moment at which a decision may use the row. It has no index: '
+    'filter by bar_start.';
 comment on column feat.range_1m.true_range is
     'Highest less lowest of the bar''s high, the bar''s low and the close '
     'before. | points | 1 bar | TA-Lib TRANGE';

@@ -1,30 +1,25 @@
--- Stage     50 features
+-- Stage     60 store
 -- Makes     feat.trend_1m, feat.trend_5m, feat.trend_1h
 -- Kind      view
 -- Grain     one row a (symbol, bar) with a trade
 -- Known at  known_at
--- Reads     feat.trend(text, text[], timestamptz, timestamptz)
+-- Reads     store.features_1h, store.features_1m, store.features_5m
 -- Nulls     as feat.trend(text, text[], timestamptz, timestamptz)
--- Why       Every bar of each width, with a comment on each column: definition,
---           unit, look-back, source. Call the function for a range.
+-- Why       The stored rows of the family, with a comment on each column:
+--           definition, unit, look-back, source.
 
-create view feat.trend_1m as
-select f.* from feat.trend('1m', null, '-infinity', 'infinity') as f;
-
-create view feat.trend_5m as
-select f.* from feat.trend('5m', null, '-infinity', 'infinity') as f;
-
-create view feat.trend_1h as
-select f.* from feat.trend('1h', null, '-infinity', 'infinity') as f;
+select store.make_views('trend');
 
 comment on view feat.trend_1m is
-    'Exponential means of the close.';
+    'Exponential means of the close. Stored: filter by symbol and bar_start, '
+    'not by known_at.';
 comment on column feat.trend_1m.symbol is
     'The series.';
 comment on column feat.trend_1m.bar_start is
     'First instant of the bar.';
 comment on column feat.trend_1m.known_at is
-    'First moment at which a decision may use the row.';
+    'First moment at which a decision may use the row. It has no index: '
+    'filter by bar_start.';
 comment on column feat.trend_1m.ema_9 is
     'Exponential mean of the closes, span 9; it starts with the simple mean '
     'of the first 9. | points | 140 bars | TA-Lib EMA';

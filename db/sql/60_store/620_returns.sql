@@ -1,30 +1,25 @@
--- Stage     50 features
+-- Stage     60 store
 -- Makes     feat.returns_1m, feat.returns_5m, feat.returns_1h
 -- Kind      view
 -- Grain     one row a (symbol, bar) with a trade
 -- Known at  known_at
--- Reads     feat.returns(text, text[], timestamptz, timestamptz)
+-- Reads     store.features_1h, store.features_1m, store.features_5m
 -- Nulls     as feat.returns(text, text[], timestamptz, timestamptz)
--- Why       Every bar of each width, with a comment on each column: definition,
---           unit, look-back, source. Call the function for a range.
+-- Why       The stored rows of the family, with a comment on each column:
+--           definition, unit, look-back, source.
 
-create view feat.returns_1m as
-select f.* from feat.returns('1m', null, '-infinity', 'infinity') as f;
-
-create view feat.returns_5m as
-select f.* from feat.returns('5m', null, '-infinity', 'infinity') as f;
-
-create view feat.returns_1h as
-select f.* from feat.returns('1h', null, '-infinity', 'infinity') as f;
+select store.make_views('returns');
 
 comment on view feat.returns_1m is
-    'How far the price moved.';
+    'How far the price moved. Stored: filter by symbol and bar_start, not by '
+    'known_at.';
 comment on column feat.returns_1m.symbol is
     'The series.';
 comment on column feat.returns_1m.bar_start is
     'First instant of the bar.';
 comment on column feat.returns_1m.known_at is
-    'First moment at which a decision may use the row.';
+    'First moment at which a decision may use the row. It has no index: '
+    'filter by bar_start.';
 comment on column feat.returns_1m.return_1 is
     'Close over the close of the bar before, less 1. Null where a price is '
     'not above 0. | ratio | 1 bar | TA-Lib ROCP';

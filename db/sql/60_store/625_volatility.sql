@@ -1,30 +1,25 @@
--- Stage     50 features
+-- Stage     60 store
 -- Makes     feat.volatility_1m, feat.volatility_5m, feat.volatility_1h
 -- Kind      view
 -- Grain     one row a (symbol, bar) with a trade
 -- Known at  known_at
--- Reads     feat.volatility(text, text[], timestamptz, timestamptz)
+-- Reads     store.features_1h, store.features_1m, store.features_5m
 -- Nulls     as feat.volatility(text, text[], timestamptz, timestamptz)
--- Why       Every bar of each width, with a comment on each column: definition,
---           unit, look-back, source. Call the function for a range.
+-- Why       The stored rows of the family, with a comment on each column:
+--           definition, unit, look-back, source.
 
-create view feat.volatility_1m as
-select f.* from feat.volatility('1m', null, '-infinity', 'infinity') as f;
-
-create view feat.volatility_5m as
-select f.* from feat.volatility('5m', null, '-infinity', 'infinity') as f;
-
-create view feat.volatility_1h as
-select f.* from feat.volatility('1h', null, '-infinity', 'infinity') as f;
+select store.make_views('volatility');
 
 comment on view feat.volatility_1m is
-    'How much the price moves.';
+    'How much the price moves. Stored: filter by symbol and bar_start, not by '
+    'known_at.';
 comment on column feat.volatility_1m.symbol is
     'The series.';
 comment on column feat.volatility_1m.bar_start is
     'First instant of the bar.';
 comment on column feat.volatility_1m.known_at is
-    'First moment at which a decision may use the row.';
+    'First moment at which a decision may use the row. It has no index: '
+    'filter by bar_start.';
 comment on column feat.volatility_1m.realised_15min is
     'Root of the summed squared log returns between the bars of the last 15 '
     'minutes. | ratio | 15 min | realised volatility';

@@ -1,30 +1,25 @@
--- Stage     50 features
+-- Stage     60 store
 -- Makes     feat.session_1m, feat.session_5m, feat.session_1h
 -- Kind      view
 -- Grain     one row a (symbol, bar) with a trade
 -- Known at  known_at
--- Reads     feat.session(text, text[], timestamptz, timestamptz)
+-- Reads     store.features_1h, store.features_1m, store.features_5m
 -- Nulls     as feat.session(text, text[], timestamptz, timestamptz)
--- Why       Every bar of each width, with a comment on each column: definition,
---           unit, look-back, source. Call the function for a range.
+-- Why       The stored rows of the family, with a comment on each column:
+--           definition, unit, look-back, source.
 
-create view feat.session_1m as
-select f.* from feat.session('1m', null, '-infinity', 'infinity') as f;
-
-create view feat.session_5m as
-select f.* from feat.session('5m', null, '-infinity', 'infinity') as f;
-
-create view feat.session_1h as
-select f.* from feat.session('1h', null, '-infinity', 'infinity') as f;
+select store.make_views('session');
 
 comment on view feat.session_1m is
-    'What the session has done so far.';
+    'What the session has done so far. Stored: filter by symbol and '
+    'bar_start, not by known_at.';
 comment on column feat.session_1m.symbol is
     'The series.';
 comment on column feat.session_1m.bar_start is
     'First instant of the bar.';
 comment on column feat.session_1m.known_at is
-    'First moment at which a decision may use the row.';
+    'First moment at which a decision may use the row. It has no index: '
+    'filter by bar_start.';
 comment on column feat.session_1m.return_session is
     'Close over the first open of the session, less 1. Null where a price is '
     'not above 0. | ratio | session | c / open - 1';

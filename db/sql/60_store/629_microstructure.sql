@@ -1,31 +1,26 @@
--- Stage     50 features
+-- Stage     60 store
 -- Makes     feat.microstructure_1m, feat.microstructure_5m,
 --           feat.microstructure_1h
 -- Kind      view
 -- Grain     one row a (symbol, bar) with a trade
 -- Known at  known_at
--- Reads     feat.microstructure(text, text[], timestamptz, timestamptz)
+-- Reads     store.features_1h, store.features_1m, store.features_5m
 -- Nulls     as feat.microstructure(text, text[], timestamptz, timestamptz)
--- Why       Every bar of each width, with a comment on each column: definition,
---           unit, look-back, source. Call the function for a range.
+-- Why       The stored rows of the family, with a comment on each column:
+--           definition, unit, look-back, source.
 
-create view feat.microstructure_1m as
-select f.* from feat.microstructure('1m', null, '-infinity', 'infinity') as f;
-
-create view feat.microstructure_5m as
-select f.* from feat.microstructure('5m', null, '-infinity', 'infinity') as f;
-
-create view feat.microstructure_1h as
-select f.* from feat.microstructure('1h', null, '-infinity', 'infinity') as f;
+select store.make_views('microstructure');
 
 comment on view feat.microstructure_1m is
-    'What happened within the bar, between its buyers and its sellers.';
+    'What happened within the bar, between its buyers and its sellers. '
+    'Stored: filter by symbol and bar_start, not by known_at.';
 comment on column feat.microstructure_1m.symbol is
     'The series.';
 comment on column feat.microstructure_1m.bar_start is
     'First instant of the bar.';
 comment on column feat.microstructure_1m.known_at is
-    'First moment at which a decision may use the row.';
+    'First moment at which a decision may use the row. It has no index: '
+    'filter by bar_start.';
 comment on column feat.microstructure_1m.spread_mean_ticks is
     'Mean of ask less bid over the records that have both. | ticks | none | '
     'market.bars_1m spread_mean, reference.instruments tick_size';

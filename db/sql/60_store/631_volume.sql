@@ -1,30 +1,25 @@
--- Stage     50 features
+-- Stage     60 store
 -- Makes     feat.volume_1m, feat.volume_5m, feat.volume_1h
 -- Kind      view
 -- Grain     one row a (symbol, bar) with a trade
 -- Known at  known_at
--- Reads     feat.volume(text, text[], timestamptz, timestamptz)
+-- Reads     store.features_1h, store.features_1m, store.features_5m
 -- Nulls     as feat.volume(text, text[], timestamptz, timestamptz)
--- Why       Every bar of each width, with a comment on each column: definition,
---           unit, look-back, source. Call the function for a range.
+-- Why       The stored rows of the family, with a comment on each column:
+--           definition, unit, look-back, source.
 
-create view feat.volume_1m as
-select f.* from feat.volume('1m', null, '-infinity', 'infinity') as f;
-
-create view feat.volume_5m as
-select f.* from feat.volume('5m', null, '-infinity', 'infinity') as f;
-
-create view feat.volume_1h as
-select f.* from feat.volume('1h', null, '-infinity', 'infinity') as f;
+select store.make_views('volume');
 
 comment on view feat.volume_1m is
-    'What traded, and where the close lies beside what was paid.';
+    'What traded, and where the close lies beside what was paid. Stored: '
+    'filter by symbol and bar_start, not by known_at.';
 comment on column feat.volume_1m.symbol is
     'The series.';
 comment on column feat.volume_1m.bar_start is
     'First instant of the bar.';
 comment on column feat.volume_1m.known_at is
-    'First moment at which a decision may use the row.';
+    'First moment at which a decision may use the row. It has no index: '
+    'filter by bar_start.';
 comment on column feat.volume_1m.volume_ratio_20 is
     'Volume over the mean volume of the twenty bars before. | ratio | 20 bars '
     '| v / mean(v)';

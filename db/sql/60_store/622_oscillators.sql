@@ -1,30 +1,25 @@
--- Stage     50 features
+-- Stage     60 store
 -- Makes     feat.oscillators_1m, feat.oscillators_5m, feat.oscillators_1h
 -- Kind      view
 -- Grain     one row a (symbol, bar) with a trade
 -- Known at  known_at
--- Reads     feat.oscillators(text, text[], timestamptz, timestamptz)
+-- Reads     store.features_1h, store.features_1m, store.features_5m
 -- Nulls     as feat.oscillators(text, text[], timestamptz, timestamptz)
--- Why       Every bar of each width, with a comment on each column: definition,
---           unit, look-back, source. Call the function for a range.
+-- Why       The stored rows of the family, with a comment on each column:
+--           definition, unit, look-back, source.
 
-create view feat.oscillators_1m as
-select f.* from feat.oscillators('1m', null, '-infinity', 'infinity') as f;
-
-create view feat.oscillators_5m as
-select f.* from feat.oscillators('5m', null, '-infinity', 'infinity') as f;
-
-create view feat.oscillators_1h as
-select f.* from feat.oscillators('1h', null, '-infinity', 'infinity') as f;
+select store.make_views('oscillators');
 
 comment on view feat.oscillators_1m is
-    'Momentum of the close.';
+    'Momentum of the close. Stored: filter by symbol and bar_start, not by '
+    'known_at.';
 comment on column feat.oscillators_1m.symbol is
     'The series.';
 comment on column feat.oscillators_1m.bar_start is
     'First instant of the bar.';
 comment on column feat.oscillators_1m.known_at is
-    'First moment at which a decision may use the row.';
+    'First moment at which a decision may use the row. It has no index: '
+    'filter by bar_start.';
 comment on column feat.oscillators_1m.rsi_14 is
     'Relative strength index: mean gain over mean gain plus mean loss, Wilder '
     '14. | percent | 392 bars | TA-Lib RSI';

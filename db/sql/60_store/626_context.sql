@@ -1,31 +1,25 @@
--- Stage     50 features
+-- Stage     60 store
 -- Makes     feat.context_1m, feat.context_5m, feat.context_1h
 -- Kind      view
 -- Grain     one row a (symbol, bar) with a trade
 -- Known at  known_at
--- Reads     feat.context(text, text[], timestamptz, timestamptz)
+-- Reads     store.features_1h, store.features_1m, store.features_5m
 -- Nulls     as feat.context(text, text[], timestamptz, timestamptz)
--- Why       Every bar of each width, with a comment on each column: definition,
---           unit, look-back, source. Call the function for a range.
+-- Why       The stored rows of the family, with a comment on each column:
+--           definition, unit, look-back, source.
 
-create view feat.context_1m as
-select f.* from feat.context('1m', null, '-infinity', 'infinity') as f;
-
-create view feat.context_5m as
-select f.* from feat.context('5m', null, '-infinity', 'infinity') as f;
-
-create view feat.context_1h as
-select f.* from feat.context('1h', null, '-infinity', 'infinity') as f;
+select store.make_views('context');
 
 comment on view feat.context_1m is
     'Where in its session a bar lies, and where its close lies in the session '
-    'before.';
+    'before. Stored: filter by symbol and bar_start, not by known_at.';
 comment on column feat.context_1m.symbol is
     'The series.';
 comment on column feat.context_1m.bar_start is
     'First instant of the bar.';
 comment on column feat.context_1m.known_at is
-    'First moment at which a decision may use the row.';
+    'First moment at which a decision may use the row. It has no index: '
+    'filter by bar_start.';
 comment on column feat.context_1m.minutes_since_open is
     'Minutes from the open of the session to the end of the bar. | minutes | '
     'none | reference.sessions';

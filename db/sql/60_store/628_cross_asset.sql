@@ -1,30 +1,25 @@
--- Stage     50 features
+-- Stage     60 store
 -- Makes     feat.cross_asset_1m, feat.cross_asset_5m, feat.cross_asset_1h
 -- Kind      view
 -- Grain     one row a (symbol, bar) with a trade
 -- Known at  known_at
--- Reads     feat.cross_asset(text, text[], timestamptz, timestamptz)
+-- Reads     store.features_1h, store.features_1m, store.features_5m
 -- Nulls     as feat.cross_asset(text, text[], timestamptz, timestamptz)
--- Why       Every bar of each width, with a comment on each column: definition,
---           unit, look-back, source. Call the function for a range.
+-- Why       The stored rows of the family, with a comment on each column:
+--           definition, unit, look-back, source.
 
-create view feat.cross_asset_1m as
-select f.* from feat.cross_asset('1m', null, '-infinity', 'infinity') as f;
-
-create view feat.cross_asset_5m as
-select f.* from feat.cross_asset('5m', null, '-infinity', 'infinity') as f;
-
-create view feat.cross_asset_1h as
-select f.* from feat.cross_asset('1h', null, '-infinity', 'infinity') as f;
+select store.make_views('cross_asset');
 
 comment on view feat.cross_asset_1m is
-    'A series beside the four index futures.';
+    'A series beside the four index futures. Stored: filter by symbol and '
+    'bar_start, not by known_at.';
 comment on column feat.cross_asset_1m.symbol is
     'The series.';
 comment on column feat.cross_asset_1m.bar_start is
     'First instant of the bar.';
 comment on column feat.cross_asset_1m.known_at is
-    'First moment at which a decision may use the row.';
+    'First moment at which a decision may use the row. It has no index: '
+    'filter by bar_start.';
 comment on column feat.cross_asset_1m.rel_strength_60min is
     'Log return of up to 60 minutes, less the mean of those of ES, NQ, YM and '
     'RTY at the same bar. | ratio | 60 min | range frame';

@@ -1,0 +1,1 @@
+"""Feature rows, training sets, models and what they predict."""
