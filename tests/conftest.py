@@ -281,7 +281,7 @@ def _database(server_url: str, maker: psycopg.Connection[Any], copied_from: str)
     """A database of its own for one test, dropped when it is over."""
     name = f"thor_test_{uuid.uuid4().hex[:12]}"
     maker.execute(_create(name, copied_from))
-    # What `alter database … set` says is not copied with a template.
+    # Settings of `alter database … set` are not copied with a template.
     path = ", ".join(database.SEARCH_PATH)
     maker.execute(f"alter database {name} set search_path = {path}")
     try:

@@ -222,7 +222,7 @@ def rejected(connection: "psycopg.Connection[Any]") -> list[dict[str, Any]]:
 
 
 def stored(connection: "psycopg.Connection[Any]") -> list[Tick]:
-    """Return the ledger's ticks in their order, as the ticks they were."""
+    """Return the stored ticks in their order, as `Tick`s."""
     names = [name for name in Tick.__struct_fields__ if name not in ("refused", "refused_value")]
     query = f"select {', '.join(names)} from market.ticks order by symbol, ts, seq, source"
     return [Tick(**row) for row in rows(connection, query)]

@@ -361,7 +361,7 @@ def test_rows_of_one_file_that_overlap_refuse_it(connection: Link, tmp_path: Pat
     ]
     result = take(connection, path, skip_refused=True)
     assert (result.records, result.bars, result.refused) == (5, 3, 2)
-    # The first of those that claim one place is the one that stands.
+    # The first of several with one key is kept.
     query = "select array_agg(distinct volume) from bars_imported where width = '5m'"
     assert value(connection, query) == [120]
 

@@ -33,7 +33,7 @@ _END_WITHIN_S = 1.0
 _LOOK_EVERY_S = 0.5
 _SOURCE_SHOWN_MAX = 20
 _WIDE = 100
-# What stands where a value cannot be read.
+# Shown for a value that cannot be read.
 _UNREADABLE = "?"
 _COUNT = re.compile(r"[0-9]{1,19}")
 

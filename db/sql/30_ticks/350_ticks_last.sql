@@ -7,9 +7,9 @@
 -- Reads     market.ticks,
 --           reference.range_from(timestamptz, timestamptz)
 -- Nulls     as market.ticks
--- Why       The newest ticks of one symbol in order, without remembering by
---           what they are ordered. A page goes on before the first tick of the
---           one after it: ts alone would lose what shares its instant.
+-- Why       The newest ticks of one symbol, already in order. The page before
+--           ends at a tick, not at an instant: ts alone would lose ticks of the
+--           same instant.
 
 create function market.ticks_between(
     of_symbol text,

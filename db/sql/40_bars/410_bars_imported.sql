@@ -4,7 +4,7 @@
 -- Grain     one row a file; one row a (symbol, width, bar_start)
 -- Known at  imported_at
 -- Reads     –
--- Nulls     what the file did not say
+-- Nulls     values that the file lacks
 -- Why       History that came as bars, apart from the bars that ticks made: the
 --           public views show it where no computed bar stands. Wider bars that
 --           no file has are made of these at the import, and give way to a file

@@ -5,8 +5,8 @@
 -- Known at  known_at
 -- Reads     market._bars_5m, market._bars_1h, market.bars_imported,
 --           market.covers(bigint, bigint, bigint, bigint, interval, interval)
--- Nulls     prices where nothing traded or was quoted; what a file did not say
--- Why       The one face of both editions. A computed bar stands where its
+-- Nulls     prices where nothing traded or was quoted; values that a file lacks
+-- Why       The same view on both editions. A computed bar stands where its
 --           ticks cover it, or no vendor's bar is there. Buckets are labelled
 --           by their left edge.
 

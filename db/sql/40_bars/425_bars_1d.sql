@@ -5,7 +5,7 @@
 -- Known at  known_at
 -- Reads     market._bars_1h, market._bars_1d, market.bars_imported,
 --           market.covers(bigint, bigint, bigint, bigint, interval, interval)
--- Nulls     prices where nothing traded or was quoted; what a file did not say
+-- Nulls     prices where nothing traded or was quoted; values that a file lacks
 -- Why       The one face of both editions, by the exchange's day. A computed
 --           bar stands where its ticks cover it, or no vendor's bar is there.
 

@@ -6,12 +6,12 @@
 -- Reads     market._bars_1h, market._bars_1m, market._bars_1s, market.bars_1m,
 --           market.bars_imported, market.last_values
 -- Nulls     volume and vwap where no trade has a size
--- Why       What a trade date has done up to a moment, to the last whole
---           second, without reading its ticks: the hours that are over, the
---           minutes of the open hour, the seconds of the open minute; a
---           vendor's minutes of the date beside them. Where both may lie in
---           one minute, the bars of minutes say which of the two stands. All
---           symbols in one go, since asking costs more than what it reads.
+-- Why       The sums of a trade date up to a moment, to the last whole second,
+--           without reading its ticks: the hours that are over, the minutes of
+--           the open hour, the seconds of the open minute; a vendor's minutes
+--           of the date beside them. Where both may lie in one minute, the bars
+--           of minutes say which of the two stands. All symbols in one call,
+--           since a call costs more than its reads.
 
 create function market.day_sums(
     of_symbols text [], of_trade_date date, as_of timestamptz

@@ -76,9 +76,9 @@ where
     )
 order by s.place;
 
--- An entry that is not Thor's has no ordinals: its id keeps it from standing
--- here once a delivery. A tape's tick stands here once, however often the tape
--- is replayed, until it is tried again.
+-- An entry that is not Thor's has no ordinals: its id prevents a row for each
+-- delivery. A tape's tick stands here once, however often the tape is replayed,
+-- until it is tried again.
 -- name: insert_rejected
 insert into market.rejected_ticks (
     symbol, ts, seq, source, field, value, reason, ticks, entry_id, payload
