@@ -124,7 +124,7 @@ async def bounded(probe: Awaitable[T], what: str) -> T:
 
 async def health_of(shared: SharedState) -> Health:
     """Check all parts at once; no probe takes longer than 1.5 s."""
-    database_health, bus, jobs, feeds = await asyncio.gather(
+    database_health, (bus, state), jobs, feeds = await asyncio.gather(
         _database(shared), _bus(shared), jobs_of(shared), collectors_of(shared)
     )
     stream = _stream(shared)
@@ -143,6 +143,7 @@ async def health_of(shared: SharedState) -> Health:
         )
     reasons += [f"stream: {stream.reason}"] if stream.reason and not bus.reason else []
     reasons += _job_faults(jobs) if not bus.reason else []
+    reasons += [] if state is None else checks.clock_faults(state.ahead_s)
     now = clock.now()
     reasons += [
         f"{feed.source}: {fault}" for feed in feeds if (fault := collectors.fault(feed, now))
@@ -202,19 +203,20 @@ async def _database(shared: SharedState) -> DatabaseHealth:
     )
 
 
-async def _bus(shared: SharedState) -> BusHealth:
+async def _bus(shared: SharedState) -> tuple[BusHealth, BusState | None]:
     start_s = clock.monotonic_s()
     try:
         state = await bounded(shared.listener.state(), "Redis")
     except ThorError as error:
-        return BusHealth(state="down", reason=observe.redacted(str(error)))
-    return BusHealth(
+        return BusHealth(state="down", reason=observe.redacted(str(error))), None
+    found = BusHealth(
         state="up",
         latency_ms=_ms_since(start_s),
         held_ticks=state.held,
         lag_entries=state.lag_entries,
         pending_entries=state.pending_entries,
     )
+    return found, state
 
 
 async def jobs_of(shared: SharedState) -> dict[str, JobHealth]:

@@ -26,7 +26,7 @@ from thor.domain.tick import Tick
 from thor.flow.ingest import Ingestor
 from thor.market.bus import wire
 from thor.market.bus.client import Bus
-from thor.market.bus.messages import COUNTER, GROUP, STREAM, Entry
+from thor.market.bus.messages import COUNTER, GROUP, STREAM, Entry, seal, signature
 from thor.market.bus.messages import entry as read_entry
 from thor.ops import heartbeat
 from thor.ops.heartbeat import Beat, Heartbeat
@@ -99,13 +99,29 @@ def written(one: Tick, **changed: Any) -> dict[str, Any]:
 def inject(client: "redis.Redis", payload: bytes | list[Any], n: int, entry_id: str = "*") -> str:
     """Put any bytes on the stream as an entry of `n` ticks, counted as a publish counts them."""
     content = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+    _begin(client)
+    following: Any = client.hincrby(COUNTER, "next", n)
+    return add(client, entry_id, first=int(following) - n, n=n, source="SIM", ticks=content)
+
+
+def _begin(client: "redis.Redis") -> None:
     if not client.exists(COUNTER):
         base = time.time_ns() // 1000
-        client.hset(COUNTER, mapping={"base": base, "next": base, "oldest": base})
-    following: Any = client.hincrby(COUNTER, "next", n)
-    fields: Any = {"first": int(following) - n, "n": n, "source": "SIM", "ticks": content}
-    added: Any = client.xadd(STREAM, fields, entry_id)
-    return str(added.decode())
+        born: Any = {"base": base, "next": base, "oldest": base, "key": "k", "signed_after": "0-0"}
+        client.hset(COUNTER, mapping=born)
+
+
+def add(client: "redis.Redis", entry_id: str = "*", **fields: Any) -> str:
+    """Put an entry on the stream as one of the bus's scripts does, signed; returns its id."""
+    _begin(client)
+    key: Any = client.hget(COUNTER, "key") or b""
+    parts = [
+        part if isinstance(part, bytes) else str(part).encode()
+        for pair in fields.items()
+        for part in pair
+    ]
+    found: Any = client.xadd(STREAM, {**fields, "sig": signature(key, parts)}, id=entry_id)
+    return str(found.decode())
 
 
 class OnceBus(Bus):
@@ -239,7 +255,8 @@ def plain(one: Tick) -> tuple[Any, ...]:
 def entries(client: "redis.Redis") -> list[Entry]:
     """Return all entries of the stream."""
     found: Any = client.xrange(STREAM)
-    return [read_entry(raw) for raw in found]
+    answer: Any = client.hmget(COUNTER, "key", "signed_after", "next")
+    return [read_entry(raw, seal(answer)) for raw in found]
 
 
 def unacknowledged(client: "redis.Redis") -> set[str]:

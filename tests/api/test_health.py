@@ -1,7 +1,7 @@
 """Health names what is wrong, whatever is away; metrics never fail."""
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -255,3 +255,28 @@ def test_a_live_feed_s_state_is_in_health_and_metrics_and_degrades_where_it_is_n
     )
     assert api.get("/health")["reasons"] == []
     bus.close()
+
+
+def test_a_source_whose_clock_runs_away_is_named(api: Api, redis_url: str) -> None:
+    bus = Bus(redis_url)
+    bus.publish_clock("SIM", datetime.now(UTC) + timedelta(days=1))
+    found = [one for one in api.get("/health")["reasons"] if one.startswith("SIM: its clock is")]
+    assert len(found) == 1
+    assert "`thor sources reset-clock SIM`" in found[0]
+    bus.close()
+
+
+@pytest.mark.parametrize("odd", [{"next": "abc"}, {"base": "-5"}])
+def test_a_garbage_counter_is_a_fault_by_name_and_no_error_of_the_server(
+    api: Api, redis_url: str, odd: dict[str, str]
+) -> None:
+    with redis.Redis.from_url(redis_url) as client:
+        client.hset(COUNTER, mapping=odd)
+        health = api.http.get("/health").json()
+        assert health["status"] == "down"
+        assert "which is no ordinal" in health["bus"]["reason"]
+        assert api.http.get("/metrics").status_code == 200
+        client.set("thor:job:odd", "a text")
+        client.lpush("thor:collector:ODD", "a text")
+        assert api.http.get("/health").status_code in (200, 503)
+        assert api.http.get("/metrics").status_code == 200

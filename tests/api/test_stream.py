@@ -20,7 +20,7 @@ import psycopg
 import pytest
 import redis
 from served import Api, Event, Stream, publish, series, serving, streaming
-from ticks_made import TS, inject, many, rows, taking_in, tick, wait_for, written
+from ticks_made import TS, add, inject, many, rows, taking_in, tick, wait_for, written
 
 from thor.config import Settings
 from thor.market.bus.client import Bus
@@ -318,7 +318,7 @@ def test_a_bus_that_is_set_back_is_a_gap_and_the_reader_hears_again(
         stream.next("hello")
         # An id far ahead, as a machine's wrong clock gives one.
         fields: Any = {"first": 5, "n": 1, "source": "SIM", "ticks": json.dumps([written(tick())])}
-        client.xadd("quotes:stream:unified", fields, id="99999999999999-0")
+        add(client, "99999999999999-0", **fields)
         assert stream.next().id == "99999999999999-0.0"
         client.flushdb()
         gap = stream.next()

@@ -183,7 +183,7 @@ def test_a_tick_an_hour_ahead_of_its_own_source_is_refused(way: Way) -> None:
 def test_a_tick_that_is_late_by_years_is_loaded(
     way: Way, redis_url: str, database_url: str, connection: Link, client: "redis.Redis"
 ) -> None:
-    inject(client, wire.encode([tick(received_at=TS + timedelta(days=4000))]), 1)
+    inject(client, wire.encode([tick(ts=TS - timedelta(days=4000))]), 1)
     take_in(redis_url, database_url)
     assert account(connection) == (1, 1, 0, 0)
 

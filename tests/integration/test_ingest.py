@@ -20,6 +20,7 @@ from ticks_made import (
     TS,
     OnceBus,
     account,
+    add,
     entries,
     inject,
     many,
@@ -38,10 +39,12 @@ from ticks_made import (
 
 from thor import database
 from thor.domain.tick import RejectedTick, Tick
-from thor.errors import Unavailable
+from thor.errors import NotFound, Unavailable
 from thor.flow.ingest import Ingestor
 from thor.flow.publish import Publisher
+from thor.flow.reset_clock import reset_clock
 from thor.flow.retry_rejected import retry_rejected
+from thor.market.bus import wire
 from thor.market.bus.client import Bus
 from thor.market.bus.messages import COUNTER, GROUP, STREAM, Entry
 from thor.market.ticks.batch import EntryTicks, IngestCounts
@@ -901,3 +904,47 @@ def test_a_listed_instrument_is_known_to_an_ingestor_that_runs(
         bus.publish([tick(seq=2, symbol="BAC")])
         wait_for(lambda: account(connection)[1] == 1, "the row")
     assert account(connection) == (2, 1, 0, 1)
+
+
+def test_what_is_ahead_of_the_databases_clock_is_refused_and_its_clock_with_it(
+    client: "redis.Redis", redis_url: str, database_url: str, connection: Link
+) -> None:
+    now = datetime.now(UTC)
+    # As a bus on a machine whose own clock is a day ahead would let them through.
+    tomorrow = wire.instant(now + timedelta(days=1))
+    good = written(tick(seq=1, ts=now, received_at=now))
+    ahead = {**good, "seq": 2, "ts": tomorrow, "received_at": tomorrow}
+    inject(client, [good, ahead], 2)
+    first: Any = client.hget(COUNTER, "next")
+    add(client, first=int(first), n=0, source="SIM", clock=tomorrow, since="")
+    take_in(redis_url, database_url)
+    assert account(connection) == (2, 1, 0, 1)
+    found = {row["field"]: row for row in rejected(connection)}
+    assert set(found) == {"ts", "clock"}
+    assert "ahead of the database's clock" in found["ts"]["reason"]
+    assert value(connection, "select count(*) from market.source_clocks") == 0
+
+
+def test_a_clock_that_stands_ahead_is_reset_with_what_it_wrote(
+    bus: Bus, client: "redis.Redis", redis_url: str, database_url: str, connection: Link
+) -> None:
+    now = datetime.now(UTC)
+    tomorrow = wire.instant(now + timedelta(days=1))
+    connection.execute(
+        "insert into market.source_clocks (source, ts) values ('SIM', now() + interval '1 day')"
+    )
+    bus.publish([tick(symbol="NQ", ts=now, received_at=now)])
+    client.hset("quotes:latest:ES", mapping={"source": "SIM", "ts": tomorrow})
+    client.hset("quotes:clocks", "SIM", tomorrow)
+    client.hset("quotes:heard:SIM", "ES", tomorrow)
+    bus.publish_clock("SIM", now + timedelta(days=1))
+    assert "SIM" in bus.state().ahead_s
+    done = reset_clock(connection, bus, "SIM")
+    assert (done.was_ahead, done.quotes, done.ticks_ahead) == (True, 1, 0)
+    assert bus.state().ahead_s == {}
+    assert client.hget("quotes:clocks", "SIM") is None
+    assert list(bus.latest(["ES", "NQ"])) == ["NQ"]
+    assert value(connection, "select ts <= now() from market.source_clocks")
+    assert not reset_clock(connection, bus, "SIM").was_ahead
+    with pytest.raises(NotFound, match="XX is not in reference.sources"):
+        reset_clock(connection, bus, "XX")

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 import redis
-from ticks_made import TS, inject, rejected, rows, take_in, tick, value
+from ticks_made import TS, add, inject, rejected, rows, take_in, tick, value
 
 from thor.domain.mark import Mark
 from thor.domain.tick import Tick
@@ -282,7 +282,7 @@ def test_marks_that_cannot_be_read_are_kept_aside_and_stop_nothing(
     inject(client, b"[]", 0)
     client.delete(STREAM)
     first: Any = client.hget(COUNTER, "next")
-    client.xadd(STREAM, {"first": first, "n": 0, "source": "EXCEL", "marks": payload})
+    add(client, first=first, n=0, source="EXCEL", marks=payload)
     bus.publish([tick()])
     take_in(redis_url, database_url)
     (found,) = rejected(connection)

@@ -25,6 +25,7 @@ from thor.cli import (
     poll_tos_excel,
     replay,
     rolls,
+    sources,
     status,
     ticks,
     up,
@@ -69,6 +70,7 @@ app.command("export-to-parquet")(export_to_parquet.export_to_parquet)
 app.command("gaps")(ticks.gaps)
 app.add_typer(instruments.app, name="instruments")
 app.add_typer(ticks.app, name="ticks")
+app.add_typer(sources.app, name="sources")
 app.add_typer(desk.app, name="desk")
 app.add_typer(bars.app, name="bars")
 app.add_typer(excel.app, name="excel")

@@ -5,7 +5,7 @@ are delivered again; the ingest counts and the ticks' identity absorb the repeti
 """
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from thor import clock, database
@@ -29,6 +29,7 @@ _AT_ONCE_S = 0.002
 _TRIM_EVERY_S = 1.0
 _FOLD_EVERY_S = 60.0
 _LOST_EVERY_S = 5.0
+_CLOCK_EVERY_S = 1.0
 _FOLD_OLDER = timedelta(minutes=10)
 
 
@@ -43,10 +44,11 @@ class Ingestor:
         self._consumer = consumer
         self._skew_max = timedelta(seconds=settings.skew_max_s)
         self._total = IngestCounts()
-        self._due = {"trim": 0.0, "fold": 0.0, "claim": 0.0, "lost": 0.0}
+        self._due = {"trim": 0.0, "fold": 0.0, "claim": 0.0, "lost": 0.0, "clock": 0.0}
         self._report: Callable[..., None] = lambda *_, **__: None
         self._ticks_an_entry = float(wire.ENTRY_TICKS_MAX)
         self._looked_s = clock.monotonic_s()
+        self._server_clock: tuple[datetime, float]
         self._listing: Listing
         self._connection: database.Connection[Any]
         self._writer: TickWriter
@@ -125,10 +127,11 @@ class Ingestor:
         self._commit_batch(batch)
 
     def _commit_batch(self, entries: list[Entry]) -> None:
-        validated = [validate(entry, self._listing, self._skew_max) for entry in entries]
+        now = self._now()
+        validated = [validate(entry, self._listing, self._skew_max, now) for entry in entries]
         if any(tick.is_relistable for entry in validated for tick in entry.rejected):
             self._listing = instruments.listing(self._connection)
-            validated = [validate(entry, self._listing, self._skew_max) for entry in entries]
+            validated = [validate(entry, self._listing, self._skew_max, now) for entry in entries]
         counts = self._writer.write(validated)
         self._bus.acknowledge([entry.entry_id for entry in entries])
         self._total += counts
@@ -156,6 +159,14 @@ class Ingestor:
         if lost:
             self._total += IngestCounts(received=lost, lost=lost)
             self._report("lost", ticks=lost, reason="deleted from the bus before they were taken")
+
+    def _now(self) -> datetime:
+        """Return the database's time, asked for every second."""
+        if self._is_due("clock", _CLOCK_EVERY_S):
+            (found,) = database.rows(self._connection, "database_now")
+            self._server_clock = found["now"], clock.monotonic_s()
+        now, asked_s = self._server_clock
+        return now + timedelta(seconds=clock.monotonic_s() - asked_s)
 
     def _is_due(self, task: str, every_s: float) -> bool:
         now_s = clock.monotonic_s()

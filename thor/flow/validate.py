@@ -3,33 +3,44 @@
 Stages: 25 bus → 30 ticks. Gives `EntryTicks` for entries; never raises for bad input.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
 from thor.domain import timestamps
 from thor.domain.instrument import Listing
 from thor.domain.mark import Mark, check_mark
-from thor.domain.tick import Refusal, RejectedTick, Tick, check
+from thor.domain.tick import Refusal, RejectedTick, Tick, check, check_ahead, is_of_file
 from thor.market.bus import wire
 from thor.market.bus.messages import Entry
 from thor.market.ticks.batch import EntryTicks
 
-_FOREIGN = "is none of Thor's: `first`, `n` (1 to 1000) and `ticks` are not all there"
+_LAST = datetime(9000, 1, 1, tzinfo=UTC)
+_FOREIGN = (
+    "is none of Thor's: the bus did not sign it, or `first`, `n` (1 to 1000) and `ticks` are not "
+    "all there; it takes no ordinals"
+)
 
 
-def validate(entry: Entry, listing: Listing, skew_max: timedelta) -> EntryTicks:
-    """Return the entry's ticks that may be loaded and the others with their reasons."""
+def validate(
+    entry: Entry, listing: Listing, skew_max: timedelta, now: datetime = _LAST
+) -> EntryTicks:
+    """Return the entry's ticks that may be loaded and the others with their reasons.
+
+    `now` is the database's clock: what is ahead of it by more than `skew_max` is refused.
+    """
     if entry.first is None:
         return EntryTicks(entry.entry_id, None, 0, [], [_unread(entry, "entry", _FOREIGN)])
     if entry.clock is not None and entry.source is not None:
-        return _clock_of(entry, entry.source, entry.clock, listing)
+        return _clock_of(entry, entry.source, entry.clock, listing, now + skew_max)
     if entry.marks is not None and entry.source is not None:
         return _marks(entry, entry.source, entry.marks, listing)
     ticks, rejected = wire.decode(entry.payload, entry.n, entry.entry_id)
     good: list[Tick] = []
     for tick in ticks:
-        refusal = check(tick, listing, skew_max)
+        refusal = check(tick, listing, skew_max) or check_ahead(
+            tick, now, skew_max, "the database's"
+        )
         if refusal is None:
             good.append(tick)
         else:
@@ -52,9 +63,14 @@ def rejection(tick: Tick, refusal: Refusal, entry_id: str) -> RejectedTick:
     )
 
 
-def _clock_of(entry: Entry, source: str, clock: datetime, listing: Listing) -> EntryTicks:
+def _clock_of(
+    entry: Entry, source: str, clock: datetime, listing: Listing, latest: datetime
+) -> EntryTicks:
     if not listing.knows_source(source):
         return _unknown(entry, source)
+    if clock > latest and not is_of_file(source):
+        refused = _unread(entry, "clock", f"{source}'s clock is ahead of the database's")
+        return EntryTicks(entry.entry_id, entry.first, 0, [], [refused])
     seen = tuple(symbol for symbol in entry.seen if listing.instrument(symbol) is not None)
     reading = source, clock
     return EntryTicks(entry.entry_id, entry.first, 0, [], [], clock=reading, seen=seen)

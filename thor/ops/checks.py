@@ -42,6 +42,15 @@ def job_faults(beats: Iterable[Beat], now: datetime) -> dict[str, str]:
     return {job: fault for job, fault in sorted(found.items()) if fault is not None}
 
 
+def clock_faults(ahead_s: Mapping[str, int]) -> list[str]:
+    """Return a line for each source whose clock runs ahead of the bus's, by so many seconds."""
+    return [
+        f"{source}: its clock is {seconds} s ahead of the bus's, so that its ticks are refused; "
+        f"set it, then `thor sources reset-clock {source}`"
+        for source, seconds in sorted(ahead_s.items())
+    ]
+
+
 def beats_of_bus(reports: Mapping[str, dict[str, str]]) -> list[Beat]:
     """Return the beats on the bus; unreadable ones are omitted."""
     found = [heartbeat.of_fields(job, fields) for job, fields in reports.items()]

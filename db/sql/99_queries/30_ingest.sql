@@ -182,6 +182,28 @@ where
     d.ts_to > %(first)s::timestamptz
     and d.ts_from <= %(last)s::timestamptz;
 
+-- The clocks of a source that ran ahead begin anew at the database's own time.
+-- name: reset_clock
+with was as (
+    select c.ts > now() as is_ahead
+    from market.source_clocks as c
+    where c.source = %(source)s::text
+), reset as (
+    update market.source_clocks
+    set ts = now(), changed_at = now()
+    where source = %(source)s::text and ts > now()
+)
+select
+    coalesce((select w.is_ahead from was as w), false) as was_ahead,
+    (
+        select count(*)
+        from market.ticks as t
+        where t.source = %(source)s::text and t.ts > now()
+    ) as ticks_ahead;
+
+-- name: database_now
+select clock_timestamp() as now;
+
 -- name: upsert_clock
 insert into market.source_clocks as c (source, ts)
 values (%(source)s::text, %(ts)s::timestamptz)

@@ -36,6 +36,7 @@ from thor.market.bus.messages import (
 )
 
 _SCRIPTS = Path(__file__).parent / "scripts"
+_SEAL = ("key", "signed_after", "next")
 _JOB = "thor:job:"
 # A job that stops removes its own state; this expires that of a job that was taken out of the
 # system.
@@ -101,12 +102,18 @@ class Bus:
         self._ticks_max = ticks_max
         self._keep_ms = keep_s * 1000
         self._skew_max = skew_max
-        self._publish: Any = self._redis.register_script(_script("healed", "counted", "publish"))
-        self._clock: Any = self._redis.register_script(_script("healed", "counted", "clock"))
-        self._marks: Any = self._redis.register_script(_script("counted", "marks"))
-        self._trim = self._redis.register_script(_script("trim"))
+        self._seal = messages.Seal()
+        self._publish: Any = self._redis.register_script(
+            _script("healed", "counted", "signed", "publish")
+        )
+        self._clock: Any = self._redis.register_script(
+            _script("healed", "counted", "signed", "clock")
+        )
+        self._marks: Any = self._redis.register_script(_script("counted", "signed", "marks"))
+        self._trim = self._redis.register_script(_script("signed", "trim"))
         self._lease = self._redis.register_script(_script("lease"))
         self._release = self._redis.register_script(_script("release"))
+        self._reset_clock = self._redis.register_script(_script("healed", "reset_clock"))
         self._rebase = self._redis.register_script(_script("rebase"))
         self._settled = self._redis.register_script(_script("settled"))
 
@@ -218,7 +225,7 @@ class Bus:
             answer: Any = self._redis.xautoclaim(
                 STREAM, GROUP, consumer, min_idle_time=idle_ms, count=entries_max
             )
-            return [messages.entry(raw) for raw in answer[1]]
+            return self._entries(answer[1])
         return []
 
     def _read(
@@ -233,8 +240,17 @@ class Bus:
             # nothing to take, and the account finds its ticks missing.
             if gone := [raw[0].decode() for raw in raws if not raw[1]]:
                 self.acknowledge(gone)
-            return [messages.entry(raw) for raw in raws if raw[1]]
+            return self._entries([raw for raw in raws if raw[1]])
         return []
+
+    def _entries(self, raws: Sequence[Any]) -> list[Entry]:
+        found = [messages.entry(raw, self._seal) for raw in raws]
+        if self._seal.key is None or any(one.first is None for one in found):
+            # The bus may have begun anew, with another key.
+            answer: Any = self._redis.hmget(COUNTER, _SEAL)
+            self._seal = messages.seal(answer)
+            found = [messages.entry(raw, self._seal) for raw in raws]
+        return found
 
     @contextmanager
     def _group_reopened(self) -> Iterator[None]:
@@ -289,6 +305,14 @@ class Bus:
             pipe = self._redis.pipeline(transaction=False)
             messages.ask_latest(pipe, symbols)
             return messages.hashes(symbols, pipe.execute(raise_on_error=False))
+
+    def reset_clock(self, source: str, symbols: list[str]) -> int:
+        """Forget what a source said that is ahead of the server's clock; returns quotes deleted."""
+        keys = [CLOCKS, HEARD + source, AHEAD]
+        for symbol in symbols:
+            keys += [messages.LATEST + symbol, CLAIM + symbol]
+        with translated():
+            return int(self._reset_clock(keys=keys, args=[source]))
 
     def forget_latest(self, symbols: list[str]) -> None:
         """Delete the latest hash of each symbol, so that older ticks may be shown again."""
@@ -347,6 +371,17 @@ class Listener:
         self._redis = redis.asyncio.Redis.from_url(
             url, retry=AsyncRetry(NoBackoff(), 0), **_TIMEOUTS
         )
+        self._seal = messages.Seal()
+
+    async def _entries(self, raws: Sequence[Any]) -> list[Entry]:
+        found = [messages.entry(raw, self._seal) for raw in raws]
+        if self._seal.key is None or any(one.first is None for one in found):
+            # The bus may have begun anew, with another key.
+            with translated():
+                answer: Any = await self._redis.hmget(COUNTER, _SEAL)
+            self._seal = messages.seal(answer)
+            found = [messages.entry(raw, self._seal) for raw in raws]
+        return found
 
     async def close(self) -> None:
         """Close the connections."""
@@ -364,13 +399,13 @@ class Listener:
             found: Any = await self._redis.xread(
                 {STREAM: entry_id}, count=entries_max, block=max(block_ms, 1)
             )
-        return [messages.entry(raw) for _, batch in messages.streams(found) for raw in batch]
+        return await self._entries([raw for _, batch in messages.streams(found) for raw in batch])
 
     async def between(self, after: str, until: str, entries_max: int) -> list[Entry]:
         """Return entries after one id up to and with another."""
         with translated():
             found: Any = await self._redis.xrange(STREAM, f"({after}", until, count=entries_max)
-        return [messages.entry(raw) for raw in found]
+        return await self._entries(found)
 
     async def latest(self, symbols: list[str]) -> dict[str, dict[str, str]]:
         """Return the latest hash of each symbol that has one."""

@@ -3,7 +3,9 @@
 Stage 25, bus. Pure: names no server; `client.py` does the calls.
 """
 
-from collections.abc import Mapping
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -57,6 +59,44 @@ class Published(msgspec.Struct, frozen=True):
             self.shadowed + other.shadowed,
             other.entry_id or self.entry_id,
         )
+
+
+class Seal(msgspec.Struct, frozen=True):
+    """The key by which the bus signs its entries; those up to `after` are from before it.
+
+    Without a key none was ever signed.
+    """
+
+    key: bytes | None = None
+    after: tuple[int, int] = (0, 0)
+
+    def is_on(self, entry_id: str, fields: dict[bytes, bytes]) -> bool:
+        """Return whether an entry is what one of the bus's own scripts wrote."""
+        if self.key is None or entry_order(entry_id) <= self.after:
+            return True
+        parts = [part for pair in fields.items() if pair[0] != b"sig" for part in pair]
+        return fields.get(b"sig") == signature(self.key, parts)
+
+
+def signature(key: bytes, parts: Sequence[bytes]) -> bytes:
+    """Return the signature of an entry's names and values, as `signed.lua` makes it."""
+    return hashlib.sha1(b"\n".join([key, *parts]), usedforsecurity=False).hexdigest().encode()
+
+
+def entry_order(entry_id: str) -> tuple[int, int]:
+    """Return an entry's id as two numbers, which sort as entries do."""
+    ms, _, seq = entry_id.partition("-")
+    return int(ms), int(seq or 0)
+
+
+def seal(answer: list[bytes | None]) -> Seal:
+    """Return the seal from the counter's key, signed_after and next."""
+    key, after, following = answer
+    if key is None and following is None:
+        # Nothing was ever published: whatever lies there is not Thor's.
+        return Seal(b"")
+    is_id = after is not None and re.fullmatch(rb"[0-9]{1,20}-[0-9]{1,20}", after)
+    return Seal(key, entry_order(after.decode()) if after is not None and is_id else (0, 0))
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -241,14 +281,15 @@ def streams(found: Any) -> list[Any]:
     return list(found.items()) if isinstance(found, dict) else found
 
 
-def entry(raw: Any) -> Entry:
-    """Return an entry of the stream."""
+def entry(raw: Any, seal: Seal) -> Entry:
+    """Return an entry as it lies on the stream; one that the bus did not sign is not Thor's."""
     entry_id, fields = raw
     fields = fields or {}
     first, n = fields.get(b"first", b""), fields.get(b"n", b"")
     payload = fields.get(b"ticks")
     source = _text(fields.get(b"source", b""))
-    is_counted = first.isdigit() and len(first) < 17 and n.isdigit() and len(n) <= 4
+    is_ours = seal.is_on(entry_id.decode(), fields)
+    is_counted = is_ours and first.isdigit() and len(first) < 17 and n.isdigit() and len(n) <= 4
     if is_counted and payload is not None and 0 < int(n) <= wire.ENTRY_TICKS_MAX:
         return Entry(entry_id.decode(), int(first), int(n), payload, source)
     shown = b" ".join(key + b"=" + value for key, value in fields.items())

@@ -128,6 +128,19 @@ def spans(entries: Iterable[EntryTicks]) -> list[tuple[int, int]]:
     return joined
 
 
+def distinct(entries: list[EntryTicks]) -> list[EntryTicks]:
+    """Return the entries without those whose ordinals an earlier one of them has: its copies."""
+    covered: set[int] = set()
+    kept = []
+    for entry in entries:
+        ordinals = range(entry.first or 0, (entry.first or 0) + entry.n)
+        if entry.n and any(ordinal in covered for ordinal in (ordinals[0], ordinals[-1])):
+            continue
+        covered.update(ordinals)
+        kept.append(entry)
+    return kept
+
+
 def clocks(entries: Iterable[EntryTicks]) -> dict[str, datetime]:
     """Return the newest clock of each source in the entries."""
     newest: dict[str, datetime] = {}

@@ -21,6 +21,7 @@ from thor.market.ticks.batch import (
     IngestCounts,
     clocks,
     columns,
+    distinct,
     heard,
     in_order,
     spans,
@@ -62,6 +63,7 @@ class TickWriter:
             return self.write(entries[:half]) + self.write(entries[half:])
 
     def _write_new(self, entries: list[EntryTicks]) -> IngestCounts:
+        entries = distinct(entries)
         for _ in range(_RACES_MAX):
             try:
                 return self._write_once(entries)

@@ -37,4 +37,4 @@ if #ARGV > 5 then
   fields[#fields + 1] = 'seen'
   fields[#fields + 1] = ARGV[5]
 end
-return {'ok', redis.call('XADD', KEYS[1], '*', unpack(fields))}
+return {'ok', redis.call('XADD', KEYS[1], '*', unpack(signed(count[4], fields)))}

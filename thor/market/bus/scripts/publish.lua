@@ -66,8 +66,8 @@ if held + n > tonumber(ARGV[4]) then return {'full', held} end
 
 if unheard > 0 then count_shadowed() end
 redis.call('HINCRBY', KEYS[2], 'next', n)
-local id = redis.call('XADD', KEYS[1], '*',
-  'first', count[1], 'n', ARGV[2], 'source', source, 'ticks', ARGV[1])
+local id = redis.call('XADD', KEYS[1], '*', unpack(signed(count[4],
+  {'first', count[1], 'n', ARGV[2], 'source', source, 'ticks', ARGV[1]})))
 local numbers = {'last', 'bid', 'ask', 'last_size', 'bid_size', 'ask_size', 'volume'}
 for i = 1, symbols do
   local head, latest = heads[i], healed(KEYS[3 + 2 * i])

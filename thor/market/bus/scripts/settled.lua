@@ -4,7 +4,9 @@
 -- nothing lies on the stream any more that the group has yet to take: what is
 -- below it was acknowledged, or was deleted.
 local counter = redis.call('HMGET', KEYS[2], 'base', 'next')
-if not counter[1] then return {'0', '0'} end
+for i = 1, 2 do
+  if not (counter[i] and string.match(counter[i], '^%d+$')) then return {'0', '0'} end
+end
 local after = '-'
 local groups = redis.call('XINFO', 'GROUPS', KEYS[1])
 for _, group in ipairs(groups) do

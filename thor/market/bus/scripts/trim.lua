@@ -25,24 +25,53 @@ for _, flat in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
 end
 if not floor then return 0 end
 
-local count = redis.call('HMGET', KEYS[2], 'next', 'oldest')
+local count = redis.call('HMGET', KEYS[2], 'next', 'oldest', 'base', 'key', 'signed_after')
+local is_counted = true
+for i = 1, 3 do
+  if not (count[i] and #count[i] <= 16 and string.match(count[i], '^%d+$')) then
+    is_counted = false
+  end
+end
 local time = redis.call('TIME')
 -- The first that is younger: to keep for 0 ms keeps nothing, not this millisecond's.
 local kept = {time[1] * 1000 + math.floor(time[2] / 1000) - tonumber(ARGV[1]) + 1, 0}
-local held = tonumber(count[1] or 0) - tonumber(count[2] or 0)
+local held = is_counted and tonumber(count[1]) - tonumber(count[2]) or 0
 if before(kept, floor) and held * 2 < tonumber(ARGV[2]) then floor = kept end
 
 local gone = redis.call('XTRIM', KEYS[1], 'MINID', string.format('%.0f-%.0f', floor[1], floor[2]))
-if gone > 0 and count[1] then
-  local oldest = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
-  local first, base = count[1], redis.call('HGET', KEYS[2], 'base')
-  if oldest then
-    for i = 1, #oldest[2], 2 do
-      if oldest[2][i] == 'first' then first = oldest[2][i + 1] end
+if gone == 0 or not is_counted then return gone end
+
+-- The oldest that a publish of this bus wrote tells what is held; what others put there
+-- tells nothing.
+local after = count[5] and parse(count[5])
+local function first_of(entry)
+  local fields, first, sig = {}, nil, nil
+  for i = 1, #entry[2], 2 do
+    local name, value = entry[2][i], entry[2][i + 1]
+    if name == 'first' then first = value end
+    if name == 'sig' then
+      sig = value
+    else
+      fields[#fields + 1] = name
+      fields[#fields + 1] = value
     end
   end
-  -- Entries from before a new beginning are not part of this count.
-  if tonumber(first) < tonumber(base) then first = base end
-  redis.call('HSET', KEYS[2], 'oldest', first)
+  if not (first and #first <= 16 and string.match(first, '^%d+$')) then return nil end
+  if not count[4] or not before(after, parse(entry[1])) then return first end
+  return sig == signature(count[4], fields) and first or nil
 end
+
+local from, first = '-', nil
+while not first do
+  local page = redis.call('XRANGE', KEYS[1], from, '+', 'COUNT', 64)
+  for _, entry in ipairs(page) do
+    first = first or first_of(entry)
+    from = '(' .. entry[1]
+  end
+  if #page < 64 then break end
+end
+first = first or count[1]
+-- Entries from before a new beginning are not part of this count.
+if tonumber(first) < tonumber(count[3]) then first = count[3] end
+redis.call('HSET', KEYS[2], 'oldest', first)
 return gone
