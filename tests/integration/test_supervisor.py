@@ -17,14 +17,16 @@ import redis
 
 from thor import clock
 from thor.config import Settings
-from thor.errors import Broken, Refused, Rejected
+from thor.errors import Broken, NotFound, Refused, Rejected, Unavailable
+from thor.services import process
+from thor.services import supervisor as supervisor_module
 from thor.services.home import Home
 from thor.services.identity import Identity, identity, is_alive
 from thor.services.process import wait_until
 from thor.services.running import RunningSystem, running
 from thor.services.status import ProcessStatus, read_status
 from thor.services.supervised import JobSpec, Supervised
-from thor.services.supervisor import Supervisor
+from thor.services.supervisor import Supervisor, restart_job
 
 ROOT = Path(__file__).parents[2]
 WITHIN_S = 20.0
@@ -112,17 +114,47 @@ def test_a_job_that_dies_is_restarted_and_the_status_shows_it(
     assert read_status(home).is_alive
 
 
-def test_a_refused_job_stays_down(home: Home, supervisor: Supervisor) -> None:
+def test_a_job_that_was_told_no_is_failing_with_its_reason_and_tried_again(
+    home: Home, supervisor: Supervisor, tmp_path: Path
+) -> None:
     assert (Refused.exit_code, Broken.exit_code) == (4, 6)
-    supervisor.add(shell("refused", "exit 4"), shell("broken", "exit 6"), shell("other", "exit 5"))
-    await_job(home, "other", lambda job: job.restarts >= 2)
+    mended = tmp_path / "mended"
+    script = f"[ -e {mended} ] && sleep 60; echo the table is gone; exit "
+    supervisor.add(shell("refused", script + "4"), shell("broken", script + "6"))
     for name, code in (("refused", 4), ("broken", 6)):
-        status = read_status(home).processes[name]
-        assert (status.state, status.last_exit) == ("failed", code)
-        assert (status.restarts, status.next_start_at) == (0, None)
+        status = await_job(home, name, lambda job: job.restarts >= 2 and job.state == "failing")
+        assert status.reason == f"ended with {code}: the table is gone"
+        assert status.next_start_at is not None
+    mended.touch()
+    for name in ("refused", "broken"):
+        await_job(home, name, lambda job: job.state == "running" and job.reason is None)
+
+
+def test_a_job_is_started_anew_on_request_even_where_it_hears_no_signal(
+    home: Home, supervisor: Supervisor
+) -> None:
+    supervisor.add(shell("deaf", "trap '' TERM; while true; do sleep 1; done"))
+    before = await_job(home, "deaf", lambda job: job.state == "running")
+    restart_job(home, "deaf", WITHIN_S)
+    after = await_job(home, "deaf", lambda job: job.state == "running")
+    assert (after.process, after.restarts) != (before.process, before.restarts)
+    with pytest.raises(NotFound, match="job: nobody is none of deaf"):
+        restart_job(home, "nobody")
     supervisor.stop()
-    states = {name: job.state for name, job in read_status(home).processes.items()}
-    assert states == {"refused": "failed", "broken": "failed", "other": "stopped"}
+    with pytest.raises(Unavailable, match="start thor up first"):
+        restart_job(home, "deaf")
+
+
+def test_a_log_that_grows_is_rotated_while_its_job_runs(
+    home: Home, supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process, "LOG_BYTES_MAX", 10_000)
+    monkeypatch.setattr(supervisor_module, "_LOGS_EVERY_S", 0.1)
+    supervisor.add(shell("chatty", "while true; do echo 0123456789012345678901234567890; done"))
+    status = await_job(home, "chatty", lambda job: job.state == "running")
+    log = Path(status.log)
+    assert wait_until(lambda: log.with_name(f"{log.name}.3").exists(), WITHIN_S, 0.05)
+    assert read_status(home).processes["chatty"].restarts == 0
 
 
 def test_a_program_that_is_not_there_is_named_and_tried_again(

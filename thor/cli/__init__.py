@@ -24,6 +24,7 @@ from thor.cli import (
     lake_sql,
     poll_tos_excel,
     replay,
+    restart,
     rolls,
     sources,
     status,
@@ -63,6 +64,7 @@ def _options(
 
 app.command("up")(up.up)
 app.command("status")(status.status)
+app.command("restart")(restart.restart)
 app.command("doctor")(doctor.doctor)
 app.command("poll-tos-excel")(poll_tos_excel.poll_tos_excel)
 app.command("replay")(replay.replay)

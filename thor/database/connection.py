@@ -44,6 +44,19 @@ _NAME = re.compile(r"^-- name: (?P<name>[a-z_0-9]+)\s*$", re.MULTILINE)
 # Shared by readers of one snapshot, exclusive for market.convert_chunks.
 _CONVERSIONS_KEY = 7405113
 _CONNECT_TIMEOUT_S = 5
+# How long a statement may run and a lock may be waited for, in seconds, by what the
+# connection is for; 0 is without limit. A job's statement may take as long as its turn.
+_LIMITS_S = {
+    "api": (10, 3),
+    "screen": (10, 3),
+    "ingest": (60, 30),
+    "simulate": (60, 30),
+    "excel": (60, 30),
+    "bars": (600, 60),
+    "gaps": (900, 60),
+}
+_OTHERWISE_S = (0, 60)
+_IDLE_IN_TRANSACTION_S = 600
 _BLOCK_BYTES = 1 << 16
 
 
@@ -119,9 +132,20 @@ def connect(url: str, job: str) -> Connection[Any]:
         return psycopg.connect(
             url,
             autocommit=True,
+            options=_limits(url, job),
             application_name=f"thor {job}",
             connect_timeout=_CONNECT_TIMEOUT_S,
         )
+
+
+def _limits(url: str, job: str) -> str:
+    """Return the server's options for a connection of a job, after those of the URL."""
+    statement_s, lock_s = _LIMITS_S.get(re.split(r"[- ]", job)[0], _OTHERWISE_S)
+    own = psycopg.conninfo.conninfo_to_dict(url).get("options") or ""
+    return (
+        f"{own} -c statement_timeout={statement_s}s -c lock_timeout={lock_s}s "
+        f"-c idle_in_transaction_session_timeout={_IDLE_IN_TRANSACTION_S}s"
+    ).strip()
 
 
 def rows(
@@ -212,7 +236,12 @@ def pool(url: str, job: str, connections_max: int = 8) -> psycopg_pool.AsyncConn
         open=False,
         timeout=_CONNECT_TIMEOUT_S,
         check=psycopg_pool.AsyncConnectionPool.check_connection,
-        kwargs={"autocommit": True, "row_factory": dict_row, "application_name": f"thor {job}"},
+        kwargs={
+            "autocommit": True,
+            "row_factory": dict_row,
+            "application_name": f"thor {job}",
+            "options": _limits(url, job),
+        },
     )
 
 

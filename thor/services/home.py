@@ -112,6 +112,11 @@ class Home:
         """Return the log file of the process of that name."""
         return self.logs / f"{name}.log"
 
+    @property
+    def restarts(self) -> Path:
+        """The folder of files that each name a job to be started anew."""
+        return self.run / "restart"
+
     def heartbeat(self, job: str) -> Path:
         """Return the heartbeat file of the job of that name."""
         return self.run / f"{job}.heartbeat"

@@ -5,6 +5,7 @@ Takes a command line and a log file, gives a `Child`.
 
 import ctypes
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -130,6 +131,19 @@ def rotate(log: Path) -> None:
         with suppress(FileNotFoundError):
             log.with_name(f"{log.name}.{age - 1}").replace(log.with_name(f"{log.name}.{age}"))
     log.replace(log.with_name(f"{log.name}.1"))
+
+
+def rotate_open(log: Path) -> None:
+    """Rotate a log that a running process appends to: copied, then emptied in place."""
+    with suppress(OSError):
+        if log.stat().st_size < LOG_BYTES_MAX:
+            return
+        for age in range(LOGS_KEPT, 1, -1):
+            with suppress(FileNotFoundError):
+                log.with_name(f"{log.name}.{age - 1}").replace(log.with_name(f"{log.name}.{age}"))
+        shutil.copyfile(log, log.with_name(f"{log.name}.1"))
+        log.with_name(f"{log.name}.1").chmod(0o600)
+        os.truncate(log, 0)
 
 
 def tail(log: Path, lines: int = 5) -> str:

@@ -13,7 +13,8 @@ from thor.errors import Rejected
 from thor.services.home import Home, write_beside
 from thor.services.identity import Identity, is_alive
 
-State = Literal["starting", "running", "waiting", "stopped", "failed"]
+# `failing`: it ended with an error that a person has to remove; it is tried again all the same.
+State = Literal["starting", "running", "waiting", "failing", "stopped", "failed"]
 
 
 class ProcessStatus(msgspec.Struct, kw_only=True):
@@ -67,7 +68,7 @@ def read_status(home: Home) -> HomeStatus:
     status.is_alive = status.stopped_at is None and is_alive(status.supervisor)
     if not status.is_alive:
         for process in status.processes.values():
-            if process.state in ("starting", "running", "waiting"):
+            if process.state in ("starting", "running", "waiting", "failing"):
                 process.state = "running" if is_alive(process.process) else "stopped"
                 process.next_start_at = None
     return status

@@ -4,6 +4,7 @@ The state of one server or job; `supervisor.py` calls it in its loop.
 """
 
 import os
+import signal
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
@@ -14,15 +15,17 @@ import msgspec
 from thor import clock
 from thor.errors import Broken, Refused, ThorError
 from thor.services.home import Home
-from thor.services.process import Child, spawn
+from thor.services.process import KILL, Child, spawn, tail
 from thor.services.server import Server
 from thor.services.status import ProcessStatus
 
 BACKOFF_FIRST_S = 0.5
 BACKOFF_MAX_S = 30.0
 GOOD_RUN_S = 60.0
-# A job that ends with one of these was refused: a restart would only repeat it.
-STAY_DOWN_CODES = frozenset({Refused.exit_code, Broken.exit_code})
+# A job that ends with one of these will not get better by itself: it is named as failing.
+FAILING_CODES = frozenset({Refused.exit_code, Broken.exit_code})
+_STOP_WITHIN_S = 2.5
+_SAID_MAX = 300
 _READY_EVERY_S = 0.25
 _CANNOT_RUN = 127
 
@@ -55,6 +58,7 @@ class Supervised:
         self._due_s = 0.0
         self._since_s = 0.0
         self._asked_s = 0.0
+        self._kill_at_s: float | None = None
 
     def adopt(self, child: Child) -> None:
         """Adopt a child that was started elsewhere and is ready."""
@@ -65,14 +69,26 @@ class Supervised:
         """Check it once, without waiting; return whether its status changed."""
         now = clock.monotonic_s()
         if self.child is None:
-            return self.status.state == "waiting" and now >= self._due_s and self._start()
+            is_due = self.status.state in ("waiting", "failing") and now >= self._due_s
+            return is_due and self._start()
         code = self.child.exit_code()
         if code is not None:
             return self._died(code, now)
+        if self._kill_at_s is not None and now >= self._kill_at_s:
+            self.child.send(KILL)
         if self.status.state == "starting" and now - self._asked_s >= _READY_EVERY_S:
             self._asked_s = now
             return self._became_ready()
         return False
+
+    def restart(self) -> None:
+        """Stop it, where it runs, and start it at the next turn; it has a few seconds to end."""
+        self._backoff_s = BACKOFF_FIRST_S
+        if self.child is None:
+            self._due_s = 0.0
+        elif self._kill_at_s is None:
+            self._kill_at_s = clock.monotonic_s() + _STOP_WITHIN_S
+            self.child.send(signal.SIGTERM)
 
     def stopped(self) -> None:
         """Record that it was stopped on purpose."""
@@ -122,19 +138,22 @@ class Supervised:
         self.status.process = None
         if now - self._since_s >= GOOD_RUN_S:
             self._backoff_s = BACKOFF_FIRST_S
-        if self.status.kind == "job" and code in STAY_DOWN_CODES:
-            self.status.last_exit = code
-            self.status.state = "failed"
-            self.status.reason = f"ended with {code}, which means: do not start it again"
-            return True
-        return self._wait(code)
+        if self._kill_at_s is not None:
+            # Stopped to be started again.
+            self._kill_at_s = None
+            self._backoff_s = 0.0
+        self._wait(code)
+        if self.status.kind == "job" and code in FAILING_CODES:
+            self.status.state = "failing"
+            self.status.reason = f"ended with {code}: {tail(Path(self.status.log), 1)[-_SAID_MAX:]}"
+        return True
 
     def _wait(self, code: int) -> bool:
         self.status.last_exit = code
         self.status.state = "waiting"
         self.status.next_start_at = clock.now() + timedelta(seconds=self._backoff_s)
         self._due_s = clock.monotonic_s() + self._backoff_s
-        self._backoff_s = min(BACKOFF_MAX_S, self._backoff_s * 2)
+        self._backoff_s = min(BACKOFF_MAX_S, max(self._backoff_s * 2, BACKOFF_FIRST_S))
         return True
 
 

@@ -8,15 +8,17 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from thor import clock
 from thor.domain.nature import Nature
-from thor.errors import Rejected
+from thor.errors import NotFound, Rejected, Unavailable
 from thor.observe import logger
 from thor.services.home import Home
 from thor.services.identity import identity, is_alive
-from thor.services.process import KILL, wait_until
+from thor.services.process import KILL, rotate_open, wait_until
 from thor.services.server import Server, stop_all
 from thor.services.status import HomeStatus, read_status, write_status
 from thor.services.supervised import JobSpec, Supervised, supervised_job, supervised_server
@@ -24,6 +26,7 @@ from thor.services.supervised import JobSpec, Supervised, supervised_job, superv
 # Jobs 2.5 s, servers 1.8 s, and the time to kill the rest: 5 s in all.
 JOBS_STOP_WITHIN_S = 2.5
 _TURN_S = 0.1
+_LOGS_EVERY_S = 10.0
 
 
 class Supervisor:
@@ -41,6 +44,7 @@ class Supervisor:
         self._stopping = threading.Event()
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
+        self._look_at_logs_s = 0.0
         self._log = logger("supervisor")
         self._status = HomeStatus(
             home=str(home.path),
@@ -109,6 +113,11 @@ class Supervisor:
             added, self._added = self._added, []
             self._kept |= {kept.status.name: kept for kept in added}
         changed = bool(added)
+        self._take_requests()
+        if clock.monotonic_s() >= self._look_at_logs_s:
+            self._look_at_logs_s = clock.monotonic_s() + _LOGS_EVERY_S
+            for kept in self._kept.values():
+                rotate_open(Path(kept.status.log))
         for kept in self._kept.values():
             if kept.turn():
                 changed = True
@@ -117,6 +126,15 @@ class Supervisor:
                     "process", name=status.name, state=status.state, last_exit=status.last_exit
                 )
         return changed
+
+    def _take_requests(self) -> None:
+        with suppress(OSError):
+            for file in self._home.restarts.iterdir():
+                file.unlink()
+                kept = self._kept.get(file.name)
+                if kept is not None and kept.status.kind == "job":
+                    self._log.info("restarted on request", name=file.name)
+                    kept.restart()
 
     def _write(self) -> None:
         self._status.processes = {name: kept.status for name, kept in self._kept.items()}
@@ -160,3 +178,26 @@ def stop_left_jobs(home: Home) -> int:
             os.kill(process.pid, KILL)
     wait_until(lambda: not any(is_alive(process) for process in left), 5.0)
     return len(left)
+
+
+def restart_job(home: Home, job: str, within_s: float = 15.0) -> None:
+    """Have the supervisor of a home start a job anew; returns once it has.
+
+    Raises `Unavailable` where none runs or it does not start, `NotFound` for no job of it.
+    """
+    before = read_status(home)
+    if not before.is_alive:
+        raise Unavailable(f"nothing runs in {home.path}: start thor up first")
+    jobs = sorted(name for name, one in before.processes.items() if one.kind == "job")
+    if job not in jobs:
+        raise NotFound(f"job: {job} is none of {', '.join(jobs)}")
+    was = before.processes[job].process
+    home.restarts.mkdir(exist_ok=True)
+    (home.restarts / job).touch()
+
+    def is_new() -> bool:
+        now = read_status(home).processes[job]
+        return now.process is not None and now.process != was
+
+    if not wait_until(is_new, within_s, 0.05):
+        raise Unavailable(f"{job} has not started within {within_s:g} s: see `thor status`")
