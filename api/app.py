@@ -12,7 +12,8 @@ from litestar.openapi.plugins import JsonRenderPlugin
 
 from api.docs import Page
 from api.errors import HANDLERS
-from api.hosts import HostGuard, checked_host
+from api.headers import Headers
+from api.hosts import HostGuard, checked_host, checked_origins
 from api.metrics import Metrics, Observed
 from api.pages import SOURCE, Pages
 from api.routes.bars import bars
@@ -85,5 +86,7 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Litesta
     )
     app.state.shared = shared
     observed = Observed(app.asgi_handler, measures.requests)
-    app.asgi_handler = HostGuard(Pages(observed, settings.ui_dir or SOURCE / "dist"))
+    origins = checked_origins(settings)
+    dressed = Headers(observed, origins)
+    app.asgi_handler = HostGuard(Pages(dressed, settings.ui_dir or SOURCE / "dist"), origins)
     return app

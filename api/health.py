@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
+from api.routes.quotes import quotes_of
 from api.state import SharedState
 from thor import clock, database, observe
 from thor.database import edition
@@ -20,10 +21,11 @@ from thor.market.bus.messages import BusState
 from thor.ops import checks, collectors
 from thor.ops.collectors import CollectorStatus
 from thor.ops.heartbeat import Beat
-from thor.stream.quote import Instant
+from thor.stream.quote import Instant, Quote
 
 T = TypeVar("T")
 PROBE_MAX_S = 1.5
+_NAMED_MAX = 11
 State = Literal["up", "down"]
 
 
@@ -143,7 +145,11 @@ async def health_of(shared: SharedState) -> Health:
         )
     reasons += [f"stream: {stream.reason}"] if stream.reason and not bus.reason else []
     reasons += _job_faults(jobs) if not bus.reason else []
-    reasons += [] if state is None else checks.clock_faults(state.ahead_s)
+    if state is not None:
+        reasons += [f"bus: {state.fault}"] if state.fault else []
+        reasons += checks.clock_faults(state.ahead_s)
+    reasons += checks.disk_faults(shared.settings.home)
+    reasons += await _silent(shared) if not is_down else []
     now = clock.now()
     reasons += [
         f"{feed.source}: {fault}" for feed in feeds if (fault := collectors.fault(feed, now))
@@ -217,6 +223,32 @@ async def _bus(shared: SharedState) -> tuple[BusHealth, BusState | None]:
         pending_entries=state.pending_entries,
     )
     return found, state
+
+
+async def _silent(shared: SharedState) -> list[str]:
+    """Return a line for each source that no symbol in an open session is heard of from."""
+    try:
+        quotes = await bounded(quotes_of(shared, None), "Redis")
+        values = {"as_of": clock.now()}
+        found = await bounded(database.fetch(shared.pool, "open_symbols", values), "PostgreSQL")
+    except ThorError as error:
+        return [f"quotes: {observe.redacted(str(error))}"]
+    is_open = {row["symbol"] for row in found}
+    known = shared.reference.known
+    if known is None or known.nature == "recorded" or not is_open:
+        return []
+    heard: dict[str, list[Quote]] = {}
+    for quote in quotes:
+        if quote.symbol in is_open:
+            heard.setdefault(quote.source, []).append(quote)
+    if not heard:
+        return ["quotes: no source has said anything, and sessions are open"]
+    return [
+        f"{source}: no tick for {min(quote.heard_age_ms for quote in quotes) // 1000} s of "
+        f"{', '.join(quote.symbol for quote in quotes[:_NAMED_MAX])}, whose sessions are open"
+        for source, quotes in sorted(heard.items())
+        if all(quote.state == "DEAD" for quote in quotes)
+    ]
 
 
 async def jobs_of(shared: SharedState) -> dict[str, JobHealth]:

@@ -5,6 +5,7 @@ read or control Thor through a browser on this machine.
 """
 
 import ipaddress
+from collections.abc import Collection
 from urllib.parse import urlsplit
 
 from litestar.enums import ScopeType
@@ -12,7 +13,7 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from api.errors import PROBLEM, encoded, problem
 from thor.config import Settings
-from thor.errors import Refused
+from thor.errors import Refused, Rejected
 
 
 def is_loopback(host: str) -> bool:
@@ -35,29 +36,44 @@ def checked_host(settings: Settings) -> str:
     return settings.api_host
 
 
+def checked_origins(settings: Settings) -> frozenset[str]:
+    """Return the other origins whose pages may ask; raises `Rejected` for what is none."""
+    found = frozenset(
+        filter(None, (one.strip() for one in (settings.api_origins or "").split(",")))
+    )
+    for origin in found:
+        parts = urlsplit(origin)
+        if parts.scheme not in ("http", "https") or f"{parts.scheme}://{parts.netloc}" != origin:
+            raise Rejected(
+                f"THOR_API_ORIGINS: {origin!r} is no origin; write it as http://localhost:5173"
+            )
+    return found
+
+
 class HostGuard:
     """The outermost layer: passes on requests from this machine only."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        """Take the application behind it."""
+    def __init__(self, app: ASGIApp, origins: Collection[str] = ()) -> None:
+        """Take the application behind it, and the origins of other pages that may ask."""
         self._app = app
+        self._origins = {origin.encode() for origin in origins}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer it with a problem."""
         if scope["type"] == ScopeType.HTTP:
-            found = _fault(dict(scope["headers"]))
+            found = _fault(dict(scope["headers"]), self._origins)
             if found is not None:
                 await _answer(send, scope["path"], *found)
                 return
         await self._app(scope, receive, send)
 
 
-def _fault(headers: dict[bytes, bytes]) -> tuple[int, str, str] | None:
+def _fault(headers: dict[bytes, bytes], origins: Collection[bytes]) -> tuple[int, str, str] | None:
     host = headers.get(b"host", b"").decode("latin-1")
     if not _is_ours(f"//{host}"):
         return 421, "Misdirected Request", f"Host: {host[:80]!r} is not this machine; ask localhost"
     origin = headers.get(b"origin")
-    if origin is not None and not _is_ours(origin.decode("latin-1")):
+    if origin is not None and origin not in origins and not _is_ours(origin.decode("latin-1")):
         shown = origin.decode("latin-1")[:80]
         return 403, "Forbidden", f"Origin: {shown!r} is another site; only this machine's may ask"
     return None

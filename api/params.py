@@ -14,6 +14,8 @@ from thor.errors import Rejected
 from thor.stream.buffer import EventFilter
 from thor.stream.events import TickKey, tick_key
 
+# Between them every look-back and every width has room.
+_FIRST, _END = datetime(1900, 1, 1, tzinfo=UTC), datetime(2300, 1, 1, tzinfo=UTC)
 _KINDS = ("tick", "quote", "bar")
 _NAMES_MAX = 1_000
 _ADJUSTED = ("none", "raw", "difference", "ratio")
@@ -44,7 +46,7 @@ def instant(field: str, text: str | None) -> datetime | None:
     try:
         found = datetime.fromisoformat(_BLANK_FOR_PLUS.sub(r"\1+\2", text.strip()))
         if found.tzinfo is not None:
-            return found.astimezone(UTC)
+            return _within(field, text, found.astimezone(UTC))
     except (ValueError, OverflowError) as error:
         raise Rejected(
             f"{field}: {text[:60]!r} is no time; write it as 2026-11-20T14:30:00Z"
@@ -52,6 +54,12 @@ def instant(field: str, text: str | None) -> datetime | None:
     raise Rejected(
         f"{field}: {text[:60]!r} has no time zone; write it as {text[:32]}Z if it is UTC"
     )
+
+
+def _within(field: str, text: str, ts: datetime) -> datetime:
+    if not _FIRST <= ts < _END:
+        raise Rejected(f"{field}: {text[:60]!r} is not within the years 1900 to 2299")
+    return ts
 
 
 def decimal(field: str, text: str) -> Decimal:
@@ -67,7 +75,7 @@ def moment(field: str, text: str | None) -> datetime | None:
     if text is None or not _DATE.fullmatch(text.strip()):
         return instant(field, text)
     try:
-        return day_start(date.fromisoformat(text.strip()))
+        return _within(field, text, day_start(date.fromisoformat(text.strip())))
     except (ValueError, OverflowError) as error:
         raise Rejected(f"{field}: {text} is no date; write it as 2026-11-20") from error
 

@@ -188,6 +188,10 @@ class Settings(BaseSettings):
     )
     api_host: str = Field(default="127.0.0.1", description="Address the API binds; loopback only.")
     api_port: int = Field(default=8000, ge=0, le=65535, description="Preferred port of the API.")
+    api_origins: str | None = Field(
+        default=None,
+        description="Origins of pages elsewhere that may ask the API, with commas between them.",
+    )
     ui_dir: Path | None = Field(
         default=None,
         description="Folder of the built pages; ui/dist of the source tree if not set.",

@@ -15,7 +15,7 @@ from thor import clock
 from thor.domain import timestamps
 from thor.market.bus.client import Bus
 from thor.market.bus.messages import COUNTER
-from thor.ops import heartbeat
+from thor.ops import checks, heartbeat
 from thor.ops.collectors import CollectorStatus
 from thor.ops.heartbeat import Beat
 
@@ -280,3 +280,36 @@ def test_a_garbage_counter_is_a_fault_by_name_and_no_error_of_the_server(
         client.lpush("thor:collector:ODD", "a text")
         assert api.http.get("/health").status_code in (200, 503)
         assert api.http.get("/metrics").status_code == 200
+
+
+def test_a_source_that_says_nothing_in_an_open_session_is_named(
+    database_url: str, redis_url: str
+) -> None:
+    with psycopg.connect(database_url, autocommit=True) as link:
+        link.execute("delete from reference.sessions")
+        link.execute(
+            "insert into reference.sessions"
+            " (calendar, trade_date, session_number, open_at, close_at)"
+            " select calendar, current_date, 1, now() - interval '1 h', now() + interval '1 h'"
+            " from (select distinct calendar from reference.instruments) as c"
+        )
+    with serving(database_url, redis_url, dead_s=0.001, stale_s=0.0001) as api:
+        assert "quotes: no source has said anything" in str(api.get("/health")["reasons"])
+        now = clock.now() - timedelta(seconds=60)
+        publish(redis_url, [tick(ts=now, received_at=now)])
+        (found,) = [one for one in api.get("/health")["reasons"] if one.startswith("SIM: no tick")]
+        assert re.fullmatch(r"SIM: no tick for 6\d s of ES, whose sessions are open", found)
+
+
+def test_a_bus_out_of_memory_and_a_full_disk_are_named(
+    api: Api, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "DISK_FREE_MIN_BYTES", 1 << 60)
+    with redis.Redis.from_url(redis_url) as client:
+        client.config_set("maxmemory", "1mb")
+        try:
+            reasons = api.get("/health")["reasons"]
+        finally:
+            client.config_set("maxmemory", 0)
+    assert any(one.startswith("bus: is out of memory: ") for one in reasons)
+    assert any(re.match(r"disk: \d+ MB are free where ", one) for one in reasons)

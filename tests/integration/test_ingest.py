@@ -38,13 +38,13 @@ from ticks_made import (
 )
 
 from thor import database
+from thor.domain import timestamps
 from thor.domain.tick import RejectedTick, Tick
 from thor.errors import NotFound, Unavailable
 from thor.flow.ingest import Ingestor
 from thor.flow.publish import Publisher
 from thor.flow.reset_clock import reset_clock
 from thor.flow.retry_rejected import retry_rejected
-from thor.market.bus import wire
 from thor.market.bus.client import Bus
 from thor.market.bus.messages import COUNTER, GROUP, STREAM, Entry
 from thor.market.ticks.batch import EntryTicks, IngestCounts
@@ -911,7 +911,7 @@ def test_what_is_ahead_of_the_databases_clock_is_refused_and_its_clock_with_it(
 ) -> None:
     now = datetime.now(UTC)
     # As a bus on a machine whose own clock is a day ahead would let them through.
-    tomorrow = wire.instant(now + timedelta(days=1))
+    tomorrow = timestamps.format_utc(now + timedelta(days=1))
     good = written(tick(seq=1, ts=now, received_at=now))
     ahead = {**good, "seq": 2, "ts": tomorrow, "received_at": tomorrow}
     inject(client, [good, ahead], 2)
@@ -929,7 +929,7 @@ def test_a_clock_that_stands_ahead_is_reset_with_what_it_wrote(
     bus: Bus, client: "redis.Redis", redis_url: str, database_url: str, connection: Link
 ) -> None:
     now = datetime.now(UTC)
-    tomorrow = wire.instant(now + timedelta(days=1))
+    tomorrow = timestamps.format_utc(now + timedelta(days=1))
     connection.execute(
         "insert into market.source_clocks (source, ts) values ('SIM', now() + interval '1 day')"
     )

@@ -4,8 +4,10 @@ Stage 95, ops. `/health`, `/metrics`, `thor status`, `thor doctor` and the healt
 compose read beats from the bus or from the home, and find the same faults in them.
 """
 
+import shutil
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from pathlib import Path
 
 from thor.ops import heartbeat
 from thor.ops.heartbeat import EVERY_S, Beat
@@ -14,6 +16,8 @@ from thor.services.status import HomeStatus
 
 # A beat is due every five seconds; a busy machine may miss three.
 SILENT_S = 4 * EVERY_S
+# Of less a server may soon be unable to write.
+DISK_FREE_MIN_BYTES = 200 << 20
 
 
 def job_fault(beat: Beat, now: datetime) -> str | None:
@@ -40,6 +44,17 @@ def job_faults(beats: Iterable[Beat], now: datetime) -> dict[str, str]:
     """Return the faults of all jobs that are not well, by job."""
     found = {beat.job: job_fault(beat, now) for beat in beats}
     return {job: fault for job, fault in sorted(found.items()) if fault is not None}
+
+
+def disk_faults(home: Path) -> list[str]:
+    """Return a line where the disk of a home is nearly full."""
+    try:
+        free = shutil.disk_usage(next(one for one in (home, *home.parents) if one.exists())).free
+    except OSError:
+        return []
+    if free >= DISK_FREE_MIN_BYTES:
+        return []
+    return [f"disk: {free >> 20} MB are free where {home} lies; make room"]
 
 
 def clock_faults(ahead_s: Mapping[str, int]) -> list[str]:

@@ -45,3 +45,11 @@ select
     count(*) filter (where b.rebuilt_at is null) as slices_left,
     max(b.rebuilt_at) as last_rebuilt_at
 from ops.bar_rebuilds as b;
+
+-- name: open_symbols
+select i.symbol
+from reference.instruments as i
+inner join reference.sessions as s using (calendar)
+where
+    s.open_at <= %(as_of)s::timestamptz
+    and s.close_at > %(as_of)s::timestamptz;

@@ -30,6 +30,8 @@ LATEST = "quotes:latest:"
 CLAIM = "quotes:source:"
 _ORDINAL_DIGITS_MAX = 16
 _MICROSECOND = timedelta(microseconds=1)
+_MB = 1 << 20
+_FULL = 0.95
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MERGED = ("last", "bid", "ask", "last_size", "bid_size", "ask_size", "volume", "contract")
 
@@ -122,6 +124,7 @@ class Entry(msgspec.Struct, frozen=True):
 class BusState(msgspec.Struct, frozen=True, kw_only=True):
     """The bus in numbers: ordinals, ticks held, and the ingest group's entries.
 
+    `fault` says what keeps the server from writing: its memory, or its disk.
     `ahead_s` are the seconds by which each source's clock was last ahead of the bus's own,
     by more than may be, of sources that have not published a better time since.
     """
@@ -134,6 +137,7 @@ class BusState(msgspec.Struct, frozen=True, kw_only=True):
     lag_entries: int | None
     shadowed: dict[str, int]
     ahead_s: dict[str, int] = {}
+    fault: str | None = None
 
     @property
     def received(self) -> int:
@@ -306,7 +310,7 @@ def entry(raw: Any, seal: Seal) -> Entry:
 
 def state(answers: list[Any]) -> BusState:
     """Return the bus in numbers from the answers to `ask_state`."""
-    counter, entries, groups, shadowed, ahead = answers
+    counter, entries, groups, shadowed, ahead, memory, persistence = answers
     for answer in (counter, entries):
         if isinstance(answer, Exception):
             raise answer
@@ -323,7 +327,24 @@ def state(answers: list[Any]) -> BusState:
         lag_entries=group.get("lag"),
         shadowed=_counts(shadowed),
         ahead_s={source: ms // 1000 for source, ms in _counts(ahead).items()},
+        fault=_fault(memory, persistence),
     )
+
+
+def _fault(memory: Any, persistence: Any) -> str | None:
+    if isinstance(memory, dict):
+        used, most = memory.get("used_memory", 0), memory.get("maxmemory", 0)
+        if most and used > _FULL * most:
+            return f"is out of memory: {used // _MB} of {most // _MB} MB are used"
+    if isinstance(persistence, dict):
+        for name in (
+            "aof_last_write_status",
+            "aof_last_bgrewrite_status",
+            "rdb_last_bgsave_status",
+        ):
+            if persistence.get(name, "ok") != "ok":
+                return f"cannot write to its disk ({name} is {persistence[name]}): is it full?"
+    return None
 
 
 def _ordinal(counter: dict[bytes, bytes], name: bytes, otherwise: bytes) -> int:
@@ -367,3 +388,5 @@ def ask_state(pipe: Any) -> None:
     pipe.xinfo_groups(STREAM)
     pipe.hgetall(SHADOWED)
     pipe.hgetall(AHEAD)
+    pipe.info("memory")
+    pipe.info("persistence")

@@ -2,7 +2,7 @@
 -- ARGV  keep_ms, ticks_max
 -- Gives how many entries were removed. Unacknowledged entries stay; without a group
 -- all stay. Acknowledged entries stay keep_ms for resumes, unless the stream is more
--- than half full.
+-- than half full or the server short of memory.
 local function before(a, b)
   if a[1] ~= b[1] then return a[1] < b[1] end
   return a[2] < b[2]
@@ -36,7 +36,11 @@ local time = redis.call('TIME')
 -- The first that is younger: to keep for 0 ms keeps nothing, not this millisecond's.
 local kept = {time[1] * 1000 + math.floor(time[2] / 1000) - tonumber(ARGV[1]) + 1, 0}
 local held = is_counted and tonumber(count[1]) - tonumber(count[2]) or 0
-if before(kept, floor) and held * 2 < tonumber(ARGV[2]) then floor = kept end
+local memory = redis.call('INFO', 'memory')
+local most = tonumber(string.match(memory, 'maxmemory:(%d+)') or 0)
+local used = tonumber(string.match(memory, 'used_memory:(%d+)') or 0)
+local is_short = most > 0 and used * 4 > most * 3
+if before(kept, floor) and held * 2 < tonumber(ARGV[2]) and not is_short then floor = kept end
 
 local gone = redis.call('XTRIM', KEYS[1], 'MINID', string.format('%.0f-%.0f', floor[1], floor[2]))
 if gone == 0 or not is_counted then return gone end
