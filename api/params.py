@@ -14,7 +14,7 @@ from thor.errors import Rejected
 from thor.stream.buffer import EventFilter
 from thor.stream.events import TickKey, tick_key
 
-# Between them every look-back and every width has room.
+# Between them every look-back and every width fits.
 _FIRST, _END = datetime(1900, 1, 1, tzinfo=UTC), datetime(2300, 1, 1, tzinfo=UTC)
 _KINDS = ("tick", "quote", "bar")
 _NAMES_MAX = 1_000

@@ -90,7 +90,7 @@ class TransportProtocol(H11Protocol):
 
 
 def connections_max() -> int:
-    """Return how many connections are kept: the descriptors of the process leave room for more."""
+    """Return how many connections are kept: some descriptors are kept free."""
     if sys.platform == "win32":
         return CONNECTIONS_MAX
     return min(CONNECTIONS_MAX, max(resource.getrlimit(resource.RLIMIT_NOFILE)[0] - _RESERVED, 1))

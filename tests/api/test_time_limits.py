@@ -90,4 +90,4 @@ def test_of_too_many_connections_the_newest_is_closed(address: tuple[str, int]) 
             client.sendall(b"GET /docs HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
             return client.recv(4096).startswith(b"HTTP/1.1 ")
 
-    wait_for(is_answered, "an answer once there is room")
+    wait_for(is_answered, "an answer once one is free")

@@ -114,7 +114,7 @@ def test_a_job_that_dies_is_restarted_and_the_status_shows_it(
     assert read_status(home).is_alive
 
 
-def test_a_job_that_was_told_no_is_failing_with_its_reason_and_tried_again(
+def test_a_refused_job_is_failing_with_its_reason_and_tried_again(
     home: Home, supervisor: Supervisor, tmp_path: Path
 ) -> None:
     assert (Refused.exit_code, Broken.exit_code) == (4, 6)

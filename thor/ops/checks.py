@@ -54,7 +54,7 @@ def disk_faults(home: Path) -> list[str]:
         return []
     if free >= DISK_FREE_MIN_BYTES:
         return []
-    return [f"disk: {free >> 20} MB are free where {home} lies; make room"]
+    return [f"disk: {free >> 20} MB are free where {home} lies; free some"]
 
 
 def clock_faults(ahead_s: Mapping[str, int]) -> list[str]:
