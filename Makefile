@@ -16,7 +16,7 @@ run:
 	@$(BIN)/thor up
 
 test: setup-dev
-	$(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
+	$(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder
 
 # The notebooks over the lake of this home, in a browser.
 notebook: $(VENV)/.notebook-ready

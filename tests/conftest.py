@@ -65,6 +65,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+# Few tests, each of a whole system or of real days: who began one of these last would end long
+# after the other workers.
+_FIRST = {
+    "test_bars_import.py",
+    "test_crash.py",
+    "test_natures.py",
+    "test_screen.py",
+    "test_services.py",
+    "test_supervisor.py",
+    "test_tapes.py",
+    "test_up_display.py",
+    "test_up_live.py",
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files first that take longest, and keep the order otherwise."""
+    items.sort(key=lambda item: item.path.name not in _FIRST)
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run what touches a database on the editions that its subject concerns.
 
