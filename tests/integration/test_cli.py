@@ -278,7 +278,7 @@ def test_psql_opens_with_the_schemas_on_its_path_and_hands_its_code_on(thor: Tho
     code, out, err = thor.run_apart(*asked, "select name from instruments where symbol = 'ES'")
     assert (code, out) == (0, "E-mini S&P 500\n"), err
     described = thor.run_apart("db", "psql", "-X", "-c", r"\d+ ticks").out
-    assert "Market time: when the exchange says it happened." in described
+    assert "Market time: the exchange's time of the event." in described
     code, _, err = thor.run_apart("db", "psql", "-X", "-c", "select nonsense")
     assert code == 1
     assert 'column "nonsense" does not exist' in err
