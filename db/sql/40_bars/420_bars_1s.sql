@@ -44,18 +44,23 @@ select
     false as is_imported,
     b.changed_at
 from market._bars_1s as b
+left join lateral (
+    select
+        true as is_there,
+        n.trades,
+        n.volume
+    from market.bars_imported as n
+    where
+        n.symbol = b.symbol
+        and n.width = '1s'
+        and n.bar_start = b.bar_start
+    limit 1
+) as i on true
 where
-    not exists (
-        select 1
-        from market.bars_imported as i
-        where
-            i.symbol = b.symbol
-            and i.width = '1s'
-            and i.bar_start = b.bar_start
-            and not market.covers(
-                b.trades, b.volume, i.trades, i.volume, interval '1 second',
-                interval '1 second'
-            )
+    i.is_there is null
+    or market.covers(
+        b.trades, b.volume, i.trades, i.volume, interval '1 second',
+        interval '1 second'
     )
 union all
 select

@@ -44,27 +44,32 @@ select
     false as is_imported,
     b.changed_at
 from market._bars_5m as b
+left join lateral (
+    select
+        true as is_there,
+        n.trades,
+        n.volume
+    from market.bars_imported as n
+    where
+        n.symbol = b.symbol
+        and n.width = '5m'
+        and n.bar_start = b.bar_start
+    limit 1
+) as i on true
 where
-    not exists (
-        select 1
-        from market.bars_imported as i
-        where
-            i.symbol = b.symbol
-            and i.width = '5m'
-            and i.bar_start = b.bar_start
-            and not market.covers(
-                b.trades, b.volume, i.trades, i.volume, interval '5 minutes',
-                (
-                    select max(f.bar_start) - min(f.bar_start)
-                        + interval '1 minute'
-                    from market._bars_1m as f
-                    where
-                        f.symbol = b.symbol
-                        and f.bar_start >= b.bar_start
-                        and f.bar_start < b.bar_start + interval '5 minutes'
-                        and f.trades > 0
-                )
-            )
+    i.is_there is null
+    or market.covers(
+        b.trades, b.volume, i.trades, i.volume, interval '5 minutes',
+        (
+            select max(f.bar_start) - min(f.bar_start)
+                + interval '1 minute'
+            from market._bars_1m as f
+            where
+                f.symbol = b.symbol
+                and f.bar_start >= b.bar_start
+                and f.bar_start < b.bar_start + interval '5 minutes'
+                and f.trades > 0
+        )
     )
 union all
 select
