@@ -47,9 +47,8 @@ def good(*words: str) -> str:
 
 def test_an_answer_is_a_table_json_or_csv() -> None:
     query = "select symbol, count(*) as bars, null as nothing from bars_1m group by all"
-    assert ["ES", str(BARS), ""] in [
-        [cell.strip() for cell in line.split("│")[1:-1]] for line in good(query).splitlines()
-    ]
+    # Into a pipe a table is one line a row.
+    assert ["ES", str(BARS), "-"] in [line.split() for line in good(query).splitlines()]
     assert json.loads(good(query, "--json")) == [{"symbol": "ES", "bars": BARS, "nothing": None}]
     assert list(csv.reader(good(query, "--csv").splitlines())) == [
         ["symbol", "bars", "nothing"],
