@@ -188,7 +188,7 @@ def test_an_imported_bar_has_no_feature_of_ticks(lake: Lake) -> None:
 
 
 def test_the_imbalance_is_of_the_bars_last_quote_with_sizes(lake: Lake) -> None:
-    put(lake, "ES", [{"bar_start": START, "close": 100.0, "ticks": 5}])
+    put(lake, "ES", [{"bar_start": START, "close": 100.0, "ticks": 5, "bid_close": 99.75}])
     last = START + 59 * SECOND
     lake.executemany(
         "insert into market.ticks values (?, 'ES', ?, ?, ?, ?)",
