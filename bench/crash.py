@@ -2,6 +2,8 @@
 
 kill -9 of the ingestor, then of Valkey, then of PostgreSQL, each many times while a collector
 publishes a few thousand known ticks a second, some of them published twice and some of them bad.
+Then each is frozen (SIGSTOP) instead of killed, and the bus has no memory for a while; all along
+others put lying entries on the stream and a source's clock runs a day ahead.
 The servers are the product's, with its own settings, in a temporary home; the ingestor is `python
 -m jobs.ingest` and is started again as a supervisor would. When all is over, and what was published
 is ingested, the database is compared with what was published:
@@ -30,13 +32,16 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
+import psutil
 import psycopg
 import redis
+from msgspec.structs import replace
 
 from thor.config import Settings
 from thor.database import schema
 from thor.domain.tick import Tick
 from thor.errors import Unavailable
+from thor.market.bus import wire
 from thor.market.bus.client import Bus
 from thor.market.bus.messages import COUNTER, STREAM
 from thor.runtime import Stop, Stopped, persist
@@ -54,6 +59,7 @@ SYMBOLS = ("ES", "NQ")
 TWICE, BAD = 10, 3
 _AWAY = (psycopg.Error, redis.RedisError, OSError, Unavailable)
 _PATIENCE_S = 120.0
+_FROZEN_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -169,6 +175,11 @@ class Ingestor:
         self._process.kill()
         self._process.wait()
 
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
     def stop(self) -> None:
         """Ask it to stop and wait for that."""
         if self._process is not None and self._process.poll() is None:
@@ -202,6 +213,28 @@ class CrashSystem:
         child.send(KILL)
         while child.exit_code() is None:
             time.sleep(0.005)
+
+    def signal(self, name: str, number: int) -> None:
+        """Send a signal to the ingestor, or to all processes of a server."""
+        if name == "ingestor":
+            self.ingestor.signal(number)
+            return
+        child = self._servers[name].child
+        assert child is not None
+        leader = psutil.Process(child.pid)
+        for process in [leader, *leader.children(recursive=True)]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(number)
+
+    def fill(self) -> None:
+        """Leave the bus no memory to write with."""
+        with redis.Redis.from_url(self.urls.redis_url) as client:
+            client.config_set("maxmemory", "1mb")
+
+    def drain(self) -> None:
+        """Give the bus its memory back."""
+        with redis.Redis.from_url(self.urls.redis_url) as client:
+            client.config_set("maxmemory", 0)
 
     def start(self, name: str) -> None:
         """Start a server that was killed, where it was."""
@@ -282,13 +315,18 @@ class CrashSystem:
         bus = Bus(self.urls.redis_url)
         state = bus.state()
         bus.close()
-        names = ("received", "inserted", "duplicate", "rejected", "pending")
-        values = self.query("select * from market.accounting(%s, %s)", state.base, state.next)
+        names = ("received", "inserted", "duplicate", "rejected", "lost", "pending")
+        values = self.query(
+            "select received, inserted, duplicate, rejected, lost, pending"
+            " from market.accounting(%s, %s)",
+            state.base, state.next,
+        )  # fmt: skip
         account = dict(zip(names, map(int, values), strict=True))
         with redis.Redis.from_url(self.urls.redis_url) as client:
             entries: Any = client.xrange(STREAM)
             count: Any = client.hgetall(COUNTER)
-        on_stream = sum(int(fields[b"n"]) for _, fields in entries)
+        # Others' entries carry no signature of the bus.
+        on_stream = sum(int(fields[b"n"]) for _, fields in entries if b"sig" in fields)
         covered = self.query(
             "select coalesce(sum(upper(part) - lower(part)), 0)::bigint"
             " from market.ingest_batches cross join unnest(ordinals) as part"
@@ -346,22 +384,83 @@ def kill_server(
     return _kill(system, rounds, lambda: system.kill(name), lambda: system.start(name), tell)
 
 
+def freeze(system: CrashSystem, name: str, rounds: int, tell: Callable[[str], None]) -> Outcome:
+    """Stop the ingestor or a server for up to 2 s at a random moment, and let it go on."""
+    return _kill(
+        system, rounds,
+        lambda: system.signal(name, signal.SIGSTOP),
+        lambda: system.signal(name, signal.SIGCONT),
+        tell, _FROZEN_S, Liar(system.urls.redis_url),
+    )  # fmt: skip
+
+
+def fill_bus(system: CrashSystem, rounds: int, tell: Callable[[str], None]) -> Outcome:
+    """Leave the bus without memory for up to 2 s, so many times."""
+    lying = Liar(system.urls.redis_url)
+    return _kill(system, rounds, system.fill, system.drain, tell, _FROZEN_S, lying)
+
+
+class Liar:
+    """Somebody with the bus's password: lying entries, and a clock that is a day ahead."""
+
+    def __init__(self, redis_url: str) -> None:
+        """Take the bus."""
+        self._bus, self._client = Bus(redis_url), redis.Redis.from_url(redis_url)
+        self._stop = Stop()
+        self._thread = threading.Thread(target=self._run, name="liar")
+        self.lies = 0
+
+    def __enter__(self) -> "Liar":
+        """Begin to lie."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop lying."""
+        self._stop.set()
+        self._thread.join()
+        self._bus.close()
+        self._client.close()
+
+    def _run(self) -> None:
+        dice = random.Random(7)
+        while not self._stop.wait(0.02):
+            with contextlib.suppress(*_AWAY):
+                self._lie(dice)
+                self.lies += 1
+
+    def _lie(self, dice: random.Random) -> None:
+        following: Any = self._client.hget(COUNTER, "next")
+        first = int(following or 0) + dice.randint(-500, 500)
+        ticks = wire.encode([known(10**12 + self.lies)])
+        fields: Any = {"first": first, "n": dice.randint(0, 1000), "source": "SIM", "ticks": ticks}
+        self._client.xadd(STREAM, fields)
+        if self.lies % 10 == 0:
+            ahead = datetime.now(UTC) + timedelta(days=1)
+            self._bus.publish_clock("SIM", ahead)
+            one = replace(known(10**13 + self.lies), ts=ahead, received_at=ahead)
+            self._bus.publish([one])
+
+
 def _kill(
     system: CrashSystem,
     rounds: int,
     kill: Callable[[], None],
     start: Callable[[], None],
     tell: Callable[[str], None],
+    away_s: float = 0.0,
+    lying: contextlib.AbstractContextManager[object] | None = None,
 ) -> Outcome:
     dice = random.Random(rounds)
     recoveries_s: list[float] = []
     system.ingestor.start()
-    with system.load() as load:
+    with system.load() as load, lying or contextlib.nullcontext():
         system.see_work()
         for number in range(rounds):
             time.sleep(dice.random() / 2)
             kill()
             killed = time.monotonic()
+            time.sleep(dice.random() * away_s)
             start()
             system.see_work()
             recoveries_s.append(time.monotonic() - killed)
@@ -383,14 +482,26 @@ def main() -> int:
         outcomes["ingestor"] = kill_ingestor(system, rounds["ingestor"], reported)
         for name in ("valkey", "postgres"):
             outcomes[name] = kill_server(system, name, rounds[name], reported)
-    head = ["kill -9 of", "times", "published", "lost", "doubled", "balanced", "back s", "worst s"]
+        for name in ("ingestor", "valkey", "postgres"):
+            outcomes[f"{name} frozen"] = freeze(system, name, rounds["valkey"], reported)
+        outcomes["bus full"] = fill_bus(system, rounds["valkey"], reported)
+    head = [
+        "kill -9 of, or",
+        "times",
+        "published",
+        "lost",
+        "doubled",
+        "balanced",
+        "back s",
+        "worst s",
+    ]
     rows = [
         [name, one.kills, one.published, one.lost, one.doubled, "yes" if one.is_balanced else "NO"]
         + [f"{figure:.2f}" for figure in (percentile(one.recoveries_s, 0.5), max(one.recoveries_s))]
         for name, one in outcomes.items()
     ]
     table(head, rows)
-    account = outcomes["postgres"].account
+    account = outcomes["bus full"].account
     print(" · ".join(f"{name} {count:,}" for name, count in account.items()))
     for name, one in outcomes.items():
         for fault in one.faults:
