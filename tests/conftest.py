@@ -274,9 +274,11 @@ def kept_url(endpoints: Endpoints, maker: psycopg.Connection[Any], template: str
 
 
 @pytest.fixture(scope="session")
-def copied(endpoints: Endpoints) -> Callable[[str], AbstractContextManager[str]]:
+def copied(
+    endpoints: Endpoints, maker: psycopg.Connection[Any]
+) -> Callable[[str], AbstractContextManager[str]]:
     """Copies a database that nobody is connected to, by its URL."""
-    return lambda url: _database(endpoints.database_url, urlsplit(url).path[1:])
+    return lambda url: _database(endpoints.database_url, maker, urlsplit(url).path[1:])
 
 
 @pytest.fixture
