@@ -51,7 +51,7 @@ class Market(NamedTuple):
 
 def made(database_url: str, of: Market) -> list[Tick]:
     """Return the ticks of a market, in order of time; `received_at` is `ts`."""
-    found = ticks(database_url, of.ticks, of.ticks_per_s, of.load_snapshot)
+    found = ticks(database_url, of.ticks, of.ticks_per_s, of.seed)
     first = found[0].ts
     stretch = timedelta(seconds=(of.ticks - 1) / of.ticks_per_s) / (found[-1].ts - first)
     moved = []
