@@ -173,8 +173,9 @@ def test_every_real_file_is_imported_value_for_value(connection: Link, data: Pat
 def test_the_real_daily_file_is_refused_by_its_one_bad_row(connection: Link, data: Path) -> None:
     path = data / "bars" / "daily_2010_2020_es_nq_6e_gc_zc_cl.parquet"
     assert refused(connection, NotFound, path) == (
-        f"symbol: 6E, ZC in {path.name} are not listed; list it first: "
-        "`thor instruments add 6E --asset-class … --tick-size … --multiplier …`"
+        f"symbol: 6E, ZC in {path.name} are not listed; list them first: "
+        "`thor instruments add 6E --tick-size … --asset-class … --multiplier …`, or take the other "
+        "series with --skip-refused"
     )
     instruments.add_instrument(connection, instrument("6E", "0.00005"))
     instruments.add_instrument(connection, instrument("ZC", "0.25"))
@@ -422,7 +423,8 @@ def test_a_symbol_that_is_not_listed_refuses_the_file_by_name(
     path = bars_file(tmp_path / "a.parquet", reported)
     assert refused(connection, NotFound, path) == (
         "symbol: ZC in a.parquet is not listed; list it first: "
-        "`thor instruments add ZC --asset-class … --tick-size … --multiplier …`"
+        "`thor instruments add ZC --tick-size … --asset-class … --multiplier …`, or take the other "
+        "series with --skip-refused"
     )
     result = take(connection, path, skip_refused=True)
     assert result.refusals == (
