@@ -25,6 +25,8 @@ from api.routes.desk import (
     desk_signals,
     desk_total,
     desk_total_history,
+    desk_versions,
+    undo_desk_numbers,
 )
 from api.routes.features import features, features_of
 from api.routes.instruments import instruments
@@ -64,6 +66,7 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Litesta
         route_handlers=[
             *(desk_signals, desk_total, desk_total_history),
             *(desk_sets, desk_numbers, change_desk_numbers),
+            *(desk_versions, undo_desk_numbers),
             *(instruments, board, quotes, stream, quote, ticks, bars),
             *(features, features_of, health, metrics, system),
         ],

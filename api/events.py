@@ -9,6 +9,7 @@ import msgspec
 
 from api.schemas import BarRow
 from thor.domain.nature import Nature
+from thor.stream.desk import DeskSignal, DeskTotal
 from thor.stream.quote import Instant, Price, Quote
 
 Width = Literal["1s", "1m", "5m", "1h", "1d"]
@@ -149,6 +150,18 @@ class GapEvent(msgspec.Struct, kw_only=True, tag_field="event", tag="gap"):
     data: Gap
 
 
+class SignalEvent(msgspec.Struct, kw_only=True, tag_field="event", tag="signal"):
+    """The desk's signal of a symbol that has changed; has no id."""
+
+    data: DeskSignal
+
+
+class TotalEvent(msgspec.Struct, kw_only=True, tag_field="event", tag="total"):
+    """The desk's TOTAL that has changed; has no id."""
+
+    data: DeskTotal
+
+
 class ErrorEvent(msgspec.Struct, kw_only=True, tag_field="event", tag="error"):
     """The bus is away; has no id."""
 
@@ -156,5 +169,14 @@ class ErrorEvent(msgspec.Struct, kw_only=True, tag_field="event", tag="error"):
 
 
 StreamEvent: Any = (
-    HelloEvent | TickEvent | QuoteEvent | BarEvent | PingEvent | HeardEvent | GapEvent | ErrorEvent
+    HelloEvent
+    | TickEvent
+    | QuoteEvent
+    | BarEvent
+    | PingEvent
+    | HeardEvent
+    | GapEvent
+    | SignalEvent
+    | TotalEvent
+    | ErrorEvent
 )

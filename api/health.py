@@ -19,7 +19,7 @@ from thor.domain import timestamps
 from thor.errors import ThorError, Unavailable
 from thor.market.bus.messages import BusState
 from thor.ops import checks, collectors
-from thor.ops.collectors import CollectorStatus
+from thor.ops.collectors import CollectorStatus, TapeStatus
 from thor.ops.heartbeat import Beat
 from thor.stream.quote import Instant, Quote
 
@@ -89,9 +89,11 @@ class Account(msgspec.Struct, kw_only=True):
     """The ingest counts of this life of the bus: received is the sum of the rest.
 
     Lost ticks were deleted from the bus before they were ingested. Balanced means that no more
-    ticks were counted than received, and that all pending ones are still on the bus.
+    ticks were counted than received, and that all pending ones are still on the bus. In SQL:
+    `market.accounting(base, base + received)`.
     """
 
+    base: int
     received: int
     inserted: int
     duplicate: int
@@ -112,6 +114,7 @@ class Health(msgspec.Struct, kw_only=True):
     stream: StreamHealth
     jobs: dict[str, JobHealth]
     collectors: dict[str, CollectorHealth]
+    tape: Annotated[TapeStatus | None, msgspec.Meta(description="null where none is played")]
     accounting: Annotated[Account | None, msgspec.Meta(description="null while a server is away")]
 
 
@@ -126,8 +129,8 @@ async def bounded(probe: Awaitable[T], what: str) -> T:
 
 async def health_of(shared: SharedState) -> Health:
     """Check all parts at once; no probe takes longer than 1.5 s."""
-    database_health, (bus, state), jobs, feeds = await asyncio.gather(
-        _database(shared), _bus(shared), jobs_of(shared), collectors_of(shared)
+    database_health, (bus, state), jobs, feeds, tape = await asyncio.gather(
+        _database(shared), _bus(shared), jobs_of(shared), collectors_of(shared), _tape(shared)
     )
     stream = _stream(shared)
     account = None
@@ -164,6 +167,7 @@ async def health_of(shared: SharedState) -> Health:
         stream=stream,
         jobs=jobs,
         collectors={feed.source: _collector(feed, now) for feed in feeds},
+        tape=tape,
         accounting=account,
     )
 
@@ -187,6 +191,7 @@ def _balance(bus: BusState, row: dict[str, Any]) -> Account:
     booked = {name: row[name] for name in ("inserted", "duplicate", "rejected", "lost")}
     pending = bus.received - sum(booked.values())
     return Account(
+        base=bus.base,
         received=bus.received,
         **booked,
         pending=pending,
@@ -279,6 +284,13 @@ async def collectors_of(shared: SharedState) -> list[CollectorStatus]:
         return collectors.of_bus(await bounded(shared.listener.collectors(), "Redis"))
     except ThorError:
         return []
+
+
+async def _tape(shared: SharedState) -> TapeStatus | None:
+    try:
+        return collectors.tape_of_bus(await bounded(shared.listener.tape(), "Redis"))
+    except ThorError:
+        return None
 
 
 def _collector(feed: CollectorStatus, now: datetime) -> CollectorHealth:

@@ -17,6 +17,8 @@ from thor.stream.events import TickKey, tick_key
 # Between them every look-back and every width fits.
 _FIRST, _END = datetime(1900, 1, 1, tzinfo=UTC), datetime(2300, 1, 1, tzinfo=UTC)
 _KINDS = ("tick", "quote", "bar")
+# Only for those who ask: each costs a question a second.
+_DESK = ("signal", "total")
 _NAMES_MAX = 1_000
 _ADJUSTED = ("none", "raw", "difference", "ratio")
 _RULE = re.compile(r"[a-z][a-z0-9-]{0,31}", re.ASCII)
@@ -129,19 +131,21 @@ def event_filter(
 ) -> EventFilter:
     """Return the filter of a stream; raises `Rejected` for an unknown kind of event.
 
-    A conflated stream has quotes, and bars of the widths chosen, whatever kinds are named.
+    A conflated stream has quotes, bars of the widths chosen, and the desk's signals and TOTAL
+    where they are asked for, whatever kinds are named.
     """
     widths = frozenset(width("bars", name) for name in names("bars", bars) or ())
     kinds = names("events", events) or list(_KINDS)
     for kind in kinds:
-        if kind not in _KINDS:
-            raise Rejected(f"events: {kind[:40]!r} is none of {', '.join(_KINDS)}")
+        if kind not in (*_KINDS, *_DESK):
+            raise Rejected(f"events: {kind[:40]!r} is none of {', '.join((*_KINDS, *_DESK))}")
     if events is not None and "bar" in kinds and not widths:
         raise Rejected("bars: choose their widths where events has bar; write bars=1m or 1m,5m")
     chosen = None if symbols is None else frozenset(symbols)
+    has_desk = any(kind in _DESK for kind in kinds)
     if mode == "conflated":
         kinds = ["quote"]
-    return EventFilter(chosen, "tick" in kinds, "quote" in kinds, widths)
+    return EventFilter(chosen, "tick" in kinds, "quote" in kinds, widths, has_desk)
 
 
 def bars(

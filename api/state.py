@@ -47,7 +47,10 @@ class SharedState:
         """Run the reader and its timers as long as the application runs."""
         await self.pool.open(wait=False)
         hub = self.hub
-        parts = (self.reference.keep, hub.run, hub.beat, hub.conflate, hub.close_bars)
+        parts = (
+            *(self.reference.keep, hub.run, hub.beat),
+            *(hub.conflate, hub.close_bars, hub.watch_desk),
+        )
         tasks = [asyncio.create_task(part(), name=part.__qualname__) for part in parts]
         for task in tasks:
             task.add_done_callback(self._ended)

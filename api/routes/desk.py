@@ -6,10 +6,11 @@ Reads and changes the schema studies.
 import asyncio
 import getpass
 from datetime import timedelta
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 import msgspec
-from litestar import get, patch
+from litestar import get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, JSONBody, QueryParameter
 
@@ -21,48 +22,11 @@ from api.state import SharedState
 from thor import clock, database
 from thor.errors import NotFound, Rejected
 from thor.market.studies import desk
-from thor.stream.quote import Instant, State
+from thor.stream.desk import DeskSignal, DeskTotal, Number, Signal
+from thor.stream.quote import Instant
 
-Signal = Literal["STRONG_BUY", "BUY", "HOLD", "SELL", "STRONG_SELL"]
-Number = Annotated[str, msgspec.Meta(description="Exact decimal.", examples=["-3051.026544"])]
 OfSet = Annotated[str, QueryParameter(name="set", description="The set of numbers.")]
 _STEPS_MAX = 1000
-
-
-class DeskSignal(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of `studies.signals_at(as_of, set)`; without a signal, `reason` says why."""
-
-    symbol: str
-    ts: Instant | None
-    state: State | None
-    last: Number | None
-    basis: Number | None
-    basis_kind: str | None
-    basis_source: str | None
-    basis_date: str | None
-    change: Number | None
-    signal: Signal | None
-    stat_value: Number | None
-    contract_weight: Number | None
-    is_inverted: bool
-    signal_weight: Number | None
-    score: Number | None
-    reason: str | None
-
-
-class DeskTotal(msgspec.Struct, frozen=True, kw_only=True):
-    """The row of `studies.total_at(as_of, set)`; `missing` are the symbols without a signal."""
-
-    as_of: Instant | None
-    count: int
-    missing: list[str]
-    sum_weighted: Number | None
-    denominator: Number | None
-    avg_weighted: Number | None
-    signal_weight_sum: Number | None
-    composite_signal: Signal | None
-    composite_signal_weight: int | None
-    score: Number | None
 
 
 class DeskTotalStep(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,6 +75,25 @@ class DeskChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     strong_sell: str | None = None
     weight: str | None = None
     is_inverted: bool | None = None
+
+
+class DeskVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """What a symbol's thresholds, or its weight, were from one moment until another."""
+
+    relation: Literal["thresholds", "contract_weights"]
+    version: int
+    valid_from: Instant
+    valid_to: Instant
+    numbers: dict[str, str]
+    changed_by: str
+    reason: str
+
+
+class DeskUndo(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The version to bring back, as a new version."""
+
+    relation: Literal["thresholds", "contract_weights"]
+    version: int
 
 
 @get("/api/signals/desk", responses=BAD_INPUT, operation_class=ProblemOperation, tags=["desk"])
@@ -199,3 +182,62 @@ async def change_desk_numbers(
             return desk.change(connection, of_set, symbol, given, **change)
 
     return converted(await asyncio.to_thread(apply), DeskNumbers)
+
+
+@get(
+    "/api/desk/{of_set:str}/{symbol:str}/versions",
+    responses=BAD_INPUT,
+    operation_class=ProblemOperation,
+    tags=["desk"],
+)
+async def desk_versions(
+    shared: NamedDependency[SharedState], of_set: FromPath[str], symbol: FromPath[str]
+) -> list[DeskVersion]:
+    """List what a symbol's numbers were before, newest first."""
+    values = {"set": of_set, "symbol": symbol}
+    found = await database.fetch(shared.pool, "desk_versions", values)
+    return [_version(row) for row in found]
+
+
+@post(
+    "/api/desk/{of_set:str}/{symbol:str}/undo",
+    status_code=200,
+    responses=BAD_INPUT,
+    operation_class=ProblemOperation,
+    tags=["desk"],
+)
+async def undo_desk_numbers(
+    shared: NamedDependency[SharedState],
+    of_set: FromPath[str],
+    symbol: FromPath[str],
+    data: JSONBody[DeskUndo],
+) -> DeskNumbers:
+    """Bring a version of a symbol's numbers back, as a new one, and return all as they stand."""
+
+    def apply() -> dict[str, Any]:
+        with database.connect(shared.database_url, "api desk") as connection:
+            return desk.undo(
+                connection,
+                of_set,
+                symbol,
+                data.relation,
+                data.version,
+                changed_by=getpass.getuser(),
+            )
+
+    return converted(await asyncio.to_thread(apply), DeskNumbers)
+
+
+def _version(row: dict[str, Any]) -> DeskVersion:
+    content = row["content"]
+    fields = desk.THRESHOLDS if row["relation"] == "thresholds" else desk.WEIGHT
+    numbers = {field: _written(content[field]) for field in fields}
+    values = {name: row[name] for name in ("relation", "version", "valid_from", "valid_to")}
+    who = {name: content[name] for name in ("changed_by", "reason")}
+    return converted({**values, **who, "numbers": numbers}, DeskVersion)
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return f"{Decimal(str(value)).normalize():f}"

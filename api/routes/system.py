@@ -6,7 +6,7 @@ Reads every part; a part that is away is omitted and named in the health.
 import asyncio
 import shutil
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from litestar import get
@@ -18,13 +18,15 @@ from api.rows import converted
 from api.state import SharedState
 from thor import __version__, clock, database, observe
 from thor.errors import ThorError
+from thor.lake.export.coverage import LakeDay
 from thor.lake.store import Store, url_of
 from thor.services.home import Home
 from thor.services.status import read_status
-from thor.stream.quote import Instant
+from thor.stream.quote import Instant, State
 
 _REFUSED = 20
 _GAPS = 20
+_LAKE_DAYS = 60
 
 
 class RefusedTick(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,10 +60,27 @@ class BarsWaiting(msgspec.Struct, frozen=True, kw_only=True):
     oldest: Instant | None
 
 
+class SourceRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A source, and the symbols that it speaks for: whose quote is its own.
+
+    The lowest `priority` is heard where two speak of a symbol; `heard_at` is when it last
+    looked at any of them.
+    """
+
+    source: str
+    kind: Literal["feed", "simulator", "tape"]
+    priority: int
+    description: str
+    symbols: list[str]
+    heard_at: Instant | None
+    state: State | None
+
+
 class LakeState(msgspec.Struct, frozen=True, kw_only=True):
-    """The closed trade dates that the lake lacks in part."""
+    """The closed trade dates that the lake lacks in part, and the newest 60 dates."""
 
     missing: list[date]
+    days: list[LakeDay]
 
 
 class ProcessRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,6 +111,7 @@ class SystemState(msgspec.Struct, frozen=True, kw_only=True):
     gaps: list[GapRow] | None
     bars_waiting: BarsWaiting | None
     lake: LakeState | None
+    sources: list[SourceRow] | None
     processes: list[ProcessRow]
     versions: Versions
     disk_free_bytes: int
@@ -109,8 +129,9 @@ async def system(shared: NamedDependency[SharedState]) -> SystemState:
         _asked(database.fetch(shared.pool, "bars_waiting")),
         _asked(database.fetch(shared.pool, "server_facts")),
         _asked(asyncio.to_thread(_lake, shared)),
+        _asked(database.fetch(shared.pool, "speaking_sources", {"as_of": clock.now()})),
     )
-    health, refused, gaps, waiting, facts, lake = found
+    health, refused, gaps, waiting, facts, lake, sources = found
     home = Home(shared.settings.home)
     disk = shutil.disk_usage(next(p for p in (home.path, *home.path.parents) if p.exists()))
     return SystemState(
@@ -119,6 +140,7 @@ async def system(shared: NamedDependency[SharedState]) -> SystemState:
         gaps=None if gaps is None else [converted(row, GapRow) for row in gaps],
         bars_waiting=converted(waiting[0], BarsWaiting) if waiting else None,
         lake=lake,
+        sources=None if sources is None else [converted(row, SourceRow) for row in sources],
         processes=_processes(home),
         versions=Versions(
             thor=__version__,
@@ -140,7 +162,9 @@ async def _asked(answer: Any) -> Any:
 def _lake(shared: SharedState) -> LakeState:
     store = Store(url_of(shared.settings))
     with database.connect(shared.database_url, "api lake") as connection:
-        return LakeState(missing=shared.lake.missing(connection, store, clock.now()))
+        found = shared.lake.days(connection, store, clock.now())
+    missing = [day.trade_date for day in found if day.state == "missing"]
+    return LakeState(missing=missing, days=found[-_LAKE_DAYS:])
 
 
 def _processes(home: Home) -> list[ProcessRow]:

@@ -127,7 +127,7 @@ def test_a_quote_carries_both_ages_its_state_and_its_basis(
 
 def _typed(event: Any) -> None:
     whole = {"event": event.kind, "data": event.data}
-    if event.kind not in ("heard", "error"):
+    if event.kind not in ("heard", "signal", "total", "error"):
         whole["id"] = event.id
     found = msgspec.convert(whole, StreamEvent)
     named = {field.encode_name for field in msgspec.structs.fields(type(found.data))}
@@ -146,6 +146,9 @@ def test_every_event_has_the_form_that_the_document_gives_it(api: Api, redis_url
             event = stream.next()
             _typed(event)
             seen.add(event.kind)
+    with streaming(api, events="signal,total") as stream:
+        _typed(stream.next("signal"))
+        _typed(stream.next("total"))
 
 
 def test_a_source_that_looks_is_heard_on_the_stream_without_a_tick(

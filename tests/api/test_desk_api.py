@@ -4,7 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from served import Api, problem
+from served import Api, problem, streaming
 from ticks_made import TS, take_in, tick
 
 from thor.domain.mark import Mark
@@ -84,3 +84,46 @@ def test_a_change_that_cannot_be_is_a_problem_that_names_the_field(
 def test_an_unknown_set_has_no_signals(api: Api) -> None:
     assert "none" in api.problem("/api/signals/desk", 404, set="none")["detail"]
     assert "none" in api.problem("/api/desk/none", 404)["detail"]
+
+
+def test_a_version_is_listed_and_brought_back_as_a_new_one(api: Api) -> None:
+    api.http.patch("/api/desk/desk/ES", json={"weight": "7", "reason": "too small"})
+    api.http.patch("/api/desk/desk/ES", json={"strong_buy": "11", "reason": "the market is wild"})
+    found = api.get("/api/desk/desk/ES/versions")
+    assert [(row["relation"], row["version"], row["numbers"]) for row in found] == [
+        (
+            "thresholds", 1,
+            {"strong_buy": "6", "buy": "1", "sell": "-1", "strong_sell": "-6"},
+        ),
+        ("contract_weights", 1, {"weight": "6", "is_inverted": "false"}),
+    ]  # fmt: skip
+    assert {row["reason"] for row in found} == {"as delivered"}
+    undone = api.http.post(
+        "/api/desk/desk/ES/undo", json={"relation": "contract_weights", "version": 1}
+    )
+    assert undone.status_code == 200, undone.text
+    assert (undone.json()["weight"], undone.json()["weight_version"]) == ("6", 3)
+    assert undone.json()["strong_buy"] == "11"
+    missing = api.http.post("/api/desk/desk/ES/undo", json={"relation": "thresholds", "version": 9})
+    assert "no version 9" in problem(missing, 404)["detail"]
+
+
+def test_a_stream_sends_signals_and_the_total_once_and_then_what_changes(
+    api: Api, redis_url: str, database_url: str
+) -> None:
+    given(redis_url, database_url)
+    with streaming(api, events="signal,total", symbols="ES,NQ") as stream:
+        signals = {one.data["symbol"]: one.data for one in stream.take(2, "signal")}
+        assert set(signals) == {"ES", "NQ"}
+        assert (signals["NQ"]["signal"], signals["NQ"]["reason"]) == (None, "no quote")
+        total = stream.next("total").data
+        assert (total["count"], len(total["missing"])) == (0, 11)
+        api.http.patch("/api/desk/desk/ES", json={"weight": "7", "reason": "too small"})
+        changed = stream.next("signal").data
+    assert (changed["symbol"], changed["contract_weight"]) == ("ES", "7")
+
+
+def test_a_stream_that_asks_for_neither_is_sent_neither(api: Api) -> None:
+    with streaming(api) as stream:
+        stream.next()
+        assert not any(one.event_filter.desk for one in api.hub.subscribers.members)

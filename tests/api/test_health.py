@@ -62,6 +62,7 @@ def test_all_is_well_where_all_parts_answer_and_an_ingestor_reports(
     assert health["stream"] == {"state": "idle", "reason": None, "clients": 0}
     assert health["jobs"]["ingest-1"]["state"] == "running"
     assert health["accounting"] == {
+        "base": health["accounting"]["base"],
         "received": 4,
         "inserted": 3,
         "duplicate": 0,

@@ -12,6 +12,8 @@ ROUTES = {
     "/api/desk": {"200", "404", "422", "500", "503"},
     "/api/desk/{of_set}": {"200", "404", "422", "500", "503"},
     "/api/desk/{of_set}/{symbol}": {"200", "404", "422", "500", "503"},
+    "/api/desk/{of_set}/{symbol}/undo": {"200", "404", "422", "500", "503"},
+    "/api/desk/{of_set}/{symbol}/versions": {"200", "404", "422", "500", "503"},
     "/api/features": {"200", "500", "503"},
     "/api/features/{symbol}": {"200", "404", "422", "500", "503"},
     "/api/instruments": {"200", "500", "503"},
@@ -29,7 +31,7 @@ ROUTES = {
 
 
 # The routes that change something.
-METHODS = {"/api/desk/{of_set}/{symbol}": "patch"}
+METHODS = {"/api/desk/{of_set}/{symbol}": "patch", "/api/desk/{of_set}/{symbol}/undo": "post"}
 
 
 @pytest.fixture

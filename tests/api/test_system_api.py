@@ -22,6 +22,12 @@ def test_the_state_holds_what_was_refused_and_why(
     assert found["bars_waiting"] == {"ranges": 0, "oldest": None}
     assert found["versions"]["postgres"].startswith("18")
     assert found["disk_free_bytes"] > 0
+    speaking = {row["source"]: row["symbols"] for row in found["sources"]}
+    assert (speaking["SIM"], speaking["EXCEL"]) == (["ES"], [])
+    (day,) = found["lake"]["days"]
+    assert (day["symbols"], day["ticks"], day["exported"]) == (1, 1, 0)
+    assert [day["trade_date"]] == found["lake"]["missing"]
+    assert found["health"]["tape"] is None
 
 
 def test_the_state_names_servers_that_are_away_and_does_not_fail() -> None:
@@ -29,3 +35,4 @@ def test_the_state_names_servers_that_are_away_and_does_not_fail() -> None:
         found = api.get("/api/system")
     assert found["health"]["status"] == "down"
     assert (found["refused"], found["bars_waiting"], found["lake"]) == (None, None, None)
+    assert found["sources"] is None

@@ -1,13 +1,16 @@
 """The pages in a real browser, over a real Thor: `ui/e2e`, run by Playwright."""
 
+import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -19,7 +22,8 @@ from browser import CHROMIUM, UI, build, drive, missing
 from psycopg.rows import dict_row
 from ticks_made import wait_for
 
-START_S = 90
+# What is waited for is the thing itself; this only ends what never comes.
+START_S = 240
 
 pytestmark = pytest.mark.skipif(missing() is not None, reason=missing() or "")
 
@@ -32,9 +36,9 @@ def free_port() -> int:
         return port
 
 
-@pytest.fixture(scope="module")
+@contextlib.contextmanager
 def open_home() -> Iterator[Path]:
-    """A THOR_HOME that the user of the servers may enter, in memory where there is space."""
+    """Give a THOR_HOME that the user of the servers may enter, in memory where there is space."""
     memory = Path("/dev/shm")
     place = memory if memory.is_dir() else None
     with tempfile.TemporaryDirectory(
@@ -53,9 +57,16 @@ def pages() -> None:
 
 
 @pytest.fixture(scope="module")
-def thor(pages: None, open_home: Path) -> Iterator[dict[str, str]]:
-    """A simulated market as `thor up` starts it, with its pages; gives what the specs need."""
-    home, port = open_home, free_port()
+def thor(pages: None) -> Iterator[dict[str, str]]:
+    """A simulated market as `thor up` starts it, with its pages; gives what the specs ask for."""
+    with open_home() as home, running(home, "eleven quotes", 11) as found:
+        yield found
+
+
+@contextlib.contextmanager
+def running(home: Path, what: str, quotes: int, *arguments: str) -> Iterator[dict[str, str]]:
+    """Run `thor up` meanwhile, from so many quotes on."""
+    port = free_port()
     environment = {
         **os.environ,
         "THOR_HOME": str(home),
@@ -64,12 +75,12 @@ def thor(pages: None, open_home: Path) -> Iterator[dict[str, str]]:
         "THOR_STALE_S": "3",
         "THOR_DEAD_S": "6",
     }
-    command = [sys.executable, "-m", "thor", "up", "--no-open"]
+    command = [sys.executable, "-m", "thor", "up", "--no-open", *arguments]
     url = f"http://127.0.0.1:{port}"
     with (home / "up.log").open("wb") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=home)
         try:
-            wait_for(lambda: is_quoted(url), "eleven quotes", START_S)
+            wait_for(lambda: is_quoted(url, quotes), what, START_S)
             yield {
                 "THOR_URL": url,
                 "THOR_CHROMIUM": CHROMIUM,
@@ -82,10 +93,10 @@ def thor(pages: None, open_home: Path) -> Iterator[dict[str, str]]:
             process.wait(30)
 
 
-def is_quoted(url: str) -> bool:
-    """Return whether each of the eleven has a quote."""
+def is_quoted(url: str, quotes: int) -> bool:
+    """Tell whether so many symbols have a quote."""
     try:
-        return len(httpx.get(f"{url}/api/quotes", timeout=2).json()) == 11
+        return len(httpx.get(f"{url}/api/quotes", timeout=2).json()) == quotes
     except (httpx.HTTPError, ValueError):
         return False
 
@@ -105,7 +116,7 @@ def processes(environment: dict[str, str]) -> dict[str, int]:
 
 
 # What these show is compared by a test of their own.
-APART = {"rendered.spec.ts", "workbook.spec.ts"}
+APART = {"recorded.spec.ts", "rendered.spec.ts", "workbook.spec.ts"}
 SPECS = sorted({path.name for path in (UI / "e2e").glob("*.spec.ts")} - APART)
 
 
@@ -114,7 +125,7 @@ def test_the_pages_pass_their_specs(thor: dict[str, str], spec: str) -> None:
     drive(thor, spec)
 
 
-def test_the_table_shows_what_its_select_gives(thor: dict[str, str]) -> None:
+def test_the_pages_show_what_their_selects_give(thor: dict[str, str]) -> None:
     simulate = json.loads(thor["THOR_PROCESSES"])["simulate"]
     try:
         drive(thor, "rendered.spec.ts")
@@ -124,22 +135,106 @@ def test_the_table_shows_what_its_select_gives(thor: dict[str, str]) -> None:
         os.kill(simulate, signal.SIGCONT)
 
 
+def test_a_recorded_minute_is_shown_as_it_was(pages: None, data: Path) -> None:
+    tape = data / "ticks/es_esh2_20220124_tbt.parquet"
+    # A minute, replayed for two, so that it is still under way when the browser has started.
+    arguments = ("--tape", str(tape), "--speed", "0.5x")
+    with open_home() as home, running(home, "the first tick", 1, *arguments) as recorded:
+        drive(recorded, "recorded.spec.ts")
+        shown = json.loads(Path(recorded["THOR_RENDERED"]).read_text())
+        with psycopg.connect(recorded["THOR_DATABASE"], row_factory=dict_row) as connection:
+            row = connection.execute(
+                "select * from market.bars_1s where symbol = 'ESH22' and bar_start = %s",
+                (datetime.fromisoformat(shown["bar_start"]),),
+            ).fetchone()
+    assert row is not None
+    compare_bar(shown, row)
+
+
 def compare(shown: dict[str, Any], url: str) -> None:
-    """Compare the rendered cells with the panel's select; run those of all views."""
+    """Hold what was rendered against the selects that its panels show; run those of all others."""
     with psycopg.connect(url, row_factory=dict_row) as connection:
-        selected = connection.execute(shown["table"]).fetchall()
-        ticks = {
-            row["symbol"]: row["tick_size"]
-            for row in connection.execute("select symbol, tick_size from reference.instruments")
-        }
-        for view in ("heatmap", "cards", "detail"):
-            assert connection.execute(shown[view]).fetchall(), view
+
+        def asked(statement: str) -> list[dict[str, Any]]:
+            return connection.execute(statement.encode()).fetchall()
+
+        instruments = {row["symbol"]: row for row in asked("select * from reference.instruments")}
+        selected = asked(shown["table"])
+        for name, statement in shown["panels"].items():
+            assert asked(statement), name
+        of_system = [asked(statement) for statement in shown["system"]]
+        moment = re.findall(r"timestamptz '([^']+)'", shown["total"])[0]
+        assert asked(shown["total"])[0]["as_of"] is not None
+        totals = connection.execute(
+            "select t.* from generate_series(0, 4) as s, lateral studies.total_at("
+            "%s::timestamptz - make_interval(secs => s)) as t",
+            (moment,),
+        ).fetchall()
+        candles = {row["bar_start"]: row for row in asked(shown["chart"])}
+        start = datetime.fromisoformat(shown["bar"]["bar_start"])
+        bars = connection.execute(
+            "select * from market.bars_1m where symbol = 'ES' and bar_start = %s", (start,)
+        ).fetchall()
+        numbers = asked(shown["settings"])
+    ticks = {symbol: row["tick_size"] for symbol, row in instruments.items()}
     assert [row["symbol"] for row in shown["rows"]] == [row["symbol"] for row in selected]
     assert len(selected) == 11
     for cells, row in zip(shown["rows"], selected, strict=True):
         assert cells == cells | written(row, ticks[row["symbol"]]), row["symbol"]
+    compare_desk(shown, totals, numbers)
+    # The newest closed candle is its row, and so says the panel's select.
+    compare_bar(shown["bar"], bars[0])
+    compare_bar(shown["bar"], candles[start])
+    received, *parts = (int(text.replace(",", "")) for text in shown["identity"])
+    assert received == sum(parts)
+    assert len(of_system) == 6
+    assert of_system[0][0]["received"] == received
 
 
+def compare_bar(facts: dict[str, str], row: dict[str, Any]) -> None:
+    """Hold the facts of a candle of ES against a row of bars."""
+    # An imported bar has no VWAP.
+    prices = {
+        name: "–" if row[field] is None else f"{row[field]:.2f}"
+        for name, field in PRICES_OF_BAR.items()
+    }
+    counts = {"Volume": f"{row['volume']:,}", "Ticks": f"{row['ticks']:,}"}
+    assert facts == facts | prices | counts
+
+
+PRICES_OF_BAR = {"O": "open", "H": "high", "L": "low", "C": "close", "VWAP": "vwap"}
+
+
+def compare_desk(shown: dict[str, Any], totals: list[dict[str, Any]], numbers: list[Any]) -> None:
+    """Hold the TOTAL against one of the last seconds', and the desk's numbers against theirs."""
+    assert shown["figures"] in [
+        {
+            "signal_weight_sum": minus(f"{row['signal_weight_sum']:+.0f}").replace("+0", "0"),
+            "avg_weighted": minus(f"{row['avg_weighted']:.3f}"),
+            "score": minus(f"{row['score']:+.3f}"),
+        }
+        for row in totals
+    ]
+    fields = ("strong_buy", "buy", "sell", "strong_sell", "weight")
+    assert shown["numbers"] == [
+        [row["symbol"], *(minus(f"{row[field].normalize():f}") for field in fields)]
+        for row in numbers
+    ]
+
+
+def minus(text: str) -> str:
+    """Return a number with the sign that pages write."""
+    return text.replace("-", MINUS)
+
+
+SIGNALS = {
+    "STRONG_BUY": "▲▲Strong buy",
+    "BUY": "▲Buy",
+    "HOLD": "■Hold",
+    "SELL": "▼Sell",
+    "STRONG_SELL": "▼▼Strong sell",
+    None: "no signal",
+}
 MINUS = "\u2212"
 ARROWS = {1: "▲", 0: "■", -1: "▼"}
 
@@ -183,6 +278,7 @@ def written(row: dict[str, Any], tick: Decimal) -> dict[str, str]:
         "ask_size": size(row["ask_size"]),
         "spread_ticks": f"{row['spread_ticks'].normalize():f}",
         "volume": size(row["volume"]),
+        "signal": SIGNALS[row["signal"]],
         "source": row["source"],
     }
 

@@ -8,12 +8,17 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
-from thor import database
+import msgspec
+
+from thor import clock, database
 from thor.config import Settings
 from thor.flow.replay import admit, replay
 from thor.market.bus.client import Bus
 from thor.market.collect.files.tape import Tape
+from thor.ops.collectors import TapeStatus
 from thor.runtime import Stop
+
+_REPORT_S = 1.0
 
 
 class TapePlayer:
@@ -29,6 +34,8 @@ class TapePlayer:
         self._playing: Tape | None = None
         self._published = 0
         self._waits_for = ""
+        self._speed: float | None = None
+        self._reported_s = 0.0
 
     @property
     def symbols(self) -> list[str]:
@@ -52,9 +59,11 @@ class TapePlayer:
         Raises `Stopped` where the run ends meanwhile.
         """
         skew_max = timedelta(seconds=self._settings.skew_max_s)
+        self._speed = speed
         with database.connect(self._url, "tapes") as connection:
             for tape in self._tapes:
                 self._playing, self._published = tape, 0
+                self._report()
                 replay(
                     tape,
                     self._bus,
@@ -65,6 +74,7 @@ class TapePlayer:
                     self._on_wait,
                     skew_max,
                 )
+        self._report(is_over=True)
 
     def progress(self) -> str:
         """Return how far it is, as one line for people."""
@@ -76,6 +86,22 @@ class TapePlayer:
 
     def _on_progress(self, published: int) -> None:
         self._published, self._waits_for = published, ""
+        if clock.monotonic_s() - self._reported_s >= _REPORT_S:
+            self._report()
+
+    def _report(self, *, is_over: bool = False) -> None:
+        """Report which tape is played and how fast, for the pages."""
+        if self._playing is None:
+            return
+        self._reported_s = clock.monotonic_s()
+        status = TapeStatus(
+            file=self._playing.path.name,
+            speed="max" if self._speed is None else f"{self._speed:g}x",
+            played=self._published,
+            ticks=self._playing.records,
+            is_over=is_over,
+        )
+        self._bus.report_tape(msgspec.json.encode(status))
 
     def _on_wait(self, reason: str, _attempt: int) -> None:
         self._waits_for = reason

@@ -35,6 +35,19 @@ class CollectorStatus(msgspec.Struct, frozen=True, kw_only=True):
     ticks: int = 0
 
 
+class TapeStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """The tape that is played: `speed` in words, 10x or max, and how many ticks are out.
+
+    `is_over` once every tape of the run has been played.
+    """
+
+    file: str
+    speed: str
+    played: int
+    ticks: int
+    is_over: bool
+
+
 def fault(status: CollectorStatus, now: datetime) -> str | None:
     """Return the fault of a feed at an instant, None where it has none."""
     silent_s = (now - status.at).total_seconds()
@@ -52,6 +65,13 @@ def of_bus(reports: Mapping[str, bytes]) -> list[CollectorStatus]:
         with suppress(msgspec.MsgspecError):
             found.append(msgspec.json.decode(report, type=CollectorStatus))
     return found
+
+
+def tape_of_bus(report: bytes | None) -> TapeStatus | None:
+    """Return the tape that is played, None where none is."""
+    with suppress(msgspec.MsgspecError):
+        return None if report is None else msgspec.json.decode(report, type=TapeStatus)
+    return None
 
 
 def of_home(home: Home) -> list[CollectorStatus]:

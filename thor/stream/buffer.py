@@ -15,12 +15,16 @@ _OVERHEAD = 300
 
 
 class EventFilter(NamedTuple):
-    """The events that a subscriber wants; None means every symbol, `bars` are widths."""
+    """The events that a subscriber wants; None means every symbol, `bars` are widths.
+
+    `desk` means the signals and the TOTAL.
+    """
 
     symbols: frozenset[str] | None
     ticks: bool
     quotes: bool
     bars: frozenset[str] = frozenset()
+    desk: bool = False
 
 
 class Slice(NamedTuple):

@@ -21,6 +21,7 @@ from thor.runtime import FIRST_S, LONGEST_S
 from thor.stream.buffer import Batch, ReplayBuffer
 from thor.stream.closed_bar_batch import BarClose
 from thor.stream.closed_bars import ClosedBars
+from thor.stream.desk import DeskWatch
 from thor.stream.entries import Entries, Opened
 from thor.stream.events import (
     WHOLE,
@@ -73,6 +74,7 @@ class StreamHub:
         self.buffer, self.last_values = ReplayBuffer(_BUFFER_BYTES_MAX), LastValues()
         self.closed_bars = ClosedBars(pool, listener, reference, self.last_values)
         self.subscribers = Subscribers()
+        self._desk = DeskWatch(pool, self.subscribers, self.market_now)
         self.fault: str | None = None
         self.has_snapshot = self.is_ended = False
         self.events_sent = 0
@@ -152,6 +154,16 @@ class StreamHub:
     async def close_bars(self) -> None:
         """Send closed bars to their subscribers, until cancelled."""
         await self.closed_bars.run(lambda: self.subscribers.holds_ticks, self._notify_bars)
+
+    def market_now(self) -> datetime:
+        """Return now; in a recorded market, the newest moment that was replayed."""
+        known, newest = self.reference.known, self.last_values.newest()
+        is_recorded = known is not None and known.nature == "recorded"
+        return newest if is_recorded and newest is not None else clock.now()
+
+    async def watch_desk(self) -> None:
+        """Give the desk's signals and TOTAL to those who want them, until cancelled."""
+        await self._desk.run()
 
     async def _begin(self) -> None:
         await self.reference.current()

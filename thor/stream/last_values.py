@@ -76,6 +76,10 @@ class LastValues:
         self._touched.add(tick.symbol)
         return latest
 
+    def newest(self) -> datetime | None:
+        """Return when the newest record of any symbol was received, UTC; None before the first."""
+        return max((one.received_at for one in self._latest.values()), default=None)
+
     def of_source(self, source: str) -> list[str]:
         """Return the symbols whose last values are of a source."""
         return [symbol for symbol, one in self._latest.items() if one.quote.source == source]

@@ -22,6 +22,8 @@ export interface Page {
 export const pages: readonly Page[] = [
   { path: '/', title: 'Futures', nav: { icon: 'futures', isMain: true }, load: () => import('@/pages/Futures') },
   { path: '/chart/$symbol', title: 'Chart', nav: { icon: 'chart', to: '/chart/ES', isMain: true }, load: () => import('@/pages/Chart') },
+  { path: '/total', title: 'TOTAL', nav: { icon: 'total' }, load: () => import('@/pages/Total') },
   { path: '/system', title: 'System', nav: { icon: 'system', isMain: true }, load: () => import('@/pages/System') },
-  { path: '/about', title: 'About', nav: { icon: 'about', isMain: true }, load: () => import('@/pages/About') },
+  { path: '/settings', title: 'Settings', nav: { icon: 'settings', isMain: true }, load: () => import('@/pages/Settings') },
+  { path: '/about', title: 'About', nav: { icon: 'about' }, load: () => import('@/pages/About') },
 ];

@@ -261,3 +261,26 @@ on conflict (symbol, trade_date, source, received_at) do update set
     open_interest = coalesce(excluded.open_interest, v.open_interest),
     high_52w = coalesce(excluded.high_52w, v.high_52w),
     low_52w = coalesce(excluded.low_52w, v.low_52w);
+
+-- Who speaks for which symbol: whose quote it is. Sources that are silent are
+-- there too, tapes only where they speak.
+-- name: speaking_sources
+select
+    s.source,
+    s.kind,
+    s.priority,
+    s.description,
+    coalesce(
+        array_agg(q.symbol order by i.sort_order, q.symbol)
+        filter (where q.symbol is not null),
+        '{}'
+    ) as symbols,
+    max(q.heard_at) as heard_at,
+    (array_agg(q.state order by q.heard_at desc nulls last))[1] as state
+from reference.sources as s
+left join market.quotes_at(%(as_of)s::timestamptz) as q on q.source = s.source
+left join reference.series as r on r.symbol = q.symbol
+left join reference.instruments as i on i.symbol = r.root
+where s.kind <> 'tape' or q.symbol is not null
+group by s.source, s.kind, s.priority, s.description
+order by count(q.symbol) desc, s.priority, s.source;

@@ -5,7 +5,9 @@ Stage 55, lake. Compares the daily bars, which count every tick, with the manife
 
 from collections import defaultdict
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal
+
+import msgspec
 
 from thor import clock, database
 from thor.database import Connection
@@ -14,6 +16,20 @@ from thor.lake import manifest
 from thor.lake.store import Store
 
 _EXPORTED = {"ticks", "bars", "features"}
+
+
+class LakeDay(msgspec.Struct, frozen=True, kw_only=True):
+    """A trade date that the database has: its ticks, and what the lake has of it.
+
+    `whole` where the lake has all of a closed date, `missing` where it has not, `open` while
+    the date goes on; `exported` counts the lake's ticks.
+    """
+
+    trade_date: date
+    symbols: int
+    ticks: int
+    exported: int
+    state: Literal["whole", "missing", "open"]
 
 
 def missing(connection: Connection[Any], store: Store, now: datetime) -> list[date]:
@@ -34,13 +50,31 @@ class LakeCoverage:
 
     def missing(self, connection: Connection[Any], store: Store, now: datetime) -> list[date]:
         """Return what `missing` does."""
+        found = self.days(connection, store, now)
+        return [day.trade_date for day in found if day.state == "missing"]
+
+    def days(self, connection: Connection[Any], store: Store, now: datetime) -> list[LakeDay]:
+        """Return every trade date that the database has ticks of, oldest first."""
         there: defaultdict[date, dict[str, int]] = defaultdict(dict)
+        closed: defaultdict[date, dict[str, int]] = defaultdict(dict)
         for row in database.rows(connection, "lake_counts"):
+            there[row["trade_date"]][row["symbol"]] = row["ticks"]
             if now >= row["bar_end"] + CLOSE_DELAY:
-                there[row["trade_date"]][row["symbol"]] = row["ticks"]
-        return [
-            day for day, ticks in sorted(there.items()) if not self._is_whole(store, day, ticks)
-        ]
+                closed[row["trade_date"]][row["symbol"]] = row["ticks"]
+        return [self._day(store, day, there[day], closed.get(day)) for day in sorted(there)]
+
+    def _day(
+        self, store: Store, day: date, ticks: dict[str, int], closed: dict[str, int] | None
+    ) -> LakeDay:
+        is_whole = closed is not None and self._is_whole(store, day, closed)
+        state: Literal["whole", "missing", "open"] = "whole" if is_whole else "missing"
+        return LakeDay(
+            trade_date=day,
+            symbols=len(ticks),
+            ticks=sum(ticks.values()),
+            exported=sum(closed.values()) if closed and is_whole else _exported(store, day),
+            state="open" if closed is None else state,
+        )
 
     def _is_whole(self, store: Store, day: date, ticks: dict[str, int]) -> bool:
         known, until_s = self._whole.get(day, ({}, 0.0))
@@ -51,6 +85,11 @@ class LakeCoverage:
         if is_whole:
             self._whole[day] = ticks, now_s + self._keep_s
         return is_whole
+
+
+def _exported(store: Store, day: date) -> int:
+    found = manifest.read(store, day)
+    return 0 if found is None else sum(part.rows for part in found.of("ticks").values())
 
 
 def _is_whole(store: Store, day: date, ticks: dict[str, int]) -> bool:

@@ -44,6 +44,7 @@ _JOB_TTL_S = 7 * 86_400
 _LEASE = "thor:lease:"
 _COLLECTOR = "thor:collector:"
 _COLLECTOR_TTL_S = 60
+_TAPE = "thor:tape"
 # No retries here: the caller repeats a publish whose answer was lost.
 _TIMEOUTS: dict[str, Any] = {"socket_timeout": 5, "socket_connect_timeout": 5}
 _DOWN = (redis.ConnectionError, redis.TimeoutError, redis.exceptions.BusyLoadingError, OSError)
@@ -340,6 +341,7 @@ class Bus:
         with translated():
             for key in self._redis.scan_iter(match=_JOB + "*", count=100):
                 self._redis.delete(key)
+            self._redis.delete(_TAPE)
 
     def hold_lease(self, name: str, owner: str, ttl_ms: int) -> str:
         """Take a lease, or renew it where it is the owner's; returns the owner that has it now."""
@@ -356,6 +358,11 @@ class Bus:
         """Store a collector's status, a JSON object; it expires after 60 s unless repeated."""
         with translated():
             self._redis.set(_COLLECTOR + source, status, ex=_COLLECTOR_TTL_S)
+
+    def report_tape(self, status: bytes) -> None:
+        """Report which tape is played and how fast, a JSON object; kept until the next run."""
+        with translated():
+            self._redis.set(_TAPE, status, ex=_JOB_TTL_S)
 
     def forget_collector(self, source: str) -> None:
         """Delete a collector's status when the collector ends."""
@@ -447,6 +454,12 @@ class Listener:
                 pipe.hgetall(key)
             names = [key.decode().removeprefix(_JOB) for key in keys]
             return messages.hashes(names, await pipe.execute(raise_on_error=False))
+
+    async def tape(self) -> bytes | None:
+        """Return what the tape that is played last reported, as JSON; None where none is."""
+        with translated():
+            found: Any = await self._redis.get(_TAPE)
+        return None if found is None else bytes(found)
 
     async def collectors(self) -> dict[str, bytes]:
         """Return the status that each collector last reported, as JSON, by source."""

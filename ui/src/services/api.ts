@@ -9,7 +9,7 @@ import { serverClock } from './clock';
 
 /** What a request came back with: a problem of the API, or no answer at all. */
 export class ApiError extends Error {
-  readonly at = serverClock.now();
+  readonly at = serverClock.real();
 
   constructor(
     /** The HTTP status; 0 without an answer. */

@@ -1,7 +1,8 @@
 /**
  * Thor's clock, as this page knows it. Ages are counted by it, never by the viewer's own clock,
  * which may be an hour off. Each event that carries the server's time is a reading; the one that
- * travelled the shortest is believed.
+ * travelled the shortest is believed. A recorded market has a clock of its own: the newest moment
+ * that was replayed.
  */
 
 import { Cell } from './emitter';
@@ -14,6 +15,7 @@ export const SKEW_MAX_MS = 60_000;
 export class ServerClock {
   private readings: number[] = [];
   private offset: number | null = null;
+  private replayed: number | null = null;
 
   constructor(
     private readonly monotonic: () => number = () => performance.now(),
@@ -33,14 +35,29 @@ export class ServerClock {
     this.readings = [];
   }
 
-  /** Now by Thor's clock; by the viewer's until Thor's is known. */
+  /** Go by the newest moment of a recording that was replayed, in ms since 1970. */
+  replay(ms: number): void {
+    this.replayed = Math.max(ms, this.replayed ?? 0);
+  }
+
+  /** Whether a recording is replayed. */
+  isReplaying(): boolean {
+    return this.replayed !== null;
+  }
+
+  /** Now as quotes are aged by: in a recorded market the recording's moment, else Thor's clock. */
   now(): number {
+    return this.replayed ?? this.real();
+  }
+
+  /** Now by Thor's clock, whatever is replayed; by the viewer's until Thor was heard. */
+  real(): number {
     return this.offset === null ? this.wall() : this.offset + this.monotonic();
   }
 
   /** How far the viewer's clock is ahead of Thor's, in ms; 0 until Thor's is known. */
   skew(): number {
-    return this.offset === null ? 0 : this.wall() - this.now();
+    return this.offset === null ? 0 : this.wall() - this.real();
   }
 }
 

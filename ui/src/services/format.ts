@@ -126,6 +126,12 @@ export function plainNumber(value: Value, places: number): string {
   return found ? signed(written(found, places)) : MISSING;
 }
 
+/** A number as somebody set it, with all its decimals and no more: 0.012, −0.25, 55. */
+export function asSet(value: Value): string {
+  const found = decimal(value);
+  return found ? signed(written(trimmed(found))) : MISSING;
+}
+
 /** How old: 0.1 s, 47 s, 2 m 06 s, 3 h 04 m, 2 d 5 h. */
 export function age(ms: number | null | undefined): string {
   if (ms === null || ms === undefined || !Number.isFinite(ms)) return MISSING;
@@ -194,6 +200,12 @@ export function day(value: Moment, zone: string): string {
 export function date(value: string | null | undefined): string {
   const ms = value ? instant(`${value.slice(0, 10)}T12:00:00Z`) : null;
   return ms === null ? MISSING : formatter('UTC', LONG_DAY).format(ms).replace(',', '');
+}
+
+/** A date with its year, for days that are past: 25 Dec 2023. */
+export function fullDate(value: string): string {
+  const ms = instant(`${value.slice(0, 10)}T12:00:00Z`);
+  return ms === null ? MISSING : formatter('UTC', { ...DAY, year: 'numeric' }).format(ms);
 }
 
 /** The city of a zone: Chicago. */

@@ -5,6 +5,7 @@ import { keepPreviousData, QueryClient, queryOptions } from '@tanstack/react-que
 import type { Instrument } from '@/types/domain';
 
 import { api, data, mayHelp } from './api';
+import { serverClock } from './clock';
 import { quotes } from './quotes';
 
 export const queryClient = new QueryClient({
@@ -37,7 +38,9 @@ const BOARD_MS = 5_000;
 export const boardQuery = queryOptions({
   queryKey: ['board'],
   queryFn: async () => {
-    const rows = await data(api.GET('/api/board'));
+    // A recording is asked for the moment that it has come to.
+    const as_of = serverClock.isReplaying() ? new Date(serverClock.now()).toISOString() : null;
+    const rows = await data(api.GET('/api/board', { params: { query: as_of ? { as_of } : {} } }));
     quotes.load(rows);
     return rows;
   },

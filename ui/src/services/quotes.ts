@@ -340,3 +340,6 @@ export const quotes = new QuoteStore();
 
 /** When the newest quote of any symbol was received by its source; null before the first. */
 export const lastQuoteAt = new Cell<number | null>(null);
+
+/** The trade date of the newest tick of any symbol, YYYY-MM-DD; null before the first. */
+export const lastTradeDay = new Cell<string | null>(null);

@@ -1,16 +1,18 @@
 /** Join the stream to the quotes, the clock to their ages, and both to what was read. */
 
-import type { Heard, Quote } from '@/types/domain';
+import type { DeskSignal, DeskTotal, Heard, Quote } from '@/types/domain';
 
-import { startTicker, ticker } from './clock';
+import { serverClock, startTicker, ticker } from './clock';
 import { connection, markDocument } from './connection';
+import { takeSignal, takeTotal } from './desk';
 import { instrumentsQuery, queryClient } from './queries';
-import { lastQuoteAt, quotes } from './quotes';
+import { lastQuoteAt, lastTradeDay, quotes } from './quotes';
 import { stream } from './stream';
 
 /** Start once, before the first render. */
 export function start(): void {
   let newest = 0;
+  let market = 0;
   startTicker();
   ticker.subscribe(() => quotes.age(ticker.get()));
   markDocument(document.documentElement);
@@ -18,12 +20,17 @@ export function start(): void {
     const quote = event as Quote;
     quotes.quote(quote);
     newest = Math.max(newest, Date.parse(quote.received_at));
+    if (connection.get().nature === 'recorded') serverClock.replay(newest);
+    market = Math.max(market, Date.parse(quote.ts));
     if (!quotes.instrument(quote.symbol)) listAgain();
   });
+  stream.on('signal', (event) => takeSignal(event as DeskSignal));
+  stream.on('total', (event) => takeTotal(event as DeskTotal));
   stream.on('heard', (event) => quotes.heard(event as Heard));
   // The pill counts in tenths of a second: it does not need every tick.
   ticker.subscribe(() => {
     if (newest > 0) lastQuoteAt.set(newest);
+    if (market > 0) lastTradeDay.set(tradeDay(market));
   });
   let { epoch } = connection.get();
   connection.subscribe(() => {
@@ -33,6 +40,13 @@ export function start(): void {
     epoch = now;
   });
   stream.start();
+}
+
+const chicago = new Intl.DateTimeFormat('en-CA', { timeZone: 'America/Chicago' });
+
+/** The exchange's day of a moment, YYYY-MM-DD: it begins at 17:00 in Chicago. */
+function tradeDay(ms: number): string {
+  return chicago.format(ms + 7 * 3_600_000);
 }
 
 let listedAt = 0;

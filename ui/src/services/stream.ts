@@ -22,6 +22,8 @@ const BACKOFF_MS = [500, 1_000, 2_000, 4_000, 5_000];
 /** A hidden tab lets go of its connection after this: a browser has six for all tabs. */
 const HIDDEN_MS = 60_000;
 const PATH = '/api/quotes/stream';
+/** The desk's events, which are sent to those only who ask for them. */
+const DESK = ['signal', 'total'] as const;
 
 export class Stream {
   private source: EventSource | null = null;
@@ -99,7 +101,8 @@ export class Stream {
   private url(): string {
     const parameters = new URLSearchParams();
     const bars = [...this.widths.keys()].sort();
-    parameters.set('events', bars.length ? 'quote,bar' : 'quote');
+    const kinds = ['quote', ...(bars.length ? ['bar'] : []), ...DESK.filter((kind) => this.handlers.has(kind))];
+    parameters.set('events', kinds.join(','));
     if (bars.length) parameters.set('bars', bars.join(','));
     return `${PATH}?${parameters}`;
   }
@@ -187,7 +190,7 @@ export class Stream {
 
   private broken(source: EventSource): void {
     this.lose();
-    const now = serverClock.now();
+    const now = serverClock.real();
     if (source.readyState === 2) {
       // Refused, or not a stream: the browser gives up, so the next attempt is ours.
       this.refusals += 1;
@@ -206,7 +209,7 @@ export class Stream {
   private lose(): void {
     const now = connection.get();
     if (now.state === 'lost') return;
-    changeConnection({ state: 'lost', since: serverClock.now(), attempt: 0 });
+    changeConnection({ state: 'lost', since: serverClock.real(), attempt: 0 });
   }
 
   private check(): void {
@@ -218,7 +221,7 @@ export class Stream {
     if (state === 'paused') return;
     if (this.hiddenAt !== null && now - this.hiddenAt > HIDDEN_MS) {
       this.close();
-      changeConnection({ state: 'paused', since: serverClock.now(), nextTryAt: null });
+      changeConnection({ state: 'paused', since: serverClock.real(), nextTryAt: null });
       return;
     }
     if (this.retryAt !== null) {
@@ -233,11 +236,11 @@ export class Stream {
     if (silent > this.silenceMs && state !== 'lost') {
       this.lose();
       this.openedAt = now;
-      changeConnection({ nextTryAt: serverClock.now() + ATTEMPT_MS, attempt: 1 });
+      changeConnection({ nextTryAt: serverClock.real() + ATTEMPT_MS, attempt: 1 });
     } else if (state === 'lost' && now - this.openedAt > ATTEMPT_MS) {
       changeConnection({
         attempt: connection.get().attempt + 1,
-        nextTryAt: serverClock.now() + ATTEMPT_MS,
+        nextTryAt: serverClock.real() + ATTEMPT_MS,
       });
       this.open();
     }

@@ -66,8 +66,16 @@ const both = {
   '--mantine-line-height': 'var(--lh)',
 };
 
+/** Mantine's fields and lists name these shades of its own. */
+const fields = {
+  '--mantine-color-dark-4': 'var(--line-strong)',
+  '--mantine-color-dark-5': 'var(--surface-3)',
+  '--mantine-color-dark-6': 'var(--surface-2)',
+  '--mantine-color-gray-4': 'var(--line-strong)',
+};
+
 export const variables: CSSVariablesResolver = () => ({
   variables: {},
-  light: both,
-  dark: both,
+  light: { ...both, ...fields },
+  dark: { ...both, ...fields },
 });

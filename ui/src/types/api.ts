@@ -107,6 +107,46 @@ export interface paths {
         patch: operations["ApiDeskOfSetSymbolChangeDeskNumbers"];
         trace?: never;
     };
+    "/api/desk/{of_set}/{symbol}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * UndoDeskNumbers
+         * @description Bring a version of a symbol's numbers back, as a new one, and return all as they stand.
+         */
+        post: operations["ApiDeskOfSetSymbolUndoUndoDeskNumbers"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/desk/{of_set}/{symbol}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * DeskVersions
+         * @description List what a symbol's numbers were before, newest first.
+         */
+        get: operations["ApiDeskOfSetSymbolVersionsDeskVersions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/features": {
         parameters: {
             query?: never;
@@ -219,12 +259,14 @@ export interface paths {
         };
         /**
          * Stream
-         * @description Stream hello, tick, quote, bar, ping, heard, gap and error events until either side ends it.
+         * @description Stream hello, tick, quote, bar, signal, total, ping, heard, gap and error events.
          *
          *     `tick` is one record; `quote` the symbol's last values after it. After hello, and after a resume
          *     has caught up, the latest quote of each symbol is sent. `gap` says that events after `from` up
          *     to `to` may be missing. `heard` lists once a second the symbols that a source has looked at,
          *     also where nothing changed.
+         *     `signal` and `total` of the set desk are sent once to a stream that asks for one of them, then
+         *     when they change, at most once a second.
          *
          *     `bar` is a bar as /api/bars has it, with its `width`, once its source's clock has passed
          *     `known_at` and the database has all its ticks; a later tick does not send it again. Events come
@@ -391,6 +433,7 @@ export interface components {
     schemas: {
         /** Account */
         Account: {
+            base: number;
             duplicate: number;
             inserted: number;
             is_balanced: boolean;
@@ -1035,6 +1078,33 @@ export interface components {
              */
             signal_weight_sum: string | null;
         };
+        /** DeskUndo */
+        DeskUndo: {
+            /** @enum {string} */
+            relation: "thresholds" | "contract_weights";
+            version: number;
+        };
+        /** DeskVersion */
+        DeskVersion: {
+            changed_by: string;
+            numbers: {
+                [key: string]: string;
+            };
+            reason: string;
+            /** @enum {string} */
+            relation: "thresholds" | "contract_weights";
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            valid_from: string;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            valid_to: string;
+            version: number;
+        };
         /** ErrorEvent */
         ErrorEvent: {
             data: components["schemas"]["Fault"];
@@ -1127,6 +1197,8 @@ export interface components {
             /** @enum {string} */
             status: "ok" | "degraded" | "down";
             stream: components["schemas"]["StreamHealth"];
+            /** @description null where none is played */
+            tape: components["schemas"]["TapeStatus"] | null;
             /**
              * @description UTC, ISO 8601 with microseconds.
              * @example 2026-11-20T14:30:00.000000Z
@@ -1213,8 +1285,19 @@ export interface components {
             reason: string;
             state: string;
         };
+        /** LakeDay */
+        LakeDay: {
+            exported: number;
+            /** @enum {string} */
+            state: "whole" | "missing" | "open";
+            symbols: number;
+            ticks: number;
+            /** Format: date */
+            trade_date: string;
+        };
         /** LakeState */
         LakeState: {
+            days: components["schemas"]["LakeDay"][];
             missing: string[];
         };
         /** Ping */
@@ -1343,6 +1426,31 @@ export interface components {
             ticks: number;
             value: string;
         };
+        /** SignalEvent */
+        SignalEvent: {
+            data: components["schemas"]["DeskSignal"];
+            /** @constant */
+            event: "signal";
+        };
+        /** SourceRow */
+        SourceRow: {
+            description: string;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            heard_at: string | null;
+            /** @enum {string} */
+            kind: "feed" | "simulator" | "tape";
+            priority: number;
+            source: string;
+            /**
+             * @description FRESH where its source looked less than 5 s ago, DEAD after 30 s, STALE between; the limits are THOR_STALE_S and THOR_DEAD_S.
+             * @enum {null|string}
+             */
+            state: "FRESH" | "STALE" | "DEAD" | null;
+            symbols: string[];
+        };
         /** StreamHealth */
         StreamHealth: {
             /** @default 0 */
@@ -1407,7 +1515,16 @@ export interface components {
             lake: components["schemas"]["LakeState"] | null;
             processes: components["schemas"]["ProcessRow"][];
             refused: components["schemas"]["RefusedTick"][] | null;
+            sources: components["schemas"]["SourceRow"][] | null;
             versions: components["schemas"]["Versions"];
+        };
+        /** TapeStatus */
+        TapeStatus: {
+            file: string;
+            is_over: boolean;
+            played: number;
+            speed: string;
+            ticks: number;
         };
         /** TickEvent */
         TickEvent: {
@@ -1467,6 +1584,12 @@ export interface components {
             volume: number | null;
             volume_delta: number | null;
         };
+        /** TotalEvent */
+        TotalEvent: {
+            data: components["schemas"]["DeskTotal"];
+            /** @constant */
+            event: "total";
+        };
         /** Versions */
         Versions: {
             postgres: string | null;
@@ -1495,6 +1618,8 @@ export type DeskSet = components['schemas']['DeskSet'];
 export type DeskSignal = components['schemas']['DeskSignal'];
 export type DeskTotal = components['schemas']['DeskTotal'];
 export type DeskTotalStep = components['schemas']['DeskTotalStep'];
+export type DeskUndo = components['schemas']['DeskUndo'];
+export type DeskVersion = components['schemas']['DeskVersion'];
 export type ErrorEvent = components['schemas']['ErrorEvent'];
 export type Fault = components['schemas']['Fault'];
 export type FeatureRow = components['schemas']['FeatureRow'];
@@ -1509,6 +1634,7 @@ export type Hello = components['schemas']['Hello'];
 export type HelloEvent = components['schemas']['HelloEvent'];
 export type InstrumentRow = components['schemas']['InstrumentRow'];
 export type JobHealth = components['schemas']['JobHealth'];
+export type LakeDay = components['schemas']['LakeDay'];
 export type LakeState = components['schemas']['LakeState'];
 export type Ping = components['schemas']['Ping'];
 export type PingEvent = components['schemas']['PingEvent'];
@@ -1517,11 +1643,15 @@ export type ProcessRow = components['schemas']['ProcessRow'];
 export type Quote = components['schemas']['Quote'];
 export type QuoteEvent = components['schemas']['QuoteEvent'];
 export type RefusedTick = components['schemas']['RefusedTick'];
+export type SignalEvent = components['schemas']['SignalEvent'];
+export type SourceRow = components['schemas']['SourceRow'];
 export type StreamHealth = components['schemas']['StreamHealth'];
 export type StreamTick = components['schemas']['StreamTick'];
 export type SystemState = components['schemas']['SystemState'];
+export type TapeStatus = components['schemas']['TapeStatus'];
 export type TickEvent = components['schemas']['TickEvent'];
 export type TickRow = components['schemas']['TickRow'];
+export type TotalEvent = components['schemas']['TotalEvent'];
 export type Versions = components['schemas']['Versions'];
 export type $defs = Record<string, never>;
 export interface operations {
@@ -1832,6 +1962,128 @@ export interface operations {
             };
         };
     };
+    ApiDeskOfSetSymbolUndoUndoDeskNumbers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                of_set: string;
+                symbol: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeskUndo"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeskNumbers"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiDeskOfSetSymbolVersionsDeskVersions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                of_set: string;
+                symbol: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeskVersion"][];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     ApiFeaturesFeatures: {
         parameters: {
             query?: never;
@@ -2099,7 +2351,7 @@ export interface operations {
             query?: {
                 /** @description Widths whose bars are sent when they close: `1m`, or `1m,5m`, of 1s, 1m, 5m, 1h and 1d. None if left out. */
                 bars?: string | null;
-                /** @description `tick`, `quote`, `bar`; all if left out; for mode ticks. */
+                /** @description `tick`, `quote`, `bar`, all three if left out, for mode ticks; and `signal`, `total`, the desk's, only where asked for. */
                 events?: string | null;
                 /** @description Id of the last event seen: the stream continues after it. */
                 from?: string | null;
@@ -2123,7 +2375,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": components["schemas"]["HelloEvent"] | components["schemas"]["TickEvent"] | components["schemas"]["QuoteEvent"] | components["schemas"]["BarEvent"] | components["schemas"]["PingEvent"] | components["schemas"]["HeardEvent"] | components["schemas"]["GapEvent"] | components["schemas"]["ErrorEvent"];
+                    "text/event-stream": components["schemas"]["HelloEvent"] | components["schemas"]["TickEvent"] | components["schemas"]["QuoteEvent"] | components["schemas"]["BarEvent"] | components["schemas"]["PingEvent"] | components["schemas"]["HeardEvent"] | components["schemas"]["GapEvent"] | components["schemas"]["SignalEvent"] | components["schemas"]["TotalEvent"] | components["schemas"]["ErrorEvent"];
                 };
             };
             /** @description There is no such thing. */

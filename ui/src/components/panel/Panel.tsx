@@ -34,11 +34,14 @@ export function Panel({ title, meta, actions, sql, isFlush, className, children 
   );
 }
 
-/** Press the SQL button of the panel with the focus, else under the pointer, else the first. */
+/**
+ * Press the SQL button of the panel with the focus, else under the pointer, else the first that
+ * is not beside the page's own.
+ */
 export function pressSql(): void {
   const panel =
     document.activeElement?.closest('[data-panel]') ??
     document.querySelector('[data-panel]:hover') ??
-    document.querySelector('[data-panel]:has([data-sql])');
+    document.querySelector('[data-panel]:not([data-aside]):has([data-sql])');
   panel?.querySelector<HTMLButtonElement>('[data-sql]')?.click();
 }

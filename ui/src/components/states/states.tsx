@@ -68,7 +68,7 @@ export function Failure({ title, error, still, onRetry }: FailureProps) {
 
 /** Why a request failed, as a sentence that a trader understands. */
 export function reason(error: unknown, zone: string): string {
-  const at = format.time(error instanceof ApiError ? error.at : serverClock.now(), zone);
+  const at = format.time(error instanceof ApiError ? error.at : serverClock.real(), zone);
   if (!(error instanceof ApiError)) return `This page met an error of its own at ${at}.`;
   if (error.status === 0) return `Thor did not answer at ${at}.`;
   if (error.status === 503) return `A server behind Thor is away since ${at}: ${sentence(error)}`;

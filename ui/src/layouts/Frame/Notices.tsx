@@ -25,8 +25,8 @@ export function Notices() {
 function Lost() {
   const { state, since, attempt, nextTryAt } = useCell(connection);
   const zone = useZone();
-  const wait = useTicking((now) =>
-    nextTryAt === null ? '' : `${Math.max(0, Math.ceil((nextTryAt - now) / 1000))} s`,
+  const wait = useTicking(() =>
+    nextTryAt === null ? '' : `${Math.max(0, Math.ceil((nextTryAt - serverClock.real()) / 1000))} s`,
   );
   if (state !== 'lost') return null;
   return (

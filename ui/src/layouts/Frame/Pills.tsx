@@ -1,8 +1,11 @@
+import { useQuery } from '@tanstack/react-query';
+
 import { Age } from '@/components/figures/figures';
 import { useCell } from '@/hooks/useCell';
 import { useTicking } from '@/hooks/useQuote';
 import { useZone } from '@/hooks/useZone';
-import { lastQuoteAt } from '@/services/quotes';
+import { api, data } from '@/services/api';
+import { lastQuoteAt, lastTradeDay } from '@/services/quotes';
 import { connection } from '@/services/connection';
 import * as format from '@/services/format';
 import type { Nature } from '@/types/domain';
@@ -21,10 +24,31 @@ export function NaturePill() {
   if (!nature) return null;
   const { word, style, title } = NATURES[nature];
   return (
-    <span className={`${css.nature} ${style}`} title={title}>
+    <span className={`${css.nature} ${style}`} title={title} data-testid="nature">
       {word}
+      {nature === 'recorded' && <Recorded />}
     </span>
   );
+}
+
+const TAPE_MS = 5_000;
+
+/** The day that is replayed, and how fast. */
+function Recorded() {
+  const day = useCell(lastTradeDay);
+  const { data: tape } = useQuery({
+    queryKey: ['tape'],
+    queryFn: async () => (await data(api.GET('/health'))).tape,
+    refetchInterval: TAPE_MS,
+    staleTime: TAPE_MS,
+  });
+  const speed = tape && (tape.is_over ? 'played' : tape.speed === 'max' ? 'at full speed' : tape.speed);
+  const facts = [day && format.fullDate(day), speed].filter(Boolean).join(' · ');
+  return facts ? (
+    <span className={css.facts} title={tape?.file}>
+      {facts}
+    </span>
+  ) : null;
 }
 
 /** Whether the stream is connected, and how old the newest tick is. */

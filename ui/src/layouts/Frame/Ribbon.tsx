@@ -2,6 +2,9 @@ import { Link } from '@tanstack/react-router';
 import { useRef } from 'react';
 
 import { Percent, Price } from '@/components/figures/figures';
+import { LiveSignal, SignalChip } from '@/components/figures/Signal';
+import { useCell } from '@/hooks/useCell';
+import { total } from '@/services/desk';
 import { useInstruments } from '@/hooks/useInstruments';
 import { useSlowField } from '@/hooks/useQuote';
 import * as format from '@/services/format';
@@ -14,10 +17,23 @@ export function Ribbon() {
   const { instruments } = useInstruments();
   return (
     <div className={css.ribbon} role="group" aria-label="Ribbon of quotes">
+      <RibbonTotal />
       {instruments.map(({ symbol }) => (
         <RibbonQuote key={symbol} symbol={symbol} />
       ))}
     </div>
+  );
+}
+
+/** The TOTAL, where the window has room for it. */
+function RibbonTotal() {
+  const found = useCell(total);
+  if (!found) return null;
+  return (
+    <Link to="/total" className={`${css.quote} ${css.ribbonTotal}`}>
+      <b>TOTAL</b>
+      <SignalChip signal={found.composite_signal} reason="no symbol has one" />
+    </Link>
   );
 }
 
@@ -43,7 +59,8 @@ function RibbonQuote({ symbol }: { symbol: string }) {
       <b>{symbol}</b>
       <Price value={last} notation={notation} />
       <span className={css.percent}>
-        <Percent value={useSlowField(symbol, 'net_change_percent')} hasArrow />
+        <LiveSignal symbol={symbol} isShort />
+        <Percent value={useSlowField(symbol, 'net_change_percent')} />
       </span>
     </Link>
   );

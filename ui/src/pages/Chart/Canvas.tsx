@@ -28,6 +28,7 @@ import {
   volumes,
   type Bar,
   type FeaturesRow,
+  type Traded,
 } from './bars';
 import css from './Chart.module.css';
 
@@ -40,6 +41,8 @@ export interface Drawn {
 interface Props {
   bars: readonly Bar[];
   rows: readonly FeaturesRow[];
+  /** What the session of the first bar had traded before it. */
+  before: Traded | null;
   drawn: readonly Drawn[];
   notation: Notation;
   zone: string;
@@ -62,7 +65,7 @@ function token(name: string): string {
 
 /** The candles with volume, VWAP, sessions, rolls and features, drawn on a canvas. */
 export function Canvas(props: Props) {
-  const { bars, rows, drawn, notation, zone, hasSeconds, label, seriesKey, onOlder, onPointer } = props;
+  const { bars, rows, before, drawn, notation, zone, hasSeconds, label, seriesKey, onOlder, onPointer } = props;
   const box = useRef<HTMLDivElement>(null);
   const chart = useRef<IChartApi>(null);
   const parts = useRef<{
@@ -87,13 +90,18 @@ export function Canvas(props: Props) {
       timeScale: { borderVisible: false, rightOffset: 6, minBarSpacing: 1 },
     });
     const price = made.addSeries(CandlestickSeries, { borderVisible: true });
-    const volume = made.addSeries(HistogramSeries, {
-      priceScaleId: 'volume',
-      priceFormat: { type: 'volume' },
-      lastValueVisible: false,
-      priceLineVisible: false,
-    });
-    made.priceScale('volume').applyOptions({ scaleMargins: { top: 0.82, bottom: 0 } });
+    const volume = made.addSeries(
+      HistogramSeries,
+      {
+        priceFormat: { type: 'custom', minMove: 1, formatter: (value: number) => format.size(value) },
+        lastValueVisible: false,
+        priceLineVisible: false,
+      },
+      1,
+    );
+    const [prices, traded] = made.panes();
+    prices?.setStretchFactor(5);
+    traded?.setStretchFactor(1);
     const vwap = made.addSeries(LineSeries, {
       lineWidth: 2,
       lastValueVisible: false,
@@ -136,11 +144,17 @@ export function Canvas(props: Props) {
       layout: { textColor: token('--text-3'), panes: { separatorColor: token('--line') } },
       grid: { vertLines: { color: token('--grid') }, horzLines: { color: token('--grid') } },
       timeScale: { timeVisible: true, secondsVisible: hasSeconds },
-      localization: { priceFormatter: (value: number) => format.price(value, notation, true) },
     });
     const [up, down] = [token('--up'), token('--down')];
     // Hollow is up, filled is down: the chart reads without colour.
+    const priceFormat = {
+      type: 'custom',
+      minMove: notation.kind === '32nds' ? 1 / 64 : 10 ** -notation.places,
+      formatter: (value: number) => format.price(value, notation, true),
+    } as const;
+    found.vwap.applyOptions({ priceFormat });
     found.price.applyOptions({
+      priceFormat,
       upColor: 'transparent', borderUpColor: up, wickUpColor: up,
       downColor: down, borderDownColor: down, wickDownColor: down,
     });
@@ -151,7 +165,7 @@ export function Canvas(props: Props) {
     const found = parts.current!;
     found.price.setData(candles(bars, zone));
     found.volume.setData(volumes(bars, zone, { up: token('--up-soft'), down: token('--down-soft') }));
-    found.vwap.setData(sessionVwap(bars, zone));
+    found.vwap.setData(sessionVwap(bars, zone, before));
     found.markers.setMarkers(
       rolls(bars).map(({ bar, from }) => ({
         time: chartTime(bar.bar_start, zone),
@@ -161,7 +175,7 @@ export function Canvas(props: Props) {
         text: `${from} → ${bar.contract}`,
       })),
     );
-  }, [bars, zone, scheme]);
+  }, [bars, before, zone, scheme]);
 
   useEffect(() => {
     chart.current?.timeScale().scrollToRealTime();
@@ -176,7 +190,8 @@ export function Canvas(props: Props) {
         lines.current.delete(name);
       }
     }
-    let pane = 0;
+    // The panes of prices and of volume come first.
+    let pane = 1;
     drawn.forEach(({ name, isOverlay }, index) => {
       if (!isOverlay) pane += 1;
       const line =
@@ -192,9 +207,34 @@ export function Canvas(props: Props) {
     });
   }, [drawn, rows, zone, scheme]);
 
-  const move = (by: number) => {
-    const scale = chart.current?.timeScale();
-    if (scale) scale.scrollToPosition(scale.scrollPosition() + by, false);
+  // The bar that the keyboard stands on; null where it is on none.
+  const at = useRef<number | null>(null);
+  useEffect(() => {
+    at.current = null;
+  }, [seriesKey]);
+
+  /** Go so many bars on, and show the one that is reached. */
+  const step = (by: number) => {
+    const made = chart.current;
+    const traded = bars.filter((bar) => bar.open !== null);
+    if (!made || traded.length === 0) return;
+    const found = traded.findIndex((bar) => chartTime(bar.bar_start, zone) === at.current);
+    const from = found < 0 ? traded.length - 1 : found;
+    const bar = traded[Math.min(traded.length - 1, Math.max(0, from + by))]!;
+    const time = chartTime(bar.bar_start, zone);
+    at.current = time;
+    const scale = made.timeScale();
+    const range = scale.getVisibleRange();
+    if (range && (time < Number(range.from) || time > Number(range.to))) {
+      scale.scrollToPosition(scale.scrollPosition() + by * 10, false);
+    }
+    made.setCrosshairPosition(Number(bar.close), time, parts.current!.price);
+    onPointer(bar);
+  };
+  const release = () => {
+    at.current = null;
+    chart.current?.clearCrosshairPosition();
+    onPointer(null);
   };
 
   return (
@@ -203,11 +243,15 @@ export function Canvas(props: Props) {
       role="img"
       aria-label={label}
       tabIndex={0}
+      onBlur={release}
       onKeyDown={(event) => {
-        if (event.key === 'ArrowLeft') move(-5);
-        else if (event.key === 'ArrowRight') move(5);
-        else if (event.key === 'End') chart.current?.timeScale().scrollToRealTime();
-        else if (event.key === 'Home') {
+        if (event.key === 'ArrowLeft') step(-1);
+        else if (event.key === 'ArrowRight') step(1);
+        else if (event.key === 'Escape') release();
+        else if (event.key === 'End') {
+          release();
+          chart.current?.timeScale().scrollToRealTime();
+        } else if (event.key === 'Home') {
           const scale = chart.current?.timeScale();
           scale?.setVisibleLogicalRange({ from: 0, to: 200 });
         } else return;

@@ -62,7 +62,25 @@ describe('the VWAP of a session', () => {
         bar('2026-03-02T23:00:00Z', { vwap: '40', volume: 2, trade_date: '2026-03-03' }),
       ],
       'UTC',
+      { trade_date: '2026-03-02', volume: 0, notional: 0 },
     );
     expect(line.map((point) => point.value)).toEqual([10, 17.5, 40]);
+  });
+
+  it('goes on from what the session had traded before the first bar, and waits for it', () => {
+    const bars = [
+      bar('2026-03-02T14:31:00Z', { vwap: '20', volume: 3 }),
+      bar('2026-03-02T23:00:00Z', { vwap: '40', volume: 2, trade_date: '2026-03-03' }),
+    ];
+    const before = { trade_date: '2026-03-02', volume: 1, notional: 10 };
+    expect(sessionVwap(bars, 'UTC', before).map((point) => point.value)).toEqual([17.5, 40]);
+    expect(sessionVwap(bars, 'UTC', null).map((point) => point.value)).toEqual([40]);
+  });
+
+  it('counts an imported bar at its typical price, as the board does', () => {
+    const imported = bar('2026-03-02T14:30:00Z', { vwap: null, volume: 2, is_imported: true });
+    const begun = { trade_date: '2026-03-02', volume: 0, notional: 0 };
+    const [point] = sessionVwap([imported], 'UTC', begun);
+    expect(point!.value).toBeCloseTo((2 + 0.5 + 1.5) / 3, 12);
   });
 });

@@ -115,20 +115,63 @@ export function volumes(
   );
 }
 
-/** The session's VWAP up to each bar: it restarts with the trade date. */
-export function sessionVwap(bars: readonly Bar[], zone: string): LineData<UTCTimestamp>[] {
+/** What a session had traded before the first bar that is shown. */
+export interface Traded {
+  readonly trade_date: string;
+  readonly volume: number;
+  readonly notional: number;
+}
+
+/** Return what the session of the first bar had traded before it, of the minutes before. */
+export async function readTraded(symbol: string, first: Bar, adjusted: Adjustment): Promise<Traded> {
+  const bars = await readBars(symbol, '1m', adjusted, first.bar_start, MINUTES_OF_A_DAY);
+  const before = bars.filter((bar) => bar.trade_date === first.trade_date && bar.bar_end <= first.bar_start);
+  return { trade_date: first.trade_date, ...traded(before) };
+}
+
+const MINUTES_OF_A_DAY = 1_440;
+
+/** Volume and notional of bars: an imported one, whose trades nobody has, at its typical price. */
+function traded(bars: readonly Bar[]): { volume: number; notional: number } {
+  let [volume, notional] = [0, 0];
+  for (const bar of bars) {
+    if (!bar.volume || bar.close === null) continue;
+    const mean =
+      bar.vwap === null ? (Number(bar.high) + Number(bar.low) + Number(bar.close)) / 3 : Number(bar.vwap);
+    volume += bar.volume;
+    notional += mean * bar.volume;
+  }
+  return { volume, notional };
+}
+
+/**
+ * The session's VWAP up to each bar: it starts anew with the trade date. The first session of the
+ * bars goes on from what it had `before`, and is left out while that is not known.
+ */
+export function sessionVwap(
+  bars: readonly Bar[],
+  zone: string,
+  before: Traded | null,
+): LineData<UTCTimestamp>[] {
   let day = '';
-  let traded = 0;
-  let money = 0;
+  let [volume, notional] = [0, 0];
+  const first = bars[0]?.trade_date;
   const found: LineData<UTCTimestamp>[] = [];
   for (const bar of bars) {
-    if (bar.trade_date !== day) [day, traded, money] = [bar.trade_date, 0, 0];
-    if (bar.vwap !== null && bar.volume) {
-      traded += bar.volume;
-      money += Number(bar.vwap) * bar.volume;
+    if (bar.trade_date !== day) {
+      // The line ends with its session: what follows a point takes that point's colour.
+      const last = found.at(-1);
+      if (last) found[found.length - 1] = { ...last, color: 'transparent' };
+      const isKnown = before !== null && before.trade_date === bar.trade_date;
+      day = bar.trade_date;
+      [volume, notional] = isKnown ? [before.volume, before.notional] : [0, 0];
     }
-    if (traded > 0 && bar.open !== null) {
-      found.push({ time: chartTime(bar.bar_start, zone), value: money / traded });
+    const more = traded([bar]);
+    volume += more.volume;
+    notional += more.notional;
+    if (day === first && before?.trade_date !== first) continue;
+    if (volume > 0 && bar.open !== null) {
+      found.push({ time: chartTime(bar.bar_start, zone), value: notional / volume });
     }
   }
   return unique(found);

@@ -15,13 +15,15 @@ import { useShortcuts } from '@/hooks/useShortcuts';
 import { CHICAGO, ownZone, useZoneChoice } from '@/hooks/useZone';
 import { api, ApiError, data } from '@/services/api';
 import * as format from '@/services/format';
-import { notationOf } from '@/services/quotes';
+import { serverClock } from '@/services/clock';
+import { notationOf, quotes } from '@/services/quotes';
 
 import {
   ADJUSTMENTS,
   chartSql,
   FEATURE_WIDTHS,
   readFeatures,
+  readTraded,
   WIDTHS,
   type Adjustment,
   type Bar,
@@ -50,8 +52,9 @@ interface Asked {
 export default function Chart() {
   const { symbol } = useParams({ strict: false }) as { symbol: string };
   const asked = useSearch({ strict: false }) as Asked;
-  const { instruments, isPending } = useInstruments();
-  const instrument = instruments.find((one) => one.symbol === symbol);
+  const { instruments, isPending, error } = useInstruments();
+  // A month that is listed has a chart before it has a quote.
+  const instrument = quotes.instrument(symbol);
   const width = WIDTHS.find((one) => one === (asked.width ?? '5m'));
   if (!width) {
     return (
@@ -64,7 +67,9 @@ export default function Chart() {
       </Empty>
     );
   }
-  if (!instrument && !isPending && instruments.length > 0) {
+  // Whether there is such a symbol is known before its bars are asked for.
+  if (isPending) return <Loading rows={8} height={24} />;
+  if (!instrument && !error) {
     const near = instruments.find((one) => symbol.toUpperCase().startsWith(one.root));
     return (
       <Empty title={`Thor does not know the symbol ${symbol}.`}>
@@ -93,10 +98,9 @@ interface SeriesProps {
 
 function Series({ symbol, name, width, asked }: SeriesProps) {
   const navigate = useNavigate();
-  const { instruments } = useInstruments();
   const [zone, setZone] = useZoneChoice();
   const [pointed, setPointed] = useState<Bar | null>(null);
-  const instrument = instruments.find((one) => one.symbol === symbol);
+  const instrument = quotes.instrument(symbol);
   const notation = useMemo(() => notationOf(instrument), [instrument]);
   const canAdjust = width !== '1s' && instrument?.root === symbol;
   const adjusted = (canAdjust && ADJUSTMENTS.find((one) => one === asked.adjusted)) || 'none';
@@ -139,7 +143,15 @@ function Series({ symbol, name, width, asked }: SeriesProps) {
       }),
     [names, known],
   );
-  const from = bars[0]?.bar_start;
+  const first = bars[0];
+  const before = useQuery({
+    queryKey: ['traded', symbol, adjusted, first?.bar_start],
+    queryFn: () => readTraded(symbol, first!, adjusted),
+    enabled: first !== undefined && width !== '1d',
+    placeholderData: undefined,
+    staleTime: 60_000,
+  });
+  const from = first?.bar_start;
   const newest = bars.at(-1)?.bar_start;
   const features = useQuery({
     queryKey: ['features', symbol, width, names, from, newest],
@@ -188,7 +200,8 @@ function Series({ symbol, name, width, asked }: SeriesProps) {
               size="xs"
               aria-label="Features"
               placeholder={names.length ? '' : 'Features'}
-              w={220}
+              w={260}
+              classNames={{ inputField: css.field }}
               searchable
               maxValues={FEATURES_MAX}
               value={names}
@@ -224,7 +237,7 @@ function Series({ symbol, name, width, asked }: SeriesProps) {
       )}
       <Panel
         title={`${symbol} · ${width}`}
-        meta={<span>{format.time(Date.parse(shown?.bar_start ?? ''), zone, Date.now())} {zone === CHICAGO ? 'Chicago' : zone}</span>}
+        meta={<span>{format.time(shown?.bar_start, zone, serverClock.now())} {zone === CHICAGO ? 'Chicago' : zone}</span>}
         isFlush
         sql={{
           statement: () => chartSql(symbol, width, adjusted, bars),
@@ -242,6 +255,7 @@ function Series({ symbol, name, width, asked }: SeriesProps) {
           <Canvas
             bars={bars}
             rows={hasFeatures ? (features.data ?? NONE) : NONE}
+            before={before.data ?? null}
             drawn={hasFeatures ? drawn : NONE}
             notation={notation}
             zone={zone}
@@ -284,18 +298,20 @@ function Facts({ bar, notation, zone }: { bar: Bar; notation: format.Notation; z
     ['Ticks', format.size(bar.ticks)],
   ];
   return (
-    <dl className={css.facts} data-testid="facts" style={{ margin: 0 }}>
-      {facts.map(([label, value]) => (
-        <div key={label}>
-          <dt>{label}</dt>
-          <dd>{value}</dd>
-        </div>
-      ))}
+    <div className={css.facts} data-testid="facts" data-bar={bar.bar_start}>
+      <dl>
+        {facts.map(([label, value]) => (
+          <div key={label}>
+            <dt>{label}</dt>
+            <dd>{value}</dd>
+          </div>
+        ))}
+      </dl>
       <div className={css.from}>
         {format.date(bar.trade_date)}
         {bar.contract ? ` · ${bar.contract}` : ''}
         {marks.length ? ` · ${marks.join(', ')}` : ''} · changed {format.time(Date.parse(bar.changed_at), zone)}
       </div>
-    </dl>
+    </div>
   );
 }

@@ -8,6 +8,7 @@ import {
   LivePrice,
   LiveSize,
 } from '@/components/figures/live';
+import { LiveSignal } from '@/components/figures/Signal';
 import { DayBar, YearBar } from '@/components/graphics/RangeBar';
 import { SymbolLink } from '@/components/SymbolLink';
 import { useField, useFields } from '@/hooks/useQuote';
@@ -17,14 +18,16 @@ import { decimal, negated, times, written } from '@/services/decimal';
 import { notationOf, quotes } from '@/services/quotes';
 import type { Instrument } from '@/types/domain';
 
-import { Spread } from './columns';
+import { Desk, Spread } from './columns';
 import css from './Futures.module.css';
+import { TotalCard } from './Total';
 
 /** The desk's cards: six a row, one order, one height. */
 export function Cards() {
   const { instruments } = useInstruments();
   return (
     <div className={css.cards}>
+      <TotalCard />
       {instruments.map((one) => (
         <Card key={one.symbol} instrument={one} />
       ))}
@@ -39,7 +42,9 @@ function Card({ instrument }: { instrument: Instrument }) {
     <article className={css.card} data-symbol={symbol} data-state={state ?? undefined} aria-label={`${symbol}, ${name}`}>
       <header className={css.cardHead}>
         <SymbolLink symbol={symbol} />
-        <span className={css.cardName}>{name}</span>
+        <span className={css.cardName} title={name}>
+          <LiveSignal symbol={symbol} />
+        </span>
         <CardAge symbol={symbol} />
       </header>
       <div className={css.cardLast}>
@@ -83,7 +88,8 @@ function Card({ instrument }: { instrument: Instrument }) {
       <DayRange symbol={symbol} />
       <YearRange symbol={symbol} />
       <footer className="tiny dim">
-        {instrument.exchange} · <Source symbol={symbol} />
+        Wgt <Desk symbol={symbol} field="contract_weight" /> · stat{' '}
+        <Desk symbol={symbol} field="stat_value" /> · <Source symbol={symbol} />
       </footer>
     </article>
   );

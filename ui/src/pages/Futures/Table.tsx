@@ -14,6 +14,7 @@ import { useNavigate } from '@tanstack/react-router';
 import { memo, useMemo, useRef, type ReactNode } from 'react';
 
 import { Icon } from '@/components/Icon';
+import { LiveSignal } from '@/components/figures/Signal';
 import { SymbolLink } from '@/components/SymbolLink';
 import { LiveAge, LiveState } from '@/components/figures/live';
 import { useField } from '@/hooks/useQuote';
@@ -204,7 +205,7 @@ export function FuturesTable({ layouts, shown, order, selected, onSelect, isNarr
 
 function wide(kind: Column['kind'], width: number): string {
   // Graphics grow with the window as their style says.
-  return kind === 'graphic' ? `calc(${width}px * var(--graphic) + 10px)` : `calc(${width}ch + 10px)`;
+  return kind === 'graphic' ? `calc(${width}px * var(--graphic) + 8px)` : `calc(${width}ch + 8px)`;
 }
 
 interface HeadingProps {
@@ -293,7 +294,7 @@ const NarrowRow = memo(function NarrowRow({ symbol, isSelected, onSelect }: RowP
         onClick={() => onSelect(symbol)}
       >
         <th scope="row">
-          <SymbolLink symbol={symbol} />
+          <SymbolLink symbol={symbol} /> <LiveSignal symbol={symbol} isShort />
           <div className={`tiny dim ${css.under}`}>
             {quotes.instrument(symbol)?.name} ·{' '}
             {state === 'FRESH' || state === null ? <LiveAge symbol={symbol} /> : <LiveState symbol={symbol} />}

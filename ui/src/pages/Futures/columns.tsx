@@ -11,10 +11,13 @@ import {
   LiveSize,
   LiveState,
 } from '@/components/figures/live';
+import { LiveSignal, signalRank } from '@/components/figures/Signal';
 import { DayBar, YearBar } from '@/components/graphics/RangeBar';
 import { Sparkline } from '@/components/graphics/Sparkline';
 import { useField, useFields } from '@/hooks/useQuote';
 import { useLastHour } from '@/hooks/useBoard';
+import { useCell } from '@/hooks/useCell';
+import { signalOf } from '@/services/desk';
 import * as format from '@/services/format';
 import { notationOf, quotes } from '@/services/quotes';
 import type { QuoteRow } from '@/types/domain';
@@ -60,7 +63,7 @@ export const COLUMNS: readonly Column[] = [
     id: 'last',
     title: 'Last',
     kind: 'price',
-    width: 10.5,
+    width: 9.6,
     from: 0,
     sort: (row) => number(row.last),
     cell: (symbol) => (
@@ -74,7 +77,7 @@ export const COLUMNS: readonly Column[] = [
     title: 'Change',
     description: 'Change on the previous close',
     kind: 'price',
-    width: 12.5,
+    width: 11.2,
     from: 0,
     sort: (row) => number(row.net_change),
     cell: (symbol) => <LiveChange symbol={symbol} isAligned />,
@@ -84,17 +87,47 @@ export const COLUMNS: readonly Column[] = [
     title: '%',
     description: 'Change on the previous close, per cent',
     kind: 'number',
-    width: 7.5,
+    width: 7.2,
     from: 0,
     sort: (row) => number(row.net_change_percent),
     cell: (symbol) => <LivePercent symbol={symbol} />,
+  },
+  {
+    id: 'signal',
+    title: 'Signal',
+    description: 'The desk’s signal: the change in points against its thresholds',
+    kind: 'text',
+    width: 12.4,
+    from: 0,
+    sort: (row) => signalRank(signalOf(row.symbol).get()?.signal),
+    cell: (symbol) => <LiveSignal symbol={symbol} />,
+  },
+  {
+    id: 'stat_value',
+    title: 'Stat',
+    description: 'The threshold that the signal stands for, in points',
+    kind: 'number',
+    width: 7,
+    from: Infinity,
+    sort: (row) => number(signalOf(row.symbol).get()?.stat_value ?? null),
+    cell: (symbol) => <Desk symbol={symbol} field="stat_value" />,
+  },
+  {
+    id: 'contract_weight',
+    title: 'Weight',
+    description: 'What the symbol counts for in the TOTAL',
+    kind: 'number',
+    width: 7,
+    from: Infinity,
+    sort: (row) => number(signalOf(row.symbol).get()?.contract_weight ?? null),
+    cell: (symbol) => <Desk symbol={symbol} field="contract_weight" />,
   },
   {
     id: 'bid_size',
     title: 'Size',
     description: 'Contracts bid',
     kind: 'number',
-    width: 5.2,
+    width: 4.8,
     from: 0,
     sort: (row) => row.bid_size,
     cell: (symbol) => <LiveSize symbol={symbol} field="bid_size" />,
@@ -103,7 +136,7 @@ export const COLUMNS: readonly Column[] = [
     id: 'bid',
     title: 'Bid',
     kind: 'price',
-    width: 10,
+    width: 9.2,
     from: 0,
     sort: (row) => number(row.bid),
     cell: (symbol) => <LivePrice symbol={symbol} field="bid" isAligned />,
@@ -112,7 +145,7 @@ export const COLUMNS: readonly Column[] = [
     id: 'ask',
     title: 'Ask',
     kind: 'price',
-    width: 10,
+    width: 9.2,
     from: 0,
     sort: (row) => number(row.ask),
     cell: (symbol) => <LivePrice symbol={symbol} field="ask" isAligned />,
@@ -122,7 +155,7 @@ export const COLUMNS: readonly Column[] = [
     title: 'Size',
     description: 'Contracts offered',
     kind: 'number',
-    width: 5.2,
+    width: 4.8,
     from: 0,
     sort: (row) => row.ask_size,
     cell: (symbol) => <LiveSize symbol={symbol} field="ask_size" />,
@@ -152,7 +185,7 @@ export const COLUMNS: readonly Column[] = [
     title: 'Volume',
     description: 'Contracts traded in the session',
     kind: 'number',
-    width: 7.5,
+    width: 7.2,
     from: 0,
     sort: (row) => row.volume,
     cell: (symbol) => <LiveSize symbol={symbol} field="volume" />,
@@ -162,7 +195,7 @@ export const COLUMNS: readonly Column[] = [
     title: 'VWAP',
     description: 'Volume-weighted average price of the session',
     kind: 'price',
-    width: 10,
+    width: 9.2,
     from: 0,
     sort: (row) => number(row.vwap),
     cell: (symbol) => <LivePrice symbol={symbol} field="vwap" isMean isAligned />,
@@ -239,7 +272,7 @@ export const COLUMNS: readonly Column[] = [
     title: 'Last hour',
     description: 'Closes of the last hour’s minutes',
     kind: 'graphic',
-    width: 68,
+    width: 62,
     from: 0,
     cell: (symbol) => <Hour symbol={symbol} />,
   },
@@ -248,7 +281,7 @@ export const COLUMNS: readonly Column[] = [
     title: '52 weeks',
     description: 'Where the last price stands between the low and the high of 52 weeks',
     kind: 'graphic',
-    width: 52,
+    width: 46,
     from: 0,
     sort: (row) => place(row.low_52w, row.high_52w, row.last),
     cell: (symbol) => <Year symbol={symbol} />,
@@ -267,7 +300,7 @@ export const COLUMNS: readonly Column[] = [
     title: 'Src',
     description: 'The source of the quote',
     kind: 'text',
-    width: 6,
+    width: 5.2,
     from: 0,
     sort: (row) => row.source,
     cell: (symbol) => <Text symbol={symbol} field="source" />,
@@ -277,7 +310,7 @@ export const COLUMNS: readonly Column[] = [
     title: 'Age',
     description: 'Since the symbol was last heard',
     kind: 'number',
-    width: 8,
+    width: 6.6,
     from: 0,
     sort: byAge,
     cell: (symbol) => <AgeCell symbol={symbol} />,
@@ -286,7 +319,7 @@ export const COLUMNS: readonly Column[] = [
     id: 'state',
     title: 'State',
     kind: 'text',
-    width: 8.5,
+    width: 7.8,
     from: 0,
     sort: (row) => (row.state === null ? null : STATE_ORDER[row.state]),
     cell: (symbol) => <LiveState symbol={symbol} />,
@@ -304,6 +337,12 @@ export function Spread({ symbol }: { symbol: string }) {
   const ticks = useField(symbol, 'spread_ticks');
   const text = ticks?.endsWith('.0') ? ticks.slice(0, -2) : ticks;
   return <span className={text ? 'fig' : 'fig dim'}>{text ?? format.MISSING}</span>;
+}
+
+/** A number of the desk's, as it was set. */
+export function Desk({ symbol, field }: { symbol: string; field: 'stat_value' | 'contract_weight' }) {
+  const value = useCell(signalOf(symbol))?.[field] ?? null;
+  return <span className={value === null ? 'fig dim' : 'fig'}>{format.asSet(value)}</span>;
 }
 
 function RangePercent({ symbol }: { symbol: string }) {
@@ -373,7 +412,7 @@ function Year({ symbol }: { symbol: string }) {
   );
 }
 
-export function Hour({ symbol, width = 68, height = 20 }: { symbol: string; width?: number; height?: number }) {
+export function Hour({ symbol, width = 62, height = 20 }: { symbol: string; width?: number; height?: number }) {
   const points = useLastHour(symbol);
   return <Sparkline points={points} width={width} height={height} label={`${symbol}, last hour`} />;
 }

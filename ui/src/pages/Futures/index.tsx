@@ -24,6 +24,7 @@ import { ColumnMenu, LayoutMenu } from './Menus';
 import { Minis } from './Minis';
 import { cardsSql, tableSql } from './sql';
 import { FuturesTable } from './Table';
+import { TotalStrip } from './Total';
 
 const VIEWS = ['table', 'heatmap', 'cards'] as const;
 type View = (typeof VIEWS)[number];
@@ -141,6 +142,7 @@ function Views({ view, layouts, shown, order }: ViewsProps) {
     return (
       <>
         {failure}
+        <TotalStrip />
         <Heatmap />
       </>
     );
@@ -159,6 +161,7 @@ function Views({ view, layouts, shown, order }: ViewsProps) {
   return (
     <>
       {failure}
+      <TotalStrip />
       <div className={css.page}>
         <div className={css.column}>
           <Panel

@@ -1,12 +1,17 @@
+import { VisuallyHidden } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import type { ReactNode } from 'react';
 
+import { SymbolLink } from '@/components/SymbolLink';
+import { Age, State } from '@/components/figures/figures';
 import { Panel } from '@/components/panel/Panel';
 import { Empty, Failure, Loading, Note } from '@/components/states/states';
+import { now } from '@/hooks/useQuote';
 import { useZone } from '@/hooks/useZone';
 import { api, data } from '@/services/api';
 import { serverClock } from '@/services/clock';
 import * as format from '@/services/format';
+import { moment } from '@/services/sql';
 import type { components } from '@/types/api';
 
 import css from './System.module.css';
@@ -43,21 +48,40 @@ export default function System() {
         <Failure title="The state could not be read again." error={error} still="What stands here is older." />
       )}
       {health.reasons.length === 0 ? (
-        <Note title="Every part answers.">Nothing is lost, nothing waits.</Note>
+        <Note title="Every part answers.">{waiting(state)}</Note>
       ) : (
         health.reasons.map((reason) => (
-          <Note key={reason} kind={health.status === 'down' ? 'error' : 'warning'} title={reason} />
+          <Note key={reason} kind={health.status === 'down' ? 'error' : 'warning'} title={`${capital(reason)}.`} />
         ))
       )}
       <Way state={state} zone={zone} />
       <div className={css.columns}>
         <Refused state={state} zone={zone} />
-        <Gaps state={state} zone={zone} />
         <Processes state={state} zone={zone} />
+        <Sources state={state} />
+        <Gaps state={state} zone={zone} />
         <Machine state={state} />
+        <Lake state={state} />
       </div>
     </>
   );
+}
+
+/** What waits, as a sentence. */
+function waiting({ bars_waiting: bars, lake }: SystemState): string {
+  const waits = [
+    bars && bars.ranges > 0 && counted(bars.ranges, 'range of bars', 'ranges of bars'),
+    lake && lake.missing.length > 0 && counted(lake.missing.length, 'date for the lake', 'dates for the lake'),
+  ].filter(Boolean);
+  return waits.length === 0 ? 'Nothing is lost, nothing waits.' : `Nothing is lost. Waiting: ${waits.join(', ')}.`;
+}
+
+function counted(count: number, one: string, many: string): string {
+  return `${format.size(count)} ${count === 1 ? one : many}`;
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1).replace(/\.$/, '');
 }
 
 interface Props {
@@ -70,13 +94,18 @@ function Way({ state, zone }: Props) {
   const { health, bars_waiting: waiting, lake } = state;
   const counts = health.accounting;
   const missing = lake?.missing;
+  const statement = () =>
+    counts
+      ? `select * from market.accounting(${counts.base}, ${counts.base + counts.received});`
+      : 'select * from market.ingest_totals;';
   return (
     <Panel
       title="The way of a tick"
-      meta={`asked ${format.time(serverClock.now(), zone)}`}
-      sql={{ statement: () => 'select * from ingest_totals', gives: 'one row' }}
+      meta={`asked ${format.time(health.ts, zone)}, in this life of the bus`}
+      sql={{ statement, gives: 'one row' }}
     >
       <ol className={css.way}>
+        <Collect state={state} />
         <Stage name="Bus" state={health.bus.state} reason={health.bus.reason}>
           {format.size(counts?.received)} received
           <small>{format.size(health.bus.held_ticks)} held</small>
@@ -95,32 +124,77 @@ function Way({ state, zone }: Props) {
           </small>
         </Stage>
         <Stage name="Bars" state={waiting ? (waiting.ranges ? 'waiting' : 'up') : 'down'} reason={null}>
-          {format.size(waiting?.ranges)} ranges to refresh
-          <small>{waiting?.oldest ? `since ${format.time(Date.parse(waiting.oldest), zone)}` : 'none is stale'}</small>
+          {waiting ? counted(waiting.ranges, 'range', 'ranges') : format.MISSING} to refresh
+          <small>{waiting?.oldest ? `since ${format.time(waiting.oldest, zone, serverClock.real())}` : 'none is stale'}</small>
         </Stage>
         <Stage name="Lake" state={lake ? (missing?.length ? 'waiting' : 'up') : 'down'} reason={null}>
-          {format.size(missing?.length)} closed dates to export
-          <small>{missing?.length ? `oldest ${format.date(missing[0]!)}` : 'every closed date is whole'}</small>
+          {missing ? counted(missing.length, 'date', 'dates') : format.MISSING} to export
+          <small>{missing?.length ? `oldest ${format.date(missing[0])}` : 'every closed date is whole'}</small>
         </Stage>
-        <Stage name="Stream" state={health.stream.state} reason={health.stream.reason}>
+        <Stage name="Pages" state={health.stream.state} reason={health.stream.reason}>
           {format.size(health.stream.clients)} open
-          <small>{health.stream.state}</small>
+          <small>stream {health.stream.state}</small>
         </Stage>
       </ol>
-      <p className={css.identity} data-testid="identity">
+      <div className={css.identity} data-testid="identity">
         {counts ? (
           <>
-            {format.size(counts.received)} received = {format.size(counts.inserted)} stored +{' '}
-            {format.size(counts.duplicate)} duplicate + {format.size(counts.rejected)} refused +{' '}
-            {counts.lost ? `${format.size(counts.lost)} lost + ` : ''}
-            {format.size(counts.pending)} pending{' '}
-            <b>{counts.is_balanced ? '✓ balanced' : '! not balanced'}</b>
+            <Term name="received" value={counts.received} />
+            <Sign text="=" />
+            <Term name="stored" value={counts.inserted} />
+            <Sign text="+" />
+            <Term name="duplicate" value={counts.duplicate} />
+            <Sign text="+" />
+            <Term name="refused" value={counts.rejected} />
+            <Sign text="+" />
+            {counts.lost > 0 && (
+              <>
+                <Term name="lost" value={counts.lost} />
+                <Sign text="+" />
+              </>
+            )}
+            <Term name="pending" value={counts.pending} />
+            <div className={`${css.holds} ${counts.is_balanced ? css.good : css.bad}`}>
+              {counts.is_balanced ? '✓ holds' : '! does not hold'}
+            </div>
           </>
         ) : (
-          'The counts cannot be asked while a server is away.'
+          <div>The counts cannot be asked while a server is away.</div>
         )}
-      </p>
+      </div>
     </Panel>
+  );
+}
+
+function Term({ name, value }: { name: string; value: number }) {
+  return (
+    <dl data-term={name}>
+      <dt>{name}</dt>
+      <dd>{format.size(value)}</dd>
+    </dl>
+  );
+}
+
+function Sign({ text }: { text: string }) {
+  return (
+    <div className={css.sign} aria-hidden="true">
+      {text}
+    </div>
+  );
+}
+
+/** Who speaks, and for how many symbols. */
+function Collect({ state }: { state: SystemState }) {
+  const speaking = state.sources?.filter(({ symbols }) => symbols.length > 0) ?? [];
+  const symbols = speaking.reduce((sum, one) => sum + one.symbols.length, 0);
+  const heard = speaking.map((one) => one.heard_at ?? '').sort().at(-1);
+  return (
+    <Stage name="Collect" state={state.sources ? (speaking.length ? 'up' : 'waiting') : 'down'} reason={null}>
+      {speaking.length} {speaking.length === 1 ? 'source' : 'sources'}
+      <small>
+        {counted(symbols, 'symbol', 'symbols')}, <Age at={heard ?? null} />
+      </small>
+    </Stage>
   );
 }
 
@@ -152,10 +226,11 @@ function Refused({ state, zone }: Props) {
       title="Refused ticks"
       meta="newest 20"
       isFlush
+      className={css.wide}
       sql={{
         statement: () =>
           'select rejected_at, symbol, source, field, value, reason, ticks\n' +
-          'from rejected_ticks\norder by rejected_id desc\nlimit 20',
+          'from market.rejected_ticks\norder by rejected_id desc\nlimit 20;',
         gives: `${rows?.length ?? 0} rows`,
       }}
     >
@@ -164,18 +239,63 @@ function Refused({ state, zone }: Props) {
       ) : rows.length === 0 ? (
         <Empty title="No tick was refused." />
       ) : (
-        <table className={css.table}>
+        <div className={css.rows} tabIndex={0} role="region" aria-label="Refused, newest 20">
+          <table className={css.table} data-testid="refused">
           <thead>
-            <tr><th>At</th><th>Symbol</th><th>Field</th><th>Value</th><th>Reason</th></tr>
+            <tr><th>At</th><th>Symbol</th><th>Source</th><th>Field</th><th>Value</th><th>Reason</th></tr>
           </thead>
           <tbody>
             {rows.map((row, index) => (
               <tr key={`${row.rejected_at} ${index}`}>
-                <td>{format.time(Date.parse(row.rejected_at), zone, serverClock.now())}</td>
-                <td>{row.symbol ?? format.MISSING}</td>
-                <td>{row.field}</td>
-                <td className={css.value}>{row.value}</td>
+                <td className="muted nowrap">{format.time(row.rejected_at, zone, serverClock.real())}</td>
+                <td><b>{row.symbol ?? format.MISSING}</b></td>
+                <td className="muted">{row.source ?? format.MISSING}</td>
+                <td className="mono">{row.field}</td>
+                <td className={`mono ${css.value}`} title={row.value}>{row.value}</td>
                 <td>{row.reason}</td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+        </div>
+      )}
+    </Panel>
+  );
+}
+
+function Sources({ state }: { state: SystemState }) {
+  const rows = state.sources;
+  const statement = () => `select s.source, s.kind, s.priority,
+       array_agg(q.symbol order by q.symbol) filter (where q.symbol is not null) as speaks_for,
+       max(q.heard_at) as heard_at
+from reference.sources as s
+left join market.quotes_at(${moment(now())}) as q using (source)
+where s.kind <> 'tape' or q.symbol is not null
+group by s.source
+order by count(q.symbol) desc, s.priority, s.source;`;
+  return (
+    <Panel title="Sources" meta="who speaks for which symbol" isFlush sql={{ statement, gives: `${rows?.length ?? 0} rows` }}>
+      {rows === null ? (
+        <Empty title="The database is away." />
+      ) : (
+        <table className={css.table} data-testid="sources">
+          <thead>
+            <tr><th>Source</th><th>Speaks for</th><th className={css.right}>Heard</th><th>State</th></tr>
+          </thead>
+          <tbody>
+            {rows.map((row) => (
+              <tr key={row.source} title={row.description}>
+                <td>
+                  <b>{row.source}</b>
+                  <span className="dim"> {row.kind}</span>
+                </td>
+                <td className={row.symbols.length ? css.symbols : 'dim'}>
+                  {row.symbols.length === 0
+                    ? 'none'
+                    : row.symbols.map((symbol) => <SymbolLink key={symbol} symbol={symbol} />)}
+                </td>
+                <td className={`${css.right} nowrap`}><Age at={row.heard_at} /></td>
+                <td>{row.state ? <State state={row.state} /> : <span className="dim">silent</span>}</td>
               </tr>
             ))}
           </tbody>
@@ -193,7 +313,9 @@ function Gaps({ state, zone }: Props) {
       meta="newest 20"
       isFlush
       sql={{
-        statement: () => 'select *\nfrom gaps\norder by gap_start desc, symbol, source\nlimit 20',
+        statement: () =>
+          'select symbol, source, trade_date, gap_start, gap_end, cause, filled_by\nfrom market.gaps\n' +
+          'order by gap_start desc, symbol, source\nlimit 20;',
         gives: `${rows?.length ?? 0} rows`,
       }}
     >
@@ -202,22 +324,25 @@ function Gaps({ state, zone }: Props) {
       ) : rows.length === 0 ? (
         <Empty title="No feed was silent for longer than its cadence." />
       ) : (
-        <table className={css.table}>
+        <div className={css.rows} tabIndex={0} role="region" aria-label="Gaps, newest 20">
+          <table className={css.table} data-testid="gaps">
           <thead>
-            <tr><th>Symbol</th><th>Source</th><th>From</th><th>To</th><th>Cause</th></tr>
+            <tr><th>Symbol</th><th>From</th><th className={css.right}>Length</th><th>Cause</th></tr>
           </thead>
           <tbody>
             {rows.map((row) => (
-              <tr key={`${row.symbol} ${row.source} ${row.gap_start}`}>
-                <td>{row.symbol}</td>
-                <td>{row.source}</td>
-                <td>{format.time(Date.parse(row.gap_start), zone, serverClock.now())}</td>
-                <td>{format.time(Date.parse(row.gap_end), zone, serverClock.now())}</td>
+              <tr key={`${row.symbol} ${row.source} ${row.gap_start}`} title={row.source}>
+                <td><b>{row.symbol}</b></td>
+                <td className="muted nowrap">{format.time(row.gap_start, zone, serverClock.real())}</td>
+                <td className={`${css.right} nowrap`}>
+                  {format.age(Date.parse(row.gap_end) - Date.parse(row.gap_start))}
+                </td>
                 <td>{row.filled_by ? `filled by ${row.filled_by}` : row.cause}</td>
               </tr>
             ))}
           </tbody>
         </table>
+        </div>
       )}
     </Panel>
   );
@@ -226,30 +351,41 @@ function Gaps({ state, zone }: Props) {
 function Processes({ state, zone }: Props) {
   const jobs = state.health.jobs;
   return (
-    <Panel title="Processes" meta="servers and jobs of this home" isFlush>
+    <Panel title="Processes" meta="servers and jobs of this home" isFlush className={css.half}>
       {state.processes.length === 0 ? (
         <Empty title="No supervisor runs here.">`thor up` starts one; with compose see its own status.</Empty>
       ) : (
-        <table className={css.table}>
+        <table className={css.table} data-testid="processes">
           <thead>
-            <tr><th>Name</th><th>State</th><th>Since</th><th className={css.right}>Restarts</th><th>Reason</th></tr>
+            <tr><th>Name</th><th>State</th><th>Since</th><th className={css.right}>Restarts</th></tr>
           </thead>
           <tbody>
-            {state.processes.map((row) => (
-              <tr key={row.name}>
-                <td>{row.name}</td>
-                <td>{jobs[row.name]?.state ?? row.state}</td>
-                <td>{row.started_at ? format.time(Date.parse(row.started_at), zone, serverClock.now()) : format.MISSING}</td>
-                <td className={css.right}>{format.size(row.restarts)}</td>
-                <td>{jobs[row.name]?.reason || row.reason}</td>
-              </tr>
-            ))}
+            {state.processes.map((row) => {
+              const reason = jobs[row.name]?.reason || row.reason;
+              return (
+                <tr key={row.name}>
+                  <td><b>{row.name}</b></td>
+                  <td>
+                    {jobs[row.name]?.state ?? row.state}
+                    {reason && <div className="muted">{reason}</div>}
+                  </td>
+                  <td className="muted nowrap">
+                    {row.started_at ? format.time(row.started_at, zone, serverClock.real()) : format.MISSING}
+                  </td>
+                  <td className={`${css.right} ${row.restarts ? css.look : ''}`}>{format.size(row.restarts)}</td>
+                </tr>
+              );
+            })}
           </tbody>
         </table>
       )}
     </Panel>
   );
 }
+
+const FACTS_SQL = `select e.edition, e.nature, current_setting('server_version') as postgres,
+       (select x.extversion from pg_catalog.pg_extension as x where x.extname = 'timescaledb') as timescaledb
+from ops.edition as e;`;
 
 function Machine({ state }: { state: SystemState }) {
   const { versions, health } = state;
@@ -265,8 +401,8 @@ function Machine({ state }: { state: SystemState }) {
     ],
   ];
   return (
-    <Panel title="Machine">
-      <dl className={css.facts}>
+    <Panel title="This Thor" sql={{ statement: () => FACTS_SQL, gives: 'one row; Thor and disk are the machine’s' }}>
+      <dl className={css.facts} data-testid="machine">
         {facts.map(([label, value]) => (
           <div key={label}>
             <dt>{label}</dt>
@@ -274,6 +410,63 @@ function Machine({ state }: { state: SystemState }) {
           </div>
         ))}
       </dl>
+    </Panel>
+  );
+}
+
+const DAY_WORDS = { whole: 'whole', missing: 'not exported', open: 'still open' } as const;
+const LAKE_SQL = `select trade_date, count(*) as symbols, sum(ticks) as ticks
+from market.bars_1d
+where ticks > 0
+group by trade_date
+order by trade_date desc
+limit 60;`;
+
+/** A box a trade date: what the lake has of it. */
+function Lake({ state }: { state: SystemState }) {
+  const days = state.lake?.days;
+  const missing = days?.filter((one) => one.state === 'missing') ?? [];
+  return (
+    <Panel
+      title="Lake by trade date"
+      meta="60 newest dates with ticks"
+      className={css.all}
+      sql={{ statement: () => LAKE_SQL, gives: `${days?.length ?? 0} rows of the database; thor lake shows the files` }}
+    >
+      {!days ? (
+        <Empty title="The lake could not be asked." />
+      ) : days.length === 0 ? (
+        <Empty title="No trade date has ticks yet.">A date is exported once it has closed.</Empty>
+      ) : (
+        <>
+          <ol className={css.lake} data-testid="lake">
+            {days.map((one) => (
+              <li
+                key={one.trade_date}
+                data-state={one.state}
+                title={`${format.date(one.trade_date)}: ${DAY_WORDS[one.state]}, ${format.size(one.exported)} of ${format.size(one.ticks)} ticks, ${one.symbols} symbols`}
+              >
+                <VisuallyHidden>
+                  {format.date(one.trade_date)}, {DAY_WORDS[one.state]}, {format.size(one.exported)} of{' '}
+                  {format.size(one.ticks)} ticks
+                </VisuallyHidden>
+              </li>
+            ))}
+          </ol>
+          <p className={css.lakeFoot}>
+            <span>{format.fullDate(days[0]!.trade_date)}</span>
+            <span className={missing.length ? css.look : undefined}>
+              {missing.length
+                ? `□ ${missing.map((one) => format.date(one.trade_date)).slice(-3).join(', ')} not exported`
+                : 'every closed date is whole'}
+            </span>
+            <span>
+              {format.fullDate(days.at(-1)!.trade_date)}, {DAY_WORDS[days.at(-1)!.state]},{' '}
+              {format.size(days.at(-1)!.ticks)} ticks
+            </span>
+          </p>
+        </>
+      )}
     </Panel>
   );
 }

@@ -1,0 +1,136 @@
+"""Watch the desk's signals and the TOTAL, and give what changes to those who asked for it.
+
+Stages: 45 studies → API. One reader a process asks once a second, while anybody wants it.
+"""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal, TypeVar
+
+import msgspec
+
+from thor import database
+from thor.domain import timestamps
+from thor.errors import ThorError
+from thor.stream.events import event
+from thor.stream.quote import Instant, State
+from thor.stream.subscribers import Subscriber, Subscribers
+
+Signal = Literal["STRONG_BUY", "BUY", "HOLD", "SELL", "STRONG_SELL"]
+Number = Annotated[str, msgspec.Meta(description="Exact decimal.", examples=["-3051.026544"])]
+EVERY_S = 1.0
+# The set whose signals the pages show.
+SET = "desk"
+T = TypeVar("T")
+
+
+class DeskSignal(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of `studies.signals_at(as_of, set)`; without a signal, `reason` says why."""
+
+    symbol: str
+    ts: Instant | None
+    state: State | None
+    last: Number | None
+    basis: Number | None
+    basis_kind: str | None
+    basis_source: str | None
+    basis_date: str | None
+    change: Number | None
+    signal: Signal | None
+    stat_value: Number | None
+    contract_weight: Number | None
+    is_inverted: bool
+    signal_weight: Number | None
+    score: Number | None
+    reason: str | None
+
+
+class DeskTotal(msgspec.Struct, frozen=True, kw_only=True):
+    """The row of `studies.total_at(as_of, set)`; `missing` are the symbols without a signal."""
+
+    as_of: Instant | None
+    count: int
+    missing: list[str]
+    sum_weighted: Number | None
+    denominator: Number | None
+    avg_weighted: Number | None
+    signal_weight_sum: Number | None
+    composite_signal: Signal | None
+    composite_signal_weight: int | None
+    score: Number | None
+
+
+# What makes a signal another one: its price moves with every tick, and is the quote's to say.
+_SIGNAL = ("signal", "stat_value", "contract_weight", "signal_weight", "is_inverted", "reason")
+
+
+class DeskWatch:
+    """The signals and the TOTAL of one process, as they were last sent."""
+
+    def __init__(
+        self, pool: Any, subscribers: Subscribers, market_now: Callable[[], datetime]
+    ) -> None:
+        """Take the database, the subscribers, and the moment that quotes are aged by, UTC."""
+        self._pool, self._subscribers = pool, subscribers
+        self._market_now = market_now
+        self._sent: dict[str, Any] = {}
+        self._frames: dict[str, bytes] = {}
+        self._told: set[Subscriber] = set()
+
+    async def run(self) -> None:
+        """Look once a second, until cancelled; a database that is away is waited for."""
+        while True:
+            wanting = {one for one in self._subscribers.members if one.event_filter.desk}
+            self._told &= wanting
+            if wanting:
+                await self._look(wanting)
+            await asyncio.sleep(EVERY_S)
+
+    async def _look(self, wanting: set[Subscriber]) -> None:
+        values = {"as_of": self._market_now(), "set": SET}
+        try:
+            rows = await database.fetch(self._pool, "desk_signals", values)
+            (total,) = await database.fetch(self._pool, "desk_total", values)
+        except ThorError:
+            return
+        found: dict[str, tuple[Any, Any]] = {}
+        for row in rows:
+            signal = _converted(row, DeskSignal)
+            key = tuple(getattr(signal, field) for field in _SIGNAL)
+            found[f"signal {signal.symbol}"] = (key, signal)
+        figures = _converted(total, DeskTotal)
+        found["total"] = (figures, figures)
+        changed = {
+            name: event(name.partition(" ")[0], data)
+            for name, (key, data) in found.items()
+            if self._sent.get(name) != key
+        }
+        self._sent = {name: key for name, (key, _) in found.items()}
+        self._frames.update(changed)
+        for subscriber in wanting:
+            self._tell(subscriber, changed if subscriber in self._told else self._frames)
+        self._told |= wanting
+
+    @staticmethod
+    def _tell(subscriber: Subscriber, frames: dict[str, bytes]) -> None:
+        symbols = subscriber.event_filter.symbols
+        for name, frame in frames.items():
+            symbol = name.partition(" ")[2]
+            if not symbol or symbols is None or symbol in symbols:
+                subscriber.notices[name] = frame
+        subscriber.wake()
+
+
+def _converted(row: dict[str, Any], kind: type[T]) -> T:
+    """Return a row of the database in a form of the API: exact decimals as texts, UTC."""
+    return msgspec.convert({name: _shown(value) for name, value in row.items()}, kind)
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return timestamps.format_utc(value)
+    if isinstance(value, Decimal):
+        return f"{value.normalize():f}"
+    return value.isoformat() if hasattr(value, "isoformat") else value
