@@ -188,7 +188,7 @@ function Series({ symbol, name, width, asked }: SeriesProps) {
             <Select
               size="xs"
               aria-label="Series"
-              w={190}
+              w={165}
               value={adjusted}
               onChange={(value) => change({ adjusted: value === 'none' ? '' : (value ?? '') })}
               data={ADJUSTMENTS.map((one) => ({ value: one, label: ADJUSTED[one] }))}
@@ -200,7 +200,7 @@ function Series({ symbol, name, width, asked }: SeriesProps) {
               size="xs"
               aria-label="Features"
               placeholder={names.length ? '' : 'Features'}
-              w={260}
+              w={225}
               classNames={{ inputField: css.field }}
               searchable
               maxValues={FEATURES_MAX}
@@ -213,7 +213,7 @@ function Series({ symbol, name, width, asked }: SeriesProps) {
           <Select
             size="xs"
             aria-label="Time zone"
-            w={150}
+            w={105}
             value={zone}
             onChange={(value) => value && setZone(value)}
             data={[...new Set([CHICAGO, ownZone(), 'UTC'])].map((one) => ({

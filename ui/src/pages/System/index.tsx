@@ -289,10 +289,14 @@ order by count(q.symbol) desc, s.priority, s.source;`;
                   <b>{row.source}</b>
                   <span className="dim"> {row.kind}</span>
                 </td>
-                <td className={row.symbols.length ? css.symbols : 'dim'}>
+                <td className={row.symbols.length ? undefined : 'dim'}>
                   {row.symbols.length === 0
                     ? 'none'
-                    : row.symbols.map((symbol) => <SymbolLink key={symbol} symbol={symbol} />)}
+                    : row.symbols.map((symbol) => (
+                        <span key={symbol}>
+                          <SymbolLink symbol={symbol} />{' '}
+                        </span>
+                      ))}
                 </td>
                 <td className={`${css.right} nowrap`}><Age at={row.heard_at} /></td>
                 <td>{row.state ? <State state={row.state} /> : <span className="dim">silent</span>}</td>
