@@ -6,6 +6,7 @@ import {
   LineSeries,
   LineStyle,
   type IChartApi,
+  type IPriceLine,
   type ISeriesApi,
   type ISeriesMarkersPluginApi,
   type LogicalRange,
@@ -70,6 +71,7 @@ export function Canvas(props: Props) {
   const chart = useRef<IChartApi>(null);
   const parts = useRef<{
     price: ISeriesApi<'Candlestick'>;
+    last: IPriceLine;
     volume: ISeriesApi<'Histogram'>;
     vwap: ISeriesApi<'Line'>;
     markers: ISeriesMarkersPluginApi<Time>;
@@ -89,7 +91,13 @@ export function Canvas(props: Props) {
       rightPriceScale: { borderVisible: false },
       timeScale: { borderVisible: false, rightOffset: 6, minBarSpacing: 1 },
     });
-    const price = made.addSeries(CandlestickSeries, { borderVisible: true });
+    const price = made.addSeries(CandlestickSeries, {
+      borderVisible: true,
+      // The library takes the body's colour for the last price, and a hollow body has none.
+      lastValueVisible: false,
+      priceLineVisible: false,
+    });
+    const last = price.createPriceLine({ price: 0, lineStyle: LineStyle.Dotted, lineWidth: 1 });
     const volume = made.addSeries(
       HistogramSeries,
       {
@@ -108,7 +116,7 @@ export function Canvas(props: Props) {
       priceLineVisible: false,
       crosshairMarkerVisible: false,
     });
-    parts.current = { price, volume, vwap, markers: createSeriesMarkers(price, []) };
+    parts.current = { price, last, volume, vwap, markers: createSeriesMarkers(price, []) };
     chart.current = made;
     const drawSessions = () => {
       const scale = made.timeScale();
@@ -163,7 +171,18 @@ export function Canvas(props: Props) {
 
   useEffect(() => {
     const found = parts.current!;
-    found.price.setData(candles(bars, zone));
+    const shown = candles(bars, zone);
+    found.price.setData(shown);
+    const lastCandle = shown.at(-1);
+    if (lastCandle) {
+      const way = lastCandle.close >= lastCandle.open ? 'up' : 'down';
+      found.last.applyOptions({
+        price: lastCandle.close,
+        color: token(`--${way}`),
+        axisLabelColor: token(`--${way}-solid`),
+        axisLabelTextColor: token(`--on-${way}`),
+      });
+    }
     found.volume.setData(volumes(bars, zone, { up: token('--up-soft'), down: token('--down-soft') }));
     found.vwap.setData(sessionVwap(bars, zone, before));
     found.markers.setMarkers(
