@@ -61,9 +61,9 @@ class BarsWaiting(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SourceRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A source, and the symbols that it speaks for: whose quote is its own.
+    """A source, and the symbols whose quotes are its own.
 
-    The lowest `priority` is heard where two speak of a symbol; `heard_at` is when it last
+    The lowest `priority` is heard where two claim a symbol; `heard_at` is when it last
     looked at any of them.
     """
 

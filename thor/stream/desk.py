@@ -77,13 +77,13 @@ class DeskWatch:
         self._market_now = market_now
         self._sent: dict[str, Any] = {}
         self._frames: dict[str, bytes] = {}
-        self._told: set[Subscriber] = set()
+        self._informed: set[Subscriber] = set()
 
     async def run(self) -> None:
         """Look once a second, until cancelled; a database that is away is waited for."""
         while True:
             wanting = {one for one in self._subscribers.members if one.event_filter.desk}
-            self._told &= wanting
+            self._informed &= wanting
             if wanting:
                 await self._look(wanting)
             await asyncio.sleep(EVERY_S)
@@ -110,8 +110,8 @@ class DeskWatch:
         self._sent = {name: key for name, (key, _) in found.items()}
         self._frames.update(changed)
         for subscriber in wanting:
-            self._tell(subscriber, changed if subscriber in self._told else self._frames)
-        self._told |= wanting
+            self._tell(subscriber, changed if subscriber in self._informed else self._frames)
+        self._informed |= wanting
 
     @staticmethod
     def _tell(subscriber: Subscriber, frames: dict[str, bytes]) -> None:

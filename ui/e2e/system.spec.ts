@@ -10,7 +10,7 @@ const PANELS = [
   'Lake by trade date',
 ];
 
-test('the way of a tick is told stage by stage, and its sum can be checked', async ({ page }) => {
+test('the way of a tick is shown stage by stage, and its sum can be checked', async ({ page }) => {
   await page.goto('/system');
   for (const title of PANELS) await expect(page.getByRole('heading', { name: title })).toBeVisible();
   const sum = async () => {

@@ -262,8 +262,8 @@ on conflict (symbol, trade_date, source, received_at) do update set
     high_52w = coalesce(excluded.high_52w, v.high_52w),
     low_52w = coalesce(excluded.low_52w, v.low_52w);
 
--- Who speaks for which symbol: whose quote it is. Sources that are silent are
--- there too, tapes only where they speak.
+-- Which source claims which symbol: the quote is its own. Silent sources are
+-- in the answer too, tapes only where they have a symbol.
 -- name: speaking_sources
 select
     s.source,

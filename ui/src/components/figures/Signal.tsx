@@ -22,7 +22,7 @@ interface ChipProps {
   signal: Signal | null;
   /** Why there is none. */
   reason?: string | null;
-  /** Only the glyph: where a word has no room. */
+  /** Only the glyph: where a word does not fit. */
   isShort?: boolean;
 }
 

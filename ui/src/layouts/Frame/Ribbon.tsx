@@ -25,7 +25,7 @@ export function Ribbon() {
   );
 }
 
-/** The TOTAL, where the window has room for it. */
+/** The TOTAL, where the window is wide enough. */
 function RibbonTotal() {
   const found = useCell(total);
   if (!found) return null;

@@ -97,7 +97,7 @@ export default function Settings() {
                       {title}
                     </th>
                   ))}
-                  <th scope="col" title="A rise speaks for falling shares">
+                  <th scope="col" title="A rise means falling shares">
                     Inverted
                   </th>
                   <th scope="col">Last change</th>

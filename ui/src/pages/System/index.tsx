@@ -266,7 +266,7 @@ function Refused({ state, zone }: Props) {
 function Sources({ state }: { state: SystemState }) {
   const rows = state.sources;
   const statement = () => `select s.source, s.kind, s.priority,
-       array_agg(q.symbol order by q.symbol) filter (where q.symbol is not null) as speaks_for,
+       array_agg(q.symbol order by q.symbol) filter (where q.symbol is not null) as symbols,
        max(q.heard_at) as heard_at
 from reference.sources as s
 left join market.quotes_at(${moment(now())}) as q using (source)
@@ -274,13 +274,13 @@ where s.kind <> 'tape' or q.symbol is not null
 group by s.source
 order by count(q.symbol) desc, s.priority, s.source;`;
   return (
-    <Panel title="Sources" meta="who speaks for which symbol" isFlush sql={{ statement, gives: `${rows?.length ?? 0} rows` }}>
+    <Panel title="Sources" meta="which source claims which symbol" isFlush sql={{ statement, gives: `${rows?.length ?? 0} rows` }}>
       {rows === null ? (
         <Empty title="The database is away." />
       ) : (
         <table className={css.table} data-testid="sources">
           <thead>
-            <tr><th>Source</th><th>Speaks for</th><th className={css.right}>Heard</th><th>State</th></tr>
+            <tr><th>Source</th><th>Symbols</th><th className={css.right}>Heard</th><th>State</th></tr>
           </thead>
           <tbody>
             {rows.map((row) => (
