@@ -437,7 +437,6 @@ def test_the_database_is_not_queried_while_no_subscriber_wants_bars(
     [
         ({"bars": "2m"}, "bars: '2m' is none of 1s, 1m, 5m, 1h, 1d"),
         ({"bars": "1m,"}, "bars: '1m,' has an empty name"),
-        ({"bars": ""}, "bars: '' has an empty name"),
         ({"events": "bar"}, "bars: choose their widths where events has bar; write bars=1m"),
         ({"events": "tick,bars"}, "events: 'bars' is none of tick, quote, bar"),
     ],
