@@ -61,6 +61,8 @@ insert into reference.tapes (
 )
 values ('TAPE:0123abcd', '0123abcd' || repeat('0', 56), E'a\\tb\\\\c.csv', 'csv', null, 3,
     '{ES,"C L"}', '2024-07-01 14:00+00', '2024-07-01 15:00+00');
+insert into reference.calendars (calendar, zone, open, close, regular_open, regular_close)
+values ('EUREX_DAX', 'Europe/Berlin', '01:10', '22:00', '09:00', '17:30');
 insert into reference.sessions (calendar, trade_date, session_number, open_at, close_at)
 values ('CME_EQUITY', '2024-07-01', 1, '2024-06-30 22:00+00', '2024-07-01 21:00+00');
 insert into reference.session_overrides (calendar, trade_date, is_closed, note)
