@@ -267,7 +267,9 @@ def test_a_clock_that_passes_a_bar_s_end_closes_it(connection: Link) -> None:
     assert feature_store.catch_up(connection).added == 0
     connection.execute(clock.encode(), [minute + timedelta(seconds=61)])
     assert waiting(connection) >= 1
-    assert feature_store.catch_up(connection).added == 1
+    # The minute may be the last of five, or of an hour.
+    assert feature_store.catch_up(connection).added >= 1
+    assert value(connection, "select count(*) from store.features_1m") == 1
     assert waiting(connection) == 0
     latest = "select count(*) from feat.latest('1m', %s, array['ES'])"
     assert value(connection, latest, minute + timedelta(seconds=60.9)) == 0
