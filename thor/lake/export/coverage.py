@@ -66,35 +66,33 @@ class LakeCoverage:
     def _day(
         self, store: Store, day: date, ticks: dict[str, int], closed: dict[str, int] | None
     ) -> LakeDay:
-        is_whole = closed is not None and self._is_whole(store, day, closed)
-        state: Literal["whole", "missing", "open"] = "whole" if is_whole else "missing"
+        is_whole, exported = self._look(store, day, closed)
+        state: Literal["whole", "missing"] = "whole" if is_whole else "missing"
         return LakeDay(
             trade_date=day,
             symbols=len(ticks),
             ticks=sum(ticks.values()),
-            exported=sum(closed.values()) if closed and is_whole else _exported(store, day),
+            exported=exported,
             state="open" if closed is None else state,
         )
 
-    def _is_whole(self, store: Store, day: date, ticks: dict[str, int]) -> bool:
+    def _look(self, store: Store, day: date, closed: dict[str, int] | None) -> tuple[bool, int]:
+        """Return whether the lake has all of a closed date, and how many ticks it has of it."""
         known, until_s = self._whole.get(day, ({}, 0.0))
         now_s = clock.monotonic_s()
-        if known == ticks and now_s < until_s:
-            return True
-        is_whole = _is_whole(store, day, ticks)
-        if is_whole:
-            self._whole[day] = ticks, now_s + self._keep_s
-        return is_whole
+        if closed is not None and known == closed and now_s < until_s:
+            return True, sum(closed.values())
+        found = manifest.read(store, day)
+        if found is None:
+            return False, 0
+        is_whole = closed is not None and _is_whole(found, day, closed)
+        if closed is not None and is_whole:
+            self._whole[day] = closed, now_s + self._keep_s
+        return is_whole, sum(part.rows for part in found.of("ticks").values())
 
 
-def _exported(store: Store, day: date) -> int:
-    found = manifest.read(store, day)
-    return 0 if found is None else sum(part.rows for part in found.of("ticks").values())
-
-
-def _is_whole(store: Store, day: date, ticks: dict[str, int]) -> bool:
-    found = manifest.read(store, day)
-    if found is None or not found.is_closed or not set(found.what) >= _EXPORTED:
+def _is_whole(found: manifest.Manifest, day: date, ticks: dict[str, int]) -> bool:
+    if not found.is_closed or not set(found.what) >= _EXPORTED:
         return False
     parts = {part.path: part.rows for part in found.parts}
     return all(
