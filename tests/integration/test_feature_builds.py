@@ -106,6 +106,8 @@ def test_a_database_of_before_is_filled_newest_first_and_its_state_shows_how_far
     before: str, edition: Edition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("THOR_DATABASE_URL", before)
+    # `thor status` answers while `thor up` migrates.
+    assert feature_rows() == []
     schema.up(before, requested=edition)
     with psycopg.connect(before, autocommit=True) as link:
         # As long as nothing is made, all of it is to be.

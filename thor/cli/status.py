@@ -75,7 +75,10 @@ def feed_row(feed: Any, now: datetime) -> dict[str, Any]:
 
 
 def feature_rows() -> list[dict[str, Any]]:
-    """Return how far the stored features are, a row a width; none where no database answers."""
+    """Return how far the stored features are, a row a width.
+
+    There is none where no database answers, or where it has no store yet.
+    """
     from thor import database
     from thor.cli.common import open_database
     from thor.cli.features import state_of
@@ -84,7 +87,7 @@ def feature_rows() -> list[dict[str, Any]]:
     try:
         with open_database() as connection:
             found = database.rows(connection, "feature_status")
-    except ThorError:
+    except (ThorError, database.DriverError):
         return []
     return [
         {
