@@ -13,11 +13,11 @@ from litestar.params import QueryParameter
 
 from api import params
 from api.errors import BAD_INPUT, ProblemOperation
-from api.rows import converted
 from api.schemas import BoardRow
 from api.state import SharedState
 from thor import clock, database
 from thor.stream.quote import shown_price
+from thor.stream.rows import converted
 
 # Not prices of the instrument: shown with as many decimals as they need.
 _PLAIN = ("tick_size", "tick_value", "multiplier", "spread_ticks")

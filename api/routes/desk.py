@@ -17,13 +17,13 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from api import params
 from api.errors import BAD_INPUT, ProblemOperation
 from api.routes.board import AsOf
-from api.rows import converted
 from api.state import SharedState
 from thor import clock, database
 from thor.errors import NotFound, Rejected
 from thor.market.studies import desk
 from thor.stream.desk import DeskSignal, DeskTotal, Number, Signal
 from thor.stream.quote import Instant
+from thor.stream.rows import converted
 
 OfSet = Annotated[str, QueryParameter(name="set", description="The set of numbers.")]
 _STEPS_MAX = 1000

@@ -14,7 +14,6 @@ from litestar.di import NamedDependency
 
 from api.errors import ProblemOperation, declared
 from api.health import Health, bounded, health_of
-from api.rows import converted
 from api.state import SharedState
 from thor import __version__, clock, database, observe
 from thor.errors import ThorError
@@ -23,6 +22,7 @@ from thor.lake.store import Store, url_of
 from thor.services.home import Home
 from thor.services.status import read_status
 from thor.stream.quote import Instant, State
+from thor.stream.rows import converted
 
 _REFUSED = 20
 _GAPS = 20

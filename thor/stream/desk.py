@@ -6,16 +6,15 @@ Stages: 45 studies → API. One reader a process asks once a second, while anybo
 import asyncio
 from collections.abc import Callable
 from datetime import datetime
-from decimal import Decimal
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from thor import database
-from thor.domain import timestamps
 from thor.errors import ThorError
 from thor.stream.events import event
 from thor.stream.quote import Instant, State
+from thor.stream.rows import converted
 from thor.stream.subscribers import Subscriber, Subscribers
 
 Signal = Literal["STRONG_BUY", "BUY", "HOLD", "SELL", "STRONG_SELL"]
@@ -23,7 +22,6 @@ Number = Annotated[str, msgspec.Meta(description="Exact decimal.", examples=["-3
 EVERY_S = 1.0
 # The set whose signals the pages show.
 SET = "desk"
-T = TypeVar("T")
 
 
 class DeskSignal(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,10 +95,10 @@ class DeskWatch:
             return
         found: dict[str, tuple[Any, Any]] = {}
         for row in rows:
-            signal = _converted(row, DeskSignal)
+            signal = converted(row, DeskSignal)
             key = tuple(getattr(signal, field) for field in _SIGNAL)
             found[f"signal {signal.symbol}"] = (key, signal)
-        figures = _converted(total, DeskTotal)
+        figures = converted(total, DeskTotal)
         found["total"] = (figures, figures)
         changed = {
             name: event(name.partition(" ")[0], data)
@@ -121,16 +119,3 @@ class DeskWatch:
             if not symbol or symbols is None or symbol in symbols:
                 subscriber.notices[name] = frame
         subscriber.wake()
-
-
-def _converted(row: dict[str, Any], kind: type[T]) -> T:
-    """Return a row of the database in a form of the API: exact decimals as texts, UTC."""
-    return msgspec.convert({name: _shown(value) for name, value in row.items()}, kind)
-
-
-def _shown(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return timestamps.format_utc(value)
-    if isinstance(value, Decimal):
-        return f"{value.normalize():f}"
-    return value.isoformat() if hasattr(value, "isoformat") else value
