@@ -181,7 +181,7 @@ def keep(at: Workbench, url: str, sizes: Sizes) -> None:
     writer = threading.Thread(target=_write, args=(url, is_over))
     lags = []
     with database.connect(url, "bench") as link, database.connect(url, "bench") as eyes:
-        ledger = TickWriter(link, "bench-2")
+        tick_writer = TickWriter(link, "bench-2")
         market = made(url, Market(11 * 60 * (sizes.closings + 3), 11, CLOSING, seed=9))
         batches = {}
         for tick in market:
@@ -194,9 +194,9 @@ def keep(at: Workbench, url: str, sizes: Sizes) -> None:
                 clock = EntryTicks(
                     f"c{number}", None, 0, [], [], ("EXCEL", minute + timedelta(seconds=61))
                 )
-                ledger.write(entries(batch, first))
+                tick_writer.write(entries(batch, first))
                 first += len(batch)
-                ledger.write([clock])
+                tick_writer.write([clock])
                 closed_at = time.perf_counter()
                 wanted = len({tick.symbol for tick in batch if tick.is_trade})
                 query = b"select count(*) from store.features_1m where bar_start = %s"
@@ -233,14 +233,14 @@ def _keep(settings: Any) -> None:
 def _write(url: str, is_over: threading.Event) -> None:
     """Write ticks of now, 250 at a time, at the rate, until it is over."""
     with database.connect(url, "bench") as link:
-        ledger = TickWriter(link, "bench-1")
+        tick_writer = TickWriter(link, "bench-1")
         first = 0
         while not is_over.is_set():
             start = datetime.now(UTC)
             market = made(url, Market(TICKS_PER_S * 5, TICKS_PER_S, start, seed=first))
             begin = time.monotonic()
             for number, batch in enumerate(cut(market, 250)):
-                ledger.write(entries(batch, first))
+                tick_writer.write(entries(batch, first))
                 first += len(batch)
                 time.sleep(max(0, begin + (number + 1) * 0.05 - time.monotonic()))
                 if is_over.is_set():
