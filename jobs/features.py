@@ -71,7 +71,7 @@ class _Keeper:
         if self._connection is None:
             self._connection = database.connect(self._url, "features")
         if not self._is_held:
-            found = database.row(self._connection, "hold_feature_keeper") or {}
+            found = database.one(self._connection, "hold_feature_keeper")
             self._is_held = bool(found["is_held"])
             if not self._is_held:
                 self._stop.wait(_STAND_BY_S)
@@ -103,7 +103,7 @@ def _build_all(url: str, stop: Stop, log: Any) -> None:
 
 def _build(url: str, stop: Stop, log: Any) -> None:
     with database.connect(url, "features build") as connection:
-        if not (database.row(connection, "hold_feature_builder") or {})["is_held"]:
+        if not database.one(connection, "hold_feature_builder")["is_held"]:
             return
         for done in build_features.build(connection, stop=stop.__bool__):
             log.info(

@@ -36,7 +36,7 @@ def build(start: From, end: To, width: Width = None) -> None:
         total = left = _days(connection, widths)
         while left:
             bar.update(task, completed=total - left, total=total)
-            if (database.row(connection, "hold_feature_builder") or {})["is_held"]:
+            if database.one(connection, "hold_feature_builder")["is_held"]:
                 for done in build_features.build(connection, threads=2):
                     left = _days(connection, widths)
                     bar.update(

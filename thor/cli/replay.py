@@ -97,7 +97,7 @@ def _lost(connection: Any) -> int:
     """Return how many ticks were ever deleted from the bus before they were taken in."""
     from thor import database
 
-    return int((database.row(connection, "lost_ticks") or {})["lost"])
+    return int(database.one(connection, "lost_ticks")["lost"])
 
 
 def _look_for_gaps(connection: Any, tape: Any) -> None:
@@ -130,7 +130,7 @@ def _print_result(connection: Any, tape: Any, is_new: bool, published: int) -> N
         f"{refused} in quarantine{left}, symbols {', '.join(sorted(tape.spans))}"
     )
     if refused > stored:
-        first = (database.row(connection, "first_refusal", values) or {})["why"]
+        first = database.one(connection, "first_refusal", values)["why"]
         raise Rejected(
             f"{tape.path.name}: {refused} of {published} ticks were refused; the first: {first}; "
             "`thor ticks rejected` lists them"

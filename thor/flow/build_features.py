@@ -13,6 +13,7 @@ import msgspec
 
 from thor import clock, database
 from thor.database import Connection, copy
+from thor.domain.spans import Span
 from thor.errors import NotFound, Rejected, Unavailable
 from thor.lake.query.compute import Engine, framed, packed
 from thor.learning import feature_store
@@ -25,8 +26,6 @@ _LOCK_TIMEOUT = "55P03"
 _LOCK_TRIES, _LOCK_PAUSE_S = 60, 1.0
 _TICK = timedelta(microseconds=1)
 _PEERS = ("ES", "NQ", "YM", "RTY")
-
-Span = tuple[datetime, datetime]
 
 
 class Slice(msgspec.Struct, frozen=True, kw_only=True):
@@ -153,10 +152,10 @@ def _made(
     }
     total = 0
     with Engine(threads) as engine:
-        held = _load(connection, engine, width, spans, span)
+        load(connection, engine, width, spans, span)
         begun = {"width": width, "families": families, "built_at": built_at}
-        copy_in = (database.row(connection, "begin_feature_build", begun) or {})["copy_in"]
-        for group in _groups(own, held):
+        copy_in = database.one(connection, "begin_feature_build", begun)["copy_in"]
+        for group in _groups(own, engine.counted(width, span)):
             rows = engine.rows(width, group, span, families, spans[0]["open_bars"])
             total += rows.num_rows
             copy.pour(connection, copy_in, framed(packed(rows)))
@@ -164,24 +163,29 @@ def _made(
     return total, _swapped(connection, build, row)
 
 
-def _load(
+def load(
     connection: Connection[Any],
     engine: Engine,
     width: str,
     spans: list[dict[str, Any]],
     span: Span,
-) -> dict[str, int]:
+    of_ticks_to: datetime | None = None,
+) -> None:
+    """Give an engine what the features of a span are made of, as `feature_build_spans` has it.
+
+    The family that is computed from ticks goes to `of_ticks_to`; else to the end of the span.
+    """
     for table in database.rows(connection, "feature_reference_texts", {}):
         engine.load(f"reference.{table['name']}", copy.blocks(connection, table["copy_out"]))
     every = [symbol for part in spans for symbol in part["symbols"]]
-    text = (database.row(connection, "feature_bars_text", {"width": width}) or {})["copy_out"]
+    text = database.one(connection, "feature_bars_text", {"width": width})["copy_out"]
     engine.load(f"market.bars_{width}", _bars(connection, text, spans, span[1]))
     values: dict[str, Any] = {"symbols": every, "ts_from": span[0], "ts_to": span[1]}
-    text = (database.row(connection, "feature_prior_sessions_text") or {})["copy_out"]
+    text = database.one(connection, "feature_prior_sessions_text")["copy_out"]
     engine.load_prior_sessions(copy.blocks(connection, text, **values))
-    text = (database.row(connection, "feature_microstructure_text") or {})["copy_out"]
+    text = database.one(connection, "feature_microstructure_text")["copy_out"]
+    values["ts_to"] = of_ticks_to or span[1]
     engine.load_of_ticks(copy.blocks(connection, text, width=width, **values))
-    return engine.counted(width, span)
 
 
 def _bars(
@@ -215,7 +219,7 @@ def _swapped(connection: Connection[Any], build: dict[str, Any], row: dict[str, 
             with database.transaction(connection):
                 database.rows(connection, "wait_for_readers")
                 database.rows(connection, "lock_features")
-                done = database.row(connection, "end_feature_build", build) or {}
+                done = database.one(connection, "end_feature_build", build)
                 _cut(connection, row, build["ts_from"])
             return Kept(1, done["added"], done["changed"], done["removed"])
         except Unavailable as error:
@@ -258,7 +262,7 @@ def _bounds(
     connection: Connection[Any], width: str, symbols: list[str] | None, span: Span
 ) -> Span | None:
     values = {"width": width, "symbols": symbols, "ts_from": span[0], "ts_to": span[1]}
-    found = database.row(connection, "feature_bar_bounds", values) or {}
+    found = database.one(connection, "feature_bar_bounds", values)
     return None if found["first"] is None else (found["first"], found["last"])
 
 

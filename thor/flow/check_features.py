@@ -14,8 +14,9 @@ from typing import Any, Literal
 import msgspec
 
 from thor import database
-from thor.database import Connection, copy
+from thor.database import Connection
 from thor.errors import NotFound
+from thor.flow.build_features import load
 from thor.lake.query.compute import Engine
 from thor.learning.feature_store import WIDTHS
 
@@ -125,44 +126,12 @@ class Check:
         with Engine(threads=1) as engine:
             asked = {"width": width, "symbols": None, "ts_from": bar_start, "ts_to": last}
             spans = database.rows(self._connection, "feature_build_spans", asked)
-            self._load(engine, width, spans, span)
+            load(self._connection, engine, width, spans, span, bar_start + length)
             seen = _first(engine.rows(width, [symbol], span).to_pylist())
             engine.forget_after(bar_start + length + timedelta(seconds=1))
             blind = _first(engine.rows(width, [symbol], span).to_pylist())
         if seen is not None and blind is not None:
             self._compare(width, symbol, bar_start, "peeks", blind, seen)
-
-    def _load(
-        self,
-        engine: Engine,
-        width: str,
-        spans: list[dict[str, Any]],
-        span: tuple[datetime, datetime],
-    ) -> None:
-        link = self._connection
-        for table in database.rows(link, "feature_reference_texts", {}):
-            engine.load(f"reference.{table['name']}", copy.blocks(link, table["copy_out"]))
-        every = [symbol for part in spans for symbol in part["symbols"]]
-        text = (database.row(link, "feature_bars_text", {"width": width}) or {})["copy_out"]
-        blocks = (
-            block
-            for part in spans
-            for block in copy.blocks(
-                link, text, symbols=part["symbols"], ts_from=part["start_at"], ts_to=span[1]
-            )
-        )
-        engine.load(f"market.bars_{width}", blocks)
-        text = (database.row(link, "feature_prior_sessions_text") or {})["copy_out"]
-        engine.load_prior_sessions(
-            copy.blocks(link, text, symbols=every, ts_from=span[0], ts_to=span[1])
-        )
-        text = (database.row(link, "feature_microstructure_text") or {})["copy_out"]
-        engine.load_of_ticks(
-            copy.blocks(
-                link, text, width=width, symbols=every, ts_from=span[0],
-                ts_to=span[0] + WIDTHS[width],
-            )
-        )  # fmt: skip
 
     def _computed(
         self, width: str, symbol: str, bar_start: datetime, span: tuple[datetime, datetime]

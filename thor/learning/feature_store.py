@@ -12,6 +12,7 @@ import msgspec
 
 from thor import database
 from thor.database import Connection
+from thor.domain.spans import Span, joined
 
 # The finest first: it is what decisions are made on.
 WIDTHS = {"1m": timedelta(minutes=1), "5m": timedelta(minutes=5), "1h": timedelta(hours=1)}
@@ -29,8 +30,6 @@ _PEERS = frozenset(("ES", "NQ", "YM", "RTY"))
 _SWEEP = timedelta(minutes=10)
 _HOUR = timedelta(hours=1)
 _NONE = timedelta()
-
-Span = tuple[datetime, datetime]
 
 
 class Bars(msgspec.Struct, frozen=True):
@@ -88,7 +87,7 @@ def sweep(connection: Connection[Any]) -> Kept:
         with database.transaction(connection):
             database.rows(connection, "lock_features")
             found = database.rows(connection, "feature_sweeps", {"width": width})
-            spans = _joined([(row["ts_from"], row["ts_to"]) for row in found])
+            spans = joined([(row["ts_from"], row["ts_to"]) for row in found], _HOUR)
             for span in spans:
                 for bars in clusters(_stale(connection, width, None, span), WIDTHS[width]):
                     done += repair(connection, width, bars)
@@ -167,7 +166,7 @@ def _make(connection: Connection[Any], width: str, ranges: list[dict[str, Any]])
     symbols = None
     if counted and all(row["symbol"] is not None for row in counted):
         symbols = sorted({row["symbol"] for row in counted})
-    for span in _joined(spans):
+    for span in joined(spans, _HOUR):
         changed |= set(_stale(connection, width, symbols, span))
     for bars in clusters(changed, length):
         done += repair(connection, width, bars)
@@ -222,15 +221,5 @@ def _keep(
         "ts_from": span[0],
         "ts_to": span[1],
     }
-    row = database.row(connection, "keep_features", values) or {}
+    row = database.one(connection, "keep_features", values)
     return Kept(0, row["added"], row["changed"], row["removed"])
-
-
-def _joined(spans: Iterable[Span]) -> list[Span]:
-    found: list[Span] = []
-    for first, last in sorted(spans):
-        if found and first - found[-1][1] <= _HOUR:
-            found[-1] = (found[-1][0], max(found[-1][1], last))
-        else:
-            found.append((first, last))
-    return found

@@ -12,6 +12,7 @@ from thor import clock, database
 from thor.database import Connection, edition, tables
 from thor.database.tables import NOTHING, Measure
 from thor.domain.bar import STORED_WIDTHS
+from thor.domain.spans import joined
 from thor.errors import Broken, Unavailable
 from thor.flow.copy_database.target import record
 from thor.market.bars import refresh
@@ -28,7 +29,7 @@ def renew(target: Connection[Any]) -> None:
     Other stale bars are left to the job bars.
     """
     stale = database.rows(target, "stale_ranges")
-    for ts_from, ts_to in refresh.joined((row["ts_from"], row["ts_to"]) for row in stale):
+    for ts_from, ts_to in joined(((row["ts_from"], row["ts_to"]) for row in stale), refresh.HOUR):
         _patiently(partial(refresh.renew, target, ts_from, ts_to), target)
     if stale:
         until = max(row["ts_to"] for row in stale)

@@ -14,6 +14,7 @@ from typing import Any
 from thor import clock, database
 from thor.database import Connection, edition
 from thor.domain.bar import STORED_WIDTHS
+from thor.domain.spans import Span, joined
 from thor.errors import Refused, Rejected, Unavailable
 
 # Bottom-up: a refresh of a width makes the wider ones stale until their own turn.
@@ -43,8 +44,6 @@ _POLICY_S = 10.0
 _LOOK_S = 0.1
 _SLACK = timedelta(minutes=1)
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
-
-Span = tuple[datetime, datetime]
 
 
 def catch_up(connection: Connection[Any]) -> int:
@@ -135,17 +134,6 @@ def server_now(connection: Connection[Any]) -> datetime:
     return now
 
 
-def joined(spans: Iterable[Span]) -> list[Span]:
-    """Return the spans, neighbours within an hour joined, in order."""
-    found: list[Span] = []
-    for ts_from, ts_to in sorted(spans):
-        if found and ts_from - found[-1][1] <= HOUR:
-            found[-1] = (found[-1][0], max(found[-1][1], ts_to))
-        else:
-            found.append((ts_from, ts_to))
-    return found
-
-
 def without(span: Span, dropped: Iterable[Span]) -> list[Span]:
     """Return the parts of a span outside all dropped ranges."""
     left = [span]
@@ -178,7 +166,7 @@ def _next_stale(connection: Connection[Any]) -> tuple[Span, list[int]] | None:
     rows = [row for row in rows if row["is_live"] == rows[0]["is_live"]]
     if not rows:
         return None
-    first, last = joined((row["ts_from"], row["ts_to"]) for row in rows)[0]
+    first, last = joined(((row["ts_from"], row["ts_to"]) for row in rows), HOUR)[0]
     piece = next(_slices(first, last, _DAY))
     return piece, [row["range_id"] for row in rows if row["ts_from"] < piece[1]]
 

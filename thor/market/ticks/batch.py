@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from thor.domain.mark import Mark
+from thor.domain.spans import joined
 from thor.domain.tick import RejectedTick, Tick
 
 COLUMN_TYPES = [
@@ -178,20 +179,8 @@ def stretches(
     first, last = min(instants), max(instants)
     if last - first <= 2 * _MINUTE:
         return [(first, last)]
-    joined = _joined(((ts, ts) for ts in sorted(set(instants))), _MINUTE)
-    if count_max is not None and len(joined) > count_max:
-        between = sorted(after[0] - before[1] for before, after in itertools.pairwise(joined))
-        joined = _joined(joined, between[-count_max])
-    return joined
-
-
-def _joined(
-    spans: Iterable[tuple[datetime, datetime]], gap: timedelta
-) -> list[tuple[datetime, datetime]]:
-    found: list[tuple[datetime, datetime]] = []
-    for span in spans:
-        if found and span[0] - found[-1][1] <= gap:
-            found[-1] = (found[-1][0], span[1])
-        else:
-            found.append(span)
+    found = joined(((ts, ts) for ts in set(instants)), _MINUTE)
+    if count_max is not None and len(found) > count_max:
+        between = sorted(after[0] - before[1] for before, after in itertools.pairwise(found))
+        found = joined(found, between[-count_max])
     return found
