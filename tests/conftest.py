@@ -28,6 +28,7 @@ from thor import database
 from thor.config import Settings
 from thor.database import schema
 from thor.database.edition import Edition
+from thor.market.bus.client import Bus
 from thor.services.home import Home
 from thor.services.postgres import Postgres
 from thor.services.running import Endpoints, start_servers
@@ -289,6 +290,27 @@ def redis_url(endpoints: Endpoints) -> Iterator[str]:
     yield endpoints.redis_url
     client.flushdb()
     client.close()
+
+
+@pytest.fixture
+def client(redis_url: str) -> Iterator["redis.Redis"]:
+    """The server behind the bus, asked directly."""
+    with redis.Redis.from_url(redis_url) as client:
+        yield client
+
+
+@pytest.fixture
+def bus_settings() -> dict[str, Any]:
+    """What a module's bus is made with that is not the default."""
+    return {}
+
+
+@pytest.fixture
+def bus(redis_url: str, bus_settings: dict[str, Any]) -> Iterator[Bus]:
+    """The bus as a collector uses it."""
+    bus = Bus(redis_url, **bus_settings)
+    yield bus
+    bus.close()
 
 
 @pytest.fixture

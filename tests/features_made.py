@@ -281,3 +281,15 @@ _OTHERS = {
 def fill_store(link: Link) -> None:
     """Make the stored rows of every bar, as the keeper of the features does."""
     feature_store.catch_up(link, rows_max=10**12)
+
+
+def out_of_step(link: Link, first: datetime, last: datetime) -> dict[str, Any]:
+    """Return what a whole recomputation would add, change and remove, by width: nothing."""
+    found = {}
+    for width in WIDTHS:
+        with link.transaction(force_rollback=True):
+            query = "select * from store.keep_features(%s, null, null, %s, %s, clock_timestamp())"
+            done = link.execute(query.encode(), (width, first, last)).fetchone()
+        if done != (0, 0, 0):
+            found[width] = done
+    return found

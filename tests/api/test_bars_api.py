@@ -1,6 +1,5 @@
 """Bars over HTTP, with values worked out by hand."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -23,14 +22,6 @@ Link = psycopg.Connection[Any]
 # Monday, 1 July 2024, 09:30 in Chicago.
 MINUTE = TS.replace(second=0, microsecond=0)
 WIDTHS = ["1s", "1m", "5m", "1h", "1d"]
-
-
-@pytest.fixture
-def bus(redis_url: str) -> Iterator[Bus]:
-    """The bus, on which a test publishes as a collector does."""
-    bus = Bus(redis_url)
-    yield bus
-    bus.close()
 
 
 def trades(*reported: tuple[float, str], **given: Any) -> list[Tick]:

@@ -1,7 +1,6 @@
 """Sources publish their clocks: when, and that no clock counts as a tick."""
 
 import threading
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -46,18 +45,9 @@ FIRST = TS.replace(microsecond=0)
 
 
 @pytest.fixture
-def client(redis_url: str) -> Iterator["redis.Redis"]:
-    """The server behind the bus, asked directly."""
-    with redis.Redis.from_url(redis_url) as client:
-        yield client
-
-
-@pytest.fixture
-def bus(redis_url: str) -> Iterator[Bus]:
+def bus_settings() -> dict[str, Any]:
     """A bus that keeps nothing once it is acknowledged."""
-    bus = Bus(redis_url, keep_s=0)
-    yield bus
-    bus.close()
+    return {"keep_s": 0}
 
 
 def clocks(client: "redis.Redis") -> list[datetime]:

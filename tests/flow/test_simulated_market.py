@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -48,14 +48,6 @@ def hands(monkeypatch: pytest.MonkeyPatch) -> Hands:
     hands = Hands(START)
     monkeypatch.setattr(clock, "now", hands.now)
     return hands
-
-
-@pytest.fixture
-def bus(redis_url: str) -> Iterator[Bus]:
-    """The bus that the market is published on."""
-    bus = Bus(redis_url)
-    yield bus
-    bus.close()
 
 
 def simulated(bus: Bus, database_url: str, ticks: int, **given: Any) -> None:

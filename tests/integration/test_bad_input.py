@@ -1,7 +1,6 @@
 """Bad input: refused by field and value, kept in the quarantine, and the next good tick goes in."""
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -52,21 +51,6 @@ def database_url(kept_url: str) -> str:
         link.execute("delete from market.source_clocks")
         link.execute("delete from reference.sources where kind = 'tape'")
     return kept_url
-
-
-@pytest.fixture
-def client(redis_url: str) -> Iterator["redis.Redis"]:
-    """The server behind the bus, asked directly."""
-    with redis.Redis.from_url(redis_url) as client:
-        yield client
-
-
-@pytest.fixture
-def bus(redis_url: str) -> Iterator[Bus]:
-    """The bus as a collector uses it."""
-    bus = Bus(redis_url)
-    yield bus
-    bus.close()
 
 
 class Way:

@@ -50,13 +50,6 @@ def opened(url: str, **given: Any) -> Iterator[Bus]:
 
 
 @pytest.fixture
-def client(redis_url: str) -> Iterator["redis.Redis"]:
-    """The server behind the bus, asked directly."""
-    with redis.Redis.from_url(redis_url) as client:
-        yield client
-
-
-@pytest.fixture
 def bus(redis_url: str) -> Iterator[Bus]:
     """A bus that keeps nothing once it is acknowledged."""
     with opened(redis_url, keep_s=0) as bus:

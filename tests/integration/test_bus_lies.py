@@ -1,7 +1,6 @@
 """What others wrote on the bus, and clocks that run away: named, repaired, never believed."""
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -28,18 +27,9 @@ from thor.market.bus.messages import (
 
 
 @pytest.fixture
-def client(redis_url: str) -> Iterator["redis.Redis"]:
-    """The server behind the bus, asked directly."""
-    with redis.Redis.from_url(redis_url) as client:
-        yield client
-
-
-@pytest.fixture
-def bus(redis_url: str) -> Iterator[Bus]:
+def bus_settings() -> dict[str, Any]:
     """A bus that keeps nothing once it is acknowledged."""
-    bus = Bus(redis_url, keep_s=0)
-    yield bus
-    bus.close()
+    return {"keep_s": 0}
 
 
 def now_ish() -> datetime:

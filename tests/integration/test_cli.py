@@ -3,7 +3,6 @@
 import json
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -86,14 +85,6 @@ class Thor(Command):
 def thor(tmp_path: Path, database_url: str, redis_url: str) -> Thor:
     """The command on a fresh database and an empty bus."""
     return Thor(tmp_path, database_url, redis_url)
-
-
-@pytest.fixture
-def bus(redis_url: str) -> Iterator[Bus]:
-    """The bus as a collector uses it."""
-    bus = Bus(redis_url)
-    yield bus
-    bus.close()
 
 
 def test_instruments_are_listed_added_and_changed(thor: Thor) -> None:

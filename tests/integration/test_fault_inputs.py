@@ -2,7 +2,6 @@
 
 import gzip
 import json
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -41,14 +40,6 @@ from thor.reference import contracts, instruments
 from thor.runtime import Stop
 
 Link = psycopg.Connection[Any]
-
-
-@pytest.fixture
-def bus(redis_url: str) -> Iterator[Bus]:
-    """The bus as a collector uses it."""
-    bus = Bus(redis_url)
-    yield bus
-    bus.close()
 
 
 class Way:

@@ -14,8 +14,8 @@ from uuid import uuid4
 import alembic.command
 import psycopg
 import pytest
-from features_made import WIDTHS, made_bars, put_bars
-from ticks_made import wait_for
+from features_made import made_bars, out_of_step, put_bars
+from ticks_made import value, wait_for
 from typer.testing import CliRunner, Result
 
 from thor import cli, database
@@ -33,25 +33,6 @@ Link = psycopg.Connection[Any]
 FIRST, LAST = datetime(2024, 1, 1, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC)
 MONTHS = (3, 4, 5)
 BARS = 120
-
-
-def value(link: Link, query: str, *values: Any) -> Any:
-    """Return the one value that a query has."""
-    row = link.execute(query.encode(), values).fetchone()
-    assert row is not None
-    return row[0]
-
-
-def out_of_step(link: Link) -> dict[str, Any]:
-    """Return what a whole recomputation would add, change and remove, by width: nothing."""
-    found = {}
-    for width in WIDTHS:
-        with link.transaction(force_rollback=True):
-            query = "select * from store.keep_features(%s, null, null, %s, %s, clock_timestamp())"
-            done = link.execute(query.encode(), (width, FIRST, LAST)).fetchone()
-        if done != (0, 0, 0):
-            found[width] = done
-    return found
 
 
 def put_months(link: Link) -> None:
@@ -126,7 +107,7 @@ def test_a_database_of_before_is_filled_newest_first_and_its_state_shows_how_far
         assert [row["ranges"] for row in shown] == [0, 0, 0]
         assert value(link, "select count(*) from feat.matrix_1m") == 2 * BARS * len(MONTHS)
         assert value(link, "select count(*) from store.features_to_refresh") == 0
-        assert out_of_step(link) == {}
+        assert out_of_step(link, FIRST, LAST) == {}
 
 
 def test_a_build_over_dates_without_bars_is_refused_and_records_nothing(link: Link) -> None:
@@ -161,7 +142,7 @@ def test_the_command_builds_a_range_and_again_without_a_change(link: Link) -> No
     changed = value(link, "select max(changed_at) from store.features_1m")
     assert run(*words).exit_code == 0
     assert value(link, "select max(changed_at) from store.features_1m") == changed
-    assert out_of_step(link) == {}
+    assert out_of_step(link, FIRST, LAST) == {}
 
 
 # The first reads the bar after, the second all there are before it.
@@ -255,7 +236,7 @@ def test_a_disk_that_fills_in_the_middle_of_a_swap_loses_nothing(
             pass
         feature_store.catch_up(link, rows_max=10**12)
         assert value(link, ranges) == 0
-        assert out_of_step(link) == {}
+        assert out_of_step(link, FIRST, LAST) == {}
     finally:
         for kind in ("table", "index"):
             text = f"alter {kind} all in tablespace {space} set tablespace pg_default"
@@ -338,4 +319,4 @@ def test_of_two_keepers_that_are_killed_in_turn_the_other_goes_on(link: Link, ke
     wait_for(lambda: value(link, ranges) == 0, "every range to be made", 120)
     assert third.poll() is None
     assert value(link, "select count(*) from store.features_5m") == 50
-    assert out_of_step(link) == {}
+    assert out_of_step(link, FIRST, LAST) == {}

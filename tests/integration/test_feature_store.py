@@ -17,11 +17,13 @@ from features_made import (
     fill_store,
     into_duckdb,
     made_bars,
+    out_of_step,
     put_bars,
     put_market,
     put_sessions,
     put_ticks,
 )
+from ticks_made import value
 
 from thor import database
 from thor.flow import build_features
@@ -37,25 +39,6 @@ BARS = 700
 Copied = Callable[[str], AbstractContextManager[str]]
 EVERY = 10**12
 MINUTE = timedelta(minutes=1)
-
-
-def value(link: Link, query: str, *values: Any) -> Any:
-    """Return the one value that a query has."""
-    row = link.execute(query.encode(), values).fetchone()
-    assert row is not None
-    return row[0]
-
-
-def out_of_step(link: Link) -> dict[str, Any]:
-    """Return what a whole recomputation would add, change and remove, by width: nothing."""
-    found = {}
-    for width in WIDTHS:
-        with link.transaction(force_rollback=True):
-            query = "select * from store.keep_features(%s, null, null, %s, %s, clock_timestamp())"
-            done = link.execute(query.encode(), (width, FIRST, LAST)).fetchone()
-        if done != (0, 0, 0):
-            found[width] = done
-    return found
 
 
 def renew_late(link: Link, ts_from: datetime, ts_to: datetime) -> None:
@@ -157,7 +140,7 @@ def test_a_bar_that_changes_makes_all_right_that_looks_back_on_it(link: Link, se
         done = feature_store.catch_up(link)
         assert done.changed > 20, (symbol, width, bar_start, how)
         assert waiting(link) == 0
-        assert out_of_step(link) == {}, (symbol, width, bar_start, how)
+        assert out_of_step(link, FIRST, LAST) == {}, (symbol, width, bar_start, how)
 
 
 def test_a_bar_that_comes_between_others_changes_those_after_it(link: Link) -> None:
@@ -173,7 +156,7 @@ def test_a_bar_that_comes_between_others_changes_those_after_it(link: Link) -> N
         f"insert into market.bars_imported values ({', '.join(['%s'] * len(row or ()))})", row
     )
     assert feature_store.catch_up(link).added == 1
-    assert out_of_step(link) == {}
+    assert out_of_step(link, FIRST, LAST) == {}
 
 
 def test_a_session_that_changes_changes_its_context_alone(link: Link) -> None:
@@ -185,7 +168,7 @@ def test_a_session_that_changes_changes_its_context_alone(link: Link) -> None:
     done = feature_store.catch_up(link, rows_max=EVERY)
     assert done.changed > 100
     assert done.added == done.removed == 0
-    assert out_of_step(link) == {}
+    assert out_of_step(link, FIRST, LAST) == {}
 
 
 def test_a_file_of_long_history_is_built_and_right_all_over(link: Link) -> None:
@@ -196,7 +179,7 @@ def test_a_file_of_long_history_is_built_and_right_all_over(link: Link) -> None:
     done = build_all(link)
     assert sum(one.kept.added for one in done) >= 3000
     assert waiting(link) == 0
-    assert out_of_step(link) == {}
+    assert out_of_step(link, FIRST, LAST) == {}
 
 
 def test_a_build_again_changes_nothing_to_the_digit(link: Link) -> None:
@@ -355,7 +338,7 @@ def test_a_keeper_killed_at_any_step_leaves_it_to_the_next(
     assert hits, f"nothing asks {step}"
     build_all(link, rows_max=400)
     assert waiting(link) == 0
-    assert out_of_step(link) == {}
+    assert out_of_step(link, FIRST, LAST) == {}
 
 
 def test_two_keepers_at_once_do_the_work_once(bare: str, copied: Copied) -> None:
@@ -373,7 +356,7 @@ def test_two_keepers_at_once_do_the_work_once(bare: str, copied: Copied) -> None
         bars = sum(value(link, f"select count(*) from market.bars_{width}") for width in WIDTHS)
         assert sum(one.added for one in done) == bars
         assert waiting(link) == 0
-        assert out_of_step(link) == {}
+        assert out_of_step(link, FIRST, LAST) == {}
 
 
 def test_new_sql_of_a_family_is_noted_and_a_new_comment_is_not() -> None:

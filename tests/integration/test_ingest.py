@@ -58,21 +58,6 @@ Link = psycopg.Connection[Any]
 
 
 @pytest.fixture
-def client(redis_url: str) -> Iterator["redis.Redis"]:
-    """The server behind the bus, asked directly."""
-    with redis.Redis.from_url(redis_url) as client:
-        yield client
-
-
-@pytest.fixture
-def bus(redis_url: str) -> Iterator[Bus]:
-    """The bus as a collector uses it."""
-    bus = Bus(redis_url)
-    yield bus
-    bus.close()
-
-
-@pytest.fixture
 def store(connection: Link) -> TickWriter:
     """The writing end on a connection of its own."""
     return TickWriter(connection, "ingest-1")

@@ -1,6 +1,5 @@
 """Whatever is put on the stream, every good tick that was published is stored."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import psycopg
@@ -19,18 +18,9 @@ ALIEN = "is none of Thor's"
 
 
 @pytest.fixture
-def client(redis_url: str) -> Iterator["redis.Redis"]:
-    """The server behind the bus, asked directly."""
-    with redis.Redis.from_url(redis_url) as client:
-        yield client
-
-
-@pytest.fixture
-def bus(redis_url: str) -> Iterator[Bus]:
+def bus_settings() -> dict[str, Any]:
     """A bus that keeps nothing once it is acknowledged."""
-    bus = Bus(redis_url, keep_s=0)
-    yield bus
-    bus.close()
+    return {"keep_s": 0}
 
 
 def balance(link: "psycopg.Connection[Any]", bus: Bus) -> tuple[int, int, int, int, int]:

@@ -1,6 +1,5 @@
 """Quotes as of a moment, their ages and states, and a feed's marks of a day."""
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -23,21 +22,6 @@ pytestmark = pytest.mark.edition("plain")
 SECOND = timedelta(seconds=1)
 # Monday, 1 July 2024.
 DAY = date(2024, 7, 1)
-
-
-@pytest.fixture
-def bus(redis_url: str) -> Iterator[Bus]:
-    """The bus as a collector uses it."""
-    bus = Bus(redis_url)
-    yield bus
-    bus.close()
-
-
-@pytest.fixture
-def client(redis_url: str) -> Iterator["redis.Redis"]:
-    """The server behind the bus, asked directly."""
-    with redis.Redis.from_url(redis_url) as client:
-        yield client
 
 
 _ordinal = 0

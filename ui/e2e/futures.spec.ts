@@ -1,4 +1,4 @@
-import { cell, expect, openFutures, seriousFindings, test } from './thor';
+import { cell, expect, openFutures, overflow, seriousFindings, test } from './thor';
 
 const SYMBOLS = ['YM', 'ES', 'NQ', 'RTY', 'CL', 'SI', 'HG', 'GC', 'VX', 'DX', 'ZB'];
 
@@ -99,10 +99,7 @@ for (const [width, height] of SIZES) {
       await page.goto(path);
       await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
       if (path !== '/about') await expect(page.getByText('ZB').first()).toBeAttached();
-      const overflow = await page.evaluate(
-        () => document.documentElement.scrollWidth - document.documentElement.clientWidth,
-      );
-      expect(overflow, path).toBeLessThanOrEqual(0);
+      expect(await overflow(page), path).toBeLessThanOrEqual(0);
       // Colours and structure are those of 1280 on larger windows.
       if (width > 1280) continue;
       expect(await seriousFindings(page), `${path}, dark`).toEqual([]);

@@ -44,6 +44,18 @@ export async function seriousFindings(page: Page): Promise<string[]> {
     .map(({ id, nodes }) => `${id}: ${nodes[0]?.target.join(' ')} ${nodes[0]?.failureSummary}`);
 }
 
+/** Return by how many pixels a page is wider than its window. */
+export const overflow = (page: Page): Promise<number> =>
+  page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+
+/** Expect that a page fits its window, and that axe finds nothing serious, dark and light. */
+export async function expectFits(page: Page): Promise<void> {
+  expect(await overflow(page)).toBeLessThanOrEqual(0);
+  expect(await seriousFindings(page)).toEqual([]);
+  await page.getByRole('button', { name: 'Light colours' }).click();
+  expect(await seriousFindings(page)).toEqual([]);
+}
+
 /** Send a signal to a process of the Thor behind the page, named as `thor status` does. */
 export function signal(name: string, kind: NodeJS.Signals): void {
   const ids = JSON.parse(process.env.THOR_PROCESSES ?? '{}') as Record<string, number>;
