@@ -95,7 +95,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "edition" not in metafunc.fixturenames:
         return
     asked = metafunc.config.getoption("--edition")
-    mark = metafunc.definition.get_closest_marker("edition")
+    mark = metafunc.definition.get_closest_marker("editions")
     subject = mark.args if mark else EDITIONS if asked else ("plain",)
     wanted = EDITIONS if asked in (None, "all") else (asked,)
     editions: list[Any] = [one for one in EDITIONS if one in subject and one in wanted]

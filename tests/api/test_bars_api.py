@@ -16,7 +16,7 @@ from thor.market.bus.client import Bus
 from thor.reference import instruments
 from thor.runtime import Stop
 
-pytestmark = pytest.mark.edition("plain", "timescale")
+pytestmark = pytest.mark.editions("plain", "timescale")
 
 Link = psycopg.Connection[Any]
 # Monday, 1 July 2024, 09:30 in Chicago.

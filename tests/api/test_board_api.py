@@ -17,7 +17,7 @@ from thor.market.bus.client import Bus
 from thor.market.bus.messages import Claim
 
 Link = psycopg.Connection[Any]
-pytestmark = pytest.mark.edition("plain")
+pytestmark = pytest.mark.editions("plain")
 
 SECOND = timedelta(seconds=1)
 MOMENT = "2024-07-01T14:31:00Z"

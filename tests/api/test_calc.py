@@ -15,7 +15,7 @@ from ticks_made import rows, taking_in, value, wait_for
 from thor.market.collect.excel.live import LiveWorkbook
 
 pytestmark = [
-    pytest.mark.edition("plain"),
+    pytest.mark.editions("plain"),
     pytest.mark.skipif(missing() is not None, reason=missing() or ""),
 ]
 RANGE = "A1:N13"

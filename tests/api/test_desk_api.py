@@ -11,7 +11,7 @@ from thor.domain.mark import Mark
 from thor.domain.sessions import trade_date
 from thor.market.bus.client import Bus
 
-pytestmark = pytest.mark.edition("plain")
+pytestmark = pytest.mark.editions("plain")
 
 AS_OF = (TS + timedelta(seconds=1)).isoformat()
 

@@ -66,7 +66,7 @@ def folder() -> Iterator[Path]:
         yield Path(name)
 
 
-@pytest.mark.edition("plain")
+@pytest.mark.editions("plain")
 def test_a_frozen_job_is_named_in_every_report_until_it_continues(
     connection: psycopg.Connection[Any],
     database_url: str,

@@ -6,7 +6,7 @@ import pytest
 from served import NO_BUS, NOBODY, Api, publish, serving
 from ticks_made import take_in, tick
 
-pytestmark = pytest.mark.edition("plain")
+pytestmark = pytest.mark.editions("plain")
 
 
 def test_the_state_holds_what_was_refused_and_why(

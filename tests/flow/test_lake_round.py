@@ -13,7 +13,7 @@ from lake_database import MONDAY, TUESDAY, WIDTHS, fill, out
 from thor import lake
 from thor.lake.store import Store
 
-pytestmark = pytest.mark.edition("plain", "timescale")
+pytestmark = pytest.mark.editions("plain", "timescale")
 
 Link = psycopg.Connection[Any]
 Duck = duckdb.DuckDBPyConnection

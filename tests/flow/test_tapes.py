@@ -25,7 +25,7 @@ from thor.reference import instruments
 from thor.runtime import Stop
 from thor.services.running import Endpoints
 
-pytestmark = pytest.mark.edition("plain", "timescale")
+pytestmark = pytest.mark.editions("plain", "timescale")
 
 Link = psycopg.Connection[Any]
 

@@ -13,7 +13,7 @@ from ticks_made import rows, tick, value
 from thor.flow.import_bars import import_bars
 from thor.market.collect.files.bar_tape import open_bars
 
-pytestmark = pytest.mark.edition("plain", "timescale")
+pytestmark = pytest.mark.editions("plain", "timescale")
 
 Link = psycopg.Connection[Any]
 

@@ -115,7 +115,7 @@ def market(database_url: str, connection: Link, monkeypatch: pytest.MonkeyPatch)
     return made
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 def test_a_late_tick_hides_no_closed_bar_of_any_width_at_any_look(market: Market) -> None:
     chance = random.Random(15)
     market.feed(BEGIN + 40 * MINUTE)
@@ -135,7 +135,7 @@ def test_a_late_tick_hides_no_closed_bar_of_any_width_at_any_look(market: Market
     assert market.looks > 75
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 @pytest.mark.parametrize(
     ("phase", "to", "age"),
     [(15, 60 + 39, 95), (20, 5 * 60 + 15, 130), (250, 3600 + 20, 40)],
@@ -158,7 +158,7 @@ def test_a_bar_that_no_policy_stored_yet_stays_when_the_one_after_it_is_made_rig
     assert market.missing() == []
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 def test_what_a_policy_stepped_over_after_a_long_stop_is_brought_back(market: Market) -> None:
     market.feed(BEGIN + 40 * MINUTE)
     market.run_due()

@@ -29,7 +29,7 @@ from thor.market.collect.files.bar_tape import open_bars
 from thor.reference import instruments
 from thor.runtime import Stop
 
-pytestmark = pytest.mark.edition("plain", "timescale")
+pytestmark = pytest.mark.editions("plain", "timescale")
 
 Link = psycopg.Connection[Any]
 

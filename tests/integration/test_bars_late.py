@@ -37,7 +37,7 @@ from thor.market.ticks.batch import IngestCounts
 from thor.market.ticks.writer import TickWriter
 from thor.runtime import Stop
 
-pytestmark = pytest.mark.edition("plain", "timescale")
+pytestmark = pytest.mark.editions("plain", "timescale")
 
 Link = psycopg.Connection[Any]
 
@@ -116,7 +116,7 @@ def test_late_ticks_are_in_the_bars_of_every_width_and_counted_there(
     assert not is_stale(connection)
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 def test_late_ticks_into_columns_are_in_the_bars_of_every_width(
     database_url: str, connection: Link
 ) -> None:
@@ -139,7 +139,7 @@ def test_late_ticks_into_columns_are_in_the_bars_of_every_width(
     assert stream.wrong(connection) == []
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 def test_late_ticks_in_and_out_of_every_window_of_the_policies_are_made_right(
     database_url: str, connection: Link
 ) -> None:
@@ -164,7 +164,7 @@ def test_late_ticks_in_and_out_of_every_window_of_the_policies_are_made_right(
     assert not is_stale(connection)
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 def test_within_their_windows_the_policies_alone_make_late_ticks_right(
     database_url: str, connection: Link
 ) -> None:
@@ -180,7 +180,7 @@ def test_within_their_windows_the_policies_alone_make_late_ticks_right(
     assert stream.wrong(connection) == []
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 def test_what_the_policies_did_not_store_for_hours_is_not_stepped_over(
     database_url: str, connection: Link
 ) -> None:
@@ -245,7 +245,7 @@ def test_a_tick_of_a_dropped_range_is_refused_and_the_bars_stay(
     _drop_and_come_late(database_url, connection, edition, in_columns_=False)
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 def test_a_tick_of_a_range_that_was_dropped_out_of_columns_is_refused_and_the_bars_stay(
     database_url: str, connection: Link, edition: str
 ) -> None:
@@ -312,7 +312,7 @@ def test_a_batch_of_ticks_of_a_dropped_range_only_is_counted_and_changes_nothing
 # Beside others
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 def test_a_refresh_that_meets_another_is_tried_again(database_url: str, connection: Link) -> None:
     stream = Stream()
     base = some(MONDAY, 300)
@@ -350,7 +350,7 @@ class Log:
     debug = info
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 def test_the_job_refreshes_late_ticks_and_waits_for_another_refresh(
     database_url: str, connection: Link, tmp_path: Path
 ) -> None:
@@ -423,7 +423,7 @@ class Scheduler:
         self._link.close()
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 def test_the_keeper_leaves_the_seconds_that_their_policy_reaches_to_it(
     database_url: str, connection: Link
 ) -> None:
@@ -444,7 +444,7 @@ def test_the_keeper_leaves_the_seconds_that_their_policy_reaches_to_it(
     assert scheduler.runs >= 8
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 def test_a_late_live_tick_does_not_wait_behind_2000_stale_dates(
     database_url: str, connection: Link
 ) -> None:
@@ -479,7 +479,7 @@ def test_of_a_stale_range_of_years_what_is_made_right_is_not_made_again(connecti
     assert not is_stale(connection)
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 @pytest.mark.parametrize("width", STORED_WIDTHS)
 def test_a_keeper_that_dies_in_a_refresh_leaves_it_to_the_next(
     database_url: str, connection: Link, width: str
@@ -515,7 +515,7 @@ def test_a_keeper_that_dies_in_a_refresh_leaves_it_to_the_next(
     assert stream.wrong(connection) == []
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 def test_policies_conversions_and_refreshes_never_stop_writers(
     database_url: str, connection: Link
 ) -> None:
@@ -561,7 +561,7 @@ def test_policies_conversions_and_refreshes_never_stop_writers(
     assert not is_stale(connection)
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 def test_a_long_read_makes_no_queue_of_writers_and_readers(
     bare_database_url: str,
 ) -> None:

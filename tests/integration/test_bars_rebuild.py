@@ -21,7 +21,7 @@ from thor.domain.tick import Tick
 from thor.errors import Refused, Rejected
 from thor.market.bars import refresh
 
-pytestmark = pytest.mark.edition("plain", "timescale")
+pytestmark = pytest.mark.editions("plain", "timescale")
 
 Link = psycopg.Connection[Any]
 
@@ -178,7 +178,7 @@ def test_a_rebuild_into_the_future_hides_nothing_that_is_read_live(
     assert stream.wrong(connection) == []
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 def test_ticks_in_columns_are_rebuilt_where_they_are(connection: Link, week: Stream) -> None:
     run_policies(connection, "compression", ["ticks", "_bars_1s", "_bars_1m", "_bars_5m"])
     forget(connection, week, TUESDAY + 5 * HOUR, TUESDAY + 5 * HOUR + 30 * MINUTE)
@@ -186,7 +186,7 @@ def test_ticks_in_columns_are_rebuilt_where_they_are(connection: Link, week: Str
     assert week.wrong(connection) == []
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 def test_it_waits_for_a_refresh_that_is_at_the_same_bars(
     database_url: str, connection: Link, edition: str, week: Stream
 ) -> None:
@@ -350,7 +350,7 @@ def test_a_range_that_is_none_is_refused(connection: Link, length: timedelta) ->
     assert value(connection, "select count(*) from ops.bar_rebuilds") == 0
 
 
-@pytest.mark.edition("plain")
+@pytest.mark.editions("plain")
 @pytest.mark.parametrize(
     ("first", "last"),
     [("00:00", "00:30"), ("00:30", "02:00"), ("02:00", "02:00"), ("03:00", "02:00")],

@@ -24,7 +24,7 @@ from thor.market.ticks.batch import EntryTicks
 from thor.market.ticks.writer import TickWriter
 from thor.runtime import Stop, persist
 
-pytestmark = pytest.mark.edition("plain", "timescale")
+pytestmark = pytest.mark.editions("plain", "timescale")
 
 Link = psycopg.Connection[Any]
 HOUR = timedelta(hours=1)

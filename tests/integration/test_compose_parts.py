@@ -70,7 +70,7 @@ def test_the_bus_asks_for_its_password_and_forgets_nothing(port: int, tmp_path: 
     client.close()
 
 
-@pytest.mark.edition("plain")
+@pytest.mark.editions("plain")
 def test_the_database_is_set_as_thors_own_server_is(
     endpoints: Endpoints, database_url: str
 ) -> None:

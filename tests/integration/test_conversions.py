@@ -22,7 +22,7 @@ from thor.lake.store import Store
 from thor.market.ticks.batch import EntryTicks
 from thor.services.running import Endpoints
 
-pytestmark = pytest.mark.edition("timescale")
+pytestmark = pytest.mark.editions("timescale")
 
 Link = psycopg.Connection[Any]
 

@@ -27,7 +27,7 @@ from thor.market.bars import refresh
 from thor.market.bus.client import Bus
 from thor.services.running import Endpoints
 
-pytestmark = pytest.mark.edition("plain", "timescale")
+pytestmark = pytest.mark.editions("plain", "timescale")
 
 Link = psycopg.Connection[Any]
 Make = Callable[[Edition | None], str]
@@ -280,7 +280,7 @@ def test_everything_that_a_database_holds_stands_in_its_copy(make: Make) -> None
     assert_whole(make("plain"), make("plain"), "plain")
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 @pytest.mark.parametrize(
     ("of", "to"), [("plain", None), ("timescale", "plain"), ("timescale", None)]
 )
@@ -629,7 +629,7 @@ def test_ticks_of_this_very_minute_are_copied_with_their_bars(
     assert_equal(source_url, database_url)
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 def test_late_ticks_go_into_a_copy_that_is_in_columns_already(
     source_url: str, database_url: str
 ) -> None:
@@ -654,7 +654,7 @@ def test_late_ticks_go_into_a_copy_that_is_in_columns_already(
     assert_equal(source_url, database_url)
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 def test_policies_that_run_on_the_target_meanwhile_do_no_harm(
     source_url: str, database_url: str
 ) -> None:

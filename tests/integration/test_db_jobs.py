@@ -17,7 +17,7 @@ from command import Command
 from thor.database import schema
 from thor.database.edition import Edition
 
-pytestmark = pytest.mark.edition("plain", "timescale")
+pytestmark = pytest.mark.editions("plain", "timescale")
 
 FAILED = """
 insert into _timescaledb_internal.bgw_job_stat (
@@ -100,13 +100,13 @@ def test_an_interrupted_rebuild_is_shown(thor: Thor, connection: "psycopg.Connec
     )
 
 
-@pytest.mark.edition("plain")
+@pytest.mark.editions("plain")
 def test_a_plain_database_has_no_policies(thor: Thor) -> None:
     assert thor.jobs()["policies"] == []
     assert "polic" not in thor.run("db", "jobs").out
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 def test_every_policy_is_shown_with_its_schedule(thor: Thor) -> None:
     found = thor.jobs()["policies"]
     assert {(policy["policy"], policy["target"]) for policy in found} == {
@@ -131,7 +131,7 @@ def job_of(connection: "psycopg.Connection[Any]", target: str) -> int:
     return int(found[0])
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 def test_a_failing_policy_is_shown_with_its_error_by_jobs_and_doctor(
     thor: Thor, connection: "psycopg.Connection[Any]"
 ) -> None:
@@ -171,7 +171,7 @@ def foreign(connection: "psycopg.Connection[Any]", database_url: str) -> Iterato
     connection.execute(f"drop role {name}".encode())
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 def test_a_user_that_does_not_own_the_policies_learns_that_errors_are_hidden(
     tmp_path: Path, connection: "psycopg.Connection[Any]", foreign: str, redis_url: str
 ) -> None:
@@ -221,7 +221,7 @@ def test_the_doctor_tells_a_database_that_is_not_thors_yet_how_to_begin(
     assert (found["schema"]["verdict"], found["schema"]["fix"]) == ("wrong", "run `thor db up`")
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 @pytest.mark.usefixtures("edition")
 def test_the_doctor_sees_a_community_database_under_the_apache_licence(tmp_path: Path) -> None:
     if timescale.found().pg_bin is None:

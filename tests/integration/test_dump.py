@@ -31,7 +31,7 @@ from thor.errors import NotFound, Refused, Rejected, Unavailable
 from thor.market.bars import refresh
 from thor.market.bus.client import Bus
 
-pytestmark = pytest.mark.edition("plain", "timescale")
+pytestmark = pytest.mark.editions("plain", "timescale")
 
 Link = psycopg.Connection[Any]
 WIDTHS = ("1s", "1m", "5m", "1h", "1d")
@@ -174,7 +174,7 @@ def bars_of(url: str) -> dict[str, list[Any]]:
         }
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 def test_policies_columns_and_aggregates_come_back(market: str, file: Path, target: str) -> None:
     queries = (
         "select proc_name, hypertable_name, schedule_interval, config - 'mat_hypertable_id' "
@@ -473,7 +473,7 @@ def test_a_dump_of_a_newer_postgresql_is_refused(
     assert urlsplit(target).path[1:] not in databases(target)
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 def test_a_dump_of_another_timescaledb_is_refused_and_both_are_named(
     file: Path, target: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -485,7 +485,7 @@ def test_a_dump_of_another_timescaledb_is_refused_and_both_are_named(
     assert databases(target) & {name, f"{name}_restoring"} == set()
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 def test_a_plain_dump_does_not_go_into_a_community_database_unless_it_is_to_stay_plain(
     bare_database_url: str, target: str, tmp_path: Path
 ) -> None:
@@ -512,7 +512,7 @@ def apache() -> Iterator[str]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 def test_a_community_dump_does_not_go_where_there_is_only_the_apache_licence(
     file: Path, apache: str
 ) -> None:
@@ -521,7 +521,7 @@ def test_a_community_dump_does_not_go_where_there_is_only_the_apache_licence(
     assert {name for name in databases(apache) if "restor" in name} == set()
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 def test_a_community_dump_needs_the_extension_of_the_server(
     file: Path, target: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,7 +27,7 @@ from thor.errors import NotFound, Rejected, Unavailable
 from thor.flow import build_features
 from thor.learning import feature_store
 
-pytestmark = pytest.mark.edition("plain", "timescale")
+pytestmark = pytest.mark.editions("plain", "timescale")
 
 Link = psycopg.Connection[Any]
 FIRST, LAST = datetime(2024, 1, 1, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC)
@@ -126,7 +126,7 @@ def test_a_build_over_dates_without_bars_is_refused_and_records_nothing(link: Li
         (("--from", "2024-03-01", "--to", "2024-03-02", "--width", "2m"), "--width: '2m'"),
     ],
 )
-@pytest.mark.edition("plain")
+@pytest.mark.editions("plain")
 def test_a_build_of_what_is_no_range_is_refused_by_its_field(
     link: Link, words: tuple[str, ...], field: str
 ) -> None:

@@ -30,7 +30,7 @@ from thor.flow import build_features
 from thor.learning import feature_store
 from thor.market.bars import refresh
 
-pytestmark = pytest.mark.edition("plain", "timescale")
+pytestmark = pytest.mark.editions("plain", "timescale")
 
 Link = psycopg.Connection[Any]
 FIRST, LAST = datetime(2024, 1, 1, tzinfo=UTC), datetime(2025, 6, 1, tzinfo=UTC)

@@ -52,7 +52,7 @@ from thor.market.ticks.writer import TickWriter
 from thor.reference.instruments import add_instrument, listing
 from thor.runtime import Stop, persist
 
-pytestmark = pytest.mark.edition("plain", "timescale")
+pytestmark = pytest.mark.editions("plain", "timescale")
 
 Link = psycopg.Connection[Any]
 

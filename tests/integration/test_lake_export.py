@@ -37,7 +37,7 @@ from thor.lake.export.trade_date import Ask
 from thor.lake.export.verify import verify
 from thor.lake.store import Store
 
-pytestmark = pytest.mark.edition("plain", "timescale")
+pytestmark = pytest.mark.editions("plain", "timescale")
 
 DIFFERENT = 7
 # In the second hour of Monday's trade date.

@@ -21,7 +21,7 @@ from thor.lake.store import Store
 from thor.market.collect.files.bar_tape import open_bars
 from thor.services.running import Endpoints
 
-pytestmark = pytest.mark.edition("plain", "timescale")
+pytestmark = pytest.mark.editions("plain", "timescale")
 
 # Changed by a person: the lake's word goes, versions and all.
 REFERENCE = """

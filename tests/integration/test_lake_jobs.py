@@ -172,7 +172,7 @@ def test_proven_ticks_go_and_their_bars_stay(
     assert run(drop_old_ticks, ticks_keep_days=1) == []
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 def test_chunks_of_dropped_dates_go_whole(
     database_url: str, store: Store, run: Callable[..., Any]
 ) -> None:

@@ -13,7 +13,7 @@ from thor.market.bus import wire
 from thor.market.bus.client import Bus
 from thor.market.bus.messages import COUNTER, STREAM
 
-pytestmark = pytest.mark.edition("plain")
+pytestmark = pytest.mark.editions("plain")
 ALIEN = "is none of Thor's"
 
 

@@ -27,7 +27,7 @@ from thor.ops import collectors
 from thor.runtime import Stop
 from thor.services.home import Home
 
-pytestmark = pytest.mark.edition("plain")
+pytestmark = pytest.mark.editions("plain")
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from thor.market.ticks.batch import EntryTicks
 from thor.market.ticks.writer import TickWriter
 
 Link = psycopg.Connection[Any]
-pytestmark = pytest.mark.edition("plain")
+pytestmark = pytest.mark.editions("plain")
 
 SECOND = timedelta(seconds=1)
 # Monday, 1 July 2024.

@@ -76,7 +76,7 @@ def chunks_read(link: Link, name: str, values: Mapping[str, Any]) -> set[str]:
     return read
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 @pytest.mark.parametrize("name", STATEMENTS)
 def test_a_statement_about_an_hour_reads_the_chunk_of_that_hour_only(
     six_days: Link, name: str

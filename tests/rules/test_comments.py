@@ -4,7 +4,7 @@ import psycopg
 import pytest
 from schema_catalogue import OURS
 
-pytestmark = pytest.mark.edition("plain", "timescale")
+pytestmark = pytest.mark.editions("plain", "timescale")
 
 # A partition's columns are those of its table.
 COLUMNS_WITHOUT_COMMENT = f"""

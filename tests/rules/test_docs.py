@@ -126,7 +126,7 @@ def test_a_document_names_only_commands_that_exist(document: str) -> None:
 def test_a_document_names_only_settings_that_exist(document: str) -> None:
     named = set(_SETTING.findall(_text(document)))
     known = {f"THOR_{name.upper()}" for name in Settings.model_fields}
-    for file in ("tests/conftest.py", "tests/timescale.py", "docker-compose.yml"):
+    for file in ("tests/conftest.py", "tests/support/timescale.py", "docker-compose.yml"):
         known |= set(_SETTING.findall((ROOT / file).read_text()))
     assert named <= known, f"{document}: thor.config.Settings has no {named - known}"
 

@@ -8,7 +8,7 @@ import pytest
 
 from thor.database.schema import SQL
 
-pytestmark = pytest.mark.edition("plain", "timescale")
+pytestmark = pytest.mark.editions("plain", "timescale")
 
 FOLDER = SQL / "50_features"
 HEADER = ("Stage", "Makes", "Kind", "Grain", "Known at", "Reads", "Nulls", "Why")

@@ -13,7 +13,7 @@ from source_tree import MIGRATIONS, ROOT, without_sql_prose
 from thor.database import schema
 from thor.database.edition import Edition
 
-pytestmark = pytest.mark.edition("plain", "timescale")
+pytestmark = pytest.mark.editions("plain", "timescale")
 
 EDITIONS = ("plain", "timescale")
 REVISIONS = sorted(MIGRATIONS.glob("*.py"))
@@ -70,7 +70,7 @@ def test_a_difference_would_be_seen(database_url: str, change: str) -> None:
     _seen(database_url, change)
 
 
-@pytest.mark.edition("plain")
+@pytest.mark.editions("plain")
 @pytest.mark.parametrize(
     "change",
     [
@@ -85,7 +85,7 @@ def test_a_difference_of_plain_bars_would_be_seen(database_url: str, change: str
     _seen(database_url, change)
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 @pytest.mark.parametrize(
     "change",
     [

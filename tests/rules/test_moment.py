@@ -6,7 +6,7 @@ import psycopg
 import pytest
 from schema_catalogue import OURS
 
-pytestmark = pytest.mark.edition("plain", "timescale")
+pytestmark = pytest.mark.editions("plain", "timescale")
 
 # A trigger writes down when a row changed: that is a fact, not a view of one.
 _WRITES_DOWN = {"reference.keep_version()"}

@@ -14,7 +14,7 @@ from source_tree import ROOT, Module, modules, without_sql_prose
 from thor import database
 from thor.database.edition import Edition
 
-pytestmark = pytest.mark.edition("plain", "timescale")
+pytestmark = pytest.mark.editions("plain", "timescale")
 
 FOLDER = ROOT / "db" / "sql" / "99_queries"
 # An empty table in COPY BINARY: signature, flags, no header extension, end.
@@ -206,7 +206,7 @@ def test_every_statement_fits_the_schema(database_url: str, edition: Edition) ->
         ("call public.run_job(%(job)s::integer)", None),
     ],
 )
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 def test_a_call_of_a_procedure_that_is_not_there_would_be_seen(
     connection: psycopg.Connection[Any], text: str, wrong: str | None
 ) -> None:

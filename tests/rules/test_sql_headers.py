@@ -12,7 +12,7 @@ from thor.database import schema
 from thor.database.edition import Edition
 from thor.database.schema import SqlFile
 
-pytestmark = pytest.mark.edition("plain", "timescale")
+pytestmark = pytest.mark.editions("plain", "timescale")
 
 KEYS = ["Stage", "Makes", "Kind", "Grain", "Known at", "Reads", "Nulls", "Why"]
 FILES: dict[Edition, list[SqlFile]] = {
@@ -216,7 +216,7 @@ def test_a_body_kept_as_text_names_only_existing_objects(database_url: str) -> N
     assert wrong == {}, "PostgreSQL would fail at the first call only"
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 def test_an_aggregate_of_the_vendor_s_is_one_object_that_reads_what_it_is_made_of(
     catalogue: Catalogue,
 ) -> None:

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from source_tree import Module, modules
 
-pytestmark = pytest.mark.edition("plain", "timescale")
+pytestmark = pytest.mark.editions("plain", "timescale")
 
 # They talk to a database that may not have Thor's schema yet, or any.
 ALLOWED = {

@@ -11,7 +11,7 @@ import pytest
 from psycopg.errors import InvalidParameterValue
 from psycopg.rows import dict_row
 
-pytestmark = pytest.mark.edition("plain", "timescale")
+pytestmark = pytest.mark.editions("plain", "timescale")
 
 Link = psycopg.Connection[Any]
 Row = dict[str, Any]
@@ -689,7 +689,7 @@ def test_bars_between_gives_the_columns_of_its_view(undone: Link, width: str) ->
     assert len(found) == 2
 
 
-@pytest.mark.edition("plain")
+@pytest.mark.editions("plain")
 @pytest.mark.parametrize("mode", ["force_custom_plan", "force_generic_plan"])
 @pytest.mark.parametrize("width", WIDTHS)
 def test_bars_between_touches_no_width_but_its_own(undone: Link, width: str, mode: str) -> None:

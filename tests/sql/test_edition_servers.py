@@ -20,7 +20,7 @@ from thor.errors import Refused
 from thor.services.install import PostgresInstall
 from thor.services.running import running
 
-pytestmark = pytest.mark.edition("plain", "timescale")
+pytestmark = pytest.mark.editions("plain", "timescale")
 
 EDITION = "select edition from ops.edition"
 SCHEMAS = "select nspname from pg_namespace order by 1"
@@ -83,7 +83,7 @@ def new_url(apache_url: str) -> Iterator[str]:
     _do(apache_url, "drop database empty with (force)")
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 def test_the_apache_licence_is_run_as_plain(new_url: str) -> None:
     schema.up(new_url)
     assert _rows(new_url, EDITION) == [("plain",)]
@@ -96,7 +96,7 @@ def test_the_apache_licence_is_run_as_plain(new_url: str) -> None:
     assert said == []
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 def test_a_database_that_has_the_apache_extension_is_run_as_plain(new_url: str) -> None:
     _do(new_url, "create extension timescaledb schema public")
     for _ in range(2):
@@ -105,7 +105,7 @@ def test_a_database_that_has_the_apache_extension_is_run_as_plain(new_url: str) 
         assert _rows(new_url, HAS_EXTENSION) == [(True,)]
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 def test_timescale_is_refused_under_the_apache_licence_with_the_fix(new_url: str) -> None:
     before = _rows(new_url, SCHEMAS)
     with pytest.raises(Refused) as refused:
@@ -117,7 +117,7 @@ def test_timescale_is_refused_under_the_apache_licence_with_the_fix(new_url: str
     assert _rows(new_url, SCHEMAS) == before
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 @pytest.mark.parametrize("requested", ["auto", "timescale", "plain"])
 def test_a_community_database_is_refused_under_the_apache_licence(
     apache_url: str, requested: Any
@@ -146,7 +146,7 @@ def not_preloaded_url(edition: Edition) -> Iterator[str]:
         yield system.endpoints.database_url
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 @pytest.mark.parametrize("requested", ["auto", "timescale"])
 def test_a_server_without_the_preload_gets_the_setting_to_add(
     not_preloaded_url: str, requested: Any
@@ -162,7 +162,7 @@ def test_a_server_without_the_preload_gets_the_setting_to_add(
     assert _rows(url, SCHEMAS) == before
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 def test_plain_needs_no_preloading(not_preloaded_url: str) -> None:
     url = _new(not_preloaded_url, "plain")
     schema.up(url, requested="plain")
@@ -170,7 +170,7 @@ def test_plain_needs_no_preloading(not_preloaded_url: str) -> None:
     assert _rows(url, EDITION) == [("plain",)]
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 def test_a_community_database_on_a_server_that_does_not_preload_it_is_refused(
     not_preloaded_url: str,
 ) -> None:
@@ -180,7 +180,7 @@ def test_a_community_database_on_a_server_that_does_not_preload_it_is_refused(
     assert _rows(url, EDITION) == [("timescale",)]
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 def test_a_version_too_old_is_refused_before_and_after_a_database_is_made(
     bare_database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -199,7 +199,7 @@ def test_a_version_too_old_is_refused_before_and_after_a_database_is_made(
     assert "THOR_EDITION=plain" not in str(refused.value), "it is no way out of a made database"
 
 
-@pytest.mark.edition("plain")
+@pytest.mark.editions("plain")
 def test_timescale_is_refused_by_a_server_without_it_with_the_package_to_install(
     bare_database_url: str,
 ) -> None:
@@ -209,14 +209,14 @@ def test_timescale_is_refused_by_a_server_without_it_with_the_package_to_install
     assert _rows(bare_database_url, SCHEMAS) == before
 
 
-@pytest.mark.edition("plain")
+@pytest.mark.editions("plain")
 def test_a_community_database_on_a_server_without_timescaledb_is_refused(database_url: str) -> None:
     _do(database_url, "update ops.edition set edition = 'timescale'")
     with pytest.raises(Refused, match="its server has no TimescaleDB: "):
         schema.up(database_url)
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 def test_a_community_database_that_lost_the_extension_is_refused(database_url: str) -> None:
     _do(database_url, "drop extension timescaledb cascade")
     with pytest.raises(Refused, match="but not in this database"):

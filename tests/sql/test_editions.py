@@ -21,7 +21,7 @@ from thor.database import schema
 from thor.database.edition import Edition
 from thor.errors import Refused
 
-pytestmark = pytest.mark.edition("plain", "timescale")
+pytestmark = pytest.mark.editions("plain", "timescale")
 
 WIDTHS = ("1s", "1m", "5m", "1h", "1d")
 EDITION = "select edition from ops.edition"
@@ -152,7 +152,7 @@ def test_a_database_without_bars_gets_them_and_keeps_its_ticks(
     assert _value(ground_floor_url, f"{shown} and bar_start = '2024-03-12 15:00:00Z'") == 1
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 def test_the_ticks_of_the_ground_floor_go_into_chunks_of_a_day(ground_floor_url: str) -> None:
     schema.up(ground_floor_url)
     chunks = (
@@ -168,7 +168,7 @@ def test_the_ticks_of_the_ground_floor_go_into_chunks_of_a_day(ground_floor_url:
         assert _value(ground_floor_url, f"select sum(ticks) from bars_{width}") == 14, width
 
 
-@pytest.mark.edition("plain")
+@pytest.mark.editions("plain")
 def test_the_bars_of_the_first_release_are_made_from_the_recorded_ranges(
     ground_floor_url: str,
 ) -> None:
@@ -210,7 +210,7 @@ def test_a_conversion_that_fails_at_its_end_leaves_the_ground_floor(
     assert _value(ground_floor_url, "select version_num from ops.alembic_version") == "0002"
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 def test_a_converted_database_is_what_a_new_one_is(
     ground_floor_url: str, database_url: str
 ) -> None:
@@ -227,7 +227,7 @@ def test_a_converted_database_is_what_a_new_one_is(
     assert _rows(ground_floor_url, policies) == _rows(database_url, policies)
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 def test_a_new_database_has_its_hypertables_and_four_aggregates_read_to_the_newest_tick(
     database_url: str,
 ) -> None:
@@ -250,13 +250,13 @@ def test_a_new_database_has_its_hypertables_and_four_aggregates_read_to_the_newe
     ]
 
 
-@pytest.mark.edition("plain")
+@pytest.mark.editions("plain")
 def test_a_new_database_without_the_vendor_has_no_extension(database_url: str) -> None:
     assert _value(database_url, HAS_EXTENSION) is False
     assert _rows(database_url, "select extname from pg_extension") == [("plpgsql",)]
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 @pytest.mark.parametrize("at_first", ["new", "ground floor"])
 def test_a_plain_edition_on_a_community_server_is_possible_and_stays(
     bare_database_url: str, at_first: str
@@ -274,7 +274,7 @@ def test_a_plain_edition_on_a_community_server_is_possible_and_stays(
     assert _value(url, EDITION) == "plain"
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 def test_a_plain_database_whose_extension_is_active_is_sent_to_copy(bare_database_url: str) -> None:
     schema.up(bare_database_url, requested="plain")
     _do(bare_database_url, "create extension timescaledb schema public")
@@ -287,7 +287,7 @@ def test_a_plain_database_whose_extension_is_active_is_sent_to_copy(bare_databas
     assert everything(bare_database_url) == before
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 @pytest.mark.parametrize(("made", "requested"), [("plain", "timescale"), ("timescale", "plain")])
 def test_a_database_with_bars_stays_what_it_is(
     bare_database_url: str, made: Any, requested: Any
@@ -318,7 +318,7 @@ order by 1
 """
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 def test_the_bars_have_one_face_on_both_editions(database_url: str) -> None:
     names = ", ".join(f"'market.bars_{width}'" for width in WIDTHS)
     face = FACE.format(names=names)
@@ -363,7 +363,7 @@ def _as(role: str, url: str) -> str:
     return urlunsplit(parts._replace(netloc=f"{role}:{role}@{host}"))
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 def test_a_role_that_may_not_create_the_extension_is_refused_with_the_fix(
     bare_database_url: str, role: str
 ) -> None:
@@ -392,7 +392,7 @@ def test_a_role_that_does_not_own_the_database_gets_the_statement_to_own_it(
     assert everything(bare_database_url) == before
 
 
-@pytest.mark.edition("timescale")
+@pytest.mark.editions("timescale")
 def test_an_extension_in_a_schema_of_its_own_is_refused(bare_database_url: str) -> None:
     _do(
         bare_database_url,

@@ -13,7 +13,7 @@ from thor.database import schema
 from thor.database.edition import Edition
 from thor.errors import Refused, Unavailable
 
-pytestmark = pytest.mark.edition("plain", "timescale")
+pytestmark = pytest.mark.editions("plain", "timescale")
 
 EVERYTHING = """
 select n.nspname || ' ' || coalesce(c.relname, ''), c.oid::bigint, c.relfilenode::bigint

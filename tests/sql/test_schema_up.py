@@ -16,7 +16,7 @@ from thor.database import schema
 from thor.database.edition import Edition
 from thor.errors import Refused
 
-pytestmark = pytest.mark.edition("plain", "timescale")
+pytestmark = pytest.mark.editions("plain", "timescale")
 
 Connection = psycopg.Connection[Any]
 Logic = Callable[[str, str, str], None]

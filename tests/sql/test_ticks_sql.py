@@ -14,7 +14,7 @@ from psycopg.errors import (
     UniqueViolation,
 )
 
-pytestmark = pytest.mark.edition("plain", "timescale")
+pytestmark = pytest.mark.editions("plain", "timescale")
 
 Connection = psycopg.Connection[Any]
 

@@ -6,12 +6,12 @@ from typing import Annotated, Any
 import typer
 
 from thor.cli.common import AsJson, console, instant, notes, open_database, progress_bar, show
+from thor.domain.bar import FEATURE_WIDTHS
 from thor.errors import Rejected
 
 # What `thor features check` ends with where a feature breaks a rule: no error, but no 0 either.
 DIFFERENT = 7
 _DAY_LENGTH = len("2026-11-22")
-_WIDTHS = ("1m", "5m", "1h")
 
 app = typer.Typer(no_args_is_help=True, help="Features: built, how far they are, and checked.")
 From = Annotated[str, typer.Option("--from", help="First start of a bar, or first UTC day.")]
@@ -150,9 +150,9 @@ def _bound(text: str, name: str) -> datetime:
 
 def _widths(asked: list[str] | None) -> list[str]:
     for width in asked or ():
-        if width not in _WIDTHS:
-            raise Rejected(f"--width: {width!r} is none of {', '.join(_WIDTHS)}")
-    return list(dict.fromkeys(asked)) if asked else list(_WIDTHS)
+        if width not in FEATURE_WIDTHS:
+            raise Rejected(f"--width: {width!r} is none of {', '.join(FEATURE_WIDTHS)}")
+    return list(dict.fromkeys(asked)) if asked else list(FEATURE_WIDTHS)
 
 
 def _at(moment: datetime | None) -> str | None:

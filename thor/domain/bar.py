@@ -23,8 +23,10 @@ WIDTHS: dict[str, timedelta] = {
 }
 # Those that are stored, from the finest: the bars of each are made of those of the one before.
 STORED_WIDTHS = {width: length for width, length in WIDTHS.items() if width != "1d"}
-# Those that features have.
-FEATURE_WIDTHS = ("1m", "5m", "1h")
+# Those that features have, the finest first: it is what decisions are made on.
+FEATURE_WIDTHS = {width: WIDTHS[width] for width in ("1m", "5m", "1h")}
+# The indices whose bars the features of every other symbol read too.
+FEATURE_PEERS = ("ES", "NQ", "YM", "RTY")
 # A bar is known so long after its end, as `known_at` of the views of bars says.
 CLOSE_DELAY = timedelta(seconds=1)
 _DAY_TURNS = time(17)

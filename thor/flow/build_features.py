@@ -13,11 +13,12 @@ import msgspec
 
 from thor import clock, database
 from thor.database import Connection, copy
+from thor.domain.bar import FEATURE_PEERS, FEATURE_WIDTHS
 from thor.domain.spans import Span
 from thor.errors import NotFound, Rejected, Unavailable
 from thor.lake.query.compute import Engine, framed, packed
 from thor.learning import feature_store
-from thor.learning.feature_store import SMALL_ROWS, WIDTHS, Bars, Kept
+from thor.learning.feature_store import SMALL_ROWS, Bars, Kept
 
 # As many rows in memory at once, of some series each time.
 _GROUP_ROWS = 200_000
@@ -25,7 +26,6 @@ _GROUP_ROWS = 200_000
 _LOCK_TIMEOUT = "55P03"
 _LOCK_TRIES, _LOCK_PAUSE_S = 60, 1.0
 _TICK = timedelta(microseconds=1)
-_PEERS = ("ES", "NQ", "YM", "RTY")
 
 
 class Slice(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,7 +103,7 @@ def _join(connection: Connection[Any], rows: list[dict[str, Any]]) -> bool:
 
 
 def _build_newest(connection: Connection[Any], row: dict[str, Any], threads: int) -> Slice | None:
-    width, length = row["width"], WIDTHS[row["width"]]
+    width, length = row["width"], FEATURE_WIDTHS[row["width"]]
     symbols = None if row["symbol"] is None else [row["symbol"]]
     bounds = _bounds(connection, width, symbols, (row["ts_from"], row["ts_to"]))
     if bounds is None:
@@ -135,7 +135,7 @@ def _made(
     threads: int,
     row: dict[str, Any],
 ) -> tuple[int, Kept]:
-    named = symbols and [*dict.fromkeys([*symbols, *_PEERS])]
+    named = symbols and [*dict.fromkeys([*symbols, *FEATURE_PEERS])]
     asked = {"width": width, "symbols": named, "ts_from": span[0], "ts_to": span[1]}
     spans = database.rows(connection, "feature_build_spans", asked)
     built_at = spans[0]["built_at"]
@@ -236,7 +236,7 @@ def _swapped(connection: Connection[Any], build: dict[str, Any], row: dict[str, 
 
 def _reach(connection: Connection[Any], row: dict[str, Any], bars: Bars) -> None:
     """Record what looks back on bars that were written anew, a range a family."""
-    width, end = row["width"], bars.last + WIDTHS[row["width"]]
+    width, end = row["width"], bars.last + FEATURE_WIDTHS[row["width"]]
     with database.transaction(connection):
         for felt in feature_store.reached(connection, width, bars):
             is_own = felt["width"] == width and bars.symbols in (None, felt["symbols"])

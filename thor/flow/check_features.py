@@ -15,10 +15,10 @@ import msgspec
 
 from thor import database
 from thor.database import Connection
+from thor.domain.bar import FEATURE_WIDTHS
 from thor.errors import NotFound
 from thor.flow.build_features import load
 from thor.lake.query.compute import Engine
-from thor.learning.feature_store import WIDTHS
 
 How = Literal["peeks", "looks further back than declared", "stored otherwise"]
 
@@ -91,7 +91,7 @@ class Check:
         bounds = database.row(self._connection, "feature_bar_bounds", values) or {}
         if bounds["first"] is None:
             return []
-        length = bounds["last"] - bounds["first"] + WIDTHS[width]
+        length = bounds["last"] - bounds["first"] + FEATURE_WIDTHS[width]
         moments = [bounds["first"] + self._chance.random() * length for _ in range(samples)]
         rows = database.rows(
             self._connection, "feature_bars_near", {"width": width, "moments": moments}
@@ -102,7 +102,7 @@ class Check:
         return [self._chance.choice(found) for found in by_moment.values()]
 
     def _bar(self, width: str, symbol: str, bar_start: datetime) -> None:
-        length = WIDTHS[width]
+        length = FEATURE_WIDTHS[width]
         around = _AROUND_BARS * length
         self._bars += 1
         alone = self._computed(width, symbol, bar_start, (bar_start, bar_start + length))
@@ -120,7 +120,7 @@ class Check:
 
     def _blind(self, width: str, symbol: str, bar_start: datetime) -> None:
         """Compare what is known at the bar's end with what is computed without later bars."""
-        length = WIDTHS[width]
+        length = FEATURE_WIDTHS[width]
         last = bar_start + _AROUND_BARS * length
         span = (bar_start, last)
         with Engine(threads=1) as engine:

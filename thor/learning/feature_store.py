@@ -12,10 +12,9 @@ import msgspec
 
 from thor import database
 from thor.database import Connection
+from thor.domain.bar import FEATURE_PEERS, FEATURE_WIDTHS
 from thor.domain.spans import Span, joined
 
-# The finest first: it is what decisions are made on.
-WIDTHS = {"1m": timedelta(minutes=1), "5m": timedelta(minutes=5), "1h": timedelta(hours=1)}
 # Ranges of more rows than this are built by the month.
 SMALL_ROWS = 10_000
 # While no more rows than this follow a bar that changed they are made whole with it.
@@ -26,7 +25,6 @@ _APART_BARS = 3_000
 _COUNTED = frozenset(("closed", "late"))
 # The bars changed: what looks back on them changes too. Of other reasons it does not.
 CHANGED = frozenset(("import", "rebuild"))
-_PEERS = frozenset(("ES", "NQ", "YM", "RTY"))
 _SWEEP = timedelta(minutes=10)
 _HOUR = timedelta(hours=1)
 _NONE = timedelta()
@@ -66,7 +64,7 @@ def catch_up(connection: Connection[Any], *, rows_max: int = SMALL_ROWS) -> Kept
     where the server is away.
     """
     done = Kept()
-    for width in WIDTHS:
+    for width in FEATURE_WIDTHS:
         values = {"width": width, "rows_max": rows_max}
         if database.row(connection, "small_feature_ranges", values) is not None:
             with database.transaction(connection):
@@ -83,13 +81,13 @@ def sweep(connection: Connection[Any]) -> Kept:
     of fewer ticks shows it.
     """
     done = Kept()
-    for width in WIDTHS:
+    for width in FEATURE_WIDTHS:
         with database.transaction(connection):
             database.rows(connection, "lock_features")
             found = database.rows(connection, "feature_sweeps", {"width": width})
             spans = joined([(row["ts_from"], row["ts_to"]) for row in found], _HOUR)
             for span in spans:
-                for bars in clusters(_stale(connection, width, None, span), WIDTHS[width]):
+                for bars in clusters(_stale(connection, width, None, span), FEATURE_WIDTHS[width]):
                     done += repair(connection, width, bars)
     return done
 
@@ -99,14 +97,14 @@ def repair(connection: Connection[Any], width: str, bars: Bars) -> Kept:
 
     Within a transaction that holds the writers' lock.
     """
-    is_peer = bars.symbols is None or bool(_PEERS & set(bars.symbols))
+    is_peer = bars.symbols is None or not set(FEATURE_PEERS).isdisjoint(bars.symbols)
     felt_by = None if is_peer else bars.symbols
-    end = bars.last + WIDTHS[width]
+    end = bars.last + FEATURE_WIDTHS[width]
     values = {"width": width, "symbols": felt_by, "ts_after": bars.last, "rows_max": _FEW_ROWS}
     after = database.row(connection, "feature_rows_after", values) or {}
     is_near = after["last"] == after["further"]
     if is_near:
-        end = max(end, (after["last"] or bars.last) + WIDTHS[width])
+        end = max(end, (after["last"] or bars.last) + FEATURE_WIDTHS[width])
         done = _keep(connection, width, None, felt_by, (bars.first, end))
     else:
         done = _keep(connection, width, None, bars.symbols, (bars.first, end))
@@ -154,7 +152,7 @@ def clusters(bars: Iterable[tuple[datetime, str]], length: timedelta) -> Iterato
 
 
 def _make(connection: Connection[Any], width: str, ranges: list[dict[str, Any]]) -> Kept:
-    length = WIDTHS[width]
+    length = FEATURE_WIDTHS[width]
     done = Kept(ranges=len(ranges))
     changed: set[tuple[datetime, str]] = set()
     counted = [row for row in ranges if row["reason"] in _COUNTED]

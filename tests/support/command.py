@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 from thor.cli import main
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 

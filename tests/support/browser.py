@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-UI = Path(__file__).parents[1] / "ui"
+UI = Path(__file__).parents[2] / "ui"
 CHROMIUM = os.environ.get("THOR_CHROMIUM", "/usr/bin/chromium")
 
 
