@@ -14,6 +14,7 @@ from api.docs import Page
 from api.errors import HANDLERS
 from api.headers import Headers
 from api.hosts import HostGuard, checked_host, checked_origins
+from api.leaving import Leaving
 from api.metrics import Metrics, Observed
 from api.pages import SOURCE, Pages
 from api.routes.bars import bars
@@ -89,7 +90,8 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Litesta
     )
     app.state.shared = shared
     observed = Observed(app.asgi_handler, measures.requests)
+    left = Leaving(observed)
     origins = checked_origins(settings)
-    dressed = Headers(observed, origins)
+    dressed = Headers(left, origins)
     app.asgi_handler = HostGuard(Pages(dressed, settings.ui_dir or SOURCE / "dist"), origins)
     return app

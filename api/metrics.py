@@ -26,6 +26,8 @@ STREAM_PATH = "/api/quotes/stream"
 _METHODS = {"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"}
 _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 _PARTS = ("database", "bus", "stream")
+# The status of a request whose client left before its answer, as proxies count it.
+_LEFT = 499
 
 
 class Metrics:
@@ -216,6 +218,9 @@ class Observed:
 
         try:
             await self._app(scope, receive, noting)
+        except asyncio.CancelledError:
+            status = _LEFT
+            raise
         finally:
             asked = str(scope.get("method"))
             method = asked if asked in _METHODS else "other"

@@ -4,6 +4,7 @@ import socket
 import time
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 from ticks_made import wait_for
 
@@ -91,3 +92,47 @@ def test_of_too_many_connections_the_newest_is_closed(address: tuple[str, int]) 
             return client.recv(4096).startswith(b"HTTP/1.1 ")
 
     wait_for(is_answered, "an answer once one is free")
+
+
+@pytest.mark.parametrize("accept", ["application/json", "text/csv"])
+def test_a_client_that_leaves_cancels_its_query(
+    database_url: str, redis_url: str, monkeypatch: pytest.MonkeyPatch, accept: str
+) -> None:
+    from served import serving
+
+    from thor.database import connection as driver
+
+    # Without limits of its own the query would wait as long as the lock is held.
+    monkeypatch.setitem(driver._LIMITS_S, "api", (0, 0))
+    with (
+        serving(database_url, redis_url) as api,
+        psycopg.connect(database_url) as holder,
+        psycopg.connect(database_url, autocommit=True) as other,
+    ):
+        api.get("/api/instruments")
+        holder.execute("lock table market.ticks in access exclusive mode")
+
+        def waiting() -> int:
+            found = other.execute(
+                "select count(*) from pg_stat_activity where datname = current_database() "
+                "and application_name = 'thor api' and wait_event_type = 'Lock'"
+            ).fetchone()
+            return int(found[0]) if found else 0
+
+        address = ("127.0.0.1", int(api.url.rsplit(":", 1)[1]))
+        with socket.create_connection(address, timeout=30) as client:
+            client.sendall(
+                b"GET /api/ticks/ES HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+                b"Accept: %b\r\n\r\n" % accept.encode()
+            )
+            wait_for(lambda: waiting() == 1, "the query of the client")
+        wait_for(lambda: waiting() == 0, "the end of the query whose client left")
+        holder.rollback()
+        assert api.get("/api/ticks/ES") == []
+        left = [
+            line
+            for line in api.http.get("/metrics").text.splitlines()
+            if line.startswith("thor_http_request_duration_seconds_count")
+            and 'status="499"' in line
+        ]
+        assert [line.rsplit(" ", 1)[1] for line in left] == ["1.0"]
