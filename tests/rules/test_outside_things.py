@@ -16,6 +16,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "psycopg_pool": ("thor/database/connection.py",),
     "sqlalchemy": ("thor/database/connection.py",),
     "alembic": ("thor/database/schema.py",),
+    "cronsim": ("thor/ops/schedules.py",),
     "pandas_market_calendars": ("thor/domain/calendar.py",),
     "databento_dbn": ("thor/market/collect/files/dbn.py",),
     "pyarrow": ("thor/market/collect/", "thor/lake/", "thor/flow/restore_from_lake.py"),

@@ -23,6 +23,8 @@ LEFT_OUT = {
     "ops.copied_parts": "the copy's own account",
     "ops.copies": "the copy's own account",
     "ops.edition": "its own",
+    "ops.job_runs": "what ran there",
+    "ops.job_states": "how far its own scheduler is",
     "ops.logic_files": "its own",
     "store.feature_texts": "its own",
     "store.features_1h": "made there of the bars; what they were before is copied",
