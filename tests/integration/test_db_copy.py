@@ -67,6 +67,12 @@ insert into reference.sessions (calendar, trade_date, session_number, open_at, c
 values ('CME_EQUITY', '2024-07-01', 1, '2024-06-30 22:00+00', '2024-07-01 21:00+00');
 insert into reference.session_overrides (calendar, trade_date, is_closed, note)
 values ('CME_EQUITY', '2024-07-04', true, 'a word');
+insert into reference.market_overrides (market, day, is_closed, note)
+values ('India', '2026-01-15', true, 'a word');
+insert into reference.market_days (market, day, open_at, close_at, is_holiday)
+values ('India', '2026-01-16', '2026-01-16 03:45+00', '2026-01-16 10:00+00', false);
+insert into studies.market_transitions (market, at, from_state, to_state)
+values ('India', '2026-01-16 03:45+00', 'PREOPEN', 'OPEN');
 insert into market.rejected_ticks (field, value, reason, ticks, entry_id, payload, retried_at)
 values ('last', 'NaN', 'is no number', 1, '1-0', E'{"last": "\\\\N"}\\n', now()),
     ('entry', 'x', 'is no entry', 3, '2-0', '', null);

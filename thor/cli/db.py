@@ -30,7 +30,7 @@ def up() -> None:
     """Migrate, renew views and functions, and compute sessions ahead; safe to repeat."""
     from thor import clock, database
     from thor.database import schema
-    from thor.reference import contracts, instruments
+    from thor.reference import contracts, instruments, markets
 
     settings, url = Settings(), database_url()
     schema.up(url, settings.nature, lambda text: console.print(text), settings.edition)
@@ -38,6 +38,7 @@ def up() -> None:
         kept = instruments.renew_sessions(
             connection, clock.now().date(), ignores_hours=settings.sim_always_open
         )
+        markets.renew_days(connection, clock.now().date())
         contracts.compute(connection)
         instruments.set_quote_limits(connection, settings.stale_s, settings.dead_s)
     console.print("the database is up to date" + (f", {kept} sessions computed" if kept else ""))
@@ -45,9 +46,9 @@ def up() -> None:
 
 @app.command("sessions")
 def sessions() -> None:
-    """Recompute the sessions, after a change of reference.session_overrides for example."""
+    """Recompute the sessions, and the days of the world's markets, after a change of overrides."""
     from thor import clock, database
-    from thor.reference import instruments
+    from thor.reference import instruments, markets
 
     with database.connect(database_url(), "cli") as connection:
         kept = instruments.renew_sessions(
@@ -56,7 +57,8 @@ def sessions() -> None:
             force=True,
             ignores_hours=Settings().sim_always_open,
         )
-    console.print(f"{kept} sessions")
+        days = markets.renew_days(connection, clock.now().date(), force=True)
+    console.print(f"{kept} sessions, and {days} days of the world's markets")
 
 
 @app.command("url")

@@ -1,14 +1,18 @@
 """Compute trading sessions from the calendar library and correct its errors.
 
 Stage 10, reference. The only module that names pandas_market_calendars, and only inside a function:
-importing it costs a second. Gives `reference.sessions` its rows.
+importing it costs a second. Gives `reference.sessions` its rows, and `thor.domain.markets` the days
+of the world's markets.
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from datetime import date, time, timedelta
 from functools import lru_cache
+from typing import Any
 
 from thor.domain.hours import HOURS, Hours, Override, overridden, session_on
+from thor.domain.markets import DayHours, LibraryDay, LibraryDays
 from thor.domain.sessions import Session
 from thor.errors import NotFound, Rejected
 
@@ -131,6 +135,80 @@ def compute_own(
         if day.weekday() < 5 and (open_days is None or day in open_days)
     ]
     return overridden(sessions, _of(calendar, overrides, first, last), known)
+
+
+# The library notes in some names since when a rule holds.
+_RULE_YEARS = re.compile(r" ((Starting at )?\d{4}\+?|\(.*\)|Observed)$")
+# Exchanges whose holidays are decreed a year at a time: the library knows those years alone.
+_DECREED = ("SSE", "XSHG", "BSE", "NSE", "XBOM", "XNSE")
+
+
+def library_names() -> list[str]:
+    """Return the names of the library's calendars."""
+    import pandas_market_calendars
+
+    return sorted(pandas_market_calendars.get_calendar_names())
+
+
+@lru_cache(maxsize=32)
+def library_days(name: str, first: date, last: date) -> LibraryDays:
+    """Return the library's days of an exchange from first to last, by the exchange's wall clock.
+
+    Raises `NotFound` for a calendar that the library does not have.
+    """
+    import pandas_market_calendars
+
+    try:
+        library = pandas_market_calendars.get_calendar(name)
+    except RuntimeError as error:
+        raise NotFound(f"calendar: {name!r} is none of pandas_market_calendars") from error
+    times = library.regular_market_times
+    has_lunch = "break_start" in times
+    columns = ["market_open", "market_close", *(["break_start", "break_end"] if has_lunch else [])]
+    schedule = library.schedule(first, last)
+    local = [
+        [one.time() for one in schedule[column].dt.tz_convert(library.tz)] for column in columns
+    ]
+    days: dict[date, LibraryDay] = {}
+    for stamp, *of_day in zip(schedule.index, *local, strict=True):
+        day = stamp.date()
+        usual = [_usual(times[column], day) for column in columns]
+        days[day] = LibraryDay(hours=_day_hours(of_day), usual=_day_hours(usual))
+    return LibraryDays(
+        days=days,
+        holidays=_holiday_names(library, first, last),
+        latest=_day_hours([_usual(times[column], date.max) for column in columns]),
+        published_until=_published_until(name, library),
+    )
+
+
+def _day_hours(times: list[time]) -> DayHours:
+    if len(times) == 2:
+        return DayHours(open=times[0], close=times[1])
+    return DayHours(open=times[0], close=times[1], lunch_start=times[2], lunch_end=times[3])
+
+
+def _usual(of_market: Iterable[tuple[str | None, time]], day: date) -> time:
+    """Return the time that is usual on a day; each holds from the date beside it."""
+    found = time.min
+    for since, *rest in of_market:
+        if since is None or date.fromisoformat(str(since)[:10]) <= day:
+            found = rest[0]
+    return found.replace(tzinfo=None)
+
+
+def _holiday_names(library: Any, first: date, last: date) -> dict[date, str]:
+    if library.regular_holidays is None:
+        return {}
+    named = library.regular_holidays.holidays(str(first), str(last), return_name=True)
+    return {stamp.date(): _RULE_YEARS.sub("", str(name)) for stamp, name in named.items()}
+
+
+def _published_until(name: str, library: Any) -> date | None:
+    if name not in _DECREED:
+        return None
+    years = {int(str(day)[:4]) for day in library.adhoc_holidays}
+    return date(max(years), 12, 31)
 
 
 def _of(

@@ -33,7 +33,7 @@ LEFT_OUT = {
     "store.features_to_refresh": "what is to be made there is its own affair",
 }
 # `thor db up` fills these itself.
-COMPUTED = ("reference.sessions",)
+COMPUTED = ("reference.sessions", "reference.market_days")
 
 
 def make_if_missing(url: str) -> None:
