@@ -27,6 +27,8 @@ from api.routes.desk import (
     desk_total,
     desk_total_history,
     desk_versions,
+    extreme_events,
+    extremes,
     undo_desk_numbers,
 )
 from api.routes.features import features, features_of
@@ -67,7 +69,7 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Litesta
         route_handlers=[
             *(desk_signals, desk_total, desk_total_history),
             *(desk_sets, desk_numbers, change_desk_numbers),
-            *(desk_versions, undo_desk_numbers),
+            *(desk_versions, undo_desk_numbers, extremes, extreme_events),
             *(instruments, board, quotes, stream, quote, ticks, bars),
             *(features, features_of, health, metrics, system),
         ],

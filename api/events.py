@@ -9,7 +9,7 @@ import msgspec
 
 from api.schemas import BarRow
 from thor.domain.nature import Nature
-from thor.stream.desk import DeskSignal, DeskTotal
+from thor.stream.desk import DeskExtreme, DeskSignal, DeskTotal
 from thor.stream.quote import Instant, Price, Quote
 
 Width = Literal["1s", "1m", "5m", "1h", "1d"]
@@ -162,6 +162,12 @@ class TotalEvent(msgspec.Struct, kw_only=True, tag_field="event", tag="total"):
     data: DeskTotal
 
 
+class ExtremeEvent(msgspec.Struct, kw_only=True, tag_field="event", tag="extreme"):
+    """A new high or low of 52 weeks or of all known time; has no id."""
+
+    data: DeskExtreme
+
+
 class ErrorEvent(msgspec.Struct, kw_only=True, tag_field="event", tag="error"):
     """The bus is away; has no id."""
 
@@ -178,5 +184,6 @@ StreamEvent: Any = (
     | GapEvent
     | SignalEvent
     | TotalEvent
+    | ExtremeEvent
     | ErrorEvent
 )

@@ -18,7 +18,7 @@ from thor.stream.events import TickKey, tick_key
 _FIRST, _END = datetime(1900, 1, 1, tzinfo=UTC), datetime(2300, 1, 1, tzinfo=UTC)
 _KINDS = ("tick", "quote", "bar")
 # Only for those who ask: each costs a question a second.
-_DESK = ("signal", "total")
+_DESK = ("signal", "total", "extreme")
 _NAMES_MAX = 1_000
 _ADJUSTED = ("none", "raw", "difference", "ratio")
 _RULE = re.compile(r"[a-z][a-z0-9-]{0,31}", re.ASCII)
@@ -131,8 +131,8 @@ def event_filter(
 ) -> EventFilter:
     """Return the filter of a stream; raises `Rejected` for an unknown kind of event.
 
-    A conflated stream has quotes, bars of the widths chosen, and the desk's signals and TOTAL
-    where they are asked for, whatever kinds are named.
+    A conflated stream has quotes, bars of the widths chosen, and the desk's signals, TOTAL and
+    extremes where they are asked for, whatever kinds are named.
     """
     widths = frozenset(width("bars", name) for name in names("bars", bars) or ())
     kinds = names("events", events) or list(_KINDS)

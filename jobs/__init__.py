@@ -51,6 +51,8 @@ JOBS: tuple[Job, ...] = (
     # A refresh of long stale ranges, and the first scan for gaps, read the whole database.
     Job(name="bars", turn_within_s=600.0),
     Job(name="gaps", turn_within_s=900.0),
+    # The first turn looks at every trade date.
+    Job(name="extremes", turn_within_s=600.0),
     # One long range of an old bar, in all that looks back on it.
     Job(name="features", turn_within_s=600.0),
     Job(name="simulate", natures=("simulated",)),
@@ -78,9 +80,13 @@ def running_with(nature: Nature, settings: Settings) -> Sequence[tuple[str, tupl
     Raises `Rejected` where a feed is named and not configured.
     """
     feeds = {feed.job for feed in feeds_of(settings)} if nature == "live" else set()
+    off = set() if settings.monitor_52w else {"extremes"}
     jobs = [
         job
         for job in JOBS
-        if job.runs == "always" and nature in job.natures and (not job.is_feed or job.name in feeds)
+        if job.runs == "always"
+        and nature in job.natures
+        and job.name not in off
+        and (not job.is_feed or job.name in feeds)
     ]
     return [process for job in jobs for process in job.processes(settings.ingestors)]

@@ -8,7 +8,14 @@ import sys
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    AliasChoices,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -38,7 +45,17 @@ SEED_NAMES = {
     "EXCEL_SHEET_NAME": "excel_sheet",
     "EXCEL_LIVE_RANGE": "excel_range",
     "REDIS_URL": "redis_url",
+    "FUTURETRADING_ENABLE_52W_MONITOR": "monitor_52w",
 }
+
+_SWITCH = TypeAdapter(bool)
+# A name in Python does not begin with a digit.
+_OWN_NAMES = {"monitor_52w": "THOR_52W_MONITOR"}
+
+
+def own_name(field: str) -> str:
+    """Return the name in the environment of a field of `Settings`."""
+    return _OWN_NAMES.get(field, f"THOR_{field.upper()}")
 
 
 # How the addresses of servers begin, and one as an example.
@@ -71,12 +88,22 @@ class _SeedNames(PydanticBaseSettingsSource):
             value = self._given.get(seed.lower())
             if not value:
                 continue
-            own = f"THOR_{field.upper()}"
+            own = own_name(field)
             other = self._given.get(own.lower())
-            if other is not None and other != value:
+            if other is not None and other != value and not _are_one_switch(field, other, value):
                 raise Rejected(_both(own, other, seed, value))
             found[field] = value
         return found
+
+
+def _are_one_switch(field: str, one: str, other: str) -> bool:
+    """Return whether two texts of a switch mean the same: a child gets False for a 0."""
+    if Settings.model_fields[field].annotation is not bool:
+        return False
+    try:
+        return _SWITCH.validate_python(one) == _SWITCH.validate_python(other)
+    except ValidationError:
+        return False
 
 
 def _both(own: str, other: str, seed: str, value: str) -> str:
@@ -97,7 +124,8 @@ def _faults(error: ValidationError) -> str:
     """Return what is wrong with which settings, in one line; an address may hold a password."""
     found = []
     for fault in error.errors(include_url=False):
-        name = f"THOR_{'_'.join(map(str, fault['loc'])).upper()}"
+        field = "_".join(map(str, fault["loc"]))
+        name = field if field in _OWN_NAMES.values() else own_name(field)
         reason = fault["msg"].removeprefix("Value error, ").removeprefix("Input ")
         value = "" if name.endswith("_URL") else f"{fault['input']!r} "
         found.append(f"{name}: {value}{reason}")
@@ -106,7 +134,7 @@ def _faults(error: ValidationError) -> str:
 
 def unknown_names() -> list[str]:
     """Return the THOR_ names of the environment that are no setting: a misspelt one say."""
-    known = {f"THOR_{name.upper()}" for name in Settings.model_fields}
+    known = {own_name(name) for name in Settings.model_fields}
     prefixes = ("THOR_TEST_", "THOR_DB_", "THOR_REDIS_")
     given = (name.upper() for name in os.environ)
     return sorted(
@@ -154,7 +182,7 @@ class Settings(BaseSettings):
     def environment(self) -> dict[str, str]:
         """Return the settings as environment variables for a child process."""
         values = self.model_dump(exclude_none=True)
-        return {f"THOR_{name.upper()}": str(value) for name, value in values.items()}
+        return {own_name(name): str(value) for name, value in values.items()}
 
     home: Path = Field(default_factory=_default_home, description="Folder of Thor's own data.")
     database_url: str | None = Field(
@@ -257,6 +285,11 @@ class Settings(BaseSettings):
     )
     excel_interval_s: float = Field(
         default=2.0, description="Seconds between two readings of the workbook, at least 0.2."
+    )
+    monitor_52w: bool = Field(
+        default=True,
+        validation_alias=AliasChoices(_OWN_NAMES["monitor_52w"], "monitor_52w"),
+        description="Whether new highs and lows of 52 weeks and of all known time are recorded.",
     )
     sse_conflate_ms: int = Field(
         default=100, ge=10, description="Window of the conflated quote stream, in ms."

@@ -17,11 +17,12 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from api import params
 from api.errors import BAD_INPUT, ProblemOperation
 from api.routes.board import AsOf
+from api.routes.quotes import Symbols
 from api.state import SharedState
 from thor import clock, database
 from thor.errors import NotFound, Rejected
 from thor.market.studies import desk
-from thor.stream.desk import DeskSignal, DeskTotal, Number, Signal
+from thor.stream.desk import DeskExtreme, DeskSignal, DeskTotal, Number, Signal
 from thor.stream.quote import Instant
 from thor.stream.rows import converted
 
@@ -38,6 +39,24 @@ class DeskTotalStep(msgspec.Struct, frozen=True, kw_only=True):
     signal_weight_sum: Number | None
     composite_signal: Signal | None
     score: Number | None
+
+
+class DeskExtremes(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of `studies.extremes(as_of)`: the highest and lowest price of 52 weeks, or of all.
+
+    A date is null where the source gave its own 52 weeks (`basis` source). `since` is the oldest
+    trade date that they are taken from.
+    """
+
+    symbol: str
+    kind: Literal["52w", "all"]
+    high: Number | None
+    high_on: str | None
+    low: Number | None
+    low_on: str | None
+    as_of: Instant
+    basis: Literal["daily_bars", "source"]
+    since: str | None
 
 
 class DeskSet(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,6 +155,34 @@ async def desk_total_history(
     }  # fmt: skip
     found = await database.fetch(shared.pool, "desk_total_history", values)
     return [converted(row, DeskTotalStep) for row in found]
+
+
+@get("/api/extremes", responses=BAD_INPUT, operation_class=ProblemOperation, tags=["desk"])
+async def extremes(shared: NamedDependency[SharedState], as_of: AsOf = None) -> list[DeskExtremes]:
+    """List 52 weeks and all known time of each symbol; in SQL `select * from extremes(now())`."""
+    moment = params.instant("as_of", as_of) or clock.now()
+    found = await database.fetch(shared.pool, "extremes", {"as_of": moment})
+    return [converted(row, DeskExtremes) for row in found]
+
+
+@get("/api/extremes/events", responses=BAD_INPUT, operation_class=ProblemOperation, tags=["desk"])
+async def extreme_events(
+    shared: NamedDependency[SharedState],
+    ts_from: Annotated[
+        str | None, QueryParameter(name="from", description="First moment, ISO 8601.")
+    ] = None,
+    ts_to: Annotated[
+        str | None, QueryParameter(name="to", description="The moment after the last, ISO 8601.")
+    ] = None,
+    symbols: Symbols = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=10_000, description="Most rows.")] = 100,
+) -> list[DeskExtreme]:
+    """List new highs and lows, newest first; in SQL `select * from extreme_events`."""
+    asked = params.names("symbols", symbols)
+    known = None if asked is None else await shared.reference.symbols_of(asked)
+    values = {**params.span(ts_from, ts_to), "symbols": known, "limit": limit}
+    found = await database.fetch(shared.pool, "extreme_events", values)
+    return [converted(row, DeskExtreme) for row in found]
 
 
 @get("/api/desk", responses=BAD_INPUT, operation_class=ProblemOperation, tags=["desk"])

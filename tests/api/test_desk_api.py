@@ -3,6 +3,7 @@
 from datetime import timedelta
 from decimal import Decimal
 
+import psycopg
 import pytest
 from served import Api, problem, streaming
 from ticks_made import TS, take_in, tick
@@ -10,6 +11,7 @@ from ticks_made import TS, take_in, tick
 from thor.domain.mark import Mark
 from thor.domain.sessions import trade_date
 from thor.market.bus.client import Bus
+from thor.market.studies.extremes import Extremes
 
 pytestmark = pytest.mark.editions("plain")
 
@@ -121,6 +123,41 @@ def test_a_stream_sends_signals_and_the_total_once_and_then_what_changes(
         api.http.patch("/api/desk/desk/ES", json={"weight": "7", "reason": "too small"})
         changed = stream.next("signal").data
     assert (changed["symbol"], changed["contract_weight"]) == ("ES", "7")
+
+
+def test_a_new_high_is_an_event_on_the_stream_once_and_over_rest(
+    api: Api, redis_url: str, database_url: str
+) -> None:
+    given(redis_url, database_url)
+    day = trade_date(TS)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(
+            "insert into market.bar_files values ('BARS:00000000', %s, 'day', 'csv', null, 1,"
+            " '{ES}', '{1d}', %s, %s, now())",
+            ("0" * 64, TS, TS),
+        )
+        connection.execute(
+            "insert into market.bars_imported (symbol, width, bar_start, open, high, low, close,"
+            " file) values ('ES', '1d', '2024-03-03 23:00Z', 4990, 5000, 4980, 4990,"
+            " 'BARS:00000000')"
+        )
+        with streaming(api, events="extreme", symbols="ES") as stream:
+            stream.next("total")
+            Extremes().keep(connection, is_all=True)
+            found = [stream.next("extreme").data for _ in range(2)]
+    wanted = {
+        "symbol": "ES", "trade_date": day.isoformat(), "price": "5000.75", "previous": "5000",
+        "previous_on": "2024-03-04", "at": "2024-07-01T14:30:00.123456Z", "source": "SIM",
+        "since": "2024-03-04",
+    }  # fmt: skip
+    assert found == [wanted | {"kind": kind} for kind in ("ALL_TIME_HIGH", "HIGH_52W")]
+    assert api.get("/api/extremes/events", symbols="ES") == found
+    assert api.get("/api/extremes/events", symbols="NQ") == []
+    (whole, year) = api.get("/api/extremes", as_of=AS_OF)[::-1]
+    assert (whole["kind"], year["kind"]) == ("all", "52w")
+    assert (year["high"], year["high_on"], year["low"], year["low_on"]) == (
+        "5000.75", day.isoformat(), "4980", "2024-03-04",
+    )  # fmt: skip
 
 
 def test_a_stream_that_asks_for_neither_is_sent_neither(api: Api) -> None:

@@ -14,6 +14,8 @@ ROUTES = {
     "/api/desk/{of_set}/{symbol}": {"200", "404", "422", "500", "503"},
     "/api/desk/{of_set}/{symbol}/undo": {"200", "404", "422", "500", "503"},
     "/api/desk/{of_set}/{symbol}/versions": {"200", "404", "422", "500", "503"},
+    "/api/extremes": {"200", "404", "422", "500", "503"},
+    "/api/extremes/events": {"200", "404", "422", "500", "503"},
     "/api/features": {"200", "500", "503"},
     "/api/features/{symbol}": {"200", "404", "422", "500", "503"},
     "/api/instruments": {"200", "500", "503"},

@@ -195,7 +195,7 @@ def test_what_stands_on_a_vendor_s_day_waits_for_its_end(
     import_bars(connection, open_bars(faults / "28_ohlcv_1d_weekend.dbn"))
     closed = "select trade_date from last_close('ESM24', '2024-03-26', %s)"
     assert value(connection, closed, as_of) == known
-    highest = "select high_on from extremes_52w('ESM24', '2024-03-26', %s)"
+    highest = "select high_on from extremes_before('ESM24', '52w', '2024-03-26', %s)"
     assert value(connection, highest, as_of) == known
 
 

@@ -411,7 +411,8 @@ def test_the_board_has_no_change_where_there_is_no_previous_close(connection: Li
     write(connection, tick())
     found = metrics(connection, TS + SECOND)
     assert (found["basis"], found["net_change"], found["net_change_percent"]) == (None, None, None)
-    assert found["high_52w_on"] == DAY
+    # Nor 52 weeks of one day's prices.
+    assert (found["high_52w"], found["high_52w_on"], found["low_52w"]) == (None, None, None)
 
 
 @pytest.mark.parametrize(

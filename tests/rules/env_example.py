@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pydantic_core import PydanticUndefined
 
-from thor.config import Settings
+from thor.config import Settings, own_name
 
 OPENING = (
     "# Thor's settings. Copy this file to .env and change what you need; the environment\n"
@@ -24,7 +24,7 @@ def _entries() -> Iterator[str]:
         comment = textwrap.fill(
             field.description or "", 90, initial_indent="# ", subsequent_indent="# "
         )
-        variable = f"THOR_{name.upper()}"
+        variable = own_name(name)
         has_default = field.default is not None and field.default is not PydanticUndefined
         value = f"{variable}={_written(field.default)}" if has_default else f"# {variable}="
         yield f"{comment}\n{value}"

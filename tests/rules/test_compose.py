@@ -15,7 +15,7 @@ import yaml
 from source_tree import ROOT, modules
 
 from jobs import JOBS, job_of
-from thor.config import Settings
+from thor.config import Settings, own_name
 
 FILE = ROOT / "docker-compose.yml"
 SECRETS = {"THOR_DB_PASSWORD": "d4tabase", "THOR_REDIS_PASSWORD": "bu5"}
@@ -186,7 +186,7 @@ def test_a_secret_is_asked_for_and_never_written() -> None:
 
 
 def test_every_setting_reaches_the_containers_or_is_fixed() -> None:
-    known = {f"THOR_{name.upper()}" for name in Settings.model_fields}
+    known = {own_name(name) for name in Settings.model_fields}
     environment = SERVICES["ingest"]["environment"]
     handed_on = {name for name, value in environment.items() if value is None}
     assert handed_on == known - FIXED, "write it under x-thor in docker-compose.yml"

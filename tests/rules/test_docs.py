@@ -11,7 +11,7 @@ from source_tree import ROOT
 from typer.core import TyperGroup
 
 from thor.cli import app
-from thor.config import Settings
+from thor.config import Settings, own_name
 
 NEEDED = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"]
 DOCUMENTS = sorted({*NEEDED, *(f.relative_to(ROOT).as_posix() for f in ROOT.glob("docs/**/*.md"))})
@@ -125,7 +125,7 @@ def test_a_document_names_only_commands_that_exist(document: str) -> None:
 @every_document
 def test_a_document_names_only_settings_that_exist(document: str) -> None:
     named = set(_SETTING.findall(_text(document)))
-    known = {f"THOR_{name.upper()}" for name in Settings.model_fields}
+    known = {own_name(name) for name in Settings.model_fields}
     for file in ("tests/conftest.py", "tests/support/timescale.py", "docker-compose.yml"):
         known |= set(_SETTING.findall((ROOT / file).read_text()))
     assert named <= known, f"{document}: thor.config.Settings has no {named - known}"

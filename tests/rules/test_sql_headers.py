@@ -59,10 +59,11 @@ _OF_BOTH = {
     "store.write_features(text, text[], text, text[], timestamptz, timestamptz, timestamptz)",
     "market.basis_of(text, date, text, timestamptz)",
     "market.day_sums(text[], date, timestamptz)",
-    "market.extremes_52w(text, date, timestamptz)",
+    "market.extremes_before(text, text, date, timestamptz)",
     "market.last_close(text, date, timestamptz)",
     "market.quotes_at(timestamptz)",
     "studies.check_weights()",
+    "studies.extreme_events_of(text, date)",
 }
 OPAQUE: dict[Edition, set[str]] = {
     "plain": _OF_BOTH

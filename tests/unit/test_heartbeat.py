@@ -140,9 +140,14 @@ def test_a_process_belongs_to_the_job_of_its_name() -> None:
 
 def test_the_simulator_runs_for_simulated_data_alone() -> None:
     settings = Settings(ingestors=2, _env_file=None)
-    always = ["ingest-1", "ingest-2", "api", "bars", "gaps"]
+    always = ["ingest-1", "ingest-2", "api", "bars", "gaps", "extremes"]
     names = {nature: [name for name, _ in running_with(nature, settings)] for nature in ("live",)}
     assert set(always) <= set(names["live"])
     assert "simulate" not in names["live"]
     assert "simulate" in [name for name, _ in running_with("simulated", settings)]
     assert len({job.name for job in JOBS}) == len(JOBS)
+
+
+def test_extremes_are_recorded_unless_the_monitor_is_off() -> None:
+    off = Settings(monitor_52w=False, _env_file=None)
+    assert "extremes" not in [name for name, _ in running_with("live", off)]

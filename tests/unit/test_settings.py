@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from thor.config import SEED_NAMES, Settings, unknown_names
+from thor.config import SEED_NAMES, Settings, own_name, unknown_names
 from thor.errors import Rejected
 
 VALUES = {
@@ -13,14 +13,16 @@ VALUES = {
     "EXCEL_SHEET_NAME": "Futures",
     "EXCEL_LIVE_RANGE": "A1:M20",
     "REDIS_URL": "redis://:secret@127.0.0.1:6379/0",
+    "FUTURETRADING_ENABLE_52W_MONITOR": "0",
 }
+TAKEN = {"FUTURETRADING_ENABLE_52W_MONITOR": "False"}
 
 
 @pytest.fixture(autouse=True)
 def _nothing_given(monkeypatch: pytest.MonkeyPatch) -> None:
     for seed, field in SEED_NAMES.items():
         monkeypatch.delenv(seed, raising=False)
-        monkeypatch.delenv(f"THOR_{field.upper()}", raising=False)
+        monkeypatch.delenv(own_name(field), raising=False)
 
 
 def settings(env_file: Path | None = None) -> Settings:
@@ -32,7 +34,7 @@ def test_a_setting_is_taken_under_its_older_name(
     seed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(seed, VALUES[seed])
-    assert getattr(settings(), SEED_NAMES[seed]) == VALUES[seed]
+    assert str(getattr(settings(), SEED_NAMES[seed])) == TAKEN.get(seed, VALUES[seed])
 
 
 def test_a_file_may_hold_the_older_names(tmp_path: Path) -> None:
@@ -47,15 +49,15 @@ def test_both_names_with_one_value_are_one_setting(
     seed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(seed, VALUES[seed])
-    monkeypatch.setenv(f"THOR_{SEED_NAMES[seed].upper()}", VALUES[seed])
-    assert getattr(settings(), SEED_NAMES[seed]) == VALUES[seed]
+    monkeypatch.setenv(own_name(SEED_NAMES[seed]), VALUES[seed])
+    assert str(getattr(settings(), SEED_NAMES[seed])) == TAKEN.get(seed, VALUES[seed])
 
 
 @pytest.mark.parametrize("seed", SEED_NAMES)
 def test_both_names_with_two_values_are_refused_by_name(
     seed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own = f"THOR_{SEED_NAMES[seed].upper()}"
+    own = own_name(SEED_NAMES[seed])
     monkeypatch.setenv(seed, VALUES[seed])
     monkeypatch.setenv(own, "redis://:other@127.0.0.1/0")
     with pytest.raises(Rejected, match=f"{own} and {seed} are both given and differ") as raised:
@@ -77,9 +79,10 @@ def test_a_childs_environment_has_the_settings_under_their_own_names(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("EXCEL_DATA_FILE", "desk.xlsm")
+    monkeypatch.setenv("FUTURETRADING_ENABLE_52W_MONITOR", "0")
     for name, value in settings().environment().items():
         monkeypatch.setenv(name, value)
-    assert settings().excel_file == "desk.xlsm"
+    assert (settings().excel_file, settings().monitor_52w) == ("desk.xlsm", False)
 
 
 @pytest.mark.parametrize(
@@ -89,6 +92,7 @@ def test_a_childs_environment_has_the_settings_under_their_own_names(
         ("THOR_API_PORT", "70000", "THOR_API_PORT: '70000' should be less than or equal to 65535"),
         ("THOR_NATURE", "real", "THOR_NATURE: 'real' should be 'simulated', 'recorded' or 'live'"),
         ("THOR_DATABASE_URL", "host=secret", "THOR_DATABASE_URL: should be an address as"),
+        ("THOR_52W_MONITOR", "maybe", "THOR_52W_MONITOR: 'maybe' should be a valid boolean"),
         ("THOR_REDIS_URL", "secret:6379", "THOR_REDIS_URL: should be an address as"),
     ],
 )

@@ -54,6 +54,7 @@ _LIMITS_S = {
     "excel": (60, 30),
     "bars": (600, 60),
     "gaps": (900, 60),
+    "extremes": (600, 60),
 }
 _OTHERWISE_S = (0, 60)
 _IDLE_IN_TRANSACTION_S = 600

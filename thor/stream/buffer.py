@@ -17,7 +17,7 @@ _OVERHEAD = 300
 class EventFilter(NamedTuple):
     """The events that a subscriber wants; None means every symbol, `bars` are widths.
 
-    `desk` means the signals and the TOTAL.
+    `desk` means the signals, the TOTAL and the extremes.
     """
 
     symbols: frozenset[str] | None

@@ -1,4 +1,4 @@
-"""Watch the desk's signals and the TOTAL, and give what changes to those who asked for it.
+"""Watch the desk's signals, the TOTAL and extremes; give what changes to those who asked for it.
 
 Stages: 45 studies → API. One reader a process asks once a second, while anybody wants it.
 """
@@ -18,6 +18,7 @@ from thor.stream.rows import converted
 from thor.stream.subscribers import Subscriber, Subscribers
 
 Signal = Literal["STRONG_BUY", "BUY", "HOLD", "SELL", "STRONG_SELL"]
+ExtremeKind = Literal["HIGH_52W", "LOW_52W", "ALL_TIME_HIGH", "ALL_TIME_LOW"]
 Number = Annotated[str, msgspec.Meta(description="Exact decimal.", examples=["-3051.026544"])]
 EVERY_S = 1.0
 # The set whose signals the pages show.
@@ -60,12 +61,30 @@ class DeskTotal(msgspec.Struct, frozen=True, kw_only=True):
     score: Number | None
 
 
+class DeskExtreme(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of `studies.extreme_events`: a trade date's first price beyond all dates before.
+
+    `previous` is the extreme of the trade dates before, from `since` on, last reached on
+    `previous_on`.
+    """
+
+    symbol: str
+    trade_date: str
+    kind: ExtremeKind
+    price: Number
+    previous: Number
+    previous_on: str
+    at: Instant
+    source: str
+    since: str
+
+
 # What makes a signal another one: its price moves with every tick, and is the quote's to say.
 _SIGNAL = ("signal", "stat_value", "contract_weight", "signal_weight", "is_inverted", "reason")
 
 
 class DeskWatch:
-    """The signals and the TOTAL of one process, as they were last sent."""
+    """The signals, the TOTAL and the extremes of one process, as they were last sent."""
 
     def __init__(
         self, pool: Any, subscribers: Subscribers, market_now: Callable[[], datetime]
@@ -91,6 +110,7 @@ class DeskWatch:
         try:
             rows = await database.fetch(self._pool, "desk_signals", values)
             (total,) = await database.fetch(self._pool, "desk_total", values)
+            events = await database.fetch(self._pool, "extreme_events_now")
         except ThorError:
             return
         found: dict[str, tuple[Any, Any]] = {}
@@ -100,13 +120,17 @@ class DeskWatch:
             found[f"signal {signal.symbol}"] = (key, signal)
         figures = converted(total, DeskTotal)
         found["total"] = (figures, figures)
+        for row in events:
+            extreme = converted(row, DeskExtreme)
+            found[f"extreme {extreme.symbol} {extreme.kind}"] = (extreme, extreme)
         changed = {
             name: event(name.partition(" ")[0], data)
             for name, (key, data) in found.items()
             if self._sent.get(name) != key
         }
         self._sent = {name: key for name, (key, _) in found.items()}
-        self._frames.update(changed)
+        # Those who come later get none that has gone with its trade date.
+        self._frames = {name: (self._frames | changed)[name] for name in found}
         for subscriber in wanting:
             self._tell(subscriber, changed if subscriber in self._informed else self._frames)
         self._informed |= wanting
@@ -115,7 +139,7 @@ class DeskWatch:
     def _tell(subscriber: Subscriber, frames: dict[str, bytes]) -> None:
         symbols = subscriber.event_filter.symbols
         for name, frame in frames.items():
-            symbol = name.partition(" ")[2]
+            _, symbol, *_ = (*name.split(" "), "")
             if not symbol or symbols is None or symbol in symbols:
                 subscriber.notices[name] = frame
         subscriber.wake()

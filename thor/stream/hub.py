@@ -162,7 +162,7 @@ class StreamHub:
         return newest if is_recorded and newest is not None else clock.now()
 
     async def watch_desk(self) -> None:
-        """Give the desk's signals and TOTAL to those who want them, until cancelled."""
+        """Give the desk's signals, TOTAL and extremes to those who want them, until cancelled."""
         await self._desk.run()
 
     async def _begin(self) -> None:

@@ -5,11 +5,13 @@
 -- Known at  as_of
 -- Reads     market.basis_of(text, date, text, timestamptz),
 --           market.day_sums(text[], date, timestamptz),
---           market.extremes_52w(text, date, timestamptz), market.last_values,
---           market.mark_versions, market.quotes_at(timestamptz),
+--           market.extremes_before(text, text, date, timestamptz),
+--           market.last_values, market.mark_versions,
+--           market.quotes_at(timestamptz),
 --           reference.instruments, reference.margins, reference.series,
 --           reference.trade_date(timestamptz)
--- Nulls     where an input is missing, or the base of a percentage is 0
+-- Nulls     where an input is missing, or the base of a percentage is 0; 52
+--           weeks of a symbol without a trade date before
 -- Why       The futures board is one select: the quote, its basis, the day so
 --           far, and its position within 52 weeks. The source's own open, high,
 --           low and 52 weeks take precedence over those of bars.
@@ -174,8 +176,8 @@ begin atomic
     left join lateral market.basis_of(
         r.symbol, d.trade_date, q.source, as_of
     ) as b on true
-    left join lateral market.extremes_52w(
-        r.symbol, d.trade_date, as_of
+    left join lateral market.extremes_before(
+        r.symbol, '52w', d.trade_date, as_of
     ) as x on true
     left join market.last_values as k
         on
@@ -224,18 +226,21 @@ begin atomic
             h.open,
             h.high,
             h.low,
-            coalesce(m.high_52w, greatest(x.high, h.high)) as high_52w,
+            -- Prices of one date alone are no 52 weeks.
+            coalesce(m.high_52w, case
+                when x.high is not null then greatest(x.high, h.high)
+            end) as high_52w,
             case
                 when m.high_52w is not null then null
-                when h.high >= x.high or x.high is null
-                    then case when h.high is not null then d.trade_date end
+                when h.high >= x.high then d.trade_date
                 else x.high_on
             end as high_52w_on,
-            coalesce(m.low_52w, least(x.low, h.low)) as low_52w,
+            coalesce(m.low_52w, case
+                when x.low is not null then least(x.low, h.low)
+            end) as low_52w,
             case
                 when m.low_52w is not null then null
-                when h.low <= x.low or x.low is null
-                    then case when h.low is not null then d.trade_date end
+                when h.low <= x.low then d.trade_date
                 else x.low_on
             end as low_52w_on
     ) as v

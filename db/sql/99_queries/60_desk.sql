@@ -97,3 +97,165 @@ from studies.total_between(
     step => %(step)s::interval,
     set => %(set)s::text
 );
+
+-- name: extremes
+select *
+from studies.extremes(%(as_of)s::timestamptz);
+
+-- name: extreme_events
+select
+    e.symbol,
+    e.trade_date,
+    e.kind,
+    e.price,
+    e.previous,
+    e.previous_on,
+    e.at,
+    e.source,
+    e.since
+from studies.extreme_events as e
+where
+    e.at >= coalesce(%(ts_from)s::timestamptz, '-infinity')
+    and e.at < coalesce(%(ts_to)s::timestamptz, 'infinity')
+    and (
+        %(symbols)s::text[] is null or e.symbol = any(%(symbols)s::text[])
+    )
+order by e.at desc, e.symbol, e.kind
+limit %(limit)s::integer;
+
+-- The events of the trade date of each symbol's quote.
+-- name: extreme_events_now
+select
+    e.symbol,
+    e.trade_date,
+    e.kind,
+    e.price,
+    e.previous,
+    e.previous_on,
+    e.at,
+    e.source,
+    e.since
+from market.quotes as q
+inner join studies.extreme_events as e
+    on e.symbol = q.symbol and e.trade_date = q.trade_date
+order by e.at, e.symbol, e.kind;
+
+-- name: newest_import
+select max(f.imported_at) as imported_at
+from market.bar_files as f;
+
+-- name: newest_extreme_days
+select
+    k.symbol,
+    k.trade_date,
+    k.first_ts,
+    k.high,
+    k.low
+from reference.series as s
+cross join lateral (
+    select n.*
+    from market.last_values as n
+    where n.symbol = s.symbol
+    order by n.trade_date desc
+    limit 1
+) as k
+where k.high is not null;
+
+-- name: all_extreme_days
+select
+    k.symbol,
+    k.trade_date,
+    k.first_ts,
+    k.high,
+    k.low
+from market.last_values as k
+where k.high is not null
+order by k.trade_date, k.symbol;
+
+-- The events of a dropped date stand: its ticks cannot be read again.
+-- name: keep_extreme_events
+with days as (
+    select
+        d.symbol,
+        d.trade_date
+    from unnest(
+        %(symbols)s::text[], %(trade_dates)s::date[]
+    ) as d (symbol, trade_date)
+    where not exists (
+        select
+        from market.dropped_ranges as r
+        where r.trade_date = d.trade_date
+    )
+),
+
+found as materialized (
+    select
+        d.symbol,
+        d.trade_date,
+        e.kind,
+        e.price,
+        e.previous,
+        e.previous_on,
+        e.at,
+        e.source,
+        e.since
+    from days as d
+    cross join lateral studies.extreme_events_of(
+        d.symbol, d.trade_date
+    ) as e
+),
+
+removed as (
+    delete from studies.extreme_events as h
+    using days as d
+    where
+        h.symbol = d.symbol
+        and h.trade_date = d.trade_date
+        and not exists (
+            select
+            from found as f
+            where
+                f.symbol = h.symbol
+                and f.trade_date = h.trade_date
+                and f.kind = h.kind
+        )
+    returning h.kind
+),
+
+written as (
+    insert into studies.extreme_events as h (
+        symbol, trade_date, kind, price, previous, previous_on, at, source,
+        since
+    )
+    select
+        f.symbol,
+        f.trade_date,
+        f.kind,
+        f.price,
+        f.previous,
+        f.previous_on,
+        f.at,
+        f.source,
+        f.since
+    from found as f
+    on conflict (symbol, trade_date, kind) do update
+    set
+        price = excluded.price,
+        previous = excluded.previous,
+        previous_on = excluded.previous_on,
+        at = excluded.at,
+        source = excluded.source,
+        since = excluded.since,
+        written_at = now()
+    where
+        (h.price, h.previous, h.previous_on, h.at, h.source, h.since)
+        is distinct from (
+            excluded.price, excluded.previous, excluded.previous_on,
+            excluded.at, excluded.source, excluded.since
+        )
+    returning h.kind
+)
+
+select
+    (select count(*) from written) as written,
+    (select count(*) from removed) as removed;

@@ -1,6 +1,6 @@
-/** The desk's signals and its TOTAL, as the stream last sent them. */
+/** The desk's signals, its TOTAL and extremes, as the stream last sent them. */
 
-import type { DeskSignal, DeskTotal } from '@/types/domain';
+import type { DeskExtreme, DeskSignal, DeskTotal } from '@/types/domain';
 
 import { Cell } from './emitter';
 
@@ -27,4 +27,13 @@ export function takeSignal(event: DeskSignal): void {
 /** Take a total event. */
 export function takeTotal(event: DeskTotal): void {
   total.set(event);
+}
+
+/** New highs and lows of 52 weeks and of all known time, the newest first, one of each kind a symbol. */
+export const extremes = new Cell<readonly DeskExtreme[]>([]);
+
+/** Take an extreme event, in the order of the market's time. */
+export function takeExtreme(event: DeskExtreme): void {
+  const others = extremes.get().filter(({ symbol, kind }) => symbol !== event.symbol || kind !== event.kind);
+  extremes.set([event, ...others].sort((a, b) => b.at.localeCompare(a.at)));
 }

@@ -1,10 +1,10 @@
 /** Join the stream to the quotes, the clock to their ages, and both to what was read. */
 
-import type { DeskSignal, DeskTotal, Heard, Quote } from '@/types/domain';
+import type { DeskExtreme, DeskSignal, DeskTotal, Heard, Quote } from '@/types/domain';
 
 import { serverClock, startTicker, ticker } from './clock';
 import { connection, markDocument } from './connection';
-import { takeSignal, takeTotal } from './desk';
+import { takeExtreme, takeSignal, takeTotal } from './desk';
 import { instrumentsQuery, queryClient } from './queries';
 import { lastQuoteAt, lastTradeDay, quotes } from './quotes';
 import { stream } from './stream';
@@ -26,6 +26,7 @@ export function start(): void {
   });
   stream.on('signal', (event) => takeSignal(event as DeskSignal));
   stream.on('total', (event) => takeTotal(event as DeskTotal));
+  stream.on('extreme', (event) => takeExtreme(event as DeskExtreme));
   stream.on('heard', (event) => quotes.heard(event as Heard));
   // The pill counts in tenths of a second: it does not need every tick.
   ticker.subscribe(() => {

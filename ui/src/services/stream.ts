@@ -23,7 +23,7 @@ const BACKOFF_MS = [500, 1_000, 2_000, 4_000, 5_000];
 const HIDDEN_MS = 60_000;
 const PATH = '/api/quotes/stream';
 /** The desk's events, which are sent to those only who ask for them. */
-const DESK = ['signal', 'total'] as const;
+const DESK = ['signal', 'total', 'extreme'] as const;
 
 export class Stream {
   private source: EventSource | null = null;

@@ -147,6 +147,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/extremes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Extremes
+         * @description List 52 weeks and all known time of each symbol; in SQL `select * from extremes(now())`.
+         */
+        get: operations["ApiExtremesExtremes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/extremes/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ExtremeEvents
+         * @description List new highs and lows, newest first; in SQL `select * from extreme_events`.
+         */
+        get: operations["ApiExtremesEventsExtremeEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/features": {
         parameters: {
             query?: never;
@@ -259,14 +299,14 @@ export interface paths {
         };
         /**
          * Stream
-         * @description Stream hello, tick, quote, bar, signal, total, ping, heard, gap and error events.
+         * @description Stream hello, tick, quote, bar, signal, total, extreme, ping, heard, gap and error events.
          *
          *     `tick` is one record; `quote` the symbol's last values after it. After hello, and after a resume
          *     has caught up, the latest quote of each symbol is sent. `gap` says that events after `from` up
          *     to `to` may be missing. `heard` lists once a second the symbols that a source has looked at,
          *     also where nothing changed.
-         *     `signal` and `total` of the set desk are sent once to a stream that asks for one of them, then
-         *     when they change, at most once a second.
+         *     `signal` and `total` of the set desk, and `extreme`, the events of the trade date, are sent once
+         *     to a stream that asks for one of them, then when they change, at most once a second.
          *
          *     `bar` is a bar as /api/bars has it, with its `width`, once its source's clock has passed
          *     `known_at` and the database has all its ticks; a later tick does not send it again. Events come
@@ -913,6 +953,57 @@ export interface components {
             strong_sell?: string | null;
             weight?: string | null;
         };
+        /** DeskExtreme */
+        DeskExtreme: {
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            at: string;
+            /** @enum {string} */
+            kind: "HIGH_52W" | "LOW_52W" | "ALL_TIME_HIGH" | "ALL_TIME_LOW";
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            previous: string;
+            previous_on: string;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            price: string;
+            since: string;
+            source: string;
+            symbol: string;
+            trade_date: string;
+        };
+        /** DeskExtremes */
+        DeskExtremes: {
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            as_of: string;
+            /** @enum {string} */
+            basis: "daily_bars" | "source";
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            high: string | null;
+            high_on: string | null;
+            /** @enum {string} */
+            kind: "52w" | "all";
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            low: string | null;
+            low_on: string | null;
+            since: string | null;
+            symbol: string;
+        };
         /** DeskNumbers */
         DeskNumbers: {
             /**
@@ -1110,6 +1201,12 @@ export interface components {
             data: components["schemas"]["Fault"];
             /** @constant */
             event: "error";
+        };
+        /** ExtremeEvent */
+        ExtremeEvent: {
+            data: components["schemas"]["DeskExtreme"];
+            /** @constant */
+            event: "extreme";
         };
         /** Fault */
         Fault: {
@@ -1613,6 +1710,8 @@ export type ClosedBar = components['schemas']['ClosedBar'];
 export type CollectorHealth = components['schemas']['CollectorHealth'];
 export type DatabaseHealth = components['schemas']['DatabaseHealth'];
 export type DeskChange = components['schemas']['DeskChange'];
+export type DeskExtreme = components['schemas']['DeskExtreme'];
+export type DeskExtremes = components['schemas']['DeskExtremes'];
 export type DeskNumbers = components['schemas']['DeskNumbers'];
 export type DeskSet = components['schemas']['DeskSet'];
 export type DeskSignal = components['schemas']['DeskSignal'];
@@ -1621,6 +1720,7 @@ export type DeskTotalStep = components['schemas']['DeskTotalStep'];
 export type DeskUndo = components['schemas']['DeskUndo'];
 export type DeskVersion = components['schemas']['DeskVersion'];
 export type ErrorEvent = components['schemas']['ErrorEvent'];
+export type ExtremeEvent = components['schemas']['ExtremeEvent'];
 export type Fault = components['schemas']['Fault'];
 export type FeatureRow = components['schemas']['FeatureRow'];
 export type FeaturesRow = components['schemas']['FeaturesRow'];
@@ -2084,6 +2184,130 @@ export interface operations {
             };
         };
     };
+    ApiExtremesExtremes: {
+        parameters: {
+            query?: {
+                /** @description The moment to answer for, ISO 8601 with its zone; now if left out. */
+                as_of?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeskExtremes"][];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiExtremesEventsExtremeEvents: {
+        parameters: {
+            query?: {
+                /** @description First moment, ISO 8601. */
+                from?: string | null;
+                /** @description Most rows. */
+                limit?: number;
+                /** @description Roots, month codes or aliases, in any case: `ES,NQ,$DXY`. All if left out. */
+                symbols?: string | null;
+                /** @description The moment after the last, ISO 8601. */
+                to?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeskExtreme"][];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     ApiFeaturesFeatures: {
         parameters: {
             query?: never;
@@ -2351,7 +2575,7 @@ export interface operations {
             query?: {
                 /** @description Widths whose bars are sent when they close: `1m`, or `1m,5m`, of 1s, 1m, 5m, 1h and 1d. None if left out. */
                 bars?: string | null;
-                /** @description `tick`, `quote`, `bar`, all three if left out, for mode ticks; and `signal`, `total`, the desk's, only where asked for. */
+                /** @description `tick`, `quote`, `bar`, all three if left out, for mode ticks; and `signal`, `total`, `extreme`, the desk's, only where asked for. */
                 events?: string | null;
                 /** @description Id of the last event seen: the stream continues after it. */
                 from?: string | null;
@@ -2375,7 +2599,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": components["schemas"]["HelloEvent"] | components["schemas"]["TickEvent"] | components["schemas"]["QuoteEvent"] | components["schemas"]["BarEvent"] | components["schemas"]["PingEvent"] | components["schemas"]["HeardEvent"] | components["schemas"]["GapEvent"] | components["schemas"]["SignalEvent"] | components["schemas"]["TotalEvent"] | components["schemas"]["ErrorEvent"];
+                    "text/event-stream": components["schemas"]["HelloEvent"] | components["schemas"]["TickEvent"] | components["schemas"]["QuoteEvent"] | components["schemas"]["BarEvent"] | components["schemas"]["PingEvent"] | components["schemas"]["HeardEvent"] | components["schemas"]["GapEvent"] | components["schemas"]["SignalEvent"] | components["schemas"]["TotalEvent"] | components["schemas"]["ExtremeEvent"] | components["schemas"]["ErrorEvent"];
                 };
             };
             /** @description There is no such thing. */

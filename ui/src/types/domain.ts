@@ -15,6 +15,7 @@ export type Gap = Schemas['Gap'];
 export type Fault = Schemas['Fault'];
 export type DeskSignal = Schemas['DeskSignal'];
 export type DeskTotal = Schemas['DeskTotal'];
+export type DeskExtreme = Schemas['DeskExtreme'];
 export type Signal = NonNullable<DeskSignal['signal']>;
 export type ClosedBar = Schemas['ClosedBar'];
 /** A row of the futures board: `market.quote_metrics(as_of)`. Decimals are texts, null is missing. */

@@ -8,6 +8,7 @@ import {
   LivePrice,
   LiveSize,
 } from '@/components/figures/live';
+import { ExtremeMark } from '@/components/figures/Extreme';
 import { LiveSignal } from '@/components/figures/Signal';
 import { DayBar, YearBar } from '@/components/graphics/RangeBar';
 import { SymbolLink } from '@/components/SymbolLink';
@@ -219,7 +220,9 @@ function YearRange({ symbol }: { symbol: string }) {
     <div>
       <span className={`${css.ends} tiny dim`}>
         <Percent value={row?.above_low_52w_percent} places={1} isQuiet />
-        <span>52 w</span>
+        <span>
+          52 w <ExtremeMark symbol={symbol} />
+        </span>
         <Percent value={negated(row?.below_high_52w_percent)} places={1} isQuiet />
       </span>
       <YearBar symbol={symbol} />

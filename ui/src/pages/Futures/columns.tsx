@@ -12,6 +12,7 @@ import {
   LiveState,
 } from '@/components/figures/live';
 import { LiveSignal, signalRank } from '@/components/figures/Signal';
+import { ExtremeMark } from '@/components/figures/Extreme';
 import { DayBar, YearBar } from '@/components/graphics/RangeBar';
 import { Sparkline } from '@/components/graphics/Sparkline';
 import { useField, useFields } from '@/hooks/useQuote';
@@ -408,6 +409,7 @@ function Year({ symbol }: { symbol: string }) {
   return (
     <span className={css.year} title={`52 weeks: ${low} to ${high}`}>
       <YearBar symbol={symbol} />
+      <ExtremeMark symbol={symbol} />
     </span>
   );
 }

@@ -17,6 +17,7 @@ import { lastQuoteAt } from '@/services/quotes';
 import { Cards } from './Cards';
 import { COLUMNS } from './columns';
 import { Detail } from './Detail';
+import { Extremes } from './Extremes';
 import css from './Futures.module.css';
 import { Heatmap } from './Heatmap';
 import { useLayouts } from './layouts';
@@ -180,6 +181,7 @@ function Views({ view, layouts, shown, order }: ViewsProps) {
             />
           </Panel>
           <Minis instruments={instruments} />
+          <Extremes />
         </div>
         {symbol && !isNarrow && <Detail symbol={symbol} />}
       </div>

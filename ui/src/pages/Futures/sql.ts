@@ -51,6 +51,13 @@ ${ROWS}
 order by sort_order, symbol;`;
 }
 
+export function extremesSql(day: string): string {
+  return `select symbol, kind, price, previous, previous_on, at
+from studies.extreme_events
+where trade_date = ${literal(day)}
+order by at desc;`;
+}
+
 export function totalSql(): string {
   return `select as_of, count, missing, sum_weighted, denominator, round(avg_weighted, 3) as avg_weighted,
        signal_weight_sum, composite_signal, round(score, 3) as score
