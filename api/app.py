@@ -3,12 +3,12 @@
 Gives the ASGI application; `api.serve` runs it.
 """
 
-from typing import Any
-
-from litestar import Litestar, Response
+from litestar import Litestar
+from litestar.datastructures import MutableScopeHeaders
 from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.types import Message, Scope
 
 from api.docs import Page
 from api.errors import HANDLERS
@@ -60,10 +60,10 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Litesta
     shared = SharedState(settings, database_url, redis_url)
     measures = Metrics(shared)
 
-    def name_nature(response: Response[Any]) -> Response[Any]:
-        if shared.reference.known is not None:
-            response.headers["Thor-Nature"] = shared.reference.known.nature
-        return response
+    # Not `after_request`: a handler keeps that of the first application of a process.
+    async def name_nature(message: Message, scope: Scope) -> None:
+        if message["type"] == "http.response.start" and shared.reference.known is not None:
+            MutableScopeHeaders.from_message(message)["Thor-Nature"] = shared.reference.known.nature
 
     app = Litestar(
         route_handlers=[
@@ -79,7 +79,7 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Litesta
         },
         exception_handlers=HANDLERS,
         lifespan=[shared.opened],
-        after_request=name_nature,
+        before_send=[name_nature],
         logging_config=None,
         openapi_config=OpenAPIConfig(
             title="Thor",
