@@ -12,7 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Histogram,
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from api.health import Account, JobHealth, account_of, bounded, collectors_of, jobs_of
-from api.routes.quotes import quotes_of
+from api.routes.quotes import quotes_of, unreadable_of
 from api.state import SharedState
 from thor import clock
 from thor.database import edition
@@ -40,6 +40,7 @@ class Metrics:
         self._bus: BusState | None = None
         self._account: Account | None = None
         self._quotes: list[Quote] = []
+        self._unread: dict[str, list[str]] = {}
         self._jobs: dict[str, JobHealth] = {}
         self._feeds: list[CollectorStatus] = []
         self._up: dict[str, bool] = {}
@@ -71,8 +72,9 @@ class Metrics:
             self._up["bus"] = True
             # The symbols with an age depend on the listing too.
             self._quotes = await bounded(quotes_of(self._shared, None), "Redis")
+            self._unread = await bounded(unreadable_of(self._shared), "Redis")
         except ThorError:
-            self._quotes = []
+            self._quotes, self._unread = [], {}
 
     async def _ask_database(self) -> None:
         try:
@@ -110,6 +112,14 @@ class Metrics:
         for quote in self._quotes:
             ages.add_metric([quote.symbol, quote.source], quote.age_ms / 1000)
         yield ages
+        unread = GaugeMetricFamily(
+            "thor_quote_unreadable_values",
+            "Fields of a latest hash that hold no value of their kind.",
+            labels=["symbol"],
+        )
+        for symbol, fields in self._unread.items():
+            unread.add_metric([symbol], len(fields))
+        yield unread
 
     def _of_jobs(self) -> Iterator[Metric]:
         up = GaugeMetricFamily(
