@@ -50,6 +50,7 @@ _OF_BOTH = {
     "store.make_views(text)",
     "store.note_closed_bars()",
     "store.note_imported_bars()",
+    "store.note_late_captures()",
     "store.note_instrument()",
     "store.note_session()",
     "store.reached(text, text[], timestamptz, timestamptz)",
@@ -62,6 +63,7 @@ _OF_BOTH = {
     "market.extremes_before(text, text, date, timestamptz)",
     "market.last_close(text, date, timestamptz)",
     "market.quotes_at(timestamptz)",
+    "studies.check_targets()",
     "studies.check_weights()",
     "studies.extreme_events_of(text, date)",
 }

@@ -27,6 +27,7 @@ from thor.cli import (
     restart,
     rolls,
     sources,
+    start_market_grader,
     status,
     ticks,
     up,
@@ -67,6 +68,7 @@ app.command("status")(status.status)
 app.command("restart")(restart.restart)
 app.command("doctor")(doctor.doctor)
 app.command("poll-tos-excel")(poll_tos_excel.poll_tos_excel)
+app.command("start-market-grader")(start_market_grader.start_market_grader)
 app.command("replay")(replay.replay)
 app.command("export-to-parquet")(export_to_parquet.export_to_parquet)
 app.command("gaps")(ticks.gaps)
