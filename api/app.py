@@ -33,6 +33,21 @@ from api.routes.desk import (
 )
 from api.routes.features import features, features_of
 from api.routes.instruments import instruments
+from api.routes.market_opens import (
+    capture_market_open,
+    change_targets,
+    list_market_opens,
+    list_targets,
+    market_captures,
+    market_open,
+    market_open_stats,
+    market_opens_latest,
+    market_opens_next,
+    market_opens_pending,
+    market_opens_today,
+    targets_versions,
+    undo_targets,
+)
 from api.routes.ops import health, metrics
 from api.routes.quotes import quote, quotes
 from api.routes.stream import stream
@@ -70,6 +85,9 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Litesta
             *(desk_signals, desk_total, desk_total_history),
             *(desk_sets, desk_numbers, change_desk_numbers),
             *(desk_versions, undo_desk_numbers, extremes, extreme_events),
+            *(list_market_opens, market_opens_today, market_opens_latest, market_opens_pending),
+            *(market_opens_next, market_captures, market_open_stats, market_open),
+            *(capture_market_open, list_targets, change_targets, targets_versions, undo_targets),
             *(instruments, board, quotes, stream, quote, ticks, bars),
             *(features, features_of, health, metrics, system),
         ],

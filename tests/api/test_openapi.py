@@ -19,11 +19,24 @@ ROUTES = {
     "/api/features": {"200", "500", "503"},
     "/api/features/{symbol}": {"200", "404", "422", "500", "503"},
     "/api/instruments": {"200", "500", "503"},
+    "/api/market-opens": {"200", "404", "422", "500", "503"},
+    "/api/market-opens/capture": {"201", "404", "409", "422", "500", "503"},
+    "/api/market-opens/captures": {"200", "404", "422", "500", "503"},
+    "/api/market-opens/latest": {"200", "404", "422", "500", "503"},
+    "/api/market-opens/next": {"200", "404", "422", "500", "503"},
+    "/api/market-opens/pending": {"200", "404", "422", "500", "503"},
+    "/api/market-opens/stats": {"200", "404", "422", "500", "503"},
+    "/api/market-opens/today": {"200", "404", "422", "500", "503"},
+    "/api/market-opens/{row_id}": {"200", "404", "422", "500", "503"},
     "/api/quotes": {"200", "404", "422", "500", "503"},
     "/api/quotes/stream": {"200", "404", "422", "500", "503"},
     "/api/quotes/{symbol}": {"200", "404", "422", "500", "503"},
     "/api/signals/desk": {"200", "404", "422", "500", "503"},
     "/api/system": {"200", "500"},
+    "/api/targets": {"200", "404", "422", "500", "503"},
+    "/api/targets/{symbol}": {"200", "404", "422", "500", "503"},
+    "/api/targets/{symbol}/undo": {"200", "404", "422", "500", "503"},
+    "/api/targets/{symbol}/versions": {"200", "404", "422", "500", "503"},
     "/api/ticks/{symbol}": {"200", "404", "422", "500", "503"},
     "/api/total": {"200", "404", "422", "500", "503"},
     "/api/total/history": {"200", "404", "422", "500", "503"},
@@ -33,7 +46,13 @@ ROUTES = {
 
 
 # The routes that change something.
-METHODS = {"/api/desk/{of_set}/{symbol}": "patch", "/api/desk/{of_set}/{symbol}/undo": "post"}
+METHODS = {
+    "/api/desk/{of_set}/{symbol}": "patch",
+    "/api/desk/{of_set}/{symbol}/undo": "post",
+    "/api/market-opens/capture": "post",
+    "/api/targets/{symbol}": "patch",
+    "/api/targets/{symbol}/undo": "post",
+}
 
 
 @pytest.fixture

@@ -73,6 +73,14 @@ insert into reference.market_days (market, day, open_at, close_at, is_holiday)
 values ('India', '2026-01-16', '2026-01-16 03:45+00', '2026-01-16 10:00+00', false);
 insert into studies.market_transitions (market, at, from_state, to_state)
 values ('India', '2026-01-16 03:45+00', 'PREOPEN', 'OPEN');
+insert into studies.market_sessions (session_number, capture_group, capture_kind, market,
+    session_date, symbol, captured_at, closes_at, is_complete, wndw, graded_symbol, is_by_last,
+    graded_to, is_closed)
+values (20260116, 'India/2026-01-16/OPEN', 'OPEN', 'India', '2026-01-16', 'ES',
+    '2026-01-16 03:45+00', '2026-01-16 10:00+00', false, 'NEUTRAL', 'ES', false,
+    '2026-01-16 03:45+00', true);
+insert into studies.late_ticks (ts_from, ts_to)
+values ('2026-01-16 03:45+00', '2026-01-16 03:46+00');
 insert into market.rejected_ticks (field, value, reason, ticks, entry_id, payload, retried_at)
 values ('last', 'NaN', 'is no number', 1, '1-0', E'{"last": "\\\\N"}\\n', now()),
     ('entry', 'x', 'is no entry', 3, '2-0', '', null);

@@ -312,7 +312,7 @@ def test_an_opening_before_the_first_tick_was_never_watched(empty: Link) -> None
         DAY + timedelta(days=1),
         AT + timedelta(hours=25),
         UNTIL + 2 * (UNTIL - AT) + timedelta(hours=12),
-    )  # noqa: E501
+    )
     written(empty, [quote("ES", AT + timedelta(minutes=1), priced("ES"))], AT + timedelta(days=3))
     # Not Tokyo's, which was before; not the next day's, of which there is no tick.
     made = Grader().turn(empty).captured

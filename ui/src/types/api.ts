@@ -250,6 +250,186 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/market-opens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListMarketOpens
+         * @description List rows of captures, newest first; in SQL `select * from studies.market_sessions`.
+         */
+        get: operations["ApiMarketOpensListMarketOpens"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/market-opens/{row_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * MarketOpen
+         * @description Return a row, with what its market and symbol had done before it.
+         */
+        get: operations["ApiMarketOpensRowIdMarketOpen"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/market-opens/capture": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * CaptureMarketOpen
+         * @description Capture a market now, as a MANUAL capture, and return its rows.
+         */
+        post: operations["ApiMarketOpensCaptureCaptureMarketOpen"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/market-opens/captures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * MarketCaptures
+         * @description List captures, a line each, newest first; in SQL `select * from studies.market_captures`.
+         */
+        get: operations["ApiMarketOpensCapturesMarketCaptures"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/market-opens/latest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * MarketOpensLatest
+         * @description List the rows of each market's latest capture.
+         */
+        get: operations["ApiMarketOpensLatestMarketOpensLatest"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/market-opens/next": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * MarketOpensNext
+         * @description List the next opening of each market that is captured, the soonest first.
+         */
+        get: operations["ApiMarketOpensNextMarketOpensNext"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/market-opens/pending": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * MarketOpensPending
+         * @description List the rows that are still watched.
+         */
+        get: operations["ApiMarketOpensPendingMarketOpensPending"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/market-opens/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * MarketOpenStats
+         * @description Return how often captures worked; in SQL `select * from studies.hit_rates`.
+         */
+        get: operations["ApiMarketOpensStatsMarketOpenStats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/market-opens/today": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * MarketOpensToday
+         * @description List the rows whose session date is today by their market's own clock, newest first.
+         */
+        get: operations["ApiMarketOpensTodayMarketOpensToday"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/quotes": {
         parameters: {
             query?: never;
@@ -356,6 +536,86 @@ export interface paths {
          * @description Return the state of every stage; never fails for a server that is away.
          */
         get: operations["ApiSystemSystem"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/targets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListTargets
+         * @description List the targets of captures; in SQL `select * from studies.targets`.
+         */
+        get: operations["ApiTargetsListTargets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/targets/{symbol}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * ChangeTargets
+         * @description Change some of a symbol's targets, as a version with who and why, and return all of them.
+         */
+        patch: operations["ApiTargetsSymbolChangeTargets"];
+        trace?: never;
+    };
+    "/api/targets/{symbol}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * UndoTargets
+         * @description Bring a version of a symbol's targets back, as a new one, and return all as they stand.
+         */
+        post: operations["ApiTargetsSymbolUndoUndoTargets"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/targets/{symbol}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * TargetsVersions
+         * @description List what a symbol's targets were before, newest first.
+         */
+        get: operations["ApiTargetsSymbolVersionsTargetsVersions"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1345,6 +1605,37 @@ export interface components {
             event: "hello";
             id: string | null;
         };
+        /** HitRate */
+        HitRate: {
+            /** @enum {string} */
+            by: "all" | "market" | "weekday" | "symbol" | "signal";
+            didnt_work: number;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            ev: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            hit_rate: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            hit_rate_high: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            hit_rate_low: string | null;
+            n: number;
+            neutral: number;
+            pending: number;
+            value: string;
+            worked: number;
+        };
         /** InstrumentRow */
         InstrumentRow: {
             aliases: string[];
@@ -1396,6 +1687,570 @@ export interface components {
         LakeState: {
             days: components["schemas"]["LakeDay"][];
             missing: string[];
+        };
+        /** MarketCapture */
+        MarketCapture: {
+            capture_group: string;
+            /** @enum {string} */
+            capture_kind: "OPEN" | "MANUAL";
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            captured_at: string;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            closes_at: string;
+            complete: number;
+            count: number;
+            didnt_work: number;
+            is_closed: boolean;
+            market: string;
+            neutral: number;
+            pending: number;
+            session_date: string;
+            /** @enum {null|string} */
+            total_bhs: "STRONG_BUY" | "BUY" | "HOLD" | "SELL" | "STRONG_SELL" | null;
+            /** @enum {null|string} */
+            total_wndw: "WORKED" | "DIDNT_WORK" | "NEUTRAL" | "PENDING" | null;
+            worked: number;
+        };
+        /** MarketOpen */
+        MarketOpen: {
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            ask_price: string | null;
+            ask_size: number | null;
+            /** @enum {null|string} */
+            bhs: "STRONG_BUY" | "BUY" | "HOLD" | "SELL" | "STRONG_SELL" | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            bid_price: string | null;
+            bid_size: number | null;
+            capture_group: string;
+            /** @enum {string} */
+            capture_kind: "OPEN" | "MANUAL";
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            captured_at: string;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            change: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            change_percent: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            close_24h: string | null;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            closes_at: string;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            entry_price: string | null;
+            graded_symbol: string;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            graded_to: string;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            high_24h: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            high_52w: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            high_pct_52w: string | null;
+            id: number;
+            instrument_count: number | null;
+            is_by_last: boolean;
+            is_closed: boolean;
+            is_complete: boolean;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            last_price: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            low_24h: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            low_52w: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            low_pct_52w: string | null;
+            market: string;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            market_close: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            market_close_vs_open_pct: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            market_high_open: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            market_high_pct_close: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            market_high_pct_open: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            market_low_open: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            market_low_pct_close: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            market_low_pct_open: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            market_open: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            market_range: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            market_range_pct: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            open_prev_diff_24h: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            open_prev_pct_24h: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            open_price_24h: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            prev_close_24h: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            range_52w: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            range_diff_24h: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            range_pct_24h: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            range_pct_52w: string | null;
+            reason: string | null;
+            session_date: string;
+            session_number: number;
+            session_volume: number | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            spread: string | null;
+            symbol: string;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            target_high: string | null;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            target_hit_at: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            target_hit_price: string | null;
+            /** @enum {null|string} */
+            target_hit_type: "TARGET" | "STOP" | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            target_low: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            tick_size: string | null;
+            volume: number | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            weight: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            weighted_average: string | null;
+            /** @enum {string} */
+            wndw: "WORKED" | "DIDNT_WORK" | "NEUTRAL" | "PENDING";
+        };
+        /** MarketOpenCounts */
+        MarketOpenCounts: {
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            ask_price: string | null;
+            ask_size: number | null;
+            /** @enum {null|string} */
+            bhs: "STRONG_BUY" | "BUY" | "HOLD" | "SELL" | "STRONG_SELL" | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            bid_price: string | null;
+            bid_size: number | null;
+            buy_didnt_work: number;
+            buy_worked: number;
+            capture_group: string;
+            /** @enum {string} */
+            capture_kind: "OPEN" | "MANUAL";
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            captured_at: string;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            change: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            change_percent: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            close_24h: string | null;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            closes_at: string;
+            date: number;
+            day: string;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            didnt_work_percentage: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            entry_price: string | null;
+            graded_symbol: string;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            graded_to: string;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            high_24h: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            high_52w: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            high_pct_52w: string | null;
+            hold: number;
+            id: number;
+            instrument_count: number | null;
+            is_by_last: boolean;
+            is_closed: boolean;
+            is_complete: boolean;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            last_price: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            low_24h: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            low_52w: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            low_pct_52w: string | null;
+            market: string;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            market_close: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            market_close_vs_open_pct: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            market_high_open: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            market_high_pct_close: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            market_high_pct_open: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            market_low_open: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            market_low_pct_close: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            market_low_pct_open: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            market_open: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            market_range: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            market_range_pct: string | null;
+            market_symbol: number;
+            market_symbol_wndw_total: number;
+            month: number;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            open_prev_diff_24h: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            open_prev_pct_24h: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            open_price_24h: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            prev_close_24h: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            range_52w: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            range_diff_24h: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            range_pct_24h: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            range_pct_52w: string | null;
+            reason: string | null;
+            sell_didnt_work: number;
+            sell_worked: number;
+            session_date: string;
+            session_number: number;
+            session_volume: number | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            spread: string | null;
+            strong_buy_didnt_work: number;
+            strong_buy_worked: number;
+            strong_sell_didnt_work: number;
+            strong_sell_worked: number;
+            symbol: string;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            target_high: string | null;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            target_hit_at: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            target_hit_price: string | null;
+            /** @enum {null|string} */
+            target_hit_type: "TARGET" | "STOP" | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            target_low: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            tick_size: string | null;
+            volume: number | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            weight: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            weighted_average: string | null;
+            /** @enum {string} */
+            wndw: "WORKED" | "DIDNT_WORK" | "NEUTRAL" | "PENDING";
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            worked_percentage: string | null;
+            year: number;
+        };
+        /** MarketOpenStats */
+        MarketOpenStats: {
+            captures: number;
+            didnt_work: number;
+            neutral: number;
+            pending: number;
+            rates: components["schemas"]["HitRate"][];
+            worked: number;
+        };
+        /** NextOpening */
+        NextOpening: {
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            close_at: string;
+            day: string;
+            display: string;
+            market: string;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            open_at: string;
+            time_zone: string;
         };
         /** Ping */
         Ping: {
@@ -1623,6 +2478,76 @@ export interface components {
             speed: string;
             ticks: number;
         };
+        /** Targets */
+        Targets: {
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            changed_at: string;
+            changed_by: string;
+            is_active: boolean;
+            is_by_last: boolean;
+            /** @enum {string} */
+            mode: "POINTS" | "PERCENT" | "DISABLED";
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            offset_high: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            offset_low: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            percent_high: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            percent_low: string | null;
+            reason: string;
+            symbol: string;
+            version: number;
+        };
+        /** TargetsChange */
+        TargetsChange: {
+            is_active?: boolean | null;
+            is_by_last?: boolean | null;
+            mode?: string | null;
+            offset_high?: string | null;
+            offset_low?: string | null;
+            percent_high?: string | null;
+            percent_low?: string | null;
+            reason: string;
+        };
+        /** TargetsUndo */
+        TargetsUndo: {
+            version: number;
+        };
+        /** TargetsVersion */
+        TargetsVersion: {
+            changed_by: string;
+            numbers: {
+                [key: string]: string | boolean | null;
+            };
+            reason: string;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            valid_from: string;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            valid_to: string;
+            version: number;
+        };
         /** TickEvent */
         TickEvent: {
             data: components["schemas"]["StreamTick"];
@@ -1732,10 +2657,16 @@ export type Heard = components['schemas']['Heard'];
 export type HeardEvent = components['schemas']['HeardEvent'];
 export type Hello = components['schemas']['Hello'];
 export type HelloEvent = components['schemas']['HelloEvent'];
+export type HitRate = components['schemas']['HitRate'];
 export type InstrumentRow = components['schemas']['InstrumentRow'];
 export type JobHealth = components['schemas']['JobHealth'];
 export type LakeDay = components['schemas']['LakeDay'];
 export type LakeState = components['schemas']['LakeState'];
+export type MarketCapture = components['schemas']['MarketCapture'];
+export type MarketOpen = components['schemas']['MarketOpen'];
+export type MarketOpenCounts = components['schemas']['MarketOpenCounts'];
+export type MarketOpenStats = components['schemas']['MarketOpenStats'];
+export type NextOpening = components['schemas']['NextOpening'];
 export type Ping = components['schemas']['Ping'];
 export type PingEvent = components['schemas']['PingEvent'];
 export type Problem = components['schemas']['Problem'];
@@ -1749,6 +2680,10 @@ export type StreamHealth = components['schemas']['StreamHealth'];
 export type StreamTick = components['schemas']['StreamTick'];
 export type SystemState = components['schemas']['SystemState'];
 export type TapeStatus = components['schemas']['TapeStatus'];
+export type Targets = components['schemas']['Targets'];
+export type TargetsChange = components['schemas']['TargetsChange'];
+export type TargetsUndo = components['schemas']['TargetsUndo'];
+export type TargetsVersion = components['schemas']['TargetsVersion'];
 export type TickEvent = components['schemas']['TickEvent'];
 export type TickRow = components['schemas']['TickRow'];
 export type TotalEvent = components['schemas']['TotalEvent'];
@@ -2453,6 +3388,555 @@ export interface operations {
             };
         };
     };
+    ApiMarketOpensListMarketOpens: {
+        parameters: {
+            query?: {
+                /** @description A day by the market's wall clock. */
+                date?: string | null;
+                /** @description OPEN or MANUAL. */
+                kind?: string | null;
+                /** @description Rows at most. */
+                limit?: number;
+                /** @description A market, Japan say. */
+                market?: string | null;
+                /** @description WORKED, DIDNT_WORK, NEUTRAL or PENDING. */
+                status?: string | null;
+                /** @description A root, or TOTAL. */
+                symbol?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MarketOpen"][];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiMarketOpensRowIdMarketOpen: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                row_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MarketOpenCounts"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiMarketOpensCaptureCaptureMarketOpen: {
+        parameters: {
+            query: {
+                /** @description The market, Japan say. */
+                market: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MarketOpen"][];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A rule forbids it: record it, do not retry. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiMarketOpensCapturesMarketCaptures: {
+        parameters: {
+            query?: {
+                /** @description A day by the market's wall clock. */
+                date?: string | null;
+                /** @description OPEN or MANUAL. */
+                kind?: string | null;
+                /** @description Rows at most. */
+                limit?: number;
+                /** @description A market, Japan say. */
+                market?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MarketCapture"][];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiMarketOpensLatestMarketOpensLatest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MarketOpen"][];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiMarketOpensNextMarketOpensNext: {
+        parameters: {
+            query?: {
+                /** @description The moment to answer for, ISO 8601 with its zone; now if left out. */
+                as_of?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NextOpening"][];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiMarketOpensPendingMarketOpensPending: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MarketOpen"][];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiMarketOpensStatsMarketOpenStats: {
+        parameters: {
+            query?: {
+                /** @description OPEN, or MANUAL for those that were asked for. */
+                kind?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MarketOpenStats"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiMarketOpensTodayMarketOpensToday: {
+        parameters: {
+            query?: {
+                /** @description The moment to answer for, ISO 8601 with its zone; now if left out. */
+                as_of?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MarketOpen"][];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     ApiQuotesQuotes: {
         parameters: {
             query?: {
@@ -2721,6 +4205,244 @@ export interface operations {
             };
             /** @description An invariant is violated: stop, a person has to look. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiTargetsListTargets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Targets"][];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiTargetsSymbolChangeTargets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                symbol: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TargetsChange"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Targets"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiTargetsSymbolUndoUndoTargets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                symbol: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TargetsUndo"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Targets"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiTargetsSymbolVersionsTargetsVersions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                symbol: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TargetsVersion"][];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
