@@ -19,6 +19,7 @@ import psycopg
 import pytest
 import redis
 
+from thor.cli.doctor import findings
 from thor.config import Settings
 from thor.errors import Broken, NotFound, Refused, Rejected, Unavailable
 from thor.services.home import Home
@@ -496,3 +497,47 @@ def test_a_pg_bin_with_timescaledb_preloads_it(path: Path) -> None:
     (extensions / "timescaledb.control").touch()
     assert "shared_preload_libraries=timescaledb,pg_stat_statements" in server.command()
     assert not [word for word in server.command() if "password" in str(word)]
+
+
+def _without_wal(home: Path) -> None:
+    for file in (home / "pg" / "pg_wal").glob("0*"):
+        file.unlink()
+
+
+def _without_version(home: Path) -> None:
+    (home / "pg" / "PG_VERSION").unlink()
+
+
+def _torn_bus(home: Path) -> None:
+    file = max((home / "bus" / "appendonlydir").glob("*.incr.aof"))
+    content = bytearray(file.read_bytes())
+    content[10:20] = b"garbage!!!"
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("break_it", "folder", "says"),
+    [
+        (_without_wal, "pg", r"database in .*could not locate a valid checkpoint record.*none of"),
+        (_without_version, "pg", r"database in .*it has no PG_VERSION.*`thor lake import`"),
+        (_torn_bus, "bus", r"bus in .*Bad file format.*Lost are only the ticks that were not in"),
+    ],
+)
+def test_damaged_data_are_named_with_what_is_lost_and_the_folder_to_move_away(
+    kept: Path, path: Path, break_it: Any, folder: str, says: str
+) -> None:
+    subprocess.run(["cp", "-a", str(kept), str(path)], check=True)
+    break_it(path)
+    with pytest.raises(Broken, match=says) as raised, running(settings(path)):
+        pass
+    assert f"move {path / folder} away" in str(raised.value)
+    assert "\n" not in str(raised.value)
+    if break_it is _without_version:
+        return
+    (found,) = [one for one in findings(settings(path)) if "is damaged" in str(one["found"])]
+    assert (found["verdict"], found["found"]) == ("wrong", str(raised.value))
+    if break_it is _torn_bus:
+        (path / folder).rename(path / "moved-away")
+        with running(settings(path)):
+            pass
+        assert not [one for one in findings(settings(path)) if "is damaged" in str(one["found"])]

@@ -113,6 +113,7 @@ def _settings(settings: Settings) -> Iterator[Finding]:
 def _home(settings: Settings) -> Iterator[Finding]:
     from thor import clock
     from thor.ops import checks
+    from thor.services.damage import damage
     from thor.services.home import Home
     from thor.services.privileges import check_reach
     from thor.services.status import read_status
@@ -128,6 +129,10 @@ def _home(settings: Settings) -> Iterator[Finding]:
     status = read_status(home)
     running = "running" if status.is_alive else "not running"
     yield _finding("home", f"{settings.home}, Thor is {running}")
+    for server in ("postgres", "valkey"):
+        what = None if status.is_alive else damage(home, server)
+        if what is not None:
+            yield _finding(server, what, "wrong", _SET_RIGHT)
     faults = checks.faults_of_home(home, status, clock.now())
     for process in status.processes.values():
         fault = faults.get(process.name)

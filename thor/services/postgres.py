@@ -15,6 +15,7 @@ import psutil
 
 from thor.domain.nature import Nature
 from thor.errors import Broken, Rejected, Unavailable
+from thor.services.damage import lost
 from thor.services.home import Home, write_beside
 from thor.services.identity import working_on
 from thor.services.install import PostgresInstall
@@ -85,7 +86,10 @@ class Postgres(Server):
         self._remove_foreign_pid_file()
         if not data.exists():
             self._initdb()
-        made_by = (data / "PG_VERSION").read_text().strip()
+        try:
+            made_by = (data / "PG_VERSION").read_text().strip()
+        except FileNotFoundError as error:
+            raise Broken(lost(self.home, self.name, "it has no PG_VERSION")) from error
         if made_by != str(self.install.major):
             raise Rejected(
                 f"THOR_PG_BIN: {self.install.bin} is PostgreSQL {self.install.major}, but the"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from thor import clock
 from thor.errors import Broken, Unavailable
+from thor.services.damage import damage
 from thor.services.home import Home
 from thor.services.privileges import ServerUser, spare_environment
 from thor.services.process import KILL, Child, spawn, tail, wait_until
@@ -72,12 +73,17 @@ class Server(ABC):
         return self.child
 
     def start(self) -> None:
-        """Prepare, launch and wait until ready; raises Unavailable where it cannot be."""
+        """Prepare, launch and wait until ready; raises Unavailable where it cannot be.
+
+        Raises Broken where its data are damaged.
+        """
         self.prepare()
         for _ in range(_STARTS_MAX):
             self.port = self.home.choose_port(self.name)
             if self._became_ready(self.launch()):
                 return
+            if (what := damage(self.home, self.name)) is not None:
+                raise Broken(what)
             # Another process took the port meanwhile, or a killed server's children are still
             # ending.
             clock.sleep_s(0.5)
