@@ -1,6 +1,6 @@
 """`thor calendars`: the hours that instruments keep.
 
-Reads reference.calendars, and adds to it.
+Reads reference.calendars, and adds to it; checks reference.sessions.
 """
 
 from datetime import time
@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from thor.cli.common import AsJson, console, open_database, show
+from thor.config import Settings
 from thor.errors import Rejected
 
 app = typer.Typer(no_args_is_help=True, help="List the calendars, or add another exchange's.")
@@ -35,6 +36,23 @@ def list_(as_json: AsJson = False) -> None:
         for name, hours in known.items()
     ]
     show(rows, "calendars", as_json=as_json)
+
+
+@app.command()
+def check(as_json: AsJson = False) -> None:
+    """Check that the sessions to come are those that rules and overrides give; else end with 7."""
+    from thor import clock
+    from thor.cli.bars import DIFFERENT
+    from thor.reference import instruments
+
+    ignores_hours = Settings().sim_always_open
+    with open_database() as connection:
+        found = instruments.check_sessions(
+            connection, clock.now().date(), ignores_hours=ignores_hours
+        )
+    show([{"found": line} for line in found], "wrong sessions", as_json=as_json)
+    if found:
+        raise typer.Exit(DIFFERENT)
 
 
 @app.command()

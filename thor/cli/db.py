@@ -45,7 +45,11 @@ def up() -> None:
 
 
 @app.command("sessions")
-def sessions() -> None:
+def sessions(
+    ahead: Annotated[
+        bool, typer.Option("--ahead", help="Only where they reach less than a year ahead.")
+    ] = False,
+) -> None:
     """Recompute the sessions, and the days of the world's markets, after a change of overrides."""
     from thor import clock, database
     from thor.reference import instruments, markets
@@ -54,10 +58,10 @@ def sessions() -> None:
         kept = instruments.renew_sessions(
             connection,
             clock.now().date(),
-            force=True,
+            force=not ahead,
             ignores_hours=Settings().sim_always_open,
         )
-        days = markets.renew_days(connection, clock.now().date(), force=True)
+        days = markets.renew_days(connection, clock.now().date(), force=not ahead)
     console.print(f"{kept} sessions, and {days} days of the world's markets")
 
 

@@ -14,17 +14,40 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeE
 
 from thor.cli.common import console, database_url, notes
 from thor.config import Settings
+from thor.errors import Rejected
 
 _MB = 1e6
 
 
-def dump(file: Annotated[Path, typer.Argument(help="The file to write; a new one.")]) -> None:
+def dump(
+    file: Annotated[Path | None, typer.Argument(help="The file to write; a new one.")] = None,
+    keep: Annotated[
+        int | None,
+        typer.Option(help="Name the file by the time, and keep so many newest ones of its folder."),
+    ] = None,
+    into: Annotated[
+        Path | None, typer.Option(help="The folder of --keep; dumps/ of the home.")
+    ] = None,
+) -> None:
     """Dump the database into one file, while everything goes on: pg_dump's custom format."""
     from thor.database import dump
 
-    with _shown(f"dumping into {file.name}", None) as on_progress:
-        archive = dump.dump(database_url(), file, Settings(), on_progress)
-    console.print(f"{file}: {file.stat().st_size / _MB:.1f} MB, {_summary(archive)}")
+    if (file is None) == (keep is None) or (into is not None and keep is None):
+        raise Rejected("FILE: name a file, or give --keep, with --into for another folder")
+    settings = Settings()
+    removed: list[Path] = []
+    if keep is not None:
+        folder = into or settings.home / "dumps"
+        with _shown(f"dumping into {folder}", None) as on_progress:
+            archive, removed = dump.rotate(database_url(), folder, keep, settings, on_progress)
+    else:
+        assert file is not None
+        with _shown(f"dumping into {file.name}", None) as on_progress:
+            archive = dump.dump(database_url(), file, settings, on_progress)
+    written = archive.file
+    console.print(f"{written}: {written.stat().st_size / _MB:.1f} MB, {_summary(archive)}")
+    for one in removed:
+        console.print(f"removed {one.name}", highlight=False)
 
 
 def restore(

@@ -12,9 +12,14 @@ from thor.errors import Rejected
 # What `thor features check` ends with where a feature breaks a rule: no error, but no 0 either.
 DIFFERENT = 7
 _DAY_LENGTH = len("2026-11-22")
+_HOLES_BACK = timedelta(days=7)
 
 app = typer.Typer(no_args_is_help=True, help="Features: built, how far they are, and checked.")
 From = Annotated[str, typer.Option("--from", help="First start of a bar, or first UTC day.")]
+FromOrNot = Annotated[
+    str | None, typer.Option("--from", help="First start of a bar, or first UTC day.")
+]
+ToOrNot = Annotated[str | None, typer.Option("--to", help="Starts before this, or last UTC day.")]
 To = Annotated[str, typer.Option("--to", help="Starts before this, or last UTC day.")]
 Width = Annotated[
     list[str] | None, typer.Option("--width", help="1m, 5m or 1h; all where none is named.")
@@ -22,12 +27,27 @@ Width = Annotated[
 
 
 @app.command("build")
-def build(start: From, end: To, width: Width = None) -> None:
+def build(
+    start: FromOrNot = None,
+    end: ToOrNot = None,
+    width: Width = None,
+    holes: Annotated[
+        bool,
+        typer.Option(
+            "--holes", help="Only bars that have none, or of other ticks; of the last 7 days."
+        ),
+    ] = False,
+) -> None:
     """Make the features of a range anew; a build that was cut goes on where it was."""
     from thor import clock, database
     from thor.flow import build_features
     from thor.learning import feature_store
 
+    if holes:
+        _fill_holes(start, end, _widths(width))
+        return
+    if start is None or end is None:
+        raise Rejected("--from, --to: give both, or --holes")
     first, last = _span(start, end)
     widths = _widths(width)
     with open_database() as connection, progress_bar() as bar:
@@ -112,6 +132,20 @@ def check(
             )
     if found:
         raise typer.Exit(DIFFERENT)
+
+
+def _fill_holes(start: str | None, end: str | None, widths: list[str]) -> None:
+    from thor import clock
+    from thor.learning import feature_store
+
+    last = clock.now() if end is None else _bound(end, "--to")
+    first = last - _HOLES_BACK if start is None else _bound(start, "--from")
+    with open_database() as connection:
+        done = feature_store.fill_holes(connection, widths, first, last)
+    console.print(
+        f"holes from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC: {done.added:,} rows "
+        f"added, {done.changed:,} changed, {done.removed:,} removed"
+    )
 
 
 def state_of(row: dict[str, Any]) -> str:

@@ -36,12 +36,18 @@ def verify(
     ] = None,
     first: First = None,
     last: Last = None,
+    allow_empty: Annotated[
+        bool, typer.Option("--allow-empty", help="A lake without a date is no error.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Compare every file of the lake with the database, row for row; ends with 7 if any differs."""
     from thor.lake import manifest
     from thor.lake.export.verify import verify as compare
 
+    if allow_empty and _is_empty():
+        show([], "files", as_json=True) if as_json else console.print("the lake has no date yet")
+        return
     store = _store()
     days: list[Any] = _days(store, of_date, first, last)
     if of_date is None and store.exists(manifest.REFERENCE):
@@ -114,6 +120,14 @@ def _store() -> Any:
     store = Store(url_of(Settings()))
     manifest.entered(store)
     return store
+
+
+def _is_empty() -> bool:
+    from thor.lake import manifest
+    from thor.lake.store import Store, url_of
+
+    store = Store(url_of(Settings()))
+    return manifest.enter(store) is None or not manifest.dates(store)
 
 
 def _days(store: Any, of_date: str | None, first: str | None, last: str | None) -> list[Any]:

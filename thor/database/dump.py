@@ -6,6 +6,8 @@ target unchanged.
 """
 
 import os
+import re
+import shutil
 import tempfile
 from collections.abc import Callable
 from contextlib import closing, suppress
@@ -14,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from thor import database
+from thor import clock, database
 from thor.config import Settings
 from thor.database import Connection, admin, edition, pg_tools
 from thor.database.archive import Archive, read
@@ -27,6 +29,8 @@ Progress = Callable[[str, int], None]
 
 # The longest wait for a lock of a table.
 _LOCK_WAITS = "60s"
+# What is left free beside a dump that rotates.
+_FREE_MIN_BYTES = 500 << 20
 _BESIDE = "_restoring"
 _NAME_MAX = 63
 # Programs from 17 on set this first; a server of 16 does not know it.
@@ -80,6 +84,41 @@ def dump(url: str, file: Path, settings: Settings, on_progress: Progress) -> Arc
     finally:
         part.unlink(missing_ok=True)
     return msgspec.structs.replace(archive, file=file)
+
+
+def rotate(
+    url: str, folder: Path, keep: int, settings: Settings, on_progress: Progress
+) -> tuple[Archive, list[Path]]:
+    """Dump into a new file of a folder, and remove the oldest but for the newest `keep`.
+
+    Only files of this database that this function named are removed, and only once the new one is
+    whole. Returns the new dump and what was removed. Raises Unavailable where the folder's disk has
+    less than one and a half times the newest dump free: a full disk would stop the server.
+    """
+    if keep < 1:
+        raise Rejected(f"--keep: {keep} would keep none; give 1 or more")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    name = database.name_of(url)
+    there = _dumps(folder, name)
+    needed = _FREE_MIN_BYTES + (int(1.5 * there[-1].stat().st_size) if there else 0)
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise Unavailable(
+            f"{folder}: {free >> 20} MB are free, and a dump needs {needed >> 20}: free some, or "
+            "keep fewer with --keep"
+        )
+    stamp = clock.now().strftime("%Y%m%dT%H%M%SZ")
+    archive = dump(url, folder / f"{name}-{stamp}.dump", settings, on_progress)
+    old = _dumps(folder, name)[:-keep]
+    for file in old:
+        file.unlink(missing_ok=True)
+    return archive, old
+
+
+def _dumps(folder: Path, name: str) -> list[Path]:
+    """Return the rotated dumps of a database, the oldest first."""
+    named = re.compile(re.escape(name) + r"-\d{8}T\d{6}Z\.dump")
+    return sorted(file for file in folder.iterdir() if named.fullmatch(file.name))
 
 
 def restore(file: Path, url: str, settings: Settings, on_progress: Progress) -> Archive:

@@ -26,7 +26,7 @@ _COUNTED = frozenset(("closed", "late"))
 # The bars changed: what looks back on them changes too. Of other reasons it does not.
 CHANGED = frozenset(("import", "rebuild"))
 _SWEEP = timedelta(minutes=10)
-_HOUR = timedelta(hours=1)
+_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 _NONE = timedelta()
 
 
@@ -87,6 +87,33 @@ def sweep(connection: Connection[Any]) -> Kept:
             found = database.rows(connection, "feature_sweeps", {"width": width})
             spans = joined([(row["ts_from"], row["ts_to"]) for row in found], _HOUR)
             for span in spans:
+                for bars in clusters(_stale(connection, width, None, span), FEATURE_WIDTHS[width]):
+                    done += repair(connection, width, bars)
+    return done
+
+
+def fill_holes(
+    connection: Connection[Any], widths: Iterable[str], ts_from: datetime, ts_to: datetime
+) -> Kept:
+    """Make the rows of bars with ts_from <= bar_start < ts_to that have none, or of other ticks.
+
+    A transaction a day and width. A day of a long range that is still to be built is left to it.
+    """
+    done = Kept()
+    for width in widths:
+        values = {"width": width, "rows_max": SMALL_ROWS}
+        large = [
+            (row["ts_from"], row["ts_to"])
+            for row in database.rows(connection, "large_feature_ranges", values)
+        ]
+        first = ts_from
+        while first < ts_to:
+            span = (first, min(first + _DAY, ts_to))
+            first = span[1]
+            if any(begin < span[1] and end > span[0] for begin, end in large):
+                continue
+            with database.transaction(connection):
+                database.rows(connection, "lock_features")
                 for bars in clusters(_stale(connection, width, None, span), FEATURE_WIDTHS[width]):
                     done += repair(connection, width, bars)
     return done

@@ -4,7 +4,7 @@ Reads and writes `reference.*`; gives the pure types of `thor.domain`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import msgspec
@@ -179,6 +179,69 @@ def renew_sessions(
     is_current = is_current and set(known) <= set(end["calendars"])
     if is_current and end["has_stand_ins"] == stands_in and not force:
         return 0
+    last, found = _computed(connection, today, stands_in=stands_in)
+    kept = [f"{session.calendar}/{session.trade_date}" for session in found]
+    with database.transaction(connection):
+        span = {"first": SESSIONS_FIRST, "last": last, "kept": kept}
+        database.rows(connection, "remove_sessions", span)
+        values = [msgspec.structs.asdict(session) for session in found]
+        database.execute_many(connection, "upsert_session", values)
+    return len(found)
+
+
+def check_sessions(
+    connection: Connection[Any], today: date, *, ignores_hours: bool = False
+) -> list[str]:
+    """Return what is wrong with the sessions to come, a line a calendar; empty where all is well.
+
+    They must reach a year ahead and be those that calendars and overrides give now; every
+    instrument must have a calendar.
+    """
+    stands_in = ignores_hours and edition.read(connection).nature == "simulated"
+    last, computed = _computed(connection, today, stands_in=stands_in)
+    wanted = {(one.calendar, one.trade_date): one for one in computed if one.trade_date >= today}
+    span = (
+        datetime.combine(today - timedelta(days=2), time(), UTC),
+        datetime.combine(last + timedelta(days=2), time(), UTC),
+    )
+    stored = {
+        (one.calendar, one.trade_date): one
+        for one in sessions(connection, *span)
+        if one.trade_date >= today
+    }
+    found = []
+    for name in sorted(calendars.known(connection)):
+        days = [day for calendar_, day in stored if calendar_ == name]
+        reach = max(days, default=today)
+        if (reach - today).days <= 365:
+            found.append(
+                f"{name}: its sessions reach to {reach} only; `thor db sessions` computes more"
+            )
+        differ = sorted(
+            day
+            for calendar_, day in {**wanted, **stored}
+            if calendar_ == name
+            and day <= reach
+            and wanted.get((name, day)) != stored.get((name, day))
+        )
+        if differ:
+            found.append(
+                f"{name}: {len(differ)} sessions are other than its rules and overrides give, the "
+                f"first on {differ[0]}; `thor db sessions` computes them anew"
+            )
+    known = calendars.known(connection)
+    found += [
+        f"{one.symbol}: its calendar {one.calendar} is none of {', '.join(known)}"
+        for one in instruments(connection).values()
+        if one.calendar not in known
+    ]
+    return found
+
+
+def _computed(
+    connection: Connection[Any], today: date, *, stands_in: bool
+) -> tuple[date, list[Session]]:
+    """Return the last date to compute, and every session up to it, overrides applied."""
     last = date(today.year + SESSIONS_YEARS_AHEAD, 12, 31)
     overrides = [
         msgspec.convert(row, Override) for row in database.rows(connection, "session_overrides")
@@ -194,14 +257,9 @@ def renew_sessions(
             shared = [session for session in found if session.calendar == one.holidays_of]
         found += calendar.compute_own(name, one.hours(), shared, SESSIONS_FIRST, last, overrides)
     if stands_in:
+        known = calendars.known(connection)
         begin = date(today.year - STAND_IN_YEARS_BACK, 1, 1)
         found = [session for session in found if session.trade_date < begin]
         days = [begin + timedelta(days=n) for n in range((last - begin).days + 1)]
         found += [stand_in(name, day, known) for name in known for day in days]
-    kept = [f"{session.calendar}/{session.trade_date}" for session in found]
-    with database.transaction(connection):
-        span = {"first": SESSIONS_FIRST, "last": last, "kept": kept}
-        database.rows(connection, "remove_sessions", span)
-        values = [msgspec.structs.asdict(session) for session in found]
-        database.execute_many(connection, "upsert_session", values)
-    return len(found)
+    return last, found

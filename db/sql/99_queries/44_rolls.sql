@@ -11,6 +11,14 @@ from reference.series as s
 where s.root = %(root)s::text and s.kind = 'month'
 order by s.symbol;
 
+-- name: roots_with_months
+select distinct s.root
+from reference.series as s
+where
+    s.kind = 'month'
+    and exists (select from market.bars_1d as b where b.symbol = s.symbol)
+order by s.root;
+
 -- A day's volume is that of its ticks, and of imported bars where there are no
 -- ticks: of the width with the most volume.
 -- name: volumes_of_months

@@ -61,6 +61,11 @@ def listed(
     return database.rows(connection, "rolls", {"root": root, "rule": rule})
 
 
+def roots_with_months(connection: Connection[Any]) -> list[str]:
+    """Return the roots that have a daily bar of a month of theirs, sorted."""
+    return [row["root"] for row in database.rows(connection, "roots_with_months")]
+
+
 def _traded(
     connection: Connection[Any], root: str, months: list[Contract], before: date
 ) -> list[Traded]:
