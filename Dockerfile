@@ -12,7 +12,8 @@ FROM python:3.11-slim-bookworm
 RUN apt-get update \
     && apt-get install -y --no-install-recommends socat \
     && rm -rf /var/lib/apt/lists/* \
-    && useradd --system --uid 10001 --home-dir /var/lib/thor --create-home thor
+    && useradd --system --uid 10001 --home-dir /var/lib/thor --create-home thor \
+    && install --directory --owner=thor --group=thor /var/lib/thor/lake /var/lib/thor/dumps
 
 WORKDIR /opt/thor
 # The lock first: this layer is rebuilt only when the lock changes. It brings pg_dump.

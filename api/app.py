@@ -3,12 +3,12 @@
 Gives the ASGI application; `api.serve` runs it.
 """
 
-from litestar import Litestar
-from litestar.datastructures import MutableScopeHeaders
+from typing import Any
+
+from litestar import Litestar, Response
 from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.types import Message, Scope
 
 from api.docs import Page
 from api.errors import HANDLERS
@@ -33,6 +33,14 @@ from api.routes.desk import (
 )
 from api.routes.features import features, features_of
 from api.routes.instruments import instruments
+from api.routes.jobs import (
+    job_list,
+    job_run_log,
+    job_runs,
+    pause_job,
+    resume_job,
+    run_job,
+)
 from api.routes.market_opens import (
     capture_market_open,
     change_targets,
@@ -75,10 +83,10 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Litesta
     shared = SharedState(settings, database_url, redis_url)
     measures = Metrics(shared)
 
-    # Not `after_request`: a handler keeps that of the first application of a process.
-    async def name_nature(message: Message, scope: Scope) -> None:
-        if message["type"] == "http.response.start" and shared.reference.known is not None:
-            MutableScopeHeaders.from_message(message)["Thor-Nature"] = shared.reference.known.nature
+    def name_nature(response: Response[Any]) -> Response[Any]:
+        if shared.reference.known is not None:
+            response.headers["Thor-Nature"] = shared.reference.known.nature
+        return response
 
     app = Litestar(
         route_handlers=[
@@ -89,6 +97,7 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Litesta
             *(market_opens_next, market_captures, market_open_stats, market_open),
             *(capture_market_open, list_targets, change_targets, targets_versions, undo_targets),
             *(instruments, board, quotes, stream, quote, ticks, bars),
+            *(job_list, job_runs, job_run_log, run_job, pause_job, resume_job),
             *(features, features_of, health, metrics, system),
         ],
         dependencies={
@@ -97,7 +106,7 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Litesta
         },
         exception_handlers=HANDLERS,
         lifespan=[shared.opened],
-        before_send=[name_nature],
+        after_request=name_nature,
         logging_config=None,
         openapi_config=OpenAPIConfig(
             title="Thor",

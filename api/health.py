@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
-from api.routes.quotes import quotes_of, unreadable_of
+from api.routes.quotes import quotes_of
 from api.state import SharedState
 from thor import clock, database, observe
 from thor.database import edition
@@ -152,7 +152,8 @@ async def health_of(shared: SharedState) -> Health:
         reasons += [f"bus: {state.fault}"] if state.fault else []
         reasons += checks.clock_faults(state.ahead_s)
     reasons += checks.disk_faults(shared.settings.home)
-    reasons += await _quote_faults(shared) if not is_down else []
+    reasons += await _silent(shared) if not is_down else []
+    reasons += await scheduled_faults(shared) if not is_down else []
     now = clock.now()
     reasons += [
         f"{feed.source}: {fault}" for feed in feeds if (fault := collectors.fault(feed, now))
@@ -230,35 +231,40 @@ async def _bus(shared: SharedState) -> tuple[BusHealth, BusState | None]:
     return found, state
 
 
-async def _quote_faults(shared: SharedState) -> list[str]:
-    """Return a line for each quote that cannot be read, and for each source that is silent.
+async def scheduled_of(shared: SharedState) -> list[dict[str, Any]]:
+    """Return the rows of `ops.jobs_at`. Raises `ThorError` where they cannot be read."""
+    values = {"as_of": clock.now(), "name": None}
+    return await bounded(database.fetch(shared.pool, "jobs_at", values), "PostgreSQL")
 
-    A source is silent where no symbol in an open session is heard of from it.
-    """
+
+async def scheduled_faults(shared: SharedState) -> list[str]:
+    """Return a line for each of the scheduler's jobs that is not well."""
+    try:
+        found = await scheduled_of(shared)
+    except ThorError as error:
+        return [f"jobs: {observe.redacted(str(error))}"]
+    return [observe.redacted(line) for line in checks.scheduled_faults(found)]
+
+
+async def _silent(shared: SharedState) -> list[str]:
+    """Return a line for each source that no symbol in an open session is heard of from."""
     try:
         quotes = await bounded(quotes_of(shared, None), "Redis")
-        unread = await bounded(unreadable_of(shared), "Redis")
         values = {"as_of": clock.now()}
         found = await bounded(database.fetch(shared.pool, "open_symbols", values), "PostgreSQL")
     except ThorError as error:
         return [f"quotes: {observe.redacted(str(error))}"]
-    odd = [
-        f"quotes: {', '.join(fields)} of {symbol} cannot be read on the bus; the next good tick "
-        "repairs it"
-        for symbol, fields in unread.items()
-        if fields
-    ]
     is_open = {row["symbol"] for row in found}
     known = shared.reference.known
     if known is None or known.nature == "recorded" or not is_open:
-        return odd
+        return []
     heard: dict[str, list[Quote]] = {}
     for quote in quotes:
         if quote.symbol in is_open:
             heard.setdefault(quote.source, []).append(quote)
     if not heard:
-        return [*odd, "quotes: no source has said anything, and sessions are open"]
-    return odd + [
+        return ["quotes: no source has said anything, and sessions are open"]
+    return [
         f"{source}: no tick for {min(quote.heard_age_ms for quote in quotes) // 1000} s of "
         f"{', '.join(quote.symbol for quote in quotes[:_NAMED_MAX])}, whose sessions are open"
         for source, quotes in sorted(heard.items())

@@ -5,14 +5,15 @@ Reads the bus, the ingest counts and the streams; gives the text format.
 
 import asyncio
 from collections.abc import Iterator
+from typing import Any
 
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from api.health import Account, JobHealth, account_of, bounded, collectors_of, jobs_of
-from api.routes.quotes import quotes_of, unreadable_of
+from api.health import Account, JobHealth, account_of, bounded, collectors_of, jobs_of, scheduled_of
+from api.routes.quotes import quotes_of
 from api.state import SharedState
 from thor import clock
 from thor.database import edition
@@ -40,9 +41,9 @@ class Metrics:
         self._bus: BusState | None = None
         self._account: Account | None = None
         self._quotes: list[Quote] = []
-        self._unread: dict[str, list[str]] = {}
         self._jobs: dict[str, JobHealth] = {}
         self._feeds: list[CollectorStatus] = []
+        self._scheduled: list[dict[str, Any]] = []
         self._up: dict[str, bool] = {}
         self.registry = CollectorRegistry()
         self.requests = Histogram(
@@ -72,16 +73,17 @@ class Metrics:
             self._up["bus"] = True
             # The symbols with an age depend on the listing too.
             self._quotes = await bounded(quotes_of(self._shared, None), "Redis")
-            self._unread = await bounded(unreadable_of(self._shared), "Redis")
         except ThorError:
-            self._quotes, self._unread = [], {}
+            self._quotes = []
 
     async def _ask_database(self) -> None:
+        self._up["database"] = False
         try:
             await bounded(edition.fetch(self._shared.pool), "PostgreSQL")
             self._up["database"] = True
+            self._scheduled = await scheduled_of(self._shared)
         except ThorError:
-            self._up["database"] = False
+            self._scheduled = []
 
     async def _ask_jobs(self) -> None:
         self._jobs = await jobs_of(self._shared)
@@ -103,6 +105,7 @@ class Metrics:
             "thor_sse_events_sent", "Events given to streams.", self._shared.hub.events_sent
         )
         yield from self._of_jobs()
+        yield from self._of_scheduled()
         yield from self._of_feeds()
         yield from self._of_bus()
         yield from self._of_account()
@@ -112,14 +115,6 @@ class Metrics:
         for quote in self._quotes:
             ages.add_metric([quote.symbol, quote.source], quote.age_ms / 1000)
         yield ages
-        unread = GaugeMetricFamily(
-            "thor_quote_unreadable_values",
-            "Fields of a latest hash that hold no value of their kind.",
-            labels=["symbol"],
-        )
-        for symbol, fields in self._unread.items():
-            unread.add_metric([symbol], len(fields))
-        yield unread
 
     def _of_jobs(self) -> Iterator[Metric]:
         up = GaugeMetricFamily(
@@ -136,6 +131,32 @@ class Metrics:
                 ages.add_metric([name], job.age_ms / 1000)
         yield up
         yield ages
+
+    def _of_scheduled(self) -> Iterator[Metric]:
+        well = GaugeMetricFamily(
+            "thor_scheduled_job_is_well",
+            "Whether a scheduled job can be read, is on time and did not fail last.",
+            labels=["job"],
+        )
+        moments = {
+            "last_succeeded_at": GaugeMetricFamily(
+                "thor_scheduled_job_success_timestamp_seconds",
+                "When a scheduled job last succeeded, in seconds since 1970.",
+                labels=["job"],
+            ),
+            "next_at": GaugeMetricFamily(
+                "thor_scheduled_job_next_timestamp_seconds",
+                "When a scheduled job runs next, in seconds since 1970.",
+                labels=["job"],
+            ),
+        }
+        for row in self._scheduled:
+            well.add_metric([row["name"]], float(row["fault"] is None))
+            for name, family in moments.items():
+                if row[name] is not None:
+                    family.add_metric([row["name"]], row[name].timestamp())
+        yield well
+        yield from moments.values()
 
     def _of_feeds(self) -> Iterator[Metric]:
         states = GaugeMetricFamily(

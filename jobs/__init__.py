@@ -2,7 +2,7 @@
 
 `thor up`, docker compose and the health checks read it. A job that runs always is started with
 Thor and started again when it ends; one that ends when its work is done is started by hand or
-by a scheduler.
+by the scheduler, by its row in ops.jobs.
 """
 
 from collections.abc import Sequence
@@ -60,6 +60,7 @@ JOBS: tuple[Job, ...] = (
     Job(name="simulate", natures=("simulated",)),
     # Its loop turns once an interval, and waits while another process has the lease.
     Job(name="poll_tos_excel", natures=("live",), is_feed=True, turn_within_s=600.0),
+    Job(name="scheduler"),
     Job(name="export_trade_date", runs="scheduled", turn_within_s=86_400.0),
     Job(name="drop_old_ticks", runs="scheduled", turn_within_s=86_400.0),
 )

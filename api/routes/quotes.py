@@ -14,7 +14,7 @@ from api.errors import BAD_INPUT, ProblemOperation
 from api.state import SharedState
 from thor import clock
 from thor.errors import NotFound
-from thor.stream.quote import Quote, quote_of, unreadable
+from thor.stream.quote import Quote, quote_of
 
 Symbols = Annotated[
     str | None,
@@ -63,18 +63,3 @@ async def quote_named(shared: SharedState, name: str) -> Quote:
     for quote in await quotes_of(shared, [name]):
         return quote
     raise NotFound(f"symbol: {name} is listed, but it has no quote yet")
-
-
-async def unreadable_of(shared: SharedState) -> dict[str, list[str]]:
-    """Return the fields of each symbol's latest hash that hold no value of their kind.
-
-    A symbol whose key is no hash has the field `hash`; the next good tick repairs what it writes.
-    """
-    listing = (await shared.reference.current()).listing
-    symbols = list(dict.fromkeys([*listing.instruments, *sorted(listing.series)]))
-    found = {symbol: ["hash"] for symbol in await shared.listener.not_hashes(symbols)}
-    for symbol, fields in (await shared.listener.latest(symbols)).items():
-        instrument = listing.instrument(symbol)
-        if instrument is not None:
-            found[symbol] = unreadable(fields, instrument)
-    return found

@@ -14,7 +14,7 @@ from ticks_made import TS, inject, many, take_in, tick, wait_for
 from thor import clock
 from thor.domain import timestamps
 from thor.market.bus.client import Bus
-from thor.market.bus.messages import COUNTER, LATEST
+from thor.market.bus.messages import COUNTER
 from thor.ops import checks, heartbeat
 from thor.ops.collectors import CollectorStatus
 from thor.ops.heartbeat import Beat
@@ -314,29 +314,3 @@ def test_a_bus_out_of_memory_and_a_full_disk_are_named(
             client.config_set("maxmemory", 0)
     assert any(one.startswith("bus: is out of memory: ") for one in reasons)
     assert any(re.match(r"disk: \d+ MB are free where ", one) for one in reasons)
-
-
-def test_values_that_cannot_be_read_are_counted_and_repaired_by_the_next_good_tick(
-    api: Api, redis_url: str
-) -> None:
-    publish(redis_url, [tick(seq=1), tick(symbol="NQ", seq=2)])
-    report(redis_url, "ingest-1")
-    name = 'thor_quote_unreadable_values{symbol="%s"}'
-    assert (samples(api)[name % "ES"], samples(api)[name % "NQ"]) == (0, 0)
-    with redis.Redis.from_url(redis_url) as client:
-        client.hset(LATEST + "ES", mapping={"bid": "abc", "volume": "-3", "received_at": "soon"})
-        client.delete(LATEST + "NQ")
-        client.set(LATEST + "NQ", "a text")
-    assert (samples(api)[name % "ES"], samples(api)[name % "NQ"]) == (3, 1)
-    assert [one for one in api.get("/health")["reasons"] if one.startswith("quotes: ")] == [
-        "quotes: hash of NQ cannot be read on the bus; the next good tick repairs it",
-        "quotes: received_at, bid, volume of ES cannot be read on the bus; the next good tick "
-        "repairs it",
-    ]
-    later = TS + timedelta(seconds=1)
-    publish(
-        redis_url,
-        [tick(seq=3, ts=later, bid=5000, volume=7), tick(symbol="NQ", seq=4, ts=later, volume=7)],
-    )
-    assert (samples(api)[name % "ES"], samples(api)[name % "NQ"]) == (0, 0)
-    assert not [one for one in api.get("/health")["reasons"] if one.startswith("quotes: ")]

@@ -227,38 +227,6 @@ def test_a_replay_reports_that_it_waits_for_a_bus_that_is_away(thor: Thor) -> No
     interrupted(process)
 
 
-def test_a_replay_waits_for_a_database_that_restarts(
-    thor: Thor, bus: Bus, database_url: str, redis_url: str
-) -> None:
-    tape = tape_file(thor.folder / "t.csv", records(3))
-    server, _, name = database_url.rpartition("/")
-    process = thor.start("replay", str(tape))
-    wait_for(lambda: bus.state().received == 3, "the tape on the bus")
-    assert process.stderr is not None
-    # As a restart does: the connection is cut, and no other is taken for a while.
-    with psycopg.connect(f"{server}/postgres", autocommit=True) as admin:
-        admin.execute(f"alter database {name} allow_connections false".encode())
-        try:
-            admin.execute(
-                "select pg_terminate_backend(pid) from pg_stat_activity"
-                " where datname = %s and application_name = 'thor replay'",
-                (name,),
-            )
-            said = ""
-            while "attempt 2" not in said:
-                line = process.stderr.readline()
-                assert line, said
-                said += line
-        finally:
-            admin.execute(f"alter database {name} allow_connections true".encode())
-    assert "waiting: PostgreSQL" in said
-    assert flat(said).count("the tape again adds nothing twice") == 1
-    take_in(redis_url, database_url)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 0, err
-    assert "the database has 3 of them, 0 in quarantine" in flat(out)
-
-
 def test_what_was_refused_is_listed_and_tried_again(
     thor: Thor, bus: Bus, database_url: str, redis_url: str, connection: Link
 ) -> None:

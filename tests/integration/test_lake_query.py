@@ -195,35 +195,13 @@ def test_the_types_of_tables_are_those_of_the_database(store: Link) -> None:
                     assert one == other, f"{table}.{name}"
 
 
-def test_half_a_date_is_none_while_its_export_is_under_way(store: Link, tmp_path: Path) -> None:
+def test_half_a_date_is_none(store: Link, tmp_path: Path) -> None:
     url = write_lake(store, tmp_path, what=["bars_1h"])
-    manifests = tmp_path / "manifests"
-    (manifests / "date=2013-10-08.json").rename(manifests / ".date=2013-10-08.json")
-    with pytest.warns(match=r"the export of 2013-10-08 is not finished, so nothing of it is read"):
-        duck = lake.connect(url)
-    with duck:
+    (tmp_path / "manifests" / "date=2013-10-08.json").unlink()
+    with lake.connect(url) as duck:
         dates = duck.sql("select distinct trade_date::varchar from bars_1h").fetchall()
         assert ("2013-10-07",) in dates
         assert ("2013-10-08",) not in dates
-
-
-def test_a_date_whose_manifest_is_gone_or_garbage_is_named_and_gives_no_empty_answer(
-    store: Link, tmp_path: Path
-) -> None:
-    url = write_lake(store, tmp_path, what=["bars_1h"])
-    one = tmp_path / "manifests" / "date=2013-10-08.json"
-    for garbage in (b"", b"{", b"[]", b"\x00" * 80):
-        one.write_bytes(garbage)
-        with pytest.raises(
-            Broken, match=r"date=2013-10-08\.json is no manifest .* export the date"
-        ):
-            lake.connect(url)
-    one.unlink()
-    with pytest.raises(Broken, match=r"2013-10-08 has files but no manifest.*--date 2013-10-08"):
-        lake.connect(url)
-    # The rest can be read.
-    with lake.connect(url, last="2013-10-07") as duck:
-        assert duck.sql("select count(*) from bars_1h").fetchall() != [(0,)]
 
 
 def test_a_lake_of_a_newer_thor_is_refused(tmp_path: Path) -> None:

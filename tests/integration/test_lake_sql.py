@@ -2,7 +2,6 @@
 
 import csv
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from thor import cli
 from thor.cli import common
-from thor.errors import Broken, NotFound, Rejected, Unavailable
+from thor.errors import NotFound, Rejected, Unavailable
 
 Link = psycopg.Connection[Any]
 BARS = 120
@@ -111,20 +110,3 @@ def test_without_a_lake_the_error_names_the_command_that_makes_one(
     result = run("select 1")
     assert isinstance(result.exception, NotFound)
     assert str(result.exception).startswith(f"lake: there is none at {tmp_path / 'lake'}; `thor")
-
-
-def test_a_damaged_manifest_ends_with_its_name_and_not_with_no_rows(
-    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    copy = tmp_path / "lake"
-    shutil.copytree(url, copy)
-    monkeypatch.setenv("THOR_LAKE_URL", str(copy))
-    first = min((copy / "manifests").glob("date=*.json"))
-    first.write_text("{")
-    result = run("select count(*) from ticks")
-    assert isinstance(result.exception, Broken)
-    assert f"{first.name} is no manifest" in str(result.exception)
-    first.rename(first.with_name(f".{first.name}"))
-    result = run("select count(*) from ticks", "--json")
-    assert result.exit_code == 0
-    assert "is not finished, so nothing of it is read" in result.stderr

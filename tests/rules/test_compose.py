@@ -73,7 +73,7 @@ def test_compose_reads_the_file(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     read = yaml.safe_load(done.stdout)
     assert set(read["services"]) == set(SERVICES)
-    assert set(read["volumes"]) == {"database", "bus"}
+    assert set(read["volumes"]) == {"database", "bus", "lake", "dumps"}
     ingest = read["services"]["ingest"]
     assert ingest["environment"]["PGPASSWORD"] == "d4tabase"
     assert ingest["environment"]["THOR_REDIS_URL"] == "redis://:bu5@bus:6379/0"
@@ -194,10 +194,13 @@ def test_every_setting_reaches_the_containers_or_is_fixed() -> None:
 
 
 def test_what_has_to_outlive_a_container_lies_in_a_named_volume() -> None:
-    assert set(RAW["volumes"]) == SERVERS
+    assert set(RAW["volumes"]) == SERVERS | {"lake", "dumps"}
     # PostgreSQL 18's images keep their data in a folder of the version below this one.
     assert SERVICES["database"]["volumes"] == ["database:/var/lib/postgresql"]
     assert SERVICES["bus"]["volumes"] == ["bus:/data"]
+    lake, dumps = "lake:/var/lib/thor/lake", "dumps:/var/lib/thor/dumps"
+    assert SERVICES["scheduler"]["volumes"] == [lake, dumps]
+    assert SERVICES["api"]["volumes"] == [lake]
 
 
 def test_services_that_need_a_migrated_database_wait_for_it() -> None:

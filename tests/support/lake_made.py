@@ -56,17 +56,7 @@ def write_lake(
                 _write(made, rows, filesystem, path)
                 dates.add(day)
     for day in dates:
-        whole = {
-            "format": 1,
-            "trade_date": day,
-            "exported_at": "2024-01-02T00:00:00Z",
-            "nature": "simulated",
-            "edition": "plain",
-            "is_closed": True,
-            "what": ["ticks", "bars"],
-            "parts": [],
-        }
-        write_text(filesystem, f"{folder}/manifests/date={day}.json", whole)
+        write_text(filesystem, f"{folder}/manifests/date={day}.json", {"format": 1, "parts": []})
     write_text(
         filesystem,
         f"{folder}/lake.json",

@@ -1,13 +1,13 @@
 """When a job is due, and what its policy makes of moments that were missed."""
 
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import msgspec
 import pytest
 
-from thor.domain import calendar
+from thor.domain.hours import session_on
 from thor.errors import Rejected
 from thor.ops import schedules
 from thor.ops.schedules import Policy, decide, moments, parse
@@ -68,8 +68,13 @@ def test_a_span_has_its_end_and_not_its_begin() -> None:
 
 @pytest.fixture(scope="module")
 def sessions() -> list[dict[str, Any]]:
-    """The sessions of CME_EQUITY from 23 November to 4 December 2026."""
-    found = calendar.compute("CME_EQUITY", date(2026, 11, 23), date(2026, 12, 4))
+    """The sessions of CME_EQUITY around Thanksgiving 2026."""
+    early = {26: time(12), 27: time(12, 15)}
+    found = [
+        session_on("CME_EQUITY", date(2026, 11, number), close=early.get(number))
+        for number in (24, 25, 26, 27, 30)
+    ]
+    found.append(session_on("CME_EQUITY", date(2026, 12, 1)))
     return [msgspec.structs.asdict(session) for session in found]
 
 

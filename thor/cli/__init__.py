@@ -20,6 +20,7 @@ from thor.cli import (
     export_to_parquet,
     features,
     instruments,
+    jobs,
     lake,
     lake_sql,
     poll_tos_excel,
@@ -84,6 +85,7 @@ app.add_typer(rolls.app, name="rolls")
 lake.app.command("sql")(lake_sql.sql)
 app.add_typer(features.app, name="features")
 app.add_typer(lake.app, name="lake")
+app.add_typer(jobs.app, name="jobs")
 app.add_typer(db.app, name="db")
 
 

@@ -181,8 +181,22 @@ def _database(settings: Settings) -> Iterator[Finding]:
         yield _finding("edition", f"{made.edition}, {made.nature}")
         waiting = database.one(connection, "bars_waiting")
         yield from _waiting(waiting)
+        yield from _scheduled(connection)
         if made.is_timescale:
             yield from _policies(database.rows(connection, "policies"))
+
+
+def _scheduled(connection: Any) -> Iterator[Finding]:
+    from thor.ops import checks, jobs
+    from thor.ops.scheduler import database_clock
+
+    rows = jobs.listed(connection, database_clock(connection))
+    faults = checks.scheduled_faults(rows)
+    for fault in faults:
+        fix = "`thor jobs history NAME --log` shows its output, `thor jobs run NAME` runs it"
+        yield _finding("jobs", fault, "wrong", fix)
+    if not faults:
+        yield _finding("jobs", f"{len(rows)} scheduled, none failed or is late")
 
 
 def _waiting(waiting: dict[str, Any]) -> Iterator[Finding]:

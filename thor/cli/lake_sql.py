@@ -46,11 +46,7 @@ def sql(
     if as_json and as_csv:
         raise Rejected("--json and --csv: one of them")
     since, until = day(first, "--from"), day(last, "--to")
-
-    def note(text: str) -> None:
-        notes.print(text, markup=False)
-
-    with lake.connect(bars=bars.value, first=since, last=until, on_left_out=note) as connection:
+    with lake.connect(bars=bars.value, first=since, last=until) as connection:
         names, rows = ask(connection, query)
         if as_csv:
             written = csv.writer(sys.stdout, lineterminator="\n")

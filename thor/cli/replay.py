@@ -4,10 +4,9 @@ Reads tapes; writes the bus.
 """
 
 import signal
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 
@@ -15,7 +14,6 @@ from thor.cli.common import console, notes, progress_bar, urls
 from thor.config import Settings
 from thor.errors import Broken, Rejected
 
-T = TypeVar("T")
 _SETTLE_S = 60.0
 
 
@@ -33,10 +31,8 @@ def replay(
         typer.Option("--skip-unlisted", help="Take the listed series of a tape, leave the rest."),
     ] = False,
 ) -> None:
-    """Replay tapes through the bus into the database; the same file again adds nothing.
-
-    It waits for the bus and for the database where one of them is away.
-    """
+    """Replay tapes through the bus into the database; the same file again adds nothing."""
+    from thor import database
     from thor.flow.replay import admit
     from thor.flow.replay import replay as play
     from thor.market.bus.client import Bus
@@ -49,102 +45,50 @@ def replay(
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     bus = Bus(where.redis_url, settings.bus_ticks_max, settings.bus_keep_s)
-    servers = _Servers(bus, where.database_url, stop)
-    with servers, progress_bar() as bar:
+    with database.connect(where.database_url, "replay") as connection, progress_bar() as bar:
         for file in files:
-            tape, is_new = servers.ask(
-                lambda link, file=file: admit(  # type: ignore[misc]
-                    link, file, as_root=as_root, overlap=overlap, skip_unlisted=skip_unlisted
-                )
+            tape, is_new = admit(
+                connection, file, as_root=as_root, overlap=overlap, skip_unlisted=skip_unlisted
             )
             task = bar.add_task(file.name, total=tape.records)
-            lost_before = servers.ask(_lost)
+            lost_before = _lost(connection)
+
+            def on_wait(reason: str, attempt: int) -> None:
+                notes.print(f"waiting: {reason} (attempt {attempt})")
 
             def on_progress(done: int, task: Any = task) -> None:
                 bar.update(task, completed=done)
 
-            published = servers.ask(
-                lambda link, tape=tape, on_progress=on_progress: play(  # type: ignore[misc]
-                    tape, bus, link, times, stop, on_progress, servers.on_wait, skew_max
-                )
-            )
-            _settle(servers, stop)
+            published = play(tape, bus, connection, times, stop, on_progress, on_wait, skew_max)
+            _settle(bus, connection, stop)
             if stop:
                 raise Stopped
-            servers.ask(lambda link, tape=tape: _look_for_gaps(link, tape))  # type: ignore[misc]
-            servers.ask(
-                lambda link, done=(tape, is_new, published): _print_result(  # type: ignore[misc]
-                    link, *done
-                )
-            )
-            if lost := servers.ask(_lost) - lost_before:
+            _look_for_gaps(connection, tape)
+            _print_result(connection, tape, is_new, published)
+            if lost := _lost(connection) - lost_before:
                 raise Broken(
                     f"{lost} ticks were deleted from the bus before they were taken in: replay the "
                     "tape again"
                 )
 
 
-class _Servers:
-    """The bus and a connection to the database, which is made anew after each loss of it."""
-
-    def __init__(self, bus: Any, database_url: str, stop: Any) -> None:
-        self.bus, self._url, self._stop = bus, database_url, stop
-        self._link: Any = None
-        self.waits = 0
-
-    def __enter__(self) -> None:
-        """Connect; raises `Unavailable` where the database is away from the beginning."""
-        from thor import database
-
-        self._link = database.connect(self._url, "replay")
-
-    def __exit__(self, *_: object) -> None:
-        """Disconnect."""
-        self._link.close()
-
-    def ask(self, do: Callable[[Any], T]) -> T:
-        """Call with a connection, again where it is lost; a repeated call must change nothing."""
-        return self.persist(lambda: do(self._connected()))
-
-    def persist(self, do: Callable[[], T]) -> T:
-        """Call until both servers answer."""
-        from thor.runtime import persist
-
-        return persist(do, self._stop, self.on_wait)
-
-    def on_wait(self, reason: str, attempt: int) -> None:
-        """Report a wait, the first time with what may be done meanwhile."""
-        self.waits += 1
-        more = "" if self.waits > 1 else "; Ctrl-C ends it, and the tape again adds nothing twice"
-        notes.print(f"waiting: {reason} (attempt {attempt}){more}", markup=False)
-
-    def _connected(self) -> Any:
-        from thor import database
-
-        if not database.is_alive(self._link):
-            self._link.close()
-            self._link = database.connect(self._url, "replay")
-        return self._link
-
-
-def _settle(servers: _Servers, stop: Any) -> None:
+def _settle(bus: Any, connection: Any, stop: Any) -> None:
     """Wait until the published ticks are ingested, as long as there is progress."""
     from thor import clock, database
 
-    state = servers.persist(servers.bus.state)
-    values = {"base": state.base, "next": state.next}
-    until, last = clock.monotonic_s() + _SETTLE_S, (-1, 0)
+    state = bus.state()
+    until, last = clock.monotonic_s() + _SETTLE_S, -1
     while not stop and clock.monotonic_s() < until:
-        counts = servers.ask(lambda link: database.one(link, "accounting", values))
+        values = {"base": state.base, "next": state.next}
+        counts = database.one(connection, "accounting", values)
         if counts["pending"] <= 0:
             return
-        # Where the database was away, so was the ingestor's.
-        if (counts["pending"], servers.waits) != last:
-            last, until = (counts["pending"], servers.waits), clock.monotonic_s() + _SETTLE_S
+        if counts["pending"] != last:
+            last, until = counts["pending"], clock.monotonic_s() + _SETTLE_S
         stop.wait(0.1)
     if not stop:
         notes.print(
-            f"{last[0]} ticks wait on the bus and are not ingested: is an ingestor running? "
+            f"{last} ticks wait on the bus and are not ingested: is an ingestor running? "
             "`thor status` shows it"
         )
 

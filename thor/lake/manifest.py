@@ -4,9 +4,6 @@ Stage 55, lake. Reads and writes manifests/ and lake.json of a store. A date wit
 complete: the manifest is written last.
 """
 
-import re
-from collections.abc import Collection
-from concurrent.futures import ThreadPoolExecutor
 from datetime import date, datetime
 from typing import Literal
 
@@ -20,9 +17,6 @@ FORMAT = 1
 KINDS = ("ticks", "bars", "features", "reference")
 REFERENCE = "manifests/reference.json"
 _LAKE = "lake.json"
-_OF_DATE = re.compile(r"\.?date=(?P<date>\d{4}-\d{2}-\d{2})\.json")
-# A lake on S3 takes some ten milliseconds a file.
-_READERS = 16
 
 Kind = Literal["ticks", "bars", "features", "reference"]
 
@@ -173,28 +167,12 @@ def write(store: Store, manifest: Manifest, *, is_whole: bool = True) -> None:
 
 def dates(store: Store) -> list[date]:
     """Return the trade dates that have a manifest, in order."""
-    return sorted(day for day, is_whole in states(store).items() if is_whole)
-
-
-def states(store: Store) -> dict[date, bool]:
-    """Return the trade dates that were exported, and whether they have a manifest.
-
-    The export of one without is under way, or was interrupted.
-    """
-    found: dict[date, bool] = {}
-    for path in store.list("manifests"):
-        name = path.rpartition("/")[2]
-        if matched := _OF_DATE.fullmatch(name):
-            day = date.fromisoformat(matched["date"])
-            found[day] = found.get(day, False) or not name.startswith(".")
-    return found
-
-
-def check(store: Store, days: Collection[date]) -> None:
-    """Raise `Broken` for the first date whose manifest is none, `Refused` for a newer Thor's."""
-    with ThreadPoolExecutor(_READERS) as readers:
-        for _ in readers.map(lambda day: read(store, day), sorted(days)):
-            pass
+    names = [path.rpartition("/")[2] for path in store.list("manifests")]
+    return sorted(
+        date.fromisoformat(name.removeprefix("date=").removesuffix(".json"))
+        for name in names
+        if name.startswith("date=") and name.endswith(".json")
+    )
 
 
 def known(store: Store, day: date | None) -> Manifest:

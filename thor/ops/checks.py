@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from thor.ops import heartbeat
 from thor.ops.heartbeat import EVERY_S, Beat
@@ -44,6 +45,11 @@ def job_faults(beats: Iterable[Beat], now: datetime) -> dict[str, str]:
     """Return the faults of all jobs that are not well, by job."""
     found = {beat.job: job_fault(beat, now) for beat in beats}
     return {job: fault for job, fault in sorted(found.items()) if fault is not None}
+
+
+def scheduled_faults(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Return a line for each row of `ops.jobs_at` that has a fault, by the job's name."""
+    return [f"job {row['name']}: {row['fault']}" for row in rows if row["fault"]]
 
 
 def disk_faults(home: Path) -> list[str]:

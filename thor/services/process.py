@@ -9,10 +9,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import IO
 
 import psutil
 
@@ -22,6 +25,7 @@ from thor.services.privileges import ServerUser, as_user
 
 LOG_BYTES_MAX = 5_000_000
 LOGS_KEPT = 3
+_BLOCK_BYTES = 1 << 16
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 # Linux takes the *thread* that forked as the parent whose death is signalled, so this thread forks
@@ -87,26 +91,59 @@ def spawn(
     Raises OSError where the program cannot be run.
     """
     rotate(log)
-    command = [str(part) for part in argv]
 
     def start() -> "subprocess.Popen[bytes]":
         with os.fdopen(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as output:
-            return subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=dict(env),
-                cwd=cwd,
-                # Ctrl-C in the terminal is for the supervisor alone.
-                start_new_session=True,
-                creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
-                # Safe with threads: it calls one function that was looked up before the fork.
-                preexec_fn=_bound_to_parent(on_parent_death),
-                **as_user(user),
-            )
+            return _popen(argv, output, env, user, on_parent_death, cwd)
 
     return Child(_FORKS.submit(start).result(), sweeps=sweeps)
+
+
+def spawn_read(
+    argv: Sequence[str | Path], on_output: Callable[[bytes], None]
+) -> tuple[Child, threading.Thread]:
+    """Start a child as `spawn` does, in this process's environment, and read what it writes.
+
+    `on_output` gets its output, block by block, in the thread that is returned: it ends when
+    nobody can write any more. Raises OSError where the program cannot be run.
+    """
+    env = {**os.environ.copy(), "PYTHONUNBUFFERED": "1"}
+    start = partial(_popen, argv, subprocess.PIPE, env, None, KILL, None)
+    popen = _FORKS.submit(start).result()
+
+    def read() -> None:
+        assert popen.stdout is not None
+        with popen.stdout as output:
+            while block := os.read(output.fileno(), _BLOCK_BYTES):
+                on_output(block)
+
+    reader = threading.Thread(target=read, name=f"output-{popen.pid}", daemon=True)
+    reader.start()
+    return Child(popen, sweeps=True), reader
+
+
+def _popen(
+    argv: Sequence[str | Path],
+    output: IO[bytes] | int,
+    env: Mapping[str, str],
+    user: ServerUser | None,
+    on_parent_death: int,
+    cwd: str | None,
+) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        [str(part) for part in argv],
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        env=dict(env),
+        cwd=cwd,
+        # Ctrl-C in the terminal is for the supervisor alone.
+        start_new_session=True,
+        creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+        # Safe with threads: it calls one function that was looked up before the fork.
+        preexec_fn=_bound_to_parent(on_parent_death),
+        **as_user(user),
+    )
 
 
 def _bound_to_parent(number: int) -> Callable[[], None] | None:

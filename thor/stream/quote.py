@@ -223,9 +223,9 @@ def unreadable(fields: Mapping[str, str], instrument: Instrument) -> list[str]:
     latest = Latest(instrument.symbol, instrument)
     bad = [name for name in ("ts", "received_at") if timestamps.parse(fields.get(name)) is None]
     bad += [name for name in _PRICES if name in fields and latest.price(fields[name]) is None]
-    bad += [name for name in _COUNTS if name in fields and _count(fields[name]) is None]
-    bad += ["seq"] if _count(fields.get("seq")) is None else []
-    return bad + (["source"] if "source" not in fields else [])
+    return bad + [
+        name for name in (*_COUNTS, "seq") if name in fields and _count(fields[name]) is None
+    ]
 
 
 def _count(text: str | None) -> int | None:

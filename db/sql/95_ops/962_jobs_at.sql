@@ -120,6 +120,6 @@ begin atomic
 end;
 
 comment on function ops.jobs_at is
-    'The scheduler''s jobs as of a moment: when each runs next, its newest run, '
-    'its last success, how many of the runs kept failed, and its fault, null '
-    'where it is well.';
+    'The scheduler''s jobs as of a moment: when each runs next, its newest '
+    'run, its last success, how many of the runs kept failed, and its fault, '
+    'null where it is well.';

@@ -213,8 +213,6 @@ class Export:
         if not self._is_begun and self._day is not None:
             for kind in ("ticks", "bars", "features"):
                 self._store.sweep(f"{kind}/date={self._day}")
-            # From the first file on the date is under way, not without a manifest.
-            self._note()
         self._is_begun = True
         self._lake_lock.renew()
         seen = 0

@@ -5,8 +5,7 @@ on which ticks, bars and every feature can be selected.
 """
 
 import tempfile
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from datetime import date
 from itertools import count, groupby
@@ -26,11 +25,6 @@ from thor.lake.store import url_of
 
 Connection = duckdb.DuckDBPyConnection
 Day = date | str | None
-
-
-def _warn(text: str) -> None:
-    warnings.warn(text, stacklevel=3)
-
 
 # `range` is a family of features and a function of DuckDB's: the function comes first.
 _PATH = "memory.main,memory.market,memory.reference,system.main,memory.feat"
@@ -53,7 +47,6 @@ def connect(
     bars: Literal["stored", "ticks"] = "stored",
     first: Day = None,
     last: Day = None,
-    on_left_out: Callable[[str], None] = _warn,
 ) -> Connection:
     """Return a DuckDB in memory with the lake's ticks, bars, reference data and features.
 
@@ -65,20 +58,12 @@ def connect(
 
     `bars="stored"` reads the bars that were exported, and the features where those of every
     exported bar are there; `"ticks"` computes bars from ticks in memory, a date at a time, before
-    it returns, and features with every query. Dates whose export is not finished are left out, and
-    `on_left_out` is called with a sentence that names them. Raises `NotFound` where there is no
-    lake, `Refused` where a newer Thor wrote it, `Broken` where a manifest is missing or damaged,
-    `Rejected` for an invalid date.
+    it returns, and features with every query. Raises `NotFound` where there is no lake, `Refused`
+    where a newer Thor wrote it, `Rejected` for an invalid date.
     """
     if bars not in ("stored", "ticks"):
         raise Rejected(f"bars: {bars!r} is neither 'stored' nor 'ticks'")
     files = found(url or url_of(Settings()), _day(first, "first"), _day(last, "last"))
-    if files.under_way:
-        days = ", ".join(map(str, files.under_way))
-        on_left_out(
-            f"lake: the export of {days} is not finished, so nothing of it is read; "
-            "`thor export-to-parquet` finishes it"
-        )
     spill = Path(tempfile.gettempdir()) / "thor-duckdb"
     with ExitStack() as stack:
         connection = stack.enter_context(duckdb.connect(config={"temp_directory": str(spill)}))

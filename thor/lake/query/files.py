@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from thor.errors import Broken, Unavailable
+from thor.errors import Unavailable
 from thor.lake import manifest
 from thor.lake.store import Store
 
@@ -25,8 +25,6 @@ class Files(msgspec.Struct, frozen=True):
     store: Store
     parts: dict[str, list[str]]
     reference: dict[str, str]
-    # Dates whose export is under way or was interrupted: none of their files is read.
-    under_way: list[date]
 
     @property
     def is_plain(self) -> bool:
@@ -38,31 +36,21 @@ def found(url: str, first: date | None = None, last: date | None = None) -> File
     """Return the files of the trade dates from `first` to `last`, both ends included.
 
     Only dates with a manifest count, which is written last. Raises `NotFound` where there is no
-    lake, `Refused` where a newer Thor wrote it, `Unavailable` where it cannot be reached, `Broken`
-    where a date's manifest cannot be read, or is missing though no export is under way.
+    lake, `Refused` where a newer Thor wrote it, `Unavailable` where it cannot be reached.
     """
     store = Store(url, named_in="lake")
-
-    def is_asked(day: date) -> bool:
-        return (first is None or first <= day) and (last is None or day <= last)
-
     try:
         manifest.entered(store)
-        states = manifest.states(store)
-        dates = {day for day, is_whole in states.items() if is_whole and is_asked(day)}
-        manifest.check(store, dates)
-        whole = {day.isoformat() for day in dates}
-        others: set[date] = set()
+        whole = {
+            day.isoformat()
+            for day in manifest.dates(store)
+            if (first is None or first <= day) and (last is None or day <= last)
+        }
         parts: dict[str, list[str]] = {}
         for folder in ("ticks", "bars", "features"):
             for path in store.list(folder):
-                part = _PART.search(path)
-                if part and part["date"] in whole:
+                if (part := _PART.search(path)) and part["date"] in whole:
                     parts.setdefault(part["what"], []).append(f"{store.root}/{path}")
-                elif part:
-                    others.add(date.fromisoformat(part["date"]))
-        # An export may have begun meanwhile.
-        states |= manifest.states(store) if others - states.keys() else {}
         reference = {
             Path(path).stem: f"{store.root}/{path}"
             for path in store.list("reference")
@@ -70,12 +58,4 @@ def found(url: str, first: date | None = None, last: date | None = None) -> File
         }
     except Unavailable as error:
         raise Unavailable(f"lake: {error}") from error
-    if unknown := sorted(day for day in others - states.keys() if is_asked(day)):
-        more = f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else ""
-        raise Broken(
-            f"lake: {unknown[0]}{more} has files but no manifest, so some may be missing: "
-            f"`thor export-to-parquet --date {unknown[0]}` writes it; a first and a last date "
-            "leave the date out"
-        )
-    under_way = sorted(day for day in states.keys() - dates if is_asked(day))
-    return Files(store, parts, reference, under_way)
+    return Files(store, parts, reference)

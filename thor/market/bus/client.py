@@ -421,19 +421,6 @@ class Listener:
             messages.ask_latest(pipe, symbols)
             return messages.hashes(symbols, await pipe.execute(raise_on_error=False))
 
-    async def not_hashes(self, symbols: Sequence[str]) -> list[str]:
-        """Return the symbols whose latest hash is a key of another kind."""
-        with translated():
-            pipe = self._redis.pipeline(transaction=False)
-            for symbol in symbols:
-                pipe.type(messages.LATEST + symbol)
-            kinds: Any = await pipe.execute()
-        return [
-            symbol
-            for symbol, kind in zip(symbols, kinds, strict=True)
-            if kind not in (b"hash", b"none")
-        ]
-
     async def heard(self, sources: Collection[str]) -> dict[tuple[str, str], datetime]:
         """Return when each source last looked at each symbol, by (source, symbol)."""
         with translated():
