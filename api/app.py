@@ -21,6 +21,7 @@ from api.routes.bars import bars
 from api.routes.board import board
 from api.routes.desk import (
     change_desk_numbers,
+    change_signal_weight,
     desk_numbers,
     desk_sets,
     desk_signals,
@@ -29,7 +30,10 @@ from api.routes.desk import (
     desk_versions,
     extreme_events,
     extremes,
+    signal_weight_versions,
+    signal_weights,
     undo_desk_numbers,
+    undo_signal_weight,
 )
 from api.routes.features import features, features_of
 from api.routes.instruments import instruments
@@ -96,6 +100,7 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Litesta
             *(list_market_opens, market_opens_today, market_opens_latest, market_opens_pending),
             *(market_opens_next, market_captures, market_open_stats, market_open),
             *(capture_market_open, list_targets, change_targets, targets_versions, undo_targets),
+            *(signal_weights, change_signal_weight, signal_weight_versions, undo_signal_weight),
             *(instruments, board, quotes, stream, quote, ticks, bars),
             *(job_list, job_runs, job_run_log, run_job, pause_job, resume_job),
             *(features, features_of, health, metrics, system),

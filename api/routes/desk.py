@@ -108,6 +108,41 @@ class DeskVersion(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
+class SignalWeight(msgspec.Struct, frozen=True, kw_only=True):
+    """What a signal counts for in the composite signal, in every set, and who changed it last."""
+
+    signal: Signal
+    weight: Number
+    version: int
+    changed_at: Instant
+    changed_by: str
+    reason: str
+
+
+class SignalWeightChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Another weight of a signal, and why."""
+
+    weight: str
+    reason: str
+
+
+class SignalWeightVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """What a signal's weight was from one moment until another."""
+
+    version: int
+    valid_from: Instant
+    valid_to: Instant
+    weight: Number
+    changed_by: str
+    reason: str
+
+
+class SignalWeightUndo(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The version to restore, as a new version."""
+
+    version: int
+
+
 class DeskUndo(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The version to bring back, as a new version."""
 
@@ -183,6 +218,83 @@ async def extreme_events(
     values = {**params.span(ts_from, ts_to), "symbols": known, "limit": limit}
     found = await database.fetch(shared.pool, "extreme_events", values)
     return [converted(row, DeskExtreme) for row in found]
+
+
+@get("/api/signals/weights", responses=BAD_INPUT, operation_class=ProblemOperation, tags=["desk"])
+async def signal_weights(shared: NamedDependency[SharedState]) -> list[SignalWeight]:
+    """List what each signal counts for; in SQL `select * from studies.signal_weights`."""
+    found = await database.fetch(shared.pool, "signal_weights")
+    return [converted(row, SignalWeight) for row in found]
+
+
+@patch(
+    "/api/signals/weights/{signal:str}",
+    responses=BAD_INPUT,
+    operation_class=ProblemOperation,
+    tags=["desk"],
+)
+async def change_signal_weight(
+    shared: NamedDependency[SharedState],
+    signal: FromPath[str],
+    data: JSONBody[SignalWeightChange],
+) -> SignalWeight:
+    """Change the weight of a signal, in every set, as a version with who and why."""
+    weight = params.decimal("weight", data.weight)
+
+    def apply() -> dict[str, Any]:
+        with database.connect(shared.database_url, "api desk") as connection:
+            return desk.change_signal_weight(
+                connection, signal, weight, changed_by=getpass.getuser(), reason=data.reason
+            )
+
+    return converted(await asyncio.to_thread(apply), SignalWeight)
+
+
+@get(
+    "/api/signals/weights/{signal:str}/versions",
+    responses=BAD_INPUT,
+    operation_class=ProblemOperation,
+    tags=["desk"],
+)
+async def signal_weight_versions(
+    shared: NamedDependency[SharedState], signal: FromPath[str]
+) -> list[SignalWeightVersion]:
+    """List what a signal's weight was before, newest first."""
+    found = await database.fetch(shared.pool, "signal_weight_versions", {"signal": signal})
+    return [
+        converted(
+            {
+                **{name: row[name] for name in ("version", "valid_from", "valid_to")},
+                **{name: row["content"][name] for name in ("changed_by", "reason")},
+                "weight": _written(row["content"]["weight"]),
+            },
+            SignalWeightVersion,
+        )
+        for row in found
+    ]
+
+
+@post(
+    "/api/signals/weights/{signal:str}/undo",
+    status_code=200,
+    responses=BAD_INPUT,
+    operation_class=ProblemOperation,
+    tags=["desk"],
+)
+async def undo_signal_weight(
+    shared: NamedDependency[SharedState],
+    signal: FromPath[str],
+    data: JSONBody[SignalWeightUndo],
+) -> SignalWeight:
+    """Restore a version of a signal's weight, as a new one."""
+
+    def apply() -> dict[str, Any]:
+        with database.connect(shared.database_url, "api desk") as connection:
+            return desk.undo_signal_weight(
+                connection, signal, data.version, changed_by=getpass.getuser()
+            )
+
+    return converted(await asyncio.to_thread(apply), SignalWeight)
 
 
 @get("/api/desk", responses=BAD_INPUT, operation_class=ProblemOperation, tags=["desk"])

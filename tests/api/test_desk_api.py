@@ -73,6 +73,7 @@ def test_a_changed_number_counts_at_the_next_question(
         ("/api/desk/desk/ZN", {"buy": "2", "reason": "x"}, 404, "symbol: 'ZN'"),
         ("/api/desk/desk/ES", {"buy": "two", "reason": "x"}, 422, "buy: 'two' is not a number"),
         ("/api/desk/desk/ES", {"buy": "7", "reason": "x"}, 422, "out of order"),
+        ("/api/desk/desk/ES", {"weight": "1e30", "reason": "x"}, 422, "weight: 1E+30 needs more"),
         ("/api/desk/desk/ES", {"buy": "2", "reason": ""}, 422, "reason: is missing"),
         ("/api/desk/desk/ES", {"bye": "2", "reason": "x"}, 422, "bye"),
     ],
@@ -108,6 +109,48 @@ def test_a_version_is_listed_and_brought_back_as_a_new_one(api: Api) -> None:
     assert undone.json()["strong_buy"] == "11"
     missing = api.http.post("/api/desk/desk/ES/undo", json={"relation": "thresholds", "version": 9})
     assert "no version 9" in problem(missing, 404)["detail"]
+
+
+def test_a_signal_s_weight_is_changed_with_its_reason_and_restored(
+    api: Api, redis_url: str, database_url: str
+) -> None:
+    given(redis_url, database_url)
+    weights = {row["signal"]: row["weight"] for row in api.get("/api/signals/weights")}
+    assert weights == {
+        "STRONG_BUY": "2",
+        "BUY": "1",
+        "HOLD": "0",
+        "SELL": "-1",
+        "STRONG_SELL": "-2",
+    }
+    path = "/api/signals/weights/STRONG_BUY"
+    answer = api.http.patch(path, json={"weight": "4.5", "reason": "a strong one is more"})
+    assert answer.status_code == 200, answer.text
+    assert (answer.json()["weight"], answer.json()["version"]) == ("4.5", 2)
+    total = api.get("/api/total", as_of=AS_OF)
+    assert (total["signal_weight_sum"], total["composite_signal"]) == ("4.5", "BUY")
+    (before,) = api.get(f"{path}/versions")
+    assert (before["version"], before["weight"], before["reason"]) == (1, "2", "as delivered")
+    undone = api.http.post(f"{path}/undo", json={"version": 1}).json()
+    assert (undone["weight"], undone["version"], undone["reason"]) == ("2", 3, "version 1 again")
+
+
+@pytest.mark.parametrize(
+    ("signal", "body", "status", "text"),
+    [
+        ("LONG", {"weight": "1", "reason": "x"}, 404, "signal: 'LONG' is none of STRONG_BUY"),
+        ("BUY", {"weight": "1", "reason": " "}, 422, "reason: is missing"),
+        ("BUY", {"weight": "two", "reason": "x"}, 422, "weight: 'two' is not a number"),
+        ("BUY", {"weight": "3", "reason": "x"}, 422, "STRONG_BUY 2 >= BUY 3"),
+        ("BUY", {"weight": "0.000000001", "reason": "x"}, 422, "8 after the point"),
+        ("BUY", {"weight": "1", "why": "x", "reason": "x"}, 422, "why"),
+    ],
+)
+def test_a_weight_of_a_signal_that_cannot_be_is_refused_by_name(
+    asked_api: Api, signal: str, body: dict[str, str], status: int, text: str
+) -> None:
+    found = problem(asked_api.http.patch(f"/api/signals/weights/{signal}", json=body), status)
+    assert text in found["detail"]
 
 
 def test_a_stream_sends_signals_and_the_total_once_and_then_what_changes(

@@ -38,6 +38,10 @@ ROUTES = {
     "/api/quotes/stream": {"200", "404", "422", "500", "503"},
     "/api/quotes/{symbol}": {"200", "404", "422", "500", "503"},
     "/api/signals/desk": {"200", "404", "422", "500", "503"},
+    "/api/signals/weights": {"200", "404", "422", "500", "503"},
+    "/api/signals/weights/{signal}": {"200", "404", "422", "500", "503"},
+    "/api/signals/weights/{signal}/undo": {"200", "404", "422", "500", "503"},
+    "/api/signals/weights/{signal}/versions": {"200", "404", "422", "500", "503"},
     "/api/system": {"200", "500"},
     "/api/targets": {"200", "404", "422", "500", "503"},
     "/api/targets/{symbol}": {"200", "404", "422", "500", "503"},
@@ -61,6 +65,8 @@ METHODS = {
     "/api/market-opens/capture": "post",
     "/api/targets/{symbol}": "patch",
     "/api/targets/{symbol}/undo": "post",
+    "/api/signals/weights/{signal}": "patch",
+    "/api/signals/weights/{signal}/undo": "post",
 }
 
 

@@ -65,7 +65,7 @@ def total(of_set: OfSet = "desk", as_json: AsJson = False) -> None:
 
 @app.command("set")
 def set_numbers(
-    symbol: Annotated[str, typer.Argument(help="The root: ES.")],
+    symbol: Annotated[str, typer.Argument(help="The root, ES, or a signal, STRONG_BUY.")],
     changes: Annotated[
         list[str],
         typer.Argument(
@@ -76,34 +76,72 @@ def set_numbers(
     of_set: OfSet = "desk",
     as_json: AsJson = False,
 ) -> None:
-    """Change some numbers of a symbol; the old ones are kept as a version."""
+    """Change some numbers of a symbol, or the weight of a signal; the old are kept as a version."""
     from thor.market.studies import desk
 
     given = dict(_change(text) for text in changes)
     with open_database() as connection:
+        if symbol in desk.SIGNALS:
+            if set(given) != {"weight"}:
+                raise Rejected(f"{symbol}: a signal has a weight; write weight=2")
+            row = desk.change_signal_weight(
+                connection, symbol, given["weight"], changed_by=getpass.getuser(), reason=reason
+            )
+            show([row], f"weight of {symbol}, in every set", as_json=as_json)
+            return
         row = desk.change(
             connection, of_set, symbol, given, changed_by=getpass.getuser(), reason=reason
         )
         show([row], f"{symbol} in {of_set}", as_json=as_json)
 
 
-@app.command("versions")
-def versions(
-    symbol: Annotated[str, typer.Argument(help="The root: ES.")],
-    of_set: OfSet = "desk",
-    as_json: AsJson = False,
-) -> None:
-    """List a symbol's earlier numbers, newest first."""
+@app.command("weights")
+def weights(as_json: AsJson = False) -> None:
+    """Show what each signal counts for in the composite signal of every set."""
     from thor.market.studies import desk
 
     with open_database() as connection:
+        show(desk.signal_weights(connection), "weights of signals", as_json=as_json)
+
+
+@app.command("extremes")
+def extremes(as_json: AsJson = False) -> None:
+    """Show the highest and lowest price of 52 weeks and of all known time."""
+    from thor import clock, database
+
+    with open_database() as connection:
+        rows = database.rows(connection, "extremes", {"as_of": clock.now()})
+        show(
+            [{name: row[name] for name in _EXTREMES_COLUMNS} for row in rows],
+            "extremes",
+            as_json=as_json,
+        )
+
+
+_EXTREMES_COLUMNS = ("symbol", "kind", "high", "high_on", "low", "low_on", "basis", "since")
+
+
+@app.command("versions")
+def versions(
+    symbol: Annotated[str, typer.Argument(help="The root, ES, or a signal, STRONG_BUY.")],
+    of_set: OfSet = "desk",
+    as_json: AsJson = False,
+) -> None:
+    """List a symbol's earlier numbers, or a signal's weights, newest first."""
+    from thor.market.studies import desk
+
+    with open_database() as connection:
+        if symbol in desk.SIGNALS:
+            rows = desk.signal_versions(connection, symbol)
+            show(rows, f"earlier weights of {symbol}", as_json=as_json)
+            return
         rows = desk.versions(connection, of_set, symbol)
         show(rows, f"earlier numbers of {symbol} in {of_set}", as_json=as_json)
 
 
 @app.command("undo")
 def undo(
-    symbol: Annotated[str, typer.Argument(help="The root: ES.")],
+    symbol: Annotated[str, typer.Argument(help="The root, ES, or a signal, STRONG_BUY.")],
     version: Annotated[int, typer.Option(help="The version to restore.")],
     weights: Annotated[
         bool, typer.Option("--weights", help="Of the weight, and not of the thresholds.")
@@ -116,6 +154,10 @@ def undo(
 
     relation = "contract_weights" if weights else "thresholds"
     with open_database() as connection:
+        if symbol in desk.SIGNALS:
+            row = desk.undo_signal_weight(connection, symbol, version, changed_by=getpass.getuser())
+            show([row], f"weight of {symbol}, in every set", as_json=as_json)
+            return
         row = desk.undo(connection, of_set, symbol, relation, version, changed_by=getpass.getuser())
         show([row], f"{symbol} in {of_set}", as_json=as_json)
 

@@ -64,6 +64,42 @@ set
     reason = %(reason)s::text
 where w.set = %(set)s::text and w.symbol = %(symbol)s::text;
 
+-- name: signal_weights
+select
+    g.signal,
+    trim_scale(g.weight) as weight,
+    g.version,
+    g.changed_at,
+    g.changed_by,
+    g.reason
+from studies.signal_weights as g
+order by
+    array_position(
+        array['STRONG_BUY', 'BUY', 'HOLD', 'SELL', 'STRONG_SELL'], g.signal
+    );
+
+-- name: lock_signal_weights
+lock table studies.signal_weights in share row exclusive mode;
+
+-- name: change_signal_weight
+update studies.signal_weights as g
+set
+    weight = %(weight)s::numeric,
+    changed_by = %(changed_by)s::text,
+    reason = %(reason)s::text
+where g.signal = %(signal)s::text;
+
+-- name: signal_weight_versions
+select
+    v.relation,
+    v.version,
+    v.valid_from,
+    v.valid_to,
+    v.content
+from reference.versions as v
+where v.relation = 'signal_weights' and v.key = %(signal)s::text
+order by v.valid_to desc;
+
 -- name: desk_versions
 select
     v.relation,

@@ -15,6 +15,9 @@ from thor.errors import NotFound, Rejected
 
 THRESHOLDS = ("strong_buy", "buy", "sell", "strong_sell")
 WEIGHT = ("weight", "is_inverted")
+SIGNALS = ("STRONG_BUY", "BUY", "HOLD", "SELL", "STRONG_SELL")
+# What numeric(18, 8) holds.
+_LIMIT, _PLACES = Decimal(10) ** 10, 8
 
 
 def sets(connection: Connection[Any]) -> list[dict[str, Any]]:
@@ -63,7 +66,9 @@ def change(
         _check(wanted)
         others = [row["weight"] for name, row in rows.items() if name != symbol]
         if wanted["weight"] == 0 and not any(others):
-            raise Rejected(f"weight: all weights of the set {of_set} would be 0; leave one that is")
+            raise Rejected(
+                f"weight: all weights of the set {of_set} would be 0; leave one that is not"
+            )
         who = {"set": of_set, "symbol": symbol, "changed_by": changed_by, "reason": reason}
         if any(wanted[field] != stands[field] for field in THRESHOLDS):
             levels = {field: wanted[field] for field in THRESHOLDS}
@@ -105,10 +110,72 @@ def undo(
     raise NotFound(f"version: {relation} of {symbol} in {of_set} has no version {version} to undo")
 
 
+def signal_weights(connection: Connection[Any]) -> list[dict[str, Any]]:
+    """Return what each signal counts for in the composite signal, from STRONG_BUY down."""
+    return database.rows(connection, "signal_weights")
+
+
+def change_signal_weight(
+    connection: Connection[Any], signal: str, weight: Decimal, *, changed_by: str, reason: str
+) -> dict[str, Any]:
+    """Change a signal's weight, in every set, and return its current row.
+
+    Raises `NotFound` for an unknown signal, `Rejected` for weights that rise from STRONG_BUY to
+    STRONG_SELL, that are all equal, or a change without a reason.
+    """
+    if not reason.strip():
+        raise Rejected("reason: is missing; say why the number changes")
+    _check_number("weight", weight)
+    with database.transaction(connection):
+        database.execute(connection, "lock_signal_weights")
+        weights = {row["signal"]: row["weight"] for row in signal_weights(connection)}
+        if signal not in weights:
+            raise NotFound(f"signal: {signal!r} is none of {', '.join(SIGNALS)}")
+        stands, weights[signal] = weights[signal], weight
+        levels = [weights[name] for name in SIGNALS]
+        shown = " >= ".join(f"{name} {weights[name].normalize():f}" for name in SIGNALS)
+        if not all(above >= below for above, below in pairwise(levels)):
+            raise Rejected(f"weight: is out of order, {shown} has to hold")
+        if levels[0] == levels[-1]:
+            raise Rejected(f"weight: all would be {levels[0]}; the signals could not be told apart")
+        if weight != stands:
+            values = {
+                "signal": signal, "weight": weight, "changed_by": changed_by, "reason": reason,
+            }  # fmt: skip
+            database.rows(connection, "change_signal_weight", values)
+        return next(row for row in signal_weights(connection) if row["signal"] == signal)
+
+
+def signal_versions(connection: Connection[Any], signal: str) -> list[dict[str, Any]]:
+    """Return what a signal's weight was before, newest first, each until `valid_to`, UTC."""
+    return database.rows(connection, "signal_weight_versions", {"signal": signal})
+
+
+def undo_signal_weight(
+    connection: Connection[Any], signal: str, version: int, *, changed_by: str
+) -> dict[str, Any]:
+    """Restore a version of a signal's weight; raises `NotFound` for an unknown version."""
+    for row in signal_versions(connection, signal):
+        if row["version"] == version:
+            weight = Decimal(str(row["content"]["weight"]))
+            reason = f"version {version} again"
+            return change_signal_weight(
+                connection, signal, weight, changed_by=changed_by, reason=reason
+            )
+    raise NotFound(f"version: the weight of {signal} has no version {version} to undo")
+
+
+def _check_number(field: str, value: Decimal) -> None:
+    if not value.is_finite():
+        raise Rejected(f"{field}: {value} is no number to count with")
+    exponent = value.normalize().as_tuple().exponent
+    if abs(value) >= _LIMIT or (isinstance(exponent, int) and exponent < -_PLACES):
+        raise Rejected(f"{field}: {value} needs more than 10 digits before or 8 after the point")
+
+
 def _check(wanted: Mapping[str, Any]) -> None:
     for field in (*THRESHOLDS, "weight"):
-        if not wanted[field].is_finite():
-            raise Rejected(f"{field}: {wanted[field]} is no number to count with")
+        _check_number(field, wanted[field])
     levels = [wanted[field] for field in THRESHOLDS]
     if not all(above > below for above, below in pairwise(levels)):
         shown = " > ".join(f"{field} {wanted[field]}" for field in THRESHOLDS)

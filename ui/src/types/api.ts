@@ -644,6 +644,86 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/signals/weights": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * SignalWeights
+         * @description List what each signal counts for; in SQL `select * from studies.signal_weights`.
+         */
+        get: operations["ApiSignalsWeightsSignalWeights"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/signals/weights/{signal}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * ChangeSignalWeight
+         * @description Change the weight of a signal, in every set, as a version with who and why.
+         */
+        patch: operations["ApiSignalsWeightsChangeSignalWeight"];
+        trace?: never;
+    };
+    "/api/signals/weights/{signal}/undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * UndoSignalWeight
+         * @description Restore a version of a signal's weight, as a new one.
+         */
+        post: operations["ApiSignalsWeightsUndoUndoSignalWeight"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/signals/weights/{signal}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * SignalWeightVersions
+         * @description List what a signal's weight was before, newest first.
+         */
+        get: operations["ApiSignalsWeightsVersionsSignalWeightVersions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/system": {
         parameters: {
             query?: never;
@@ -2586,6 +2666,54 @@ export interface components {
             /** @constant */
             event: "signal";
         };
+        /** SignalWeight */
+        SignalWeight: {
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            changed_at: string;
+            changed_by: string;
+            reason: string;
+            /** @enum {string} */
+            signal: "STRONG_BUY" | "BUY" | "HOLD" | "SELL" | "STRONG_SELL";
+            version: number;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            weight: string;
+        };
+        /** SignalWeightChange */
+        SignalWeightChange: {
+            reason: string;
+            weight: string;
+        };
+        /** SignalWeightUndo */
+        SignalWeightUndo: {
+            version: number;
+        };
+        /** SignalWeightVersion */
+        SignalWeightVersion: {
+            changed_by: string;
+            reason: string;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            valid_from: string;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            valid_to: string;
+            version: number;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            weight: string;
+        };
         /** SourceRow */
         SourceRow: {
             description: string;
@@ -2880,6 +3008,10 @@ export type Quote = components['schemas']['Quote'];
 export type QuoteEvent = components['schemas']['QuoteEvent'];
 export type RefusedTick = components['schemas']['RefusedTick'];
 export type SignalEvent = components['schemas']['SignalEvent'];
+export type SignalWeight = components['schemas']['SignalWeight'];
+export type SignalWeightChange = components['schemas']['SignalWeightChange'];
+export type SignalWeightUndo = components['schemas']['SignalWeightUndo'];
+export type SignalWeightVersion = components['schemas']['SignalWeightVersion'];
 export type SourceRow = components['schemas']['SourceRow'];
 export type StreamHealth = components['schemas']['StreamHealth'];
 export type StreamTick = components['schemas']['StreamTick'];
@@ -4691,6 +4823,244 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeskSignal"][];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiSignalsWeightsSignalWeights: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignalWeight"][];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiSignalsWeightsChangeSignalWeight: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                signal: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignalWeightChange"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignalWeight"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiSignalsWeightsUndoUndoSignalWeight: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                signal: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignalWeightUndo"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignalWeight"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiSignalsWeightsVersionsSignalWeightVersions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                signal: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignalWeightVersion"][];
                 };
             };
             /** @description There is no such thing. */

@@ -17,6 +17,7 @@ import type { components } from '@/types/api';
 
 import { Editor } from './Editor';
 import css from './Settings.module.css';
+import { SignalWeights } from './SignalWeights';
 import { Versions } from './Versions';
 
 export type Numbers = components['schemas']['DeskNumbers'];
@@ -170,6 +171,7 @@ export default function Settings() {
           </div>
         )}
       </Panel>
+      <SignalWeights zone={zone} />
       <p className="muted small">
         A change counts from the next second on, for signals and the TOTAL of every moment that is
         asked for. In a terminal: <code>thor desk set ES buy=1.5 --reason &quot;…&quot;</code>.
