@@ -193,6 +193,32 @@ def test_the_history_of_the_total_has_a_row_a_step(connection: Link) -> None:
     assert [row["composite_signal"] for row in found] == [None, "BUY", "BUY"]
 
 
+def test_what_was_live_at_each_moment_of_a_day_is_what_its_replay_gives(connection: Link) -> None:
+    changes = [
+        JAPAN, {"YM": "12", "CL": "0.3"}, {"ES": "6"}, {"HG": "0.0125", "VX": "0.2"},
+        # Most quotes are STALE after these 12 s, and DEAD after 40 more.
+        {"NQ": "-3"}, {"RTY": "2.6"}, {"GC": "3.1"}, CHINA,
+    ]  # fmt: skip
+    seconds = (0, 1, 2, 3, 12, 13, 52, 53)
+    live = []
+    for after_s, change in zip(seconds, changes, strict=True):
+        moment = AT + timedelta(seconds=after_s)
+        given(connection, change, moment)
+        live.append((moment, total(connection, moment), signals(connection, moment)))
+    found = {symbol: row["state"] for symbol, row in live[4][2].items()}
+    assert found == dict.fromkeys(JAPAN, "STALE") | {"NQ": "FRESH"}
+    assert live[4][1]["count"] == 11
+    assert (live[6][1]["count"], live[6][2]["NQ"]["reason"]) == (1, "the quote is DEAD")
+    for moment, was_total, were_signals in live:
+        assert total(connection, moment) == was_total
+        assert signals(connection, moment) == were_signals
+    history = rows(
+        connection, "select * from studies.total_between(%s, %s, '1 second')", AT, live[-1][0]
+    )
+    of_moment = {row["moment"]: row["score"] for row in history}
+    assert [of_moment[moment] for moment, _, _ in live] == [one["score"] for _, one, _ in live]
+
+
 def test_a_change_keeps_who_and_why_and_can_be_undone(connection: Link) -> None:
     changed = desk.change(
         connection, "desk", "ES", {"buy": Decimal("1.5")}, changed_by="ann", reason="too many"
@@ -205,6 +231,10 @@ def test_a_change_keeps_who_and_why_and_can_be_undone(connection: Link) -> None:
     back = desk.undo(connection, "desk", "ES", "thresholds", 1, changed_by="bob")
     assert (back["buy"], back["thresholds_version"], back["changed_by"]) == (1, 3, "bob")
     assert [row["version"] for row in desk.versions(connection, "desk", "ES")] == [2, 1]
+    again = desk.undo(connection, "desk", "ES", "thresholds", 2, changed_by="cem")
+    assert (again["buy"], again["thresholds_version"], again["reason"]) == (
+        Decimal("1.5"), 4, "version 2 again",
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,7 @@ export function ExtremeMark({ symbol }: { symbol: string }) {
   return (
     <span
       className={`${css.extreme} ${isHigh ? css.buy : css.sell} live`}
+      data-way={isHigh ? 'up' : 'down'}
       title={found.map(sentence).join('\n')}
       role="img"
       aria-label={`${symbol}: ${EXTREMES[one!.kind][1]}`}
