@@ -137,7 +137,7 @@ def change_signal_weight(
         if not all(above >= below for above, below in pairwise(levels)):
             raise Rejected(f"weight: is out of order, {shown} has to hold")
         if levels[0] == levels[-1]:
-            raise Rejected(f"weight: all would be {levels[0]}; the signals could not be told apart")
+            raise Rejected(f"weight: all would be {levels[0]}; signals that are equal are none")
         if weight != stands:
             values = {
                 "signal": signal, "weight": weight, "changed_by": changed_by, "reason": reason,
