@@ -1,13 +1,14 @@
 """The days of the world's markets in the database: filled, kept, corrected."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import psycopg
 import pytest
 
 from thor import database
+from thor.market.studies import market_clock
 from thor.reference import markets
 
 Link = psycopg.Connection[Any]
@@ -58,3 +59,52 @@ def test_the_weights_of_the_control_markets_are_a_whole(filled: Link) -> None:
         *("Japan", "China", "India", "Germany", "United Kingdom"),
         *("Pre_USA", "USA", "Canada", "Mexico"),
     ]
+
+
+SUNDAY = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+def recorded(link: Link) -> list[tuple[Any, ...]]:
+    return link.execute(
+        "select market, at, from_state, to_state from studies.market_transitions order by 2, 1"
+    ).fetchall()
+
+
+def test_transitions_are_the_same_whenever_the_job_ran(filled: Link) -> None:
+    hours = [SUNDAY + timedelta(hours=n) for n in range(72)]
+    first = market_clock.record(filled, SUNDAY)
+    # Of each market the change into its present state, which is over.
+    assert {one.market for one in first} == set(markets.markets(filled))
+    assert {one.is_recovered for one in first} == {True}
+    for hour in hours:
+        market_clock.record(filled, hour)
+        # Two at work, or one that was started again.
+        assert market_clock.record(filled, hour) == []
+    every_hour = recorded(filled)
+    filled.execute("truncate studies.market_transitions")
+    market_clock.record(filled, SUNDAY)
+    made_up = market_clock.record(filled, hours[-1])
+    assert all(one.is_recovered for one in made_up[:-1])
+    assert recorded(filled) == every_hour
+    tokyo = [(f"{at:%d %H:%M}", a, b) for name, at, a, b in every_hour if name == "Japan"]
+    # Labour Thanksgiving Day is on Monday, from 15:00 UTC on Sunday.
+    assert tokyo[:6] == [
+        ("20 06:30", "PRECLOSE", "CLOSED"),
+        ("22 15:00", "CLOSED", "HOLIDAY"),
+        ("23 15:00", "HOLIDAY", "CLOSED"),
+        ("23 23:00", "CLOSED", "PREOPEN"),
+        ("24 00:00", "PREOPEN", "OPEN"),
+        ("24 02:30", "OPEN", "LUNCH"),
+    ]
+
+
+def test_a_change_that_is_written_within_five_seconds_is_in_time(filled: Link) -> None:
+    opens = datetime(2026, 12, 1, 14, 30, tzinfo=UTC)
+    market_clock.record(filled, opens - timedelta(seconds=30))
+    assert market_clock.next_change(filled, opens - timedelta(seconds=30)) == opens
+    assert market_clock.next_change(filled, opens) is None
+    found = market_clock.record(filled, opens + timedelta(seconds=5))
+    assert [(one.market, one.to_state, one.is_recovered) for one in found] == [
+        ("Canada", "OPEN", False), ("Mexico", "OPEN", False), ("Pre_USA", "CLOSED", False),
+        ("USA", "OPEN", False),
+    ]  # fmt: skip

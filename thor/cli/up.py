@@ -101,7 +101,7 @@ def _note_feeds(settings: Settings) -> None:
 def _migrate(settings: Settings, url: str) -> None:
     from thor import clock, database
     from thor.database import schema
-    from thor.reference import contracts, instruments, markets
+    from thor.reference import contracts, instruments
 
     def report(text: str) -> None:
         tell(f"  migrating: {text}")
@@ -111,7 +111,6 @@ def _migrate(settings: Settings, url: str) -> None:
         kept = instruments.renew_sessions(
             connection, clock.now().date(), ignores_hours=settings.sim_always_open
         )
-        markets.renew_days(connection, clock.now().date())
         contracts.compute(connection)
         instruments.set_quote_limits(connection, settings.stale_s, settings.dead_s)
     if kept:

@@ -91,3 +91,24 @@ on conflict (calendar) do update
         regular_close = excluded.regular_close,
         opens_on_day = excluded.opens_on_day,
         holidays_of = excluded.holidays_of;
+
+-- name: session_state
+select *
+from reference.session_state(
+    of_calendar => %(calendar)s::text, as_of => %(as_of)s::timestamptz
+);
+
+-- name: session_states
+select s.*
+from (select distinct i.calendar from reference.instruments as i) as c
+cross join lateral reference.session_state(
+    of_calendar => c.calendar, as_of => %(as_of)s::timestamptz
+) as s
+order by s.calendar;
+
+-- name: sessions_span
+select
+    min(s.open_at) as first_at,
+    max(s.close_at) as last_at
+from reference.sessions as s
+where s.calendar = %(calendar)s::text;

@@ -77,3 +77,72 @@ on conflict (market, day) do update
             excluded.day >= coalesce(%(hours_since)s::date, excluded.day)
             or 'override' in (d.confidence, excluded.confidence)
         );
+
+-- name: keep_market
+insert into reference.markets as m (
+    market, display, calendar, time_zone, hours_zone, open, close, lunch_start,
+    lunch_end, hours_since, confirmed_until, weight, is_control, is_captured,
+    sort_order, changed_by, reason
+)
+values (
+    %(market)s::text, %(display)s::text, %(calendar)s::text,
+    %(time_zone)s::text, %(hours_zone)s::text, %(open)s::time,
+    %(close)s::time, %(lunch_start)s::time, %(lunch_end)s::time,
+    %(hours_since)s::date, %(confirmed_until)s::date, %(weight)s::numeric,
+    %(is_control)s::boolean, %(is_captured)s::boolean,
+    %(sort_order)s::integer, %(changed_by)s::text, %(reason)s::text
+)
+on conflict (market) do update
+    set
+        display = excluded.display,
+        calendar = excluded.calendar,
+        time_zone = excluded.time_zone,
+        hours_zone = excluded.hours_zone,
+        open = excluded.open,
+        close = excluded.close,
+        lunch_start = excluded.lunch_start,
+        lunch_end = excluded.lunch_end,
+        hours_since = excluded.hours_since,
+        confirmed_until = excluded.confirmed_until,
+        weight = excluded.weight,
+        is_control = excluded.is_control,
+        is_captured = excluded.is_captured,
+        sort_order = excluded.sort_order,
+        changed_by = excluded.changed_by,
+        reason = excluded.reason;
+
+-- name: keep_market_override
+insert into reference.market_overrides as o (
+    market, day, is_closed, open, close, lunch_start, lunch_end, note,
+    changed_by
+)
+values (
+    %(market)s::text, %(day)s::date, %(is_closed)s::boolean, %(open)s::time,
+    %(close)s::time, %(lunch_start)s::time, %(lunch_end)s::time,
+    %(note)s::text, %(changed_by)s::text
+)
+on conflict (market, day) do update
+    set
+        is_closed = excluded.is_closed,
+        open = excluded.open,
+        close = excluded.close,
+        lunch_start = excluded.lunch_start,
+        lunch_end = excluded.lunch_end,
+        note = excluded.note,
+        changed_by = excluded.changed_by;
+
+-- name: remove_market_override
+delete from reference.market_overrides as o
+where o.market = %(market)s::text and o.day = %(day)s::date
+returning o.note;
+
+-- name: unconfirmed_from
+select
+    d.market,
+    min(d.day) as day
+from reference.market_days as d
+where
+    d.confidence = 'unconfirmed'
+    and d.day >= %(today)s::date
+group by d.market
+order by d.market;
