@@ -60,8 +60,16 @@ from api.routes.market_opens import (
     targets_versions,
     undo_targets,
 )
+from api.routes.markets import (
+    global_composite,
+    global_days,
+    global_history,
+    global_holidays,
+    global_markets,
+)
 from api.routes.ops import health, metrics
 from api.routes.quotes import quote, quotes
+from api.routes.session import session
 from api.routes.stream import stream
 from api.routes.system import system
 from api.routes.ticks import ticks
@@ -103,6 +111,8 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Litesta
             *(signal_weights, change_signal_weight, signal_weight_versions, undo_signal_weight),
             *(instruments, board, quotes, stream, quote, ticks, bars),
             *(job_list, job_runs, job_run_log, run_job, pause_job, resume_job),
+            *(session, global_markets, global_composite),
+            *(global_holidays, global_days, global_history),
             *(features, features_of, health, metrics, system),
         ],
         dependencies={

@@ -11,6 +11,7 @@ from api.schemas import BarRow
 from thor.domain.nature import Nature
 from thor.stream.desk import DeskExtreme, DeskSignal, DeskTotal
 from thor.stream.quote import Instant, Price, Quote
+from thor.stream.world import MarketTransition, SessionState
 
 Width = Literal["1s", "1m", "5m", "1h", "1d"]
 
@@ -168,6 +169,18 @@ class ExtremeEvent(msgspec.Struct, kw_only=True, tag_field="event", tag="extreme
     data: DeskExtreme
 
 
+class SessionEvent(msgspec.Struct, kw_only=True, tag_field="event", tag="session"):
+    """The session of a calendar whose state has changed; has no id."""
+
+    data: SessionState
+
+
+class MarketEvent(msgspec.Struct, kw_only=True, tag_field="event", tag="market"):
+    """A change of the state of one of the world's markets; has no id."""
+
+    data: MarketTransition
+
+
 class ErrorEvent(msgspec.Struct, kw_only=True, tag_field="event", tag="error"):
     """The bus is away; has no id."""
 
@@ -185,5 +198,7 @@ StreamEvent: Any = (
     | SignalEvent
     | TotalEvent
     | ExtremeEvent
+    | SessionEvent
+    | MarketEvent
     | ErrorEvent
 )

@@ -19,6 +19,7 @@ _FIRST, _END = datetime(1900, 1, 1, tzinfo=UTC), datetime(2300, 1, 1, tzinfo=UTC
 _KINDS = ("tick", "quote", "bar")
 # Only for those who ask: each costs a question a second.
 _DESK = ("signal", "total", "extreme")
+_WORLD = ("session", "market")
 _NAMES_MAX = 1_000
 _ADJUSTED = ("none", "raw", "difference", "ratio")
 _RULE = re.compile(r"[a-z][a-z0-9-]{0,31}", re.ASCII)
@@ -137,15 +138,17 @@ def event_filter(
     widths = frozenset(width("bars", name) for name in names("bars", bars) or ())
     kinds = names("events", events) or list(_KINDS)
     for kind in kinds:
-        if kind not in (*_KINDS, *_DESK):
-            raise Rejected(f"events: {kind[:40]!r} is none of {', '.join((*_KINDS, *_DESK))}")
+        if kind not in (*_KINDS, *_DESK, *_WORLD):
+            known = ", ".join((*_KINDS, *_DESK, *_WORLD))
+            raise Rejected(f"events: {kind[:40]!r} is none of {known}")
     if events is not None and "bar" in kinds and not widths:
         raise Rejected("bars: choose their widths where events has bar; write bars=1m or 1m,5m")
     chosen = None if symbols is None else frozenset(symbols)
     has_desk = any(kind in _DESK for kind in kinds)
+    world = frozenset(kinds) & frozenset(_WORLD)
     if mode == "conflated":
         kinds = ["quote"]
-    return EventFilter(chosen, "tick" in kinds, "quote" in kinds, widths, has_desk)
+    return EventFilter(chosen, "tick" in kinds, "quote" in kinds, widths, has_desk, world)
 
 
 def bars(

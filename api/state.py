@@ -49,7 +49,7 @@ class SharedState:
         hub = self.hub
         parts = (
             *(self.reference.keep, hub.run, hub.beat),
-            *(hub.conflate, hub.close_bars, hub.watch_desk),
+            *(hub.conflate, hub.close_bars, hub.watch_desk, hub.watch_world),
         )
         tasks = [asyncio.create_task(part(), name=part.__qualname__) for part in parts]
         for task in tasks:

@@ -36,7 +36,7 @@ Events = Annotated[
     str | None,
     QueryParameter(
         description="`tick`, `quote`, `bar`, all three if left out, for mode ticks; and "
-        "`signal`, `total`, `extreme`, the desk's, only where asked for."
+        "`signal`, `total`, `extreme`, the desk's, `session` and `market` only where asked for."
     ),
 ]
 EVENTS = ResponseSpec(
@@ -70,14 +70,16 @@ async def stream(
     events: Events = None,
     bars: Bars = None,
 ) -> EventStream:
-    """Stream hello, tick, quote, bar, signal, total, extreme, ping, heard, gap and error events.
+    """Stream hello, tick, quote, bar, heard, ping, gap, error, and what is asked for besides.
 
     `tick` is one record; `quote` the symbol's last values after it. After hello, and after a resume
     has caught up, the latest quote of each symbol is sent. `gap` says that events after `from` up
     to `to` may be missing. `heard` lists once a second the symbols that a source has looked at,
     also where nothing changed.
     `signal` and `total` of the set desk, and `extreme`, the events of the trade date, are sent once
-    to a stream that asks for one of them, then when they change, at most once a second.
+    to a stream that asks for one of them, then when they change, at most once a second. `session`
+    is sent once for each calendar of the symbols, then when its state or its trade date changes;
+    `market` only when a market's state changes.
 
     `bar` is a bar as /api/bars has it, with its `width`, once its source's clock has passed
     `known_at` and the database has all its ticks; a later tick does not send it again. Events come

@@ -23,10 +23,12 @@ from thor.cli import (
     jobs,
     lake,
     lake_sql,
+    markets,
     poll_tos_excel,
     replay,
     restart,
     rolls,
+    session,
     sources,
     start_market_grader,
     status,
@@ -73,6 +75,7 @@ app.command("start-market-grader")(start_market_grader.start_market_grader)
 app.command("replay")(replay.replay)
 app.command("export-to-parquet")(export_to_parquet.export_to_parquet)
 app.command("gaps")(ticks.gaps)
+app.command("session")(session.session)
 app.add_typer(instruments.app, name="instruments")
 app.add_typer(ticks.app, name="ticks")
 app.add_typer(sources.app, name="sources")
@@ -80,6 +83,7 @@ app.add_typer(desk.app, name="desk")
 app.add_typer(bars.app, name="bars")
 app.add_typer(excel.app, name="excel")
 app.add_typer(calendars.app, name="calendars")
+app.add_typer(markets.app, name="markets")
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(rolls.app, name="rolls")
 lake.app.command("sql")(lake_sql.sql)

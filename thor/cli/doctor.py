@@ -179,6 +179,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
             yield _finding("schema", "not there", "wrong", "run `thor db up`")
             return
         yield _finding("edition", f"{made.edition}, {made.nature}")
+        yield from _calendars(connection)
         waiting = database.one(connection, "bars_waiting")
         yield from _waiting(waiting)
         yield from _scheduled(connection)
@@ -197,6 +198,30 @@ def _scheduled(connection: Any) -> Iterator[Finding]:
         yield _finding("jobs", fault, "wrong", fix)
     if not faults:
         yield _finding("jobs", f"{len(rows)} scheduled, none failed or is late")
+
+
+def _calendars(connection: Any) -> Iterator[Finding]:
+    """Warn of days that no exchange has published yet while there is time to enter them."""
+    from thor import clock
+    from thor.reference import markets
+
+    today = clock.now().date()
+    unsure = markets.unconfirmed_from(connection, today)
+    near = {name: day for name, day in unsure.items() if (day - today).days <= markets.WARN_DAYS}
+    if not near:
+        yield _finding("market days", f"published for {markets.WARN_DAYS} days and more")
+    for name, day in near.items():
+        yield _finding(
+            "market days",
+            f"{name}: unconfirmed from {day}",
+            "note",
+            f"enter the exchange's list: `thor markets close {_quoted(name)} --file holidays.csv "
+            f"--confirmed-until {day.year}-12-31`",
+        )
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"' if " " in name else name
 
 
 def _waiting(waiting: dict[str, Any]) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ of the world's markets.
 """
 
 import re
+import warnings
 from collections.abc import Iterable, Iterator
 from datetime import date, time, timedelta
 from functools import lru_cache
@@ -158,12 +159,15 @@ def library_days(name: str, first: date, last: date) -> LibraryDays:
     """
     import pandas_market_calendars
 
-    try:
-        library = pandas_market_calendars.get_calendar(name)
-    except RuntimeError as error:
-        raise NotFound(f"calendar: {name!r} is none of pandas_market_calendars") from error
+    with warnings.catch_warnings():
+        # Of lunch breaks that an exchange gave up, which are left out below.
+        warnings.simplefilter("ignore", UserWarning)
+        try:
+            library = pandas_market_calendars.get_calendar(name)
+        except RuntimeError as error:
+            raise NotFound(f"calendar: {name!r} is none of pandas_market_calendars") from error
     times = library.regular_market_times
-    has_lunch = "break_start" in times
+    has_lunch = "break_start" in times and not library.discontinued_market_times
     columns = ["market_open", "market_close", *(["break_start", "break_end"] if has_lunch else [])]
     schedule = library.schedule(first, last)
     local = [

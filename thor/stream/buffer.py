@@ -17,7 +17,8 @@ _OVERHEAD = 300
 class EventFilter(NamedTuple):
     """The events that a subscriber wants; None means every symbol, `bars` are widths.
 
-    `desk` means the signals, the TOTAL and the extremes.
+    `desk` means the signals, the TOTAL and the extremes; `world` are `session` and `market`, those
+    asked for.
     """
 
     symbols: frozenset[str] | None
@@ -25,6 +26,7 @@ class EventFilter(NamedTuple):
     quotes: bool
     bars: frozenset[str] = frozenset()
     desk: bool = False
+    world: frozenset[str] = frozenset()
 
 
 class Slice(NamedTuple):

@@ -41,6 +41,7 @@ from thor.stream.events import (
 )
 from thor.stream.last_values import LastValues
 from thor.stream.subscribers import Subscriber, Subscribers
+from thor.stream.world import WorldWatch
 
 _BUFFER_BYTES_MAX = 32_000_000
 _ENTRIES_MAX = 100
@@ -75,6 +76,7 @@ class StreamHub:
         self.closed_bars = ClosedBars(pool, listener, reference, self.last_values)
         self.subscribers = Subscribers()
         self._desk = DeskWatch(pool, self.subscribers, self.market_now)
+        self._world = WorldWatch(pool, reference, self.subscribers)
         self.fault: str | None = None
         self.has_snapshot = self.is_ended = False
         self.events_sent = 0
@@ -164,6 +166,10 @@ class StreamHub:
     async def watch_desk(self) -> None:
         """Give the desk's signals, TOTAL and extremes to those who want them, until cancelled."""
         await self._desk.run()
+
+    async def watch_world(self) -> None:
+        """Give changes of sessions and markets to those who want them, until cancelled."""
+        await self._world.run()
 
     async def _begin(self) -> None:
         await self.reference.current()

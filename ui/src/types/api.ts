@@ -230,6 +230,108 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/global-markets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GlobalMarkets
+         * @description List the world's markets; in SQL `select * from studies.market_states(now())`.
+         */
+        get: operations["ApiGlobalMarketsGlobalMarkets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/global-markets/{market}/days": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GlobalDays
+         * @description List a market's days, at most 800; weekends without trading have no row.
+         */
+        get: operations["ApiGlobalMarketsDaysGlobalDays"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/global-markets/{market}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GlobalHistory
+         * @description List the changes of a market's state, newest first.
+         */
+        get: operations["ApiGlobalMarketsHistoryGlobalHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/global-markets/composite": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GlobalComposite
+         * @description Return how much of the world trades; in SQL `select * from studies.market_composite(now())`.
+         *
+         *     The composite is the sum of weight times 100 of the control markets that are OPEN or PRECLOSE.
+         */
+        get: operations["ApiGlobalMarketsCompositeGlobalComposite"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/global-markets/holidays": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GlobalHolidays
+         * @description List the coming days on which a market is closed, or does not keep its usual hours.
+         */
+        get: operations["ApiGlobalMarketsHolidaysGlobalHolidays"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/instruments": {
         parameters: {
             query?: never;
@@ -599,14 +701,16 @@ export interface paths {
         };
         /**
          * Stream
-         * @description Stream hello, tick, quote, bar, signal, total, extreme, ping, heard, gap and error events.
+         * @description Stream hello, tick, quote, bar, heard, ping, gap, error, and what is asked for besides.
          *
          *     `tick` is one record; `quote` the symbol's last values after it. After hello, and after a resume
          *     has caught up, the latest quote of each symbol is sent. `gap` says that events after `from` up
          *     to `to` may be missing. `heard` lists once a second the symbols that a source has looked at,
          *     also where nothing changed.
          *     `signal` and `total` of the set desk, and `extreme`, the events of the trade date, are sent once
-         *     to a stream that asks for one of them, then when they change, at most once a second.
+         *     to a stream that asks for one of them, then when they change, at most once a second. `session`
+         *     is sent once for each calendar of the symbols, then when its state or its trade date changes;
+         *     `market` only when a market's state changes.
          *
          *     `bar` is a bar as /api/bars has it, with its `width`, once its source's clock has passed
          *     `known_at` and the database has all its ticks; a later tick does not send it again. Events come
@@ -616,6 +720,30 @@ export interface paths {
          *     up to 30 s. With mode=conflated bars are sent as they are read.
          */
         get: operations["ApiQuotesStreamStream"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Session
+         * @description Return whether a symbol trades at a moment, and its session.
+         *
+         *     In SQL `select * from reference.session_state('CME_EQUITY', now())`. OPEN within a session,
+         *     BREAK in the daily pause, HOLIDAY on a weekday without a session, else CLOSED. A simulated
+         *     market that never closes is noted as simulated.
+         */
+        get: operations["ApiSessionSession"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1999,6 +2127,63 @@ export interface components {
             total_wndw: "WORKED" | "DIDNT_WORK" | "NEUTRAL" | "PENDING" | null;
             worked: number;
         };
+        /** MarketComposite */
+        MarketComposite: {
+            active_markets: number;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            as_of: string;
+            composite: number;
+            composite_max: number;
+            contributions: components["schemas"]["MarketContribution"][];
+            control_markets: number;
+            /** @enum {string} */
+            phase: "ASIAN" | "EUROPEAN" | "AMERICAN" | "OVERLAP";
+        };
+        /** MarketContribution */
+        MarketContribution: {
+            contribution: number;
+            is_active: boolean;
+            market: string;
+            weight: number;
+        };
+        /** MarketDayRow */
+        MarketDayRow: {
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            close_at: string | null;
+            /** @enum {string} */
+            confidence: "library" | "override" | "unconfirmed";
+            day: string;
+            is_holiday: boolean;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            lunch_end_at: string | null;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            lunch_start_at: string | null;
+            market: string;
+            note: string | null;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            open_at: string | null;
+        };
+        /** MarketEvent */
+        MarketEvent: {
+            data: components["schemas"]["MarketTransition"];
+            /** @constant */
+            event: "market";
+        };
         /** MarketOpen */
         MarketOpen: {
             /**
@@ -2517,6 +2702,92 @@ export interface components {
             rates: components["schemas"]["HitRate"][];
             worked: number;
         };
+        /** MarketState */
+        MarketState: {
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            as_of: string;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            close_at: string | null;
+            /** @enum {null|string} */
+            confidence: "library" | "override" | "unconfirmed" | null;
+            contribution: number;
+            day: string;
+            display: string;
+            is_captured: boolean;
+            is_control: boolean;
+            local_time: string;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            lunch_end_at: string | null;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            lunch_start_at: string | null;
+            market: string;
+            /** @enum {null|string} */
+            next_confidence: "library" | "override" | "unconfirmed" | null;
+            /** @enum {null|string} */
+            next_event: "OPEN" | "LUNCH" | "REOPEN" | "CLOSE" | null;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            next_event_at: string | null;
+            note: string | null;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            open_at: string | null;
+            seconds_to_next_event: number | null;
+            sort_order: number;
+            /** @enum {null|string} */
+            state: "OPEN" | "PREOPEN" | "PRECLOSE" | "LUNCH" | "CLOSED" | "HOLIDAY" | null;
+            time_zone: string;
+            weight: number;
+        };
+        /** MarketTransition */
+        MarketTransition: {
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            at: string;
+            /** @enum {string} */
+            from_state: "OPEN" | "PREOPEN" | "PRECLOSE" | "LUNCH" | "CLOSED" | "HOLIDAY";
+            is_recovered: boolean;
+            market: string;
+            /** @enum {string} */
+            to_state: "OPEN" | "PREOPEN" | "PRECLOSE" | "LUNCH" | "CLOSED" | "HOLIDAY";
+        };
+        /** MarketTransitionRow */
+        MarketTransitionRow: {
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            at: string;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            created_at: string;
+            /** @enum {string} */
+            from_state: "OPEN" | "PREOPEN" | "PRECLOSE" | "LUNCH" | "CLOSED" | "HOLIDAY";
+            is_recovered: boolean;
+            market: string;
+            /** @enum {string} */
+            to_state: "OPEN" | "PREOPEN" | "PRECLOSE" | "LUNCH" | "CLOSED" | "HOLIDAY";
+        };
         /** NextOpening */
         NextOpening: {
             /**
@@ -2659,6 +2930,54 @@ export interface components {
             symbol: string | null;
             ticks: number;
             value: string;
+        };
+        /** SessionEvent */
+        SessionEvent: {
+            data: components["schemas"]["SessionState"];
+            /** @constant */
+            event: "session";
+        };
+        /** SessionState */
+        SessionState: {
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            as_of: string;
+            calendar: string;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            close_at: string | null;
+            is_early_close: boolean;
+            minutes_since_open: number | null;
+            minutes_to_close: number | null;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            next_open_at: string | null;
+            note: string | null;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            open_at: string | null;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            regular_close_at: string | null;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            regular_open_at: string | null;
+            session_number: number | null;
+            /** @enum {string} */
+            state: "OPEN" | "CLOSED" | "BREAK" | "HOLIDAY";
+            trade_date: string;
         };
         /** SignalEvent */
         SignalEvent: {
@@ -2996,9 +3315,16 @@ export type JobRunRow = components['schemas']['JobRunRow'];
 export type LakeDay = components['schemas']['LakeDay'];
 export type LakeState = components['schemas']['LakeState'];
 export type MarketCapture = components['schemas']['MarketCapture'];
+export type MarketComposite = components['schemas']['MarketComposite'];
+export type MarketContribution = components['schemas']['MarketContribution'];
+export type MarketDayRow = components['schemas']['MarketDayRow'];
+export type MarketEvent = components['schemas']['MarketEvent'];
 export type MarketOpen = components['schemas']['MarketOpen'];
 export type MarketOpenCounts = components['schemas']['MarketOpenCounts'];
 export type MarketOpenStats = components['schemas']['MarketOpenStats'];
+export type MarketState = components['schemas']['MarketState'];
+export type MarketTransition = components['schemas']['MarketTransition'];
+export type MarketTransitionRow = components['schemas']['MarketTransitionRow'];
 export type NextOpening = components['schemas']['NextOpening'];
 export type Ping = components['schemas']['Ping'];
 export type PingEvent = components['schemas']['PingEvent'];
@@ -3007,6 +3333,8 @@ export type ProcessRow = components['schemas']['ProcessRow'];
 export type Quote = components['schemas']['Quote'];
 export type QuoteEvent = components['schemas']['QuoteEvent'];
 export type RefusedTick = components['schemas']['RefusedTick'];
+export type SessionEvent = components['schemas']['SessionEvent'];
+export type SessionState = components['schemas']['SessionState'];
 export type SignalEvent = components['schemas']['SignalEvent'];
 export type SignalWeight = components['schemas']['SignalWeight'];
 export type SignalWeightChange = components['schemas']['SignalWeightChange'];
@@ -3647,6 +3975,313 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FeaturesRow"][];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiGlobalMarketsGlobalMarkets: {
+        parameters: {
+            query?: {
+                /** @description The moment to answer for, ISO 8601 with its zone; now if left out. */
+                as_of?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MarketState"][];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiGlobalMarketsDaysGlobalDays: {
+        parameters: {
+            query?: {
+                /** @description First day; today by its clock. */
+                from?: string | null;
+                /** @description Last day; 31 days later. */
+                to?: string | null;
+            };
+            header?: never;
+            path: {
+                market: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MarketDayRow"][];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiGlobalMarketsHistoryGlobalHistory: {
+        parameters: {
+            query?: {
+                /** @description First moment, ISO 8601. */
+                from?: string | null;
+                /** @description At most. */
+                limit?: number;
+                /** @description Before this moment, ISO 8601. */
+                to?: string | null;
+            };
+            header?: never;
+            path: {
+                market: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MarketTransitionRow"][];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiGlobalMarketsCompositeGlobalComposite: {
+        parameters: {
+            query?: {
+                /** @description The moment to answer for, ISO 8601 with its zone; now if left out. */
+                as_of?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MarketComposite"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiGlobalMarketsHolidaysGlobalHolidays: {
+        parameters: {
+            query?: {
+                /** @description The moment to answer for, ISO 8601 with its zone; now if left out. */
+                as_of?: string | null;
+                /** @description How far ahead. */
+                days?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MarketDayRow"][];
                 };
             };
             /** @description There is no such thing. */
@@ -4737,7 +5372,7 @@ export interface operations {
             query?: {
                 /** @description Widths whose bars are sent when they close: `1m`, or `1m,5m`, of 1s, 1m, 5m, 1h and 1d. None if left out. */
                 bars?: string | null;
-                /** @description `tick`, `quote`, `bar`, all three if left out, for mode ticks; and `signal`, `total`, `extreme`, the desk's, only where asked for. */
+                /** @description `tick`, `quote`, `bar`, all three if left out, for mode ticks; and `signal`, `total`, `extreme`, the desk's, `session` and `market` only where asked for. */
                 events?: string | null;
                 /** @description Id of the last event seen: the stream continues after it. */
                 from?: string | null;
@@ -4761,7 +5396,68 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": components["schemas"]["HelloEvent"] | components["schemas"]["TickEvent"] | components["schemas"]["QuoteEvent"] | components["schemas"]["BarEvent"] | components["schemas"]["PingEvent"] | components["schemas"]["HeardEvent"] | components["schemas"]["GapEvent"] | components["schemas"]["SignalEvent"] | components["schemas"]["TotalEvent"] | components["schemas"]["ExtremeEvent"] | components["schemas"]["ErrorEvent"];
+                    "text/event-stream": components["schemas"]["HelloEvent"] | components["schemas"]["TickEvent"] | components["schemas"]["QuoteEvent"] | components["schemas"]["BarEvent"] | components["schemas"]["PingEvent"] | components["schemas"]["HeardEvent"] | components["schemas"]["GapEvent"] | components["schemas"]["SignalEvent"] | components["schemas"]["TotalEvent"] | components["schemas"]["ExtremeEvent"] | components["schemas"]["SessionEvent"] | components["schemas"]["MarketEvent"] | components["schemas"]["ErrorEvent"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiSessionSession: {
+        parameters: {
+            query?: {
+                /** @description The moment, ISO 8601 with its zone; now. */
+                at?: string | null;
+                /** @description Root, month or alias. */
+                symbol?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionState"];
                 };
             };
             /** @description There is no such thing. */
