@@ -1,8 +1,10 @@
 """thor.database.schema.up: what it refuses, and that a refusal or a failure leaves no trace."""
 
 import shutil
+import uuid
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
@@ -172,3 +174,27 @@ def test_a_server_that_is_away_is_unavailable() -> None:
     # Port 1 of this machine: nothing listens there.
     with pytest.raises(Unavailable, match="PostgreSQL"):
         schema.up("postgresql://thor@127.0.0.1:1/thor")
+
+
+def test_a_user_without_rights_gets_one_line_with_the_cure(database_url: str) -> None:
+    name = f"thor_test_guest_{uuid.uuid4().hex[:8]}"
+    _do(database_url, f"create role {name} login password '{name}'")
+    parts = urlsplit(database_url)
+    guest = urlunsplit(parts._replace(netloc=f"{name}:{name}@{parts.netloc.rpartition('@')[2]}"))
+    try:
+        with pytest.raises(Refused) as refused:
+            schema.up(guest)
+        assert str(refused.value) == (
+            "PostgreSQL: permission denied for schema ops: name the owner of the database in its "
+            "URL, or have that owner grant the right"
+        )
+        _do(database_url, "update ops.logic_files set sha256 = ''")
+        _do(database_url, f"grant usage on schema ops to {name}")
+        _do(database_url, f"grant select on all tables in schema ops to {name}")
+        with pytest.raises(Refused, match=r"^PostgreSQL: .*: name the owner of the database"):
+            schema.up(guest)
+        with pytest.raises(Unavailable, match="read-only transaction: .*; name one that can be"):
+            schema.up(f"{database_url}?options=-c%20default_transaction_read_only%3Don")
+    finally:
+        _do(database_url, f"drop owned by {name}")
+        _do(database_url, f"drop role {name}")

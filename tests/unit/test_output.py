@@ -83,5 +83,8 @@ def test_an_error_of_a_server_that_is_away_ends_with_the_cure(
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     refused = Unavailable("PostgreSQL: Connection refused")
+    locked_out = Unavailable('PostgreSQL: … failed: FATAL:  database "c" does not exist')
+    made = "; make it with `createdb`, or name another in THOR_DATABASE_URL"
+    assert common.cure(locked_out) == (made if given else common.cure(refused))
     assert common.cure(refused) == "; " + said.format(home=tmp_path / "home")
     assert common.cure(Rejected("tick_size: is missing")) == ""

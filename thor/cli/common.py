@@ -4,6 +4,7 @@ Opens nothing before it is called.
 """
 
 import json
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -23,6 +24,22 @@ from thor.errors import Rejected, ThorError, Unavailable
 
 # Columns of sentences: these may be broken between words.
 _PROSE = ("found", "reason", "definition", "what it does")
+
+# An error that names its cure.
+_CURED = ("`thor up`", "; name one")
+# A server that answers and lets nobody in, by what it says.
+_NOT_LET_IN = re.compile(
+    r"FATAL:\s+(?:(?P<password>password authentication failed|no password)|"
+    r"(?P<role>role .* does not exist)|(?P<database>database .* does not exist)|"
+    r"(?P<right>permission denied for database)|(?P<entry>no pg_hba.conf entry))"
+)
+_LET_IN = {
+    "password": "set the right password in THOR_DATABASE_URL",
+    "role": "name a user in THOR_DATABASE_URL that the server has",
+    "database": "make it with `createdb`, or name another in THOR_DATABASE_URL",
+    "right": "have its owner `grant connect on database … to` this user",
+    "entry": "let this machine in by the server's pg_hba.conf",
+}
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -74,7 +91,7 @@ def cure(error: ThorError) -> str:
     from thor.services.home import Home
     from thor.services.status import read_status
 
-    if not isinstance(error, Unavailable) or "`thor up`" in str(error):
+    if not isinstance(error, Unavailable) or any(cure in str(error) for cure in _CURED):
         return ""
     try:
         settings = Settings()
@@ -83,6 +100,8 @@ def cure(error: ThorError) -> str:
         return ""
     is_database = "PostgreSQL" in str(error)
     if (settings.database_url if is_database else settings.redis_url) is not None:
+        if is_database and (found := _NOT_LET_IN.search(str(error))) is not None:
+            return f"; {_LET_IN[found.lastgroup or 'password']}"
         return (
             f"; does the server run that THOR_{'DATABASE' if is_database else 'REDIS'}_URL names?"
         )

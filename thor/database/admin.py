@@ -31,14 +31,14 @@ def make(server: Connection[Any], name: str, owner: str | None = None) -> None:
     if owner is not None:
         text += " owner {}"
         parts.append(database.sql.Identifier(owner))
-    try:
-        with database.translated():
+    with database.translated():
+        try:
             server.execute(database.sql.SQL(text).format(*parts))
-    except database.InsufficientPrivilege as error:
-        raise Refused(
-            f"{server.info.user} may not create database {name}: give it CREATEDB, or name a user "
-            "in the URL who may"
-        ) from error
+        except database.InsufficientPrivilege as error:
+            raise Refused(
+                f"{server.info.user} may not create database {name}: give it CREATEDB, or name a "
+                "user in the URL who may"
+            ) from error
 
 
 def comment(server: Connection[Any], name: str, text: str | None) -> None:

@@ -21,7 +21,7 @@ from psycopg.rows import dict_row
 from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range
 
-from thor.errors import Broken, NotFound, Unavailable
+from thor.errors import Broken, NotFound, Refused, Unavailable
 
 UniqueViolation = psycopg.errors.UniqueViolation
 ExclusionViolation = psycopg.errors.ExclusionViolation
@@ -83,9 +83,22 @@ def statement(name: str) -> str:
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise `Unavailable` where the driver reports that the server is away."""
+    """Raise `Unavailable` where the driver reports that the server is away or read-only.
+
+    Raises `NotFound` where the database lacks an object, `Refused` where the user lacks a right.
+    """
     try:
         yield
+    except InsufficientPrivilege as error:
+        raise Refused(
+            f"PostgreSQL: {_first_line(error)}: name the owner of the database in its URL, or have "
+            "that owner grant the right"
+        ) from error
+    except psycopg.errors.ReadOnlySqlTransaction as error:
+        raise Unavailable(
+            f"PostgreSQL: {_first_line(error)}: it is a standby, or has "
+            "default_transaction_read_only on; name one that can be written"
+        ) from error
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedFunction) as error:
         raise NotFound(f"The database lacks {_lacks(error)}: run `thor db up`") from error
     except sqlalchemy.exc.OperationalError as error:

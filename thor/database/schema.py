@@ -29,6 +29,7 @@ _ADVISORY_KEY = 7_405_107
 # What a try waits for a reader of what is to change: all others wait behind it so long.
 _LOCK_WAIT_S, _LOCK_PAUSE_S, _LOCK_TRIES = 2, 1.0, 12
 _LOCK_TIMEOUT = "55P03"
+_DEPENDED_ON = "2BP01"
 _FAMILY = re.compile(r"5[1-5]\d_[a-z_0-9]+\.sql$")
 _PROSE = re.compile(r"--[^\n]*|^comment on .*?';$", re.MULTILINE | re.DOTALL)
 
@@ -236,7 +237,7 @@ def _drop_logic(driver: Connection[Any]) -> list[grants.Grant]:
         try:
             driver.execute(f"drop {kind} if exists {name}".encode())
         except database.DriverError as error:
-            if getattr(error, "sqlstate", None) == _LOCK_TIMEOUT:
+            if getattr(error, "sqlstate", None) != _DEPENDED_ON:
                 raise
             detail = getattr(error, "diag", None) and error.diag.message_detail
             raise Refused(
