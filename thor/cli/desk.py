@@ -162,13 +162,75 @@ def undo(
         show([row], f"{symbol} in {of_set}", as_json=as_json)
 
 
+@app.command("targets")
+def targets(as_json: AsJson = False) -> None:
+    """Show how far the targets of market-open captures are from their entry."""
+    from thor.market.studies import targets as numbers
+
+    with open_database() as connection:
+        show(numbers.targets(connection), "targets", as_json=as_json)
+
+
+@app.command("set-targets")
+def set_targets(
+    symbol: Annotated[str, typer.Argument(help="The root: ES.")],
+    changes: Annotated[
+        list[str],
+        typer.Argument(
+            help="FIELD=VALUE: mode (POINTS, PERCENT, DISABLED), offset_high, offset_low (in "
+            "points), percent_high, percent_low, is_active, is_by_last."
+        ),
+    ],
+    reason: Annotated[str, typer.Option(help="Why; kept with the version.")],
+    as_json: AsJson = False,
+) -> None:
+    """Change some targets of a symbol; the old ones are kept as a version."""
+    from thor.market.studies import targets as numbers
+
+    given = dict(_change(text) for text in changes)
+    with open_database() as connection:
+        row = numbers.change(connection, symbol, given, changed_by=getpass.getuser(), reason=reason)
+        show([row], f"targets of {symbol}", as_json=as_json)
+
+
+@app.command("target-versions")
+def target_versions(
+    symbol: Annotated[str, typer.Argument(help="The root: ES.")], as_json: AsJson = False
+) -> None:
+    """List a symbol's earlier targets, newest first."""
+    from thor.market.studies import targets as numbers
+
+    with open_database() as connection:
+        rows = numbers.versions(connection, symbol)
+        show(rows, f"earlier targets of {symbol}", as_json=as_json)
+
+
+@app.command("undo-targets")
+def undo_targets(
+    symbol: Annotated[str, typer.Argument(help="The root: ES.")],
+    version: Annotated[int, typer.Option(help="The version to restore.")],
+    as_json: AsJson = False,
+) -> None:
+    """Restore a symbol's earlier targets, as a new version."""
+    from thor.market.studies import targets as numbers
+
+    with open_database() as connection:
+        row = numbers.undo(connection, symbol, version, changed_by=getpass.getuser())
+        show([row], f"targets of {symbol}", as_json=as_json)
+
+
+_FLAGS = ("is_inverted", "is_active", "is_by_last")
+
+
 def _change(text: str) -> tuple[str, Any]:
     field, equals, value = text.partition("=")
     if not equals:
         raise Rejected(f"{text!r}: write FIELD=VALUE, as in buy=1.5")
-    if field == "is_inverted":
+    if field == "mode":
+        return field, value
+    if field in _FLAGS:
         if value not in ("true", "false"):
-            raise Rejected(f"is_inverted: {value!r} is neither true nor false")
+            raise Rejected(f"{field}: {value!r} is neither true nor false")
         return field, value == "true"
     try:
         return field, Decimal(value)

@@ -18,6 +18,7 @@ import type { components } from '@/types/api';
 import { Editor } from './Editor';
 import css from './Settings.module.css';
 import { SignalWeights } from './SignalWeights';
+import { Targets } from './Targets';
 import { Versions } from './Versions';
 
 export type Numbers = components['schemas']['DeskNumbers'];
@@ -176,6 +177,7 @@ export default function Settings() {
         A change counts from the next second on, for signals and the TOTAL of every moment that is
         asked for. In a terminal: <code>thor desk set ES buy=1.5 --reason &quot;…&quot;</code>.
       </p>
+      <Targets zone={zone} />
     </>
   );
 }
