@@ -85,9 +85,12 @@ function CapturedRow({ row, zone }: { row: Row; zone: string }) {
         <Price value={row.entry_price === null ? null : target} notation={notation} isAligned />
       </td>
       {row.entry_price === null ? (
-        <td className="dim small" colSpan={2}>
-          {row.is_complete ? row.reason : `${row.reason} at the capture, row incomplete`}
-        </td>
+        <>
+          <td className="dim small">
+            {row.is_complete ? row.reason : `${row.reason} at the capture, row incomplete`}
+          </td>
+          <td className="wide" />
+        </>
       ) : (
         <Way row={row} zone={zone} />
       )}

@@ -93,7 +93,7 @@ export function History({ kind, markets, selected, onSelect }: HistoryProps) {
                 <th scope="col" className={css.right}>
                   Neutral
                 </th>
-                <th scope="col" className={css.right}>
+                <th scope="col" className={`${css.right} wide`}>
                   Pending
                 </th>
               </tr>
@@ -121,7 +121,7 @@ export function History({ kind, markets, selected, onSelect }: HistoryProps) {
                   <td className={`${css.right} muted`}>
                     <Size value={one.neutral} />
                   </td>
-                  <td className={`${css.right} muted`}>
+                  <td className={`${css.right} muted wide`}>
                     <Size value={one.pending} />
                   </td>
                 </tr>
