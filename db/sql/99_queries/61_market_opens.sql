@@ -8,7 +8,8 @@ select
 from (select clock_timestamp() as now) as t;
 
 -- Openings whose ticks are stored and that have no capture yet. What was before
--- the first tick, and trade dates without any, were never watched.
+-- the first tick or after a recording's end, and trade dates without any tick,
+-- were never watched.
 -- name: due_captures
 select
     d.market,
@@ -29,6 +30,17 @@ where
         select
         from market.last_values as k
         where k.trade_date = reference.trade_date(d.open_at)
+    )
+    and (
+        d.open_at <= (
+            select max(c.ts)
+            from market.source_clocks as c
+        )
+        or not exists (
+            select
+            from ops.edition as e
+            where e.nature = 'recorded'
+        )
     )
     and not exists (
         select
