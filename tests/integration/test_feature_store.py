@@ -8,12 +8,12 @@ from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import duckdb
 import psycopg
 import pytest
 from features_made import (
     WIDTHS,
     differences,
-    engine,
     fill_store,
     into_duckdb,
     made_bars,
@@ -30,8 +30,8 @@ from thor.flow import build_features
 from thor.learning import feature_store
 from thor.market.bars import refresh
 
-pytestmark = pytest.mark.editions("plain", "timescale")
-
+# Where triggers, late ticks and aggregates matter; all else is the same text on both.
+BOTH = pytest.mark.editions("plain", "timescale")
 Link = psycopg.Connection[Any]
 FIRST, LAST = datetime(2024, 1, 1, tzinfo=UTC), datetime(2025, 6, 1, tzinfo=UTC)
 SYMBOLS = ("ES", "NQ", "GC")
@@ -97,22 +97,26 @@ def link(url: str) -> Iterator[Link]:
         yield found
 
 
-@pytest.mark.parametrize("how", ["kept", "built"])
-def test_what_is_stored_is_what_the_families_compute(connection: Link, how: str) -> None:
-    put_market(connection, 700)
-    refresh.catch_up(connection)
-    assert waiting(connection) > 0
-    fill_store(connection) if how == "kept" else build_all(connection)
-    assert waiting(connection) == 0
-    with engine(connection) as lake:
-        for width in WIDTHS:
-            count = f"select count(*) from market.bars_{width} where close is not null"
-            rows = f"select count(*) from feat.matrix_{width}"
-            assert value(connection, rows) == value(connection, count) > 700
-            whole = f"select * from feat.matrix('{width}', null, '-infinity', 'infinity')"
-            into_duckdb(connection, lake, whole, "computed")
-            into_duckdb(connection, lake, f"select * from feat.matrix_{width}", "stored")
-            assert differences(lake, "computed", "stored", 2e-9) == []
+@BOTH
+def test_what_is_stored_is_what_the_families_compute(database_url: str, copied: Copied) -> None:
+    with psycopg.connect(database_url, autocommit=True) as link:
+        put_market(link, 700)
+        refresh.catch_up(link)
+        assert waiting(link) > 0
+    with copied(database_url) as other, duckdb.connect() as lake:
+        for url in (database_url, other):
+            with psycopg.connect(url, autocommit=True) as link:
+                fill_store(link) if url == database_url else build_all(link, rows_max=4000)
+                assert waiting(link) == 0
+                for width in WIDTHS:
+                    if url == database_url:
+                        whole = f"select * from feat.matrix('{width}', null, null, null)"
+                        into_duckdb(link, lake, whole, f"computed_{width}")
+                    count = f"select count(*) from market.bars_{width} where close is not null"
+                    rows = f"select count(*) from feat.matrix_{width}"
+                    assert value(link, rows) == value(link, count) > 700
+                    into_duckdb(link, lake, f"select * from feat.matrix_{width}", "stored")
+                    assert differences(lake, f"computed_{width}", "stored", 2e-9) == []
 
 
 CHANGES = {
@@ -159,6 +163,7 @@ def test_a_bar_that_comes_between_others_changes_those_after_it(link: Link) -> N
     assert out_of_step(link, FIRST, LAST) == {}
 
 
+@BOTH
 def test_a_session_that_changes_changes_its_context_alone(link: Link) -> None:
     link.execute(
         "update reference.sessions set close_at = close_at - interval '1 hour' where calendar ="
@@ -204,6 +209,7 @@ def now_ticks(link: Link, start: datetime, seq: int, price: int) -> list[tuple[A
     ]
 
 
+@BOTH
 def test_what_was_usable_and_changed_is_kept_as_it_was(link: Link) -> None:
     minute = value(link, "select date_trunc('minute', now()) - interval '3 minutes'")
     for number in range(3):
@@ -235,6 +241,7 @@ def test_what_was_usable_and_changed_is_kept_as_it_was(link: Link) -> None:
     assert link.execute(as_of.encode(), early).fetchall() == []
 
 
+@BOTH
 def test_a_clock_that_passes_a_bar_s_end_closes_it(connection: Link) -> None:
     minute = value(connection, "select date_trunc('minute', now()) + interval '1 minute'")
     clock = (
@@ -260,6 +267,7 @@ def test_a_clock_that_passes_a_bar_s_end_closes_it(connection: Link) -> None:
     assert value(connection, "select count(*) from feat.latest('1m', 'infinity', '{}')") == 0
 
 
+@BOTH
 def test_ticks_of_a_transaction_under_way_at_the_close_are_found_by_the_sweep(
     database_url: str, connection: Link
 ) -> None:
@@ -341,6 +349,7 @@ def test_a_keeper_killed_at_any_step_leaves_it_to_the_next(
     assert out_of_step(link, FIRST, LAST) == {}
 
 
+@BOTH
 def test_two_keepers_at_once_do_the_work_once(bare: str, copied: Copied) -> None:
     begin = threading.Barrier(2)
 
