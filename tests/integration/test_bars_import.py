@@ -29,7 +29,8 @@ from thor.market.collect.files.bar_tape import open_bars
 from thor.reference import instruments
 from thor.runtime import Stop
 
-pytestmark = pytest.mark.editions("plain", "timescale")
+# Where computed bars or locks matter; imported ones are ordinary tables on both.
+BOTH = pytest.mark.editions("plain", "timescale")
 
 Link = psycopg.Connection[Any]
 
@@ -204,6 +205,7 @@ def test_a_grid_that_is_not_the_file_s_is_refused_with_the_one_that_is(
     ]
 
 
+@BOTH
 def test_the_vendor_s_gold_of_two_days_differs_from_the_ticks_in_13_volumes(
     connection: Link, database_url: str, redis_url: str, data: Path
 ) -> None:
@@ -247,6 +249,7 @@ def test_the_same_file_again_changes_nothing_under_any_name(
         assert state(connection) == before
 
 
+@BOTH
 def test_a_month_lists_itself_and_is_shown_by_the_public_view(
     connection: Link, tmp_path: Path
 ) -> None:
@@ -265,6 +268,7 @@ def test_a_month_lists_itself_and_is_shown_by_the_public_view(
     assert value(connection, "select count(*) from bars_1m") == 0
 
 
+@BOTH
 def test_a_day_is_shown_under_its_trade_date(connection: Link, tmp_path: Path) -> None:
     days = [datetime(2024, 3, n, tzinfo=UTC) for n in (8, 11)]
     daily = [row(ts=ts, interval="1d", contract=None) for ts in days]
@@ -367,6 +371,7 @@ def test_rows_of_one_file_that_overlap_refuse_it(connection: Link, tmp_path: Pat
     assert value(connection, query) == [120]
 
 
+@BOTH
 def test_of_two_imports_at_once_that_overlap_one_is_refused(
     database_url: str, tmp_path: Path
 ) -> None:
@@ -501,6 +506,7 @@ def test_a_file_of_nothing_but_bad_rows_is_refused_even_where_they_may_be_skippe
     ]
 
 
+@BOTH
 def test_an_import_that_is_broken_off_leaves_the_database_as_it_was(
     connection: Link, tmp_path: Path
 ) -> None:
@@ -564,6 +570,7 @@ def compared(link: Link, *given: Any) -> list[tuple[Any, ...]]:
     return [tuple(one.values()) for one in selected(link, query, *values)]
 
 
+@BOTH
 def test_equal_bars_differ_in_nothing_and_the_computed_one_is_shown(
     connection: Link, minute: datetime, tmp_path: Path
 ) -> None:
@@ -576,6 +583,7 @@ def test_equal_bars_differ_in_nothing_and_the_computed_one_is_shown(
     assert [one["is_imported"] for one in selected(connection, shown, starts)] == [False, True]
 
 
+@BOTH
 def test_what_differs_is_listed_field_by_field(
     connection: Link, minute: datetime, tmp_path: Path
 ) -> None:
@@ -594,6 +602,7 @@ def test_what_differs_is_listed_field_by_field(
     assert len(compared(connection, None, None, minute, until)) == 3
 
 
+@BOTH
 def test_quotes_alone_deny_the_vendor_s_prices_and_unsized_trades_no_volume(
     connection: Link, minute: datetime, tmp_path: Path
 ) -> None:

@@ -27,7 +27,8 @@ from thor.errors import NotFound, Rejected, Unavailable
 from thor.flow import build_features
 from thor.learning import feature_store
 
-pytestmark = pytest.mark.editions("plain", "timescale")
+# Where locks and partitions matter; all else is the same text on both.
+BOTH = pytest.mark.editions("plain", "timescale")
 
 Link = psycopg.Connection[Any]
 FIRST, LAST = datetime(2024, 1, 1, tzinfo=UTC), datetime(2025, 1, 1, tzinfo=UTC)
@@ -83,6 +84,7 @@ def before(bare_database_url: str, edition: Edition) -> str:
     return bare_database_url
 
 
+@BOTH
 def test_a_database_of_before_is_filled_newest_first_and_its_state_shows_how_far(
     before: str, edition: Edition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -126,7 +128,6 @@ def test_a_build_over_dates_without_bars_is_refused_and_records_nothing(link: Li
         (("--from", "2024-03-01", "--to", "2024-03-02", "--width", "2m"), "--width: '2m'"),
     ],
 )
-@pytest.mark.editions("plain")
 def test_a_build_of_what_is_no_range_is_refused_by_its_field(
     link: Link, words: tuple[str, ...], field: str
 ) -> None:
@@ -135,6 +136,7 @@ def test_a_build_of_what_is_no_range_is_refused_by_its_field(
     assert str(found.exception).startswith(field)
 
 
+@BOTH
 def test_the_command_builds_a_range_and_again_without_a_change(link: Link) -> None:
     words = ("features", "build", "--from", "2024-03-01", "--to", "2024-05-31")
     assert run(*words).exit_code == 0
@@ -244,6 +246,7 @@ def test_a_disk_that_fills_in_the_middle_of_a_swap_loses_nothing(
         link.execute(f"drop tablespace {space}".encode())
 
 
+@BOTH
 def test_a_reader_of_the_table_is_named_and_waited_for_while_logic_changes(
     link: Link, database_url: str, edition: Edition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -266,6 +269,7 @@ def test_a_reader_of_the_table_is_named_and_waited_for_while_logic_changes(
     assert "select count(*) from feat.matrix_1m" in waits[0]
 
 
+@BOTH
 def test_a_reader_that_does_not_end_refuses_the_change_by_its_name(
     link: Link, database_url: str, edition: Edition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
