@@ -16,7 +16,8 @@ from thor.market.bus.client import Bus
 from thor.reference import instruments
 from thor.runtime import Stop
 
-pytestmark = pytest.mark.editions("plain", "timescale")
+# Where running aggregates and late ticks matter; a request is the same on both.
+BOTH = pytest.mark.editions("plain", "timescale")
 
 Link = psycopg.Connection[Any]
 # Monday, 1 July 2024, 09:30 in Chicago.
@@ -43,6 +44,7 @@ def starts(found: list[dict[str, Any]]) -> list[str]:
     return [bar["bar_start"].removesuffix(":00.000000Z") for bar in found]
 
 
+@BOTH
 def test_a_bar_is_what_its_ticks_came_to(
     api: Api, redis_url: str, database_url: str, connection: Link
 ) -> None:
@@ -122,6 +124,7 @@ def test_a_price_has_the_decimals_of_its_instrument(
     assert [found[name] for name in ("open", "high", "low", "close", "vwap")] == [shown] * 5
 
 
+@BOTH
 def test_bars_are_of_the_width_that_is_asked_for(
     api: Api, redis_url: str, database_url: str
 ) -> None:
@@ -186,6 +189,7 @@ def test_a_date_is_the_exchanges_day_from_its_first_instant(
     assert [bar["trade_date"] for bar in days] == ["2024-07-02", "2024-12-02"]
 
 
+@BOTH
 def test_a_bar_is_open_until_its_sources_clock_has_passed_known_at(
     api: Api, redis_url: str, database_url: str, bus: Bus
 ) -> None:
@@ -203,6 +207,7 @@ def test_a_bar_is_open_until_its_sources_clock_has_passed_known_at(
     assert [bar["is_open"] for bar in seconds] == [False, True, True]
 
 
+@BOTH
 def test_bars_ahead_of_their_sources_clock_are_open_while_they_are_written(
     api: Api, redis_url: str, database_url: str, bus: Bus
 ) -> None:
@@ -262,6 +267,7 @@ def test_what_an_earlier_run_left_is_not_open_while_a_tape_of_long_ago_is_played
     assert [bar["is_open"] for bar in api.get("/api/bars/CL")] == [False]
 
 
+@BOTH
 def test_a_late_tick_changes_a_closed_bar_visibly(
     api: Api, redis_url: str, database_url: str
 ) -> None:
