@@ -3,7 +3,8 @@
 kill -9 of the ingestor, then of Valkey, then of PostgreSQL, each many times while a collector
 publishes a few thousand known ticks a second, some of them published twice and some of them bad.
 Then each is frozen (SIGSTOP) instead of killed, and the bus has no memory for a while; all along
-others put lying entries on the stream and a source's clock runs a day ahead.
+others put lying entries on the stream and a source's clock runs a day ahead. Last, on a disk of
+their own, the servers find it full; this takes root's right to mount one.
 The servers are the product's, with its own settings, in a temporary home; the ingestor is `python
 -m jobs.ingest` and is started again as a supervisor would. When all is over, and what was published
 is ingested, the database is compared with what was published:
@@ -60,6 +61,8 @@ TWICE, BAD = 10, 3
 _AWAY = (psycopg.Error, redis.RedisError, OSError, Unavailable)
 _PATIENCE_S = 120.0
 _FROZEN_S = 2.0
+# Of a disk to be filled: the servers' own files, and what a load of a minute writes.
+_DISK_MB = 700
 
 
 @dataclass(frozen=True)
@@ -197,6 +200,7 @@ class CrashSystem:
     def __init__(self, folder: Path, urls: Endpoints, servers: dict[str, Server]) -> None:
         """Take running servers on a migrated database."""
         self.urls = urls
+        self.folder = folder
         self.ingestor = Ingestor(folder, urls)
         self._servers = servers
         self._next = 0
@@ -235,6 +239,22 @@ class CrashSystem:
         """Give the bus its memory back."""
         with redis.Redis.from_url(self.urls.redis_url) as client:
             client.config_set("maxmemory", 0)
+
+    def fill_disk(self) -> None:
+        """Leave no byte free on the disk of the home."""
+        with (self.folder / "filler").open("ab", buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(bytes(1 << 20))
+        with (self.folder / "filler").open("ab", buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(b"\0")
+
+    def free_disk(self) -> None:
+        """Free the disk, and start the servers that ended meanwhile, as a supervisor would."""
+        (self.folder / "filler").unlink()
+        for name, server in self._servers.items():
+            if server.child is not None and server.child.exit_code() is not None:
+                self.start(name)
 
     def start(self, name: str) -> None:
         """Start a server that was killed, where it was."""
@@ -351,10 +371,25 @@ def _values(tick: Tick) -> tuple[Any, ...]:
 
 
 @contextlib.contextmanager
-def crash_system() -> Iterator[CrashSystem]:
-    """Start servers in a temporary home; all of it is gone at the end."""
+def small_disk() -> Iterator[Path | None]:
+    """Give a folder on a disk of `_DISK_MB` MB in memory; None where none may be mounted."""
+    folder = Path(tempfile.mkdtemp(prefix="thor-disk-")).resolve()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={_DISK_MB}m,mode=711", "tmpfs", str(folder)]
+    is_mounted = sys.platform == "linux" and os.geteuid() == 0
+    is_mounted = is_mounted and subprocess.run(mount, capture_output=True).returncode == 0
+    try:
+        yield folder if is_mounted else None
+    finally:
+        if is_mounted:
+            subprocess.run(["umount", str(folder)], check=True)
+        folder.rmdir()
+
+
+@contextlib.contextmanager
+def crash_system(folder: Path | None = None) -> Iterator[CrashSystem]:
+    """Start servers in a temporary home, or in a folder; all of it is gone at the end."""
     # Root's servers run as another user, who has to reach the folder.
-    folder = Path(tempfile.mkdtemp(prefix="thor-crash-")).resolve()
+    folder = Path(tempfile.mkdtemp(prefix="thor-crash-", dir=folder)).resolve()
     folder.chmod(0o711)
     settings = Settings(  # type: ignore[call-arg]
         home=folder / "home", database_url=None, redis_url=None, _env_file=None
@@ -398,6 +433,12 @@ def fill_bus(system: CrashSystem, rounds: int, tell: Callable[[str], None]) -> O
     """Leave the bus without memory for up to 2 s, so many times."""
     lying = Liar(system.urls.redis_url)
     return _kill(system, rounds, system.fill, system.drain, tell, _FROZEN_S, lying)
+
+
+def fill_disk(system: CrashSystem, rounds: int, tell: Callable[[str], None]) -> Outcome:
+    """Leave the servers without disk for up to 2 s, so many times."""
+    lying = Liar(system.urls.redis_url)
+    return _kill(system, rounds, system.fill_disk, system.free_disk, tell, _FROZEN_S, lying)
 
 
 class Liar:
@@ -485,6 +526,12 @@ def main() -> int:
         for name in ("ingestor", "valkey", "postgres"):
             outcomes[f"{name} frozen"] = freeze(system, name, rounds["valkey"], reported)
         outcomes["bus full"] = fill_bus(system, rounds["valkey"], reported)
+    with small_disk() as folder:
+        if folder is None:
+            print("disk full: left out, since this user may mount no disk of its own")
+        else:
+            with crash_system(folder) as system:
+                outcomes["disk full"] = fill_disk(system, rounds["valkey"], reported)
     head = [
         "kill -9 of, or",
         "times",
