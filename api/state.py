@@ -7,12 +7,14 @@ import asyncio
 import contextlib
 import gc
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from litestar import Litestar
 
-from thor import database, observe
+from thor import clock, database, observe
 from thor.config import Settings
+from thor.domain import timestamps
+from thor.errors import Unavailable
 from thor.lake.export.coverage import LakeCoverage
 from thor.market.bus.client import Listener
 from thor.reference.cache import Reference
@@ -41,6 +43,21 @@ class SharedState:
             conflate_ms=settings.sse_conflate_ms,
             ping_s=settings.sse_ping_s,
         )
+
+    async def market_now(self) -> datetime:
+        """Return the moment by which quotes age: now, or a recording's own, see `Catalogue`."""
+        catalogue, now = await self.reference.current(), clock.now()
+        if catalogue.nature != "recorded":
+            return now
+        listing = catalogue.listing
+        symbols = list(dict.fromkeys([*listing.instruments, *listing.series]))
+        try:
+            found = await self.listener.latest(symbols)
+        except Unavailable:
+            (row,) = await database.fetch(self.pool, "moment", {"as_of": now})
+            return catalogue.market_now(row["moment"], now)
+        received = [timestamps.parse(fields.get("received_at")) for fields in found.values()]
+        return catalogue.market_now(max((ts for ts in received if ts), default=None), now)
 
     @contextlib.asynccontextmanager
     async def opened(self, _: Litestar) -> AsyncIterator[None]:

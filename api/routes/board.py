@@ -15,7 +15,7 @@ from api import params
 from api.errors import BAD_INPUT, ProblemOperation
 from api.schemas import BoardRow
 from api.state import SharedState
-from thor import clock, database
+from thor import database
 from thor.stream.quote import shown_price
 from thor.stream.rows import converted
 
@@ -39,7 +39,7 @@ async def board(shared: NamedDependency[SharedState], as_of: AsOf = None) -> lis
 
 async def board_of(shared: SharedState, as_of: datetime | None) -> list[BoardRow]:
     """Return the board as of a moment, now where none is given, in the order of lists."""
-    moment = as_of or clock.now()
+    moment = as_of or await shared.market_now()
     rows = await database.fetch(shared.pool, "board", {"as_of": moment})
     asked = {"as_of": moment, "symbols": [row["symbol"] for row in rows]}
     found = await database.fetch(shared.pool, "last_hours", asked)

@@ -19,7 +19,7 @@ from api.errors import BAD_INPUT, ProblemOperation
 from api.routes.board import AsOf
 from api.routes.quotes import Symbols
 from api.state import SharedState
-from thor import clock, database
+from thor import database
 from thor.errors import NotFound, Rejected
 from thor.market.studies import desk
 from thor.stream.desk import DeskExtreme, DeskSignal, DeskTotal, Number, Signal
@@ -155,7 +155,7 @@ async def desk_signals(
     shared: NamedDependency[SharedState], of_set: OfSet = "desk", as_of: AsOf = None
 ) -> list[DeskSignal]:
     """List the signal of each symbol of a set; in SQL `select * from studies.signals_at(now())`."""
-    values = {"as_of": params.instant("as_of", as_of) or clock.now(), "set": of_set}
+    values = {"as_of": params.instant("as_of", as_of) or await shared.market_now(), "set": of_set}
     found = await database.fetch(shared.pool, "desk_signals", values)
     if not found:
         raise NotFound(f"set: {of_set!r} is no set of numbers; GET /api/desk lists them")
@@ -167,7 +167,7 @@ async def desk_total(
     shared: NamedDependency[SharedState], of_set: OfSet = "desk", as_of: AsOf = None
 ) -> DeskTotal:
     """Return the TOTAL of a set; in SQL `select * from studies.total_at(now())`."""
-    values = {"as_of": params.instant("as_of", as_of) or clock.now(), "set": of_set}
+    values = {"as_of": params.instant("as_of", as_of) or await shared.market_now(), "set": of_set}
     (found,) = await database.fetch(shared.pool, "desk_total", values)
     return converted(found, DeskTotal)
 
@@ -195,7 +195,7 @@ async def desk_total_history(
 @get("/api/extremes", responses=BAD_INPUT, operation_class=ProblemOperation, tags=["desk"])
 async def extremes(shared: NamedDependency[SharedState], as_of: AsOf = None) -> list[DeskExtremes]:
     """List 52 weeks and all known time of each symbol; in SQL `select * from extremes(now())`."""
-    moment = params.instant("as_of", as_of) or clock.now()
+    moment = params.instant("as_of", as_of) or await shared.market_now()
     found = await database.fetch(shared.pool, "extremes", {"as_of": moment})
     return [converted(row, DeskExtremes) for row in found]
 

@@ -12,7 +12,6 @@ from litestar.params import FromPath, QueryParameter
 from api import params
 from api.errors import BAD_INPUT, ProblemOperation
 from api.state import SharedState
-from thor import clock
 from thor.errors import NotFound
 from thor.stream.quote import Quote, quote_of
 
@@ -53,7 +52,7 @@ async def quotes_of(shared: SharedState, names: list[str] | None) -> list[Quote]
     found = await shared.listener.latest(symbols)
     sources = {fields["source"] for fields in found.values() if "source" in fields}
     heard = await shared.listener.heard(sources)
-    now = clock.now()
+    now = await shared.market_now()
     quotes = (quote_of(symbol, fields, catalogue, now, heard) for symbol, fields in found.items())
     return [quote for quote in quotes if quote is not None]
 

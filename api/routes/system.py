@@ -129,7 +129,7 @@ async def system(shared: NamedDependency[SharedState]) -> SystemState:
         _asked(database.fetch(shared.pool, "bars_waiting")),
         _asked(database.fetch(shared.pool, "server_facts")),
         _asked(asyncio.to_thread(_lake, shared)),
-        _asked(database.fetch(shared.pool, "speaking_sources", {"as_of": clock.now()})),
+        _asked(_sources(shared)),
     )
     health, refused, gaps, waiting, facts, lake, sources = found
     home = Home(shared.settings.home)
@@ -157,6 +157,11 @@ async def _asked(answer: Any) -> Any:
         return await bounded(answer, "the database")
     except ThorError:
         return None
+
+
+async def _sources(shared: SharedState) -> list[dict[str, Any]]:
+    values = {"as_of": await shared.market_now()}
+    return await database.fetch(shared.pool, "speaking_sources", values)
 
 
 def _lake(shared: SharedState) -> LakeState:

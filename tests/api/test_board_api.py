@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import psycopg
 import pytest
-from served import Api, publish, streaming
+from served import Api, publish, serving, streaming
 from ticks_made import TS, rows, take_in, tick, wait_for
 
 from api.events import StreamEvent
@@ -168,3 +168,39 @@ def test_a_source_that_looks_is_heard_on_the_stream_without_a_tick(
         quote = stream.next("quote").data
         assert quote["heard_at"] == "2024-07-01T14:30:09.123456Z"
     bus.close()
+
+
+def test_a_recording_ages_by_its_own_clock_on_every_way_to_a_quote(
+    connection: Link, redis_url: str, database_url: str
+) -> None:
+    connection.execute("update ops.edition set nature = 'recorded'")
+    publish(
+        redis_url,
+        [
+            tick(symbol="DX", seq=1, last=Decimal("105.001")),
+            tick(symbol="NQ", seq=2, ts=TS + 30 * SECOND),
+            tick(seq=3, ts=TS + 40 * SECOND),
+        ],
+    )
+    take_in(redis_url, database_url)
+    # The newest record is the recording's now: 2024, however late it is today.
+    aged = {"ES": (0, "FRESH"), "NQ": (10_000, "STALE"), "DX": (40_000, "DEAD")}
+
+    def of(found: Any) -> dict[str, tuple[int, str]]:
+        return {one["symbol"]: (one["age_ms"], one["state"]) for one in found if one["source"]}
+
+    with serving(database_url, redis_url) as api:
+        assert of(api.get("/api/quotes")) == aged
+        assert of([api.get("/api/quotes/NQ")]) == {"NQ": aged["NQ"]}
+        assert of(api.get("/api/board")) == aged
+        moment = "market.moment('2026-11-29T00:00:00Z')"
+        assert of(rows(connection, f"select * from market.quotes_at({moment})")) == aged
+        assert of(rows(connection, f"select * from market.quote_metrics({moment})")) == aged
+        (sim,) = [one for one in api.get("/api/system")["sources"] if one["source"] == "SIM"]
+        assert sim["state"] == "FRESH"
+        with streaming(api, events="quote", mode="conflated") as stream:
+            assert of(event.data for event in stream.take(3, "quote")) == aged
+            publish(redis_url, [tick(symbol="NQ", seq=4, ts=TS + 50 * SECOND)])
+            newest = stream.next("quote").data
+            assert of([newest]) == {"NQ": (0, "FRESH")}
+        assert of([api.get("/api/quotes/ES")]) == {"ES": (10_000, "STALE")}

@@ -7,7 +7,7 @@ PostgreSQL is away.
 import asyncio
 import contextlib
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -63,6 +63,14 @@ class Catalogue(msgspec.Struct, frozen=True):
     basis: Mapping[str, Basis] = {}
     stale_ms: int = 5_000
     dead_ms: int = 30_000
+
+    def market_now(self, newest: datetime | None, now: datetime) -> datetime:
+        """Return the moment by which quotes age; in SQL `market.moment(now())`.
+
+        In a recorded market that is when the newest record that was replayed was received, else
+        `now`. UTC.
+        """
+        return newest if self.nature == "recorded" and newest is not None else now
 
     def source_of(self, root: str, source: str) -> Source:
         """Return a source's view of a root; an unknown source has no kind and no priority."""

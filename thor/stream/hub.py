@@ -159,9 +159,8 @@ class StreamHub:
 
     def market_now(self) -> datetime:
         """Return now; in a recorded market, the newest moment that was replayed."""
-        known, newest = self.reference.known, self.last_values.newest()
-        is_recorded = known is not None and known.nature == "recorded"
-        return newest if is_recorded and newest is not None else clock.now()
+        known, now = self.reference.known, clock.now()
+        return now if known is None else known.market_now(self.last_values.newest, now)
 
     async def watch_desk(self) -> None:
         """Give the desk's signals, TOTAL and extremes to those who want them, until cancelled."""
@@ -235,7 +234,7 @@ class StreamHub:
         await asyncio.sleep(max(begun_s + pace_s - clock.monotonic_s(), 0))
 
     def _flush(self) -> None:
-        if self.last_values.flush(self.reference.catalogue, self.offset, clock.now()):
+        if self.last_values.flush(self.reference.catalogue, self.offset, self.market_now()):
             self.events_sent += self.last_values.deliver(self.subscribers.conflated())
 
     def _frame(self, entry: Entry, opened: Opened, batch: Batch, now: datetime) -> None:
@@ -249,7 +248,8 @@ class StreamHub:
         for (at, tick), frame in zip(opened.good, frames, strict=True):
             latest, quote = self.last_values.apply(tick, catalogue, key), b""
             if batch.has_quotes and latest is not None:
-                quote = quote_frame(entry.entry_id, at, latest.shown(catalogue, now))
+                moment = catalogue.market_now(self.last_values.newest, now)
+                quote = quote_frame(entry.entry_id, at, latest.shown(catalogue, moment))
             batch.add((*key, at), tick.symbol, frame, quote)
 
     def _publish(self, batch: Batch, ordinal: int | None) -> None:
@@ -372,7 +372,10 @@ class StreamHub:
         if not subscriber.event_filter.quotes:
             return b""
         frames, events = self.last_values.shown(
-            subscriber.event_filter.symbols, self.reference.catalogue, self.offset, clock.now()
+            subscriber.event_filter.symbols,
+            self.reference.catalogue,
+            self.offset,
+            self.market_now(),
         )
         self.events_sent += events
         return frames

@@ -30,6 +30,8 @@ class LastValues:
         self._frames: dict[str, bytes] = {}
         self._joined: dict[tuple[int, frozenset[str] | None], tuple[bytes, int]] = {}
         self.version = 0
+        # When the newest record of any symbol was received, UTC.
+        self.newest: datetime | None = None
 
     def load_snapshot(
         self,
@@ -46,6 +48,7 @@ class LastValues:
                 if latest.read(dict(fields)):
                     self._latest[symbol] = latest
         self._touched = set(self._latest)
+        self.newest = max((one.received_at for one in self._latest.values()), default=None)
         for (source, symbol), ts in (heard or {}).items():
             self.hear(source, [symbol], ts)
 
@@ -73,12 +76,10 @@ class LastValues:
                 return None
             latest = self._latest[tick.symbol] = Latest(tick.symbol, latest.instrument)
         latest.merge(tick)
+        if self.newest is None or tick.received_at > self.newest:
+            self.newest = tick.received_at
         self._touched.add(tick.symbol)
         return latest
-
-    def newest(self) -> datetime | None:
-        """Return when the newest record of any symbol was received, UTC; None before the first."""
-        return max((one.received_at for one in self._latest.values()), default=None)
 
     def of_source(self, source: str) -> list[str]:
         """Return the symbols whose last values are of a source."""

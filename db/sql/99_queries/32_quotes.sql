@@ -99,7 +99,10 @@ select
     b.basis,
     b.basis_kind,
     b.basis_source
-from market.basis(%(as_of)s::timestamptz) as b;
+from market.basis(market.moment(%(as_of)s::timestamptz)) as b;
+
+-- name: moment
+select market.moment(%(as_of)s::timestamptz) as moment;
 
 -- name: board
 select m.*
