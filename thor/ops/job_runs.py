@@ -1,6 +1,6 @@
 """The leases of due moments: taken, kept by a heartbeat, ended, found abandoned.
 
-Stage 95, ops. Who inserts the row of a due moment in ops.job_runs runs it; the moment comes from
+Stage 95, ops. The row of a due moment in ops.job_runs is the lease on it; the moment comes from
 the caller, best by the database's clock, which all schedulers share.
 """
 

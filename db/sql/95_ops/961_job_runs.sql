@@ -8,7 +8,7 @@
 --           ended_at before it ends, retry_at where it is not tried again,
 --           exit_code where no process ended by itself, error where it
 --           succeeded
--- Why       Who inserts the row of a due moment has the lease on it, so that
+-- Why       The inserted row of a due moment is the lease on it, so that
 --           each runs once, by however many schedulers.
 
 create table ops.job_runs (

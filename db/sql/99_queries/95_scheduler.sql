@@ -149,7 +149,7 @@ where r.job = %(job)s::text and r.status in ('running', 'retrying')
 order by r.status desc, r.due_at
 limit 1;
 
--- The row is the lease: who inserts it runs the moment.
+-- The row is the lease: the scheduler that inserts it runs the moment.
 -- name: lease_job_run
 insert into ops.job_runs (
     job, due_at, asked_by, status, attempt, host, started_at, heartbeat_at
