@@ -7,9 +7,9 @@ select
     studies.settled_at(t.now) as settled_at
 from (select clock_timestamp() as now) as t;
 
--- Openings whose ticks are stored and that have no capture yet. What was before
--- the first tick or after a recording's end, and trade dates without any tick,
--- were never watched.
+-- Openings whose ticks are stored and that have no capture yet, newest first.
+-- What was before the first tick or after a recording's end, and trade dates
+-- without any tick, were never watched; dropped ticks can be read no more.
 -- name: due_captures
 select
     d.market,
@@ -50,7 +50,13 @@ where
             and s.session_date = d.day
             and s.capture_kind = 'OPEN'
     )
-order by d.open_at, m.sort_order;
+    and not exists (
+        select
+        from market.dropped_ranges as g
+        where g.ts_from <= d.open_at and g.ts_to > d.open_at
+    )
+order by d.open_at desc, m.sort_order
+limit %(limit)s::integer;
 
 -- Another grader may have written the same rows: they are equal.
 -- name: insert_capture

@@ -16,6 +16,8 @@ from thor.errors import NotFound, Refused
 
 # Rows of past days change with a replay only; each costs a capture of its own.
 _LATE_EVERY_S = 5.0
+# Of one turn: each takes a tenth of a second or more.
+CAPTURES_MAX = 20
 
 
 class Capture(msgspec.Struct, frozen=True):
@@ -78,7 +80,8 @@ class Grader:
         if minute == self._minute:
             return []
         made = capture_due(connection, settled_at)
-        self._minute = minute
+        # A long past is made up over several turns, while grades go on.
+        self._minute = minute if len(made) < CAPTURES_MAX else None
         return made
 
     def _renew(self, connection: Connection[Any]) -> int:
@@ -90,11 +93,12 @@ class Grader:
 
 
 def capture_due(connection: Connection[Any], settled_at: datetime) -> list[Capture]:
-    """Capture every opening until an instant that has none yet, oldest first.
+    """Capture the newest openings until an instant that have none yet, at most `CAPTURES_MAX`.
 
     An opening before the first stored tick, or on a trade date without any, has no capture.
     """
-    found = database.rows(connection, "due_captures", {"settled_at": settled_at})
+    values = {"settled_at": settled_at, "limit": CAPTURES_MAX}
+    found = database.rows(connection, "due_captures", values)
     made = [
         _captured(connection, row["market"], row["day"], "OPEN", row["open_at"], row["close_at"])
         for row in found
