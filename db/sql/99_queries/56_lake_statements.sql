@@ -62,10 +62,13 @@ select
     ' where t.ts >= {ts_from}::timestamptz and t.ts < {ts_to}::timestamptz'
     as guess;
 
+-- The gaps too: labels do not cross them.
 -- name: lake_reference
 select 'reference.' || quote_ident(c.relname) as relation
 from pg_catalog.pg_class as c
 where c.relnamespace = 'reference'::regnamespace and c.relkind = 'r'
+union all
+select 'market.gaps'
 order by 1;
 
 -- The sources and contracts of the ticks of a span, which numbers stand for.

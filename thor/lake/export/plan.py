@@ -168,7 +168,8 @@ def relation(wanted: Wanted) -> str:
         return f"market.bars_{wanted.width}"
     if wanted.what == "features":
         return f"store.features_{wanted.width}"
-    return f"reference.{wanted.path.removeprefix('reference/').removesuffix('.parquet')}"
+    name = wanted.path.removeprefix("reference/").removesuffix(".parquet")
+    return name if "." in name else f"reference.{name}"
 
 
 def values(wanted: Wanted, span: Bounds | None) -> dict[str, Any]:

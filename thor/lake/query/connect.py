@@ -100,7 +100,7 @@ def bar_columns() -> dict[str, dict[str, str]]:
     """Return the columns of bars_1s … bars_1d with their types, as `db/sql` defines them."""
     with duckdb.connect() as shape:
         tables = sql.tables()
-        _begin(shape)
+        begin(shape)
         for name in ("market.ticks", "market.bars_imported"):
             _make_empty(shape, name, tables[name])
         make_bars(shape)
@@ -112,6 +112,24 @@ def bar_columns() -> dict[str, dict[str, str]]:
             }
             for width in WIDTHS
         }
+
+
+def feature_columns() -> dict[str, str]:
+    """Return the columns of store.features_<width> with their types."""
+    columns = {
+        "symbol": "varchar",
+        "bar_start": "timestamptz",
+        "bar_ticks": "bigint",
+        "made_at": "timestamptz",
+        "changed_at": "timestamptz",
+    }
+    return columns | {name: "double" for names in sql.feature_columns().values() for name in names}
+
+
+def empty(name: str, columns: Mapping[str, str]) -> str:
+    """Return the statement that creates a relation of these columns without rows."""
+    nulls = ", ".join(f'null::{kind} as "{column}"' for column, kind in columns.items())
+    return f"create or replace view {name} as select {nulls} where false"
 
 
 class _Relation(NamedTuple):
@@ -126,8 +144,7 @@ class _Relation(NamedTuple):
 
     def empty(self) -> str:
         """Return the statement that creates it without rows."""
-        nulls = ", ".join(f'null::{kind} as "{column}"' for column, kind in self.columns.items())
-        return f"create or replace view {self.name} as select {nulls} where false"
+        return empty(self.name, self.columns)
 
     def over(self, connection: Connection, files: Files) -> str:
         """Return the statement that creates it over its files."""
@@ -170,7 +187,7 @@ class _Relation(NamedTuple):
 
 
 def _make_relations(connection: Connection, files: Files, *, is_computed: bool) -> None:
-    _begin(connection)
+    begin(connection)
     tables, shapes = sql.tables(), bar_columns()
     relations = [
         _Relation(
@@ -180,6 +197,8 @@ def _make_relations(connection: Connection, files: Files, *, is_computed: bool) 
         for schema, table in [name.split(".")]
         if schema == "reference"
     ]
+    gaps = [files.reference["market.gaps"]] if "market.gaps" in files.reference else []
+    relations.append(_Relation("market.gaps", tables["market.gaps"], gaps, False))
     stored = "market._stored_" if is_computed else "market.bars_"
     bars = {
         width: _Relation(
@@ -200,7 +219,7 @@ def _make_relations(connection: Connection, files: Files, *, is_computed: bool) 
     features = _features(files) if not is_computed else {}
     for relation in features.values():
         connection.execute(relation.empty())
-    for statement in (*sql.families(), *sql.feature_views(stored=features)):
+    for statement in (*sql.families(), *sql.feature_views(stored=features), *sql.labels()):
         connection.execute(statement)
     for relation in (*relations, *features.values()):
         if relation.paths:
@@ -210,14 +229,7 @@ def _make_relations(connection: Connection, files: Files, *, is_computed: bool) 
 
 def _features(files: Files) -> dict[str, _Relation]:
     """Return the stored features of each width that has those of every bar it has."""
-    columns = {
-        "symbol": "varchar",
-        "bar_start": "timestamptz",
-        "bar_ticks": "bigint",
-        "made_at": "timestamptz",
-        "changed_at": "timestamptz",
-    }
-    columns |= {name: "double" for names in sql.feature_columns().values() for name in names}
+    columns = feature_columns()
     found = {}
     for width in FEATURE_WIDTHS:
         paths = files.parts.get(f"matrix_{width}", [])
@@ -232,7 +244,8 @@ def _folder(path: str) -> str:
     return path.rsplit("/date=", 1)[-1].rsplit("/", 1)[0]
 
 
-def _begin(connection: Connection) -> None:
+def begin(connection: Connection) -> None:
+    """Make the schemas, and the macros that the SQL of bars calls, in UTC."""
     connection.execute("set global timezone = 'UTC'")
     for schema in ("public", "reference", "market", "feat", "store"):
         connection.execute(f"create schema {schema}")

@@ -78,8 +78,21 @@ def feature_views(folder: Path = SQL, stored: Collection[str] = ()) -> Iterator[
         yield from _views_of(family, columns[family], stored)
         yield from comments(file.read_text())
     yield from _views_of("matrix", [name for names in columns.values() for name in names], stored)
-    for file in sorted((folder / "60_store").glob("*.duckdb.sql")):
+    for file in sorted((folder / "60_store").glob("67?_*.duckdb.sql")):
         yield file.read_text()
+
+
+def labels(folder: Path = SQL / "60_store") -> Iterator[str]:
+    """Yield the DuckDB statements that make `feat.labels`, after those of the families.
+
+    They read market.gaps and reference.rolls too.
+    """
+    for file in sorted(folder.glob("61[5-9]_*.sql")):
+        if file.name.endswith(".duckdb.sql"):
+            yield file.read_text()
+        elif not (folder / f"{file.stem}.duckdb.sql").exists():
+            yield from macros(file.read_text())
+            yield from views(file.read_text())
 
 
 def feature_columns(folder: Path = SQL) -> dict[str, list[str]]:
@@ -141,10 +154,11 @@ def exact(folder: Path = SQL / "40_bars") -> Iterator[str]:
 
 
 def tables(folder: Path = SQL) -> dict[str, dict[str, str]]:
-    """Return the tables of a lake, and market.bars_imported: columns with their types."""
+    """Return the tables of a lake, and market.bars_imported: columns and types."""
     files = [
         *sorted(folder.glob("10_reference/*.sql")),
         folder / "30_ticks" / "300_ticks.sql",
+        folder / "30_ticks" / "330_gaps.sql",
         folder / "40_bars" / "410_bars_imported.sql",
     ]
     return {
@@ -166,7 +180,8 @@ def macros(text: str) -> Iterator[str]:
     """
     text = _FENCE.sub("", text)
     for found in _FUNCTION.finditer(text):
-        arguments = ", ".join(part.split()[0] for part in found["arguments"].split(","))
+        named = [part.split()[0] for part in found["arguments"].split(",") if part.strip()]
+        arguments = ", ".join(named)
         head = f"create macro {found['name']}({arguments}) as"
         yield f"{head} table\n{found['table']}" if found["table"] else f"{head} ({found['value']})"
 
