@@ -269,6 +269,11 @@ class Settings(BaseSettings):
         default=True,
         description="Whether the simulated market ignores closed hours, so a demo never waits.",
     )
+    joblib_backend: str = Field(
+        default="loky",
+        description="Where the folds of a training run: loky (processes here), threading, "
+        "sequential, dask or ray; the last two have to be installed.",
+    )
     data_provider: str | None = Field(
         default=None,
         description="The one feed that thor up --live starts, excel_live; if not set "

@@ -230,7 +230,8 @@ def names_in(link: Link) -> set[str]:
         "select c.oid::regclass::text from pg_class as c where c.relkind in ('r', 'p')"
         " and not c.relispartition"
         " and c.relnamespace in ('reference'::regnamespace, 'market'::regnamespace,"
-        " 'studies'::regnamespace, 'store'::regnamespace, 'ops'::regnamespace)"
+        " 'studies'::regnamespace, 'store'::regnamespace, 'model'::regnamespace,"
+        " 'ops'::regnamespace)"
     ).fetchall()
     return {name for (name,) in found}
 

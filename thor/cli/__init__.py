@@ -24,6 +24,7 @@ from thor.cli import (
     lake,
     lake_sql,
     markets,
+    models,
     poll_tos_excel,
     replay,
     restart,
@@ -33,6 +34,7 @@ from thor.cli import (
     start_market_grader,
     status,
     ticks,
+    train,
     up,
 )
 from thor.cli.common import console, cure
@@ -87,6 +89,8 @@ app.add_typer(markets.app, name="markets")
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(rolls.app, name="rolls")
 lake.app.command("sql")(lake_sql.sql)
+app.command("train")(train.train)
+app.add_typer(models.app, name="models")
 app.add_typer(features.app, name="features")
 app.add_typer(lake.app, name="lake")
 app.add_typer(jobs.app, name="jobs")

@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -208,6 +208,20 @@ def day(text: str | None, name: str) -> date | None:
         return date.fromisoformat(text)
     except ValueError as error:
         raise Rejected(f"{name}: {text!r} is no day as 2026-11-22 is") from error
+
+
+def utc_bound(text: str | None, name: str, *, is_end: bool = False) -> datetime | None:
+    """Return a bound of a span in UTC: an ISO 8601 time, or a day, whose end is the next day's.
+
+    Raises `Rejected` naming the option.
+    """
+    if text is None:
+        return None
+    is_day = len(text) == len("2026-11-22")
+    found = instant(f"{text}T00:00:00Z" if is_day else text, name)
+    assert found is not None
+    found = found.astimezone(UTC)
+    return found + timedelta(days=1) if is_day and is_end else found
 
 
 def plain(number: Decimal) -> str:

@@ -73,6 +73,31 @@ def build(
     console.print(f"the features from {first.isoformat(' ')} to {last.isoformat(' ')} are made")
 
 
+@app.command("define")
+def define(
+    name: Annotated[str, typer.Argument(help="Name of the set: small letters, digits, _.")],
+    features: Annotated[str, typer.Option(help="The features, rsi_14,roc_10 say.")],
+    width: Annotated[str, typer.Option(help="1m, 5m or 1h.")] = "1m",
+) -> None:
+    """Define a set of features that models are trained on; a change makes a new version."""
+    from thor.learning import feature_sets
+
+    named = [part.strip() for part in features.split(",") if part.strip()]
+    with open_database() as connection:
+        made = feature_sets.define(connection, name, width, named)
+    console.print(f"{made.name} version {made.version}: {len(made.names)} features of {made.width}")
+
+
+@app.command("sets")
+def sets(as_json: AsJson = False) -> None:
+    """List the sets of features, every version."""
+    from thor import database
+
+    with open_database() as connection:
+        rows = database.rows(connection, "feature_sets")
+    show(rows, "feature sets", as_json=as_json)
+
+
 @app.command("status")
 def status(as_json: AsJson = False) -> None:
     """Show how far the stored features are, and what is to be made."""

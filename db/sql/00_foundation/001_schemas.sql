@@ -1,6 +1,7 @@
 -- Stage     00 foundation
 -- Makes     schema reference, schema market, schema ops,
---           schema feat, schema studies, schema store
+--           schema feat, schema studies, schema store,
+--           schema model
 -- Kind      schema
 -- Grain     –
 -- Known at  –
@@ -15,6 +16,7 @@ create schema if not exists ops;
 create schema if not exists feat;
 create schema if not exists studies;
 create schema if not exists store;
+create schema if not exists model;
 
 comment on schema reference is
     'Reference data: instruments, series, sources, tapes, sessions.';
@@ -29,3 +31,5 @@ comment on schema studies is
     'extremes, market opens.';
 comment on schema store is
     'Features as they are kept: a row a bar, and what is to be made anew.';
+comment on schema model is
+    'Trainings, fitted models, which of them is served, and regimes.';

@@ -50,7 +50,7 @@ with tables as (
     from pg_catalog.pg_class as c
     inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
     where
-        n.nspname in ('reference', 'market', 'studies', 'store', 'ops')
+        n.nspname in ('reference', 'market', 'studies', 'store', 'model', 'ops')
         and c.relkind in ('r', 'p')
         and not c.relispartition
         and format('%%I.%%I', n.nspname, c.relname)
@@ -107,7 +107,7 @@ select
     s.last_value
 from pg_catalog.pg_sequences as s
 where
-    s.schemaname in ('reference', 'market', 'studies', 'store', 'ops')
+    s.schemaname in ('reference', 'market', 'studies', 'store', 'model', 'ops')
     and s.last_value is not null
     and not exists (
         select

@@ -1,0 +1,180 @@
+"""`thor models`: list, show, compare, promote and roll back fitted models."""
+
+from typing import Annotated, Any
+
+import typer
+
+from thor.cli.common import AsJson, console, open_database, show
+from thor.errors import Rejected
+
+app = typer.Typer(no_args_is_help=True, help="Fitted models: what there is, and what is served.")
+Id = Annotated[int, typer.Argument(help="Number of a model, as `thor models list` shows it.")]
+Alias = Annotated[str, typer.Option("--as", help="champion or challenger.")]
+
+
+@app.command("list")
+def list_models(as_json: AsJson = False) -> None:
+    """List the fitted models, the newest first."""
+    from thor.learning import registry
+
+    with open_database() as connection:
+        rows = registry.versions(connection)
+    show(rows if as_json else [_short(row) for row in rows], "models", as_json=as_json)
+
+
+@app.command("runs")
+def list_runs(as_json: AsJson = False) -> None:
+    """List the trainings, the newest first, those that failed too."""
+    from thor.learning import registry
+
+    with open_database() as connection:
+        rows = registry.runs(connection)
+    shown = [
+        {
+            "run": row["run_id"],
+            "state": row["state"],
+            "target": row["target"],
+            "horizon": row["horizon"],
+            "symbols": row["symbols"],
+            "rows": row["rows"],
+            "best": row["best_model"],
+            "skill": _interval(row),
+            "model": row["version_id"],
+            "reason": row["reason"],
+        }
+        for row in rows
+    ]
+    show(rows if as_json else shown, "trainings", as_json=as_json)
+
+
+@app.command("show")
+def show_model(
+    model_id: Id,
+    report: Annotated[str | None, typer.Option(help="Write its report to this file.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show a fitted model, and the folds of its training."""
+    from pathlib import Path
+
+    from thor.learning import registry
+
+    with open_database() as connection:
+        row = registry.version(connection, model_id)
+        folds = registry.folds(connection, row["run_id"])
+        if report is not None:
+            Path(report).write_text(registry.report(connection, row["run_id"]), encoding="utf-8")
+    if as_json:
+        show([row], "model", as_json=True)
+        return
+    facts = {
+        **_short(row),
+        "set": f"{row['set_name']} version {row['set_version']}",
+        "data": row["data_checksum"],
+        "code": row["code_version"],
+        "artifact": row["artifact_sha256"],
+    }
+    for name, value in facts.items():
+        shown = ", ".join(value) if isinstance(value, list) else value
+        console.print(f"{name:>10}  {'' if shown is None else shown}")
+    show([_fold(one) for one in folds], "folds", as_json=False)
+
+
+@app.command("compare")
+def compare(
+    model_ids: Annotated[list[int], typer.Argument(help="Numbers of two or more models.")],
+    as_json: AsJson = False,
+) -> None:
+    """Show fitted models side by side."""
+    from thor.learning import registry
+
+    if len(model_ids) < 2:
+        raise Rejected("ids: name two models or more")
+    with open_database() as connection:
+        rows = [registry.version(connection, one) for one in dict.fromkeys(model_ids)]
+    shown = [
+        {
+            **_short(row),
+            "loss": f"{row['metrics']['losses'][row['model']]:.5g}",
+            "ticks": f"{row['metrics']['profit_ticks'][row['model']]:+.1f}",
+            "trades": row["metrics"]["trades"][row["model"]],
+            "set": f"{row['set_name']} {row['set_version']}",
+        }
+        for row in rows
+    ]
+    show(rows if as_json else shown, "models", as_json=as_json)
+
+
+@app.command("promote")
+def promote(
+    model_id: Id,
+    alias: Alias = "champion",
+    by: Annotated[str, typer.Option(help="Who decides it.")] = "cli",
+    reason: Annotated[str | None, typer.Option(help="Why.")] = None,
+) -> None:
+    """Serve a fitted model, where it has shown its skill and is what was trained."""
+    from thor.learning import registry
+
+    with open_database() as connection:
+        done = registry.promote(connection, model_id, alias, by, reason)
+    _print(done)
+
+
+@app.command("rollback")
+def rollback(
+    target: Annotated[str, typer.Option(help="direction, magnitude, volatility or regime.")],
+    horizon: Annotated[str, typer.Option(help="How far ahead.")],
+    symbols: Annotated[str, typer.Option(help="The series, ES,NQ say.")],
+    alias: Alias = "champion",
+    by: Annotated[str, typer.Option(help="Who decides it.")] = "cli",
+) -> None:
+    """Serve the model again that was served before."""
+    from thor.learning import registry
+
+    named = [part.strip().upper() for part in symbols.split(",") if part.strip()]
+    with open_database() as connection:
+        done = registry.rollback(connection, target, horizon, named, alias, by)
+    _print(done)
+
+
+def _print(done: Any) -> None:
+    now = "none" if done.version_id is None else f"model {done.version_id}"
+    was = "none" if done.was is None else f"model {done.was}"
+    console.print(
+        f"{done.alias} of {done.target} at {done.horizon} of {', '.join(done.symbols)}: {now}, "
+        f"before {was}"
+    )
+
+
+def _short(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "model": row["id"],
+        "alias": row["alias"],
+        "target": row["target"],
+        "horizon": row["horizon"],
+        "symbols": row["symbols"],
+        "kind": row["model"],
+        "skill": _interval(row),
+        "from": f"{row['span_from']:%Y-%m-%d %H:%M}",
+        "to": f"{row['span_to']:%Y-%m-%d %H:%M}",
+        "run": row["run_id"],
+    }
+
+
+def _fold(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "fold": row["fold"],
+        "model": row["model"],
+        "learned": row["train_rows"],
+        "purged": row["purged_rows"],
+        "predicted": row["test_rows"],
+        "loss": f"{row['loss']:.5g}",
+        "skill": _interval(row),
+        "trades": row["trades"],
+        "ticks": f"{row['profit_ticks']:+.1f}",
+    }
+
+
+def _interval(row: dict[str, Any]) -> str | None:
+    if row["skill"] is None:
+        return None
+    return f"{row['skill']:+.4f} ({row['skill_low']:+.4f} to {row['skill_high']:+.4f})"
