@@ -19,7 +19,8 @@ _EVERY_S = 0.5
 
 def main(settings: Settings, stop: Stop, log: Any) -> None:
     """Check every half second; wait for a server that is away or busy with a refresh."""
-    url = database_url(Home(settings.home), settings)
+    # TimescaleDB lets only the owner of an aggregate refresh it.
+    url = database_url(Home(settings.home), settings, "owner")
     while not stop.wait(_EVERY_S):
         pieces = persist(
             partial(_catch_up, url, stop),

@@ -23,10 +23,11 @@ import redis
 import timescale
 from msgspec.structs import replace
 from psycopg import sql
+from roles_made import PASSWORDS
 
 from thor import database
 from thor.config import Settings
-from thor.database import schema
+from thor.database import roles, schema
 from thor.database.edition import Edition
 from thor.market.bus.client import Bus
 from thor.services.home import Home
@@ -129,8 +130,10 @@ def servers() -> Iterator[Callable[[Edition], Endpoints]]:
                 start = timescale.running if edition == "timescale" else _plain
                 with patch.object(Postgres, "_settings", _hasty):
                     urls = stack.enter_context(start(folder))
-                _note_version(edition, urls.database_url)
-                running[edition] = replace(urls, redis_url=_own(urls.redis_url))
+                _note_version(edition, urls.admin_url)
+                running[edition] = replace(
+                    urls, database_url=urls.admin_url, redis_url=_own(urls.redis_url)
+                )
             return running[edition]
 
         yield of
@@ -240,6 +243,7 @@ def template(endpoints: Endpoints, edition: Edition, templates: set[str]) -> str
         with psycopg.connect(endpoints.database_url, autocommit=True) as connection:
             connection.execute(_create(name))
         schema.up(url, requested=edition)
+        roles.set_passwords(url, PASSWORDS)
         templates.add(edition)
     return url
 

@@ -184,9 +184,34 @@ class Settings(BaseSettings):
         values = self.model_dump(exclude_none=True)
         return {own_name(name): str(value) for name, value in values.items()}
 
+    def role_passwords(self) -> dict[str, str]:
+        """Return the passwords of the database's roles that are set, by role."""
+        found = {
+            "owner": self.owner_password,
+            "app": self.app_password,
+            "reader": self.reader_password,
+            "grafana": self.grafana_password,
+        }
+        return {role: text for role, text in found.items() if text}
+
     home: Path = Field(default_factory=_default_home, description="Folder of Thor's own data.")
     database_url: str | None = Field(
         default=None, description="A PostgreSQL that you run; none is started then."
+    )
+    owner_password: str | None = Field(
+        default=None,
+        description="Password of thor_owner on a PostgreSQL that you run: thor db up gives it, "
+        "bars are refreshed with it; if not set, that is done as the user of THOR_DATABASE_URL.",
+    )
+    app_password: str | None = Field(
+        default=None,
+        description="Password of thor_app there; with it jobs and the API connect as thor_app.",
+    )
+    reader_password: str | None = Field(
+        default=None, description="Password of thor_reader there, for psql and tools that read."
+    )
+    grafana_password: str | None = Field(
+        default=None, description="Password of thor_grafana there."
     )
     redis_url: str | None = Field(
         default=None, description="A Redis-compatible server that you run; none is started then."

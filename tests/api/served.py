@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import uvicorn
+from roles_made import as_role
 from ticks_made import TS, settings, tick, wait_for
 
 from api.app import create_app
@@ -68,9 +69,9 @@ def serving(
     asked = settings(api_port=0, **{"sse_ping_s": 10, **given})
     with bound(asked) as listener:
         server = (
-            served(asked, database_url, redis_url)
+            served(asked, as_role(database_url), redis_url)
             if has_sink
-            else _plain(asked, database_url, redis_url)
+            else _plain(asked, as_role(database_url), redis_url)
         )
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

@@ -26,19 +26,19 @@ PASSWORD = "s3cret"
 
 @pytest.fixture
 def port(tmp_path: Path) -> Iterator[int]:
-    """The port of a server that was started by the command of the service bus."""
+    """The port of a server that was started by the command of the service redis."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         number: int = probe.getsockname()[1]
     server = find_valkey(Home(tmp_path / "home"), None)
-    shell, option, script = SERVICES["bus"]["command"]
+    shell, option, script = SERVICES["redis"]["command"]
     script = script.replace("$$", "$").replace("docker-entrypoint.sh valkey-server", str(server))
     here = f"<<END\nport {number}\nbind 127.0.0.1\n"
     script = script.replace("<<END\n", here)
     process = subprocess.Popen(
         [shell, option, script],
         cwd=tmp_path,
-        env={**os.environ, **dict.fromkeys(SERVICES["bus"]["environment"], PASSWORD)},
+        env={**os.environ, **dict.fromkeys(SERVICES["redis"]["environment"], PASSWORD)},
         stdout=subprocess.DEVNULL,
     )
     try:
@@ -76,10 +76,11 @@ def test_the_database_is_set_as_thors_own_server_is(
 ) -> None:
     if not endpoints.owns_postgres:
         pytest.skip("the server was named: it is set as its owner likes")
-    words = SERVICES["database"]["command"]
+    words = SERVICES["postgres"]["command"]
     asked = dict(word.removeprefix("-c").split("=") for word in words[1:])
     assert asked.pop("timescaledb.telemetry_level") == "off"
-    # Thor's own server takes it where its build has it.
+    # Thor's own server takes each where its build has it.
+    assert asked.pop("shared_preload_libraries") == "timescaledb,pg_stat_statements"
     assert asked.pop("wal_compression") == "lz4"
     # The tests give theirs less.
     assert asked.pop("max_wal_size") == postgres._SETTINGS["max_wal_size"]

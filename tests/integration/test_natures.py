@@ -50,15 +50,15 @@ def one(url: str, query: str) -> Any:
 
 def test_a_live_database_of_before_keeps_its_data_under_its_own_name(path: Path) -> None:
     with running(settings(path)) as home:
-        schema.up(home.endpoints.database_url, "live", requested="plain")
+        schema.up(home.endpoints.admin_url, "live", requested="plain")
         redis.Redis.from_url(home.endpoints.redis_url).set("pending", "7")
     with running(settings(path, nature="live")) as home:
-        assert urlsplit(home.endpoints.database_url).path == "/thor_live"
-        assert one(home.endpoints.database_url, "select nature from ops.edition") == "live"
+        assert urlsplit(home.endpoints.admin_url).path == "/thor_live"
+        assert one(home.endpoints.admin_url, "select nature from ops.edition") == "live"
         live = redis.Redis.from_url(home.endpoints.redis_url)
         assert live.get("pending") == b"7"
     with running(settings(path)) as home:
-        schema.up(home.endpoints.database_url, "simulated", requested="plain")
+        schema.up(home.endpoints.admin_url, "simulated", requested="plain")
         assert redis.Redis.from_url(home.endpoints.redis_url).get("pending") is None
 
 
@@ -79,7 +79,7 @@ def test_a_recorded_day_is_shown_beside_the_simulated_market_and_again(
     tape = tmp_path / "day.csv"
     tape.write_text(DAY)
     with running(settings(path)) as home:
-        schema.up(home.endpoints.database_url, requested="plain")
+        schema.up(home.endpoints.admin_url, requested="plain")
     for _ in range(2):
         with up(path, "--tape", str(tape), "--speed", "max") as thor:
             wait_for(lambda: "day.csv: 3 of 3 ticks, ended" in thor.said(), "the tape's end")
@@ -92,7 +92,7 @@ def test_a_recorded_day_is_shown_beside_the_simulated_market_and_again(
             latest = redis.Redis.from_url(urls.redis_url).hgetall("quotes:latest:ES")
             assert latest[b"last"] == b"5150.75"
     with running(settings(path)) as home:
-        assert one(home.endpoints.database_url, COUNT) == 0
+        assert one(home.endpoints.admin_url, COUNT) == 0
 
 
 @pytest.mark.parametrize(

@@ -128,7 +128,7 @@ def bus(urls: Endpoints) -> "redis.Redis":
 
 def write(urls: Endpoints) -> None:
     """Write 1,000 rows and 1,000 entries, each acknowledged by its server."""
-    with psycopg.connect(urls.database_url) as database:
+    with psycopg.connect(urls.admin_url) as database:
         database.execute("create table kept as select n from generate_series(1, 1000) n")
     with bus(urls) as link:
         pipe = link.pipeline(transaction=False)
@@ -138,7 +138,7 @@ def write(urls: Endpoints) -> None:
 
 
 def written(urls: Endpoints) -> tuple[int, int]:
-    with psycopg.connect(urls.database_url) as database, bus(urls) as link:
+    with psycopg.connect(urls.admin_url) as database, bus(urls) as link:
         row = database.execute("select sum(n) from kept").fetchone()
         assert row is not None
         return row[0], link.xlen("kept")
@@ -147,7 +147,7 @@ def written(urls: Endpoints) -> tuple[int, int]:
 def test_rows_and_entries_survive_a_kill_of_everything(kept: Path) -> None:
     system = start_system(kept)
     urls = endpoints(Home(kept), settings(kept))
-    with psycopg.connect(urls.database_url) as database, bus(urls) as link:
+    with psycopg.connect(urls.admin_url) as database, bus(urls) as link:
         database.execute("create table fresh as select 1 as n")
         database.commit()
         link.set("fresh", "1")
@@ -157,7 +157,7 @@ def test_rows_and_entries_survive_a_kill_of_everything(kept: Path) -> None:
     with running(settings(kept)) as again:
         # 1 + 2 + … + 1,000
         assert written(again.endpoints) == (500_500, 1000)
-        with psycopg.connect(again.endpoints.database_url) as database, bus(urls) as link:
+        with psycopg.connect(again.endpoints.admin_url) as database, bus(urls) as link:
             assert database.execute("select n from fresh").fetchall() == [(1,)]
             assert link.get("fresh") == "1"
     assert "automatic recovery in progress" in (kept / "logs/postgres.log").read_text()
@@ -215,9 +215,9 @@ def test_a_stale_pid_of_another_program_is_neither_stopped_nor_an_obstacle(
 def test_a_wrong_password_is_refused_by_both(system: RunningSystem) -> None:
     right, urls = system.home.credentials(), system.endpoints
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
-        psycopg.connect(urls.database_url.replace(right.postgres, "wrong"))
+        psycopg.connect(urls.admin_url.replace(right.postgres, "wrong"))
     with pytest.raises(psycopg.OperationalError, match="no password supplied"):
-        psycopg.connect(urls.database_url.replace(f":{right.postgres}", ""))
+        psycopg.connect(urls.admin_url.replace(f":{right.postgres}", ""))
     for redis_url in (
         urls.redis_url.replace(right.redis, "wrong"),
         urls.redis_url.replace(f":{right.redis}@", ""),
@@ -295,7 +295,7 @@ def test_an_ordinary_user_runs_the_same_servers_without_copies(path: Path) -> No
         "home = pathlib.Path(sys.argv[1])\n"
         "for turn in range(2):\n"
         "    with running(Settings(home=home, _env_file=None)) as system:\n"
-        "        with psycopg.connect(system.endpoints.database_url) as database:\n"
+        "        with psycopg.connect(system.endpoints.admin_url) as database:\n"
         "            if turn == 0:\n"
         "                database.execute('create table kept as select 7 as n')\n"
         "            row = database.execute('select n from kept').fetchone()\n"
@@ -361,7 +361,8 @@ def test_another_home_runs_beside(system: RunningSystem, kept: Path) -> None:
 def test_servers_that_the_settings_name_are_used_and_none_is_started(path: Path) -> None:
     given = settings(path, database_url="postgresql://a:b@c/d", redis_url="redis://e:1/0")
     with running(given) as system:
-        assert system.endpoints == Endpoints("postgresql://a:b@c/d", "redis://e:1/0", False, False)
+        url = "postgresql://a:b@c/d"
+        assert system.endpoints == Endpoints(url, url, "redis://e:1/0", False, False)
         assert left_running(path) == []
         assert read_status(system.home).processes == {}
     assert not (path / "pg").exists()
@@ -371,7 +372,7 @@ def test_servers_that_the_settings_name_are_used_and_none_is_started(path: Path)
 def test_one_server_given_leaves_the_other_to_thor(path: Path) -> None:
     with running(settings(path, database_url="postgresql://a:b@c/d")) as system:
         assert (system.endpoints.owns_postgres, system.endpoints.owns_redis) == (False, True)
-        assert system.endpoints.database_url == "postgresql://a:b@c/d"
+        assert system.endpoints.admin_url == "postgresql://a:b@c/d"
         with bus(system.endpoints) as link:
             assert link.ping()
     assert not (path / "pg").exists()
@@ -397,7 +398,7 @@ def test_the_database_is_what_thor_asks_for(system: RunningSystem) -> None:
         "data_checksums": "on",
         "shared_preload_libraries": "pg_stat_statements",
     }
-    with psycopg.connect(system.endpoints.database_url) as link:
+    with psycopg.connect(system.endpoints.admin_url) as link:
         for name, value in asked.items():
             row = link.execute(f"show {name}").fetchone()
             assert row is not None
@@ -429,7 +430,7 @@ def test_a_half_made_database_is_made_again(path: Path) -> None:
     # An initdb that outlived its Thor would go on writing into the folder.
     shutil.copy("/bin/sleep", path.parent / "initdb")
     orphan = subprocess.Popen([path.parent / "initdb", "60"], cwd=path / "pg.new")
-    with running(settings(path)) as system, psycopg.connect(system.endpoints.database_url):
+    with running(settings(path)) as system, psycopg.connect(system.endpoints.admin_url):
         assert orphan.wait() == -signal.SIGKILL
         assert list(path.glob("*.new")) == []
 
@@ -475,7 +476,7 @@ def test_pg_bin_in_a_closed_folder_is_rejected_by_name(path: Path) -> None:
 def test_pg_bin_names_the_postgresql_that_runs_and_its_data_stays_with_it(path: Path) -> None:
     with (
         running(settings(path, pg_bin=DEBIAN_PG)) as system,
-        psycopg.connect(system.endpoints.database_url) as link,
+        psycopg.connect(system.endpoints.admin_url) as link,
     ):
         assert link.info.server_version // 10_000 == 15
         row = link.execute("show lc_ctype").fetchone()

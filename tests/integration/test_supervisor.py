@@ -288,7 +288,7 @@ def killed_and_back(system: RunningSystem, name: str) -> None:
 
 
 def test_a_killed_postgres_comes_back_on_its_port_with_its_rows(system: RunningSystem) -> None:
-    url = system.endpoints.database_url
+    url = system.endpoints.admin_url
     with psycopg.connect(url) as link:
         link.execute("create table kept as select 7 as n")
     killed_and_back(system, "postgres")
@@ -315,7 +315,7 @@ def test_a_system_with_a_busy_client_and_a_deaf_job_stops_within_5_s() -> None:
         )
         for name in ("deaf", "polite"):
             await_file(held.home.log(name))
-        with psycopg.connect(held.endpoints.database_url) as link:
+        with psycopg.connect(held.endpoints.admin_url) as link:
             link.execute("create table busy as select generate_series(1, 100000) n")
             started = clock.monotonic_s()
             system.__exit__(None, None, None)

@@ -18,8 +18,16 @@ from jobs import JOBS, job_of
 from thor.config import Settings, own_name
 
 FILE = ROOT / "docker-compose.yml"
-SECRETS = {"THOR_DB_PASSWORD": "d4tabase", "THOR_REDIS_PASSWORD": "bu5"}
-SERVERS = {"database", "bus"}
+SECRETS = {
+    "THOR_DB_PASSWORD": "d4tabase",
+    "THOR_REDIS_PASSWORD": "bu5",
+    "THOR_OWNER_PASSWORD": "0wner",
+    "THOR_APP_PASSWORD": "4pp",
+    "THOR_READER_PASSWORD": "re4der",
+    "THOR_GRAFANA_PASSWORD": "gr4fana",
+    "THOR_GRAFANA_ADMIN_PASSWORD": "4dmin",
+}
+SERVERS = {"postgres", "redis", "grafana"}
 # It ends when its work is done; all others run on.
 ONCE = {"migrate"}
 # Modules of jobs/ that are no process of their own.
@@ -34,6 +42,8 @@ FIXED = {
     # Excel runs on the desk's machine, and so does what reads it.
     "THOR_DATA_PROVIDER", "THOR_EXCEL_FILE", "THOR_EXCEL_SHEET", "THOR_EXCEL_RANGE",
     "THOR_EXCEL_INTERVAL_S",
+    # Only the service that migrates has them.
+    "THOR_OWNER_PASSWORD", "THOR_APP_PASSWORD", "THOR_READER_PASSWORD", "THOR_GRAFANA_PASSWORD",
 }  # fmt: skip
 
 RAW: dict[str, Any] = yaml.safe_load(FILE.read_text())
@@ -73,12 +83,12 @@ def test_compose_reads_the_file(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     read = yaml.safe_load(done.stdout)
     assert set(read["services"]) == set(SERVICES)
-    assert set(read["volumes"]) == {"database", "bus", "lake", "dumps"}
+    assert set(read["volumes"]) == {"database", "bus", "lake", "dumps", "grafana"}
     ingest = read["services"]["ingest"]
-    assert ingest["environment"]["PGPASSWORD"] == "d4tabase"
-    assert ingest["environment"]["THOR_REDIS_URL"] == "redis://:bu5@bus:6379/0"
+    assert ingest["environment"]["PGPASSWORD"] == "4pp"
+    assert ingest["environment"]["THOR_REDIS_URL"] == "redis://:bu5@redis:6379/0"
     assert read["services"]["api"]["network_mode"] == "service:loopback"
-    assert "requirepass $$REDISCLI_AUTH" in read["services"]["bus"]["command"][-1]
+    assert "requirepass $$REDISCLI_AUTH" in read["services"]["redis"]["command"][-1]
 
 
 @pytest.mark.parametrize("missing", SECRETS)
@@ -162,7 +172,7 @@ def test_an_image_is_pinned(name: str) -> None:
 
 
 def test_the_database_is_the_community_edition_that_the_tests_would_take() -> None:
-    assert SERVICES["database"]["image"] == timescale.IMAGE
+    assert SERVICES["postgres"]["image"] == timescale.IMAGE
     assert "-oss" not in timescale.IMAGE
     for name in THORS:
         if name != "loopback":
@@ -179,8 +189,13 @@ def test_a_secret_is_asked_for_and_never_written() -> None:
                 assert found, f"{name}: {key} has to come from ${{…:?…}}"
                 asked.add(found[1])
     assert asked == set(SECRETS)
-    database = SERVICES["ingest"]["environment"]["THOR_DATABASE_URL"]
-    assert database == "postgresql://thor@database:5432/thor"
+    users = {"migrate": "thor", "bars": "thor_owner"}
+    passwords = {"migrate": "THOR_DB_PASSWORD", "bars": "THOR_OWNER_PASSWORD"}
+    for name in set(THORS) - {"loopback"}:
+        environment = SERVICES[name]["environment"]
+        user, password = users.get(name, "thor_app"), passwords.get(name, "THOR_APP_PASSWORD")
+        assert environment["THOR_DATABASE_URL"] == f"postgresql://{user}@postgres:5432/thor"
+        assert environment["PGPASSWORD"].startswith(f"${{{password}:?")
     commands = str([service.get("command") for service in SERVICES.values()])
     assert not any(name in commands for name in SECRETS), "a command line is everyone's to read"
 
@@ -194,10 +209,11 @@ def test_every_setting_reaches_the_containers_or_is_fixed() -> None:
 
 
 def test_what_has_to_outlive_a_container_lies_in_a_named_volume() -> None:
-    assert set(RAW["volumes"]) == SERVERS | {"lake", "dumps"}
+    # Their names are older than those of the services, which read them as before.
+    assert set(RAW["volumes"]) == {"database", "bus", "lake", "dumps", "grafana"}
     # PostgreSQL 18's images keep their data in a folder of the version below this one.
-    assert SERVICES["database"]["volumes"] == ["database:/var/lib/postgresql"]
-    assert SERVICES["bus"]["volumes"] == ["bus:/data"]
+    assert SERVICES["postgres"]["volumes"] == ["database:/var/lib/postgresql"]
+    assert SERVICES["redis"]["volumes"] == ["bus:/data"]
     lake, dumps = "lake:/var/lib/thor/lake", "dumps:/var/lib/thor/dumps"
     assert SERVICES["scheduler"]["volumes"] == [lake, dumps]
     assert SERVICES["api"]["volumes"] == [lake]
@@ -207,11 +223,11 @@ def test_services_that_need_a_migrated_database_wait_for_it() -> None:
     for name in THORS:
         if name in ONCE:
             waits = SERVICES[name]["depends_on"]
-            assert waits == {"database": {"condition": "service_healthy"}}
+            assert waits == {"postgres": {"condition": "service_healthy"}}
         elif name != "loopback":
             waits = SERVICES[name]["depends_on"]
             assert waits["migrate"] == {"condition": "service_completed_successfully"}
-            assert waits["bus"] == {"condition": "service_healthy"}
+            assert waits["redis"] == {"condition": "service_healthy"}
 
 
 IGNORED = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line[:1] != "#"]

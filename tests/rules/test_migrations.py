@@ -10,7 +10,7 @@ import pytest
 from schema_snapshot import snapshot
 from source_tree import MIGRATIONS, ROOT, without_sql_prose
 
-from thor.database import schema
+from thor.database import roles, schema
 from thor.database.edition import Edition
 
 pytestmark = pytest.mark.editions("plain", "timescale")
@@ -35,6 +35,7 @@ def test_migrations_and_db_sql_end_in_the_same_schema(
     with psycopg.connect(bare_database_url) as connection:
         for file in schema.files(edition):
             connection.execute(file.text.encode())
+        roles.settle(connection)
         truth = snapshot(connection)
         connection.rollback()
     different = {

@@ -15,6 +15,7 @@ ALLOWED = {
     "thor/database/schema.py",
     "thor/database/edition.py",
     "thor/database/grants.py",
+    "thor/database/roles.py",
     "thor/database/connection.py",
     "thor/services/postgres.py",
     "thor/database/admin.py",

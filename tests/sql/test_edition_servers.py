@@ -138,12 +138,12 @@ def not_preloaded_url(edition: Edition) -> Iterator[str]:
     with _folder() as folder, ExitStack() as stack:
         settings = Settings(home=folder / "home", pg_bin=timescale.found().pg_bin, _env_file=None)  # type: ignore[call-arg]
         with running(settings) as system:
-            schema.up(_new(system.endpoints.database_url, "community"))
+            schema.up(_new(system.endpoints.admin_url, "community"))
         # For its start alone: what the next test starts is to have it.
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(PostgresInstall, "has_extension", lambda *_: False)
             system = stack.enter_context(running(settings))
-        yield system.endpoints.database_url
+        yield system.endpoints.admin_url
 
 
 @pytest.mark.editions("timescale")

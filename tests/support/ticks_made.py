@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pa_parquet
 import redis
 from psycopg.rows import dict_row
+from roles_made import as_role
 
 from thor.config import Settings
 from thor.domain.instrument import Instrument, Listing
@@ -151,7 +152,7 @@ def take_in(
     bus = OnceBus(redis_url, stop)
     said: list[tuple[str, dict[str, Any]]] = []
     try:
-        intake = Ingestor(settings(**given), bus, database_url, consumer)
+        intake = Ingestor(settings(**given), bus, as_role(database_url), consumer)
         intake.run(stop, lambda what, **more: said.append((what, more)))
     finally:
         bus.close()
@@ -183,7 +184,7 @@ def taking_in(
 
     def run() -> None:
         try:
-            intake = Ingestor(settings(**given), bus, database_url, consumer)
+            intake = Ingestor(settings(**given), bus, as_role(database_url), consumer)
             intake.run(stop, lambda what, **more: said.append((what, more)))
         except BaseException as error:
             raised.append(error)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import psycopg
+from msgspec.structs import replace
 
 from thor.config import Settings
 from thor.services.home import Home
@@ -112,7 +113,7 @@ def _started(settings: Settings, url: str | None) -> Iterator[Endpoints]:
     with home.lock():
         urls, servers = start_servers(home, settings, report=lambda *_, **__: None)
         try:
-            yield urls
+            yield replace(urls, database_url=urls.admin_url)
         finally:
             stop_all(servers)
 

@@ -119,7 +119,7 @@ def rebuild(
     first, last = _bound(start, "--from"), _bound(end, "--to")
     if len(end) == _DAY_LENGTH:
         last += timedelta(days=1)
-    with open_database() as connection, progress_bar() as bar:
+    with open_database("owner") as connection, progress_bar() as bar:
         task = bar.add_task("rebuilding bars", total=None)
         for done, slices in refresh.rebuild(connection, first, last, drop_empty=drop_empty):
             bar.update(task, completed=done, total=slices)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.cells import cell_len
@@ -50,21 +50,35 @@ notes = Console(stderr=True, soft_wrap=not sys.stderr.isatty())
 
 
 @contextmanager
-def open_database() -> Iterator[Any]:
-    """Open a connection to this home's database, or the one that is named."""
+def open_database(role: Literal["app", "owner"] = "app") -> Iterator[Any]:
+    """Open a connection to this home's database, or the one that is named, as a role."""
     from thor import database
 
-    with database.connect(database_url(), "cli") as connection:
+    with database.connect(database_url(role), "cli") as connection:
         yield connection
 
 
-def database_url() -> str:
-    """Return the URL of this home's database, or of the one that is named."""
+def database_url(role: Literal["owner", "app", "reader", "grafana"] = "app") -> str:
+    """Return the URL of this home's database, or of the one that is named, for a role."""
     from thor.services import running
     from thor.services.home import Home
 
     settings = Settings()
-    return running.database_url(Home(settings.home), settings)
+    return running.database_url(Home(settings.home), settings, role)
+
+
+def admin_url() -> str:
+    """Return the same database's URL for who makes, migrates and dumps it."""
+    from thor.services import running
+    from thor.services.home import Home
+
+    settings = Settings()
+    return running.admin_url(Home(settings.home), settings)
+
+
+def dump_url() -> str:
+    """Return the URL of who may read all of the same database: its superuser's or owner's."""
+    return admin_url() if Settings().database_url is None else database_url("owner")
 
 
 def urls() -> Any:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from thor.cli.common import console, database_url, notes, progress_bar
+from thor.cli.common import admin_url, console, notes, progress_bar
 from thor.errors import Unavailable
 
 
@@ -45,7 +45,7 @@ def copy(
             else:
                 bar.update(task, description=what)
 
-        copied = run.copy(database_url(), to, on_progress)
+        copied = run.copy(admin_url(), to, on_progress)
     if as_json:
         json.dump(msgspec.to_builtins(copied), sys.stdout, indent=2)
         sys.stdout.write("\n")

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeElapsedColumn
 
-from thor.cli.common import console, database_url, notes
+from thor.cli.common import console, dump_url, notes
 from thor.config import Settings
 from thor.errors import Rejected
 
@@ -39,11 +39,11 @@ def dump(
     if keep is not None:
         folder = into or settings.home / "dumps"
         with _shown(f"dumping into {folder}", None) as on_progress:
-            archive, removed = dump.rotate(database_url(), folder, keep, settings, on_progress)
+            archive, removed = dump.rotate(dump_url(), folder, keep, settings, on_progress)
     else:
         assert file is not None
         with _shown(f"dumping into {file.name}", None) as on_progress:
-            archive = dump.dump(database_url(), file, settings, on_progress)
+            archive = dump.dump(dump_url(), file, settings, on_progress)
     written = archive.file
     console.print(f"{written}: {written.stat().st_size / _MB:.1f} MB, {_summary(archive)}")
     for one in removed:

@@ -18,7 +18,7 @@ def jobs(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = 
     from thor import database
     from thor.database import edition
 
-    with open_database() as connection:
+    with open_database("owner") as connection:
         made = edition.found(connection)
         is_community = made is not None and made.is_timescale
         policies = database.rows(connection, "policies") if is_community else []

@@ -165,11 +165,11 @@ def _database(settings: Settings) -> Iterator[Finding]:
     import msgspec
 
     from thor import database
-    from thor.cli.common import database_url
+    from thor.cli.common import admin_url
     from thor.database import edition
     from thor.database.versions import server_findings
 
-    with database.connect(database_url(), "doctor") as connection:
+    with database.connect(admin_url(), "doctor") as connection:
         server = database.one(connection, "server")
         made = edition.found(connection) if server["is_migrated"] else None
         facts = database.one(connection, "server_facts")

@@ -64,7 +64,7 @@ def up(
         PagesBuild() as pages,
         running(settings, report=_report, appendfsync=settings.bus_fsync) as system,
     ):
-        _migrate(settings, system.endpoints.database_url)
+        _migrate(settings, system)
         player = _player(settings, system, tape, stop)
         jobs = _jobs(settings, system)
         if stop:
@@ -98,16 +98,21 @@ def _note_feeds(settings: Settings) -> None:
             tell(f"  {feed.setting}=… starts {feed.provider}")
 
 
-def _migrate(settings: Settings, url: str) -> None:
+def _migrate(settings: Settings, system: Any) -> None:
     from thor import clock, database
-    from thor.database import schema
+    from thor.database import roles, schema
     from thor.reference import contracts, instruments
+    from thor.services.running import passwords
 
     def report(text: str) -> None:
         tell(f"  migrating: {text}")
 
+    url = system.endpoints.admin_url
     schema.up(url, settings.nature, report, settings.edition)
-    with database.connect(url, "up") as connection:
+    roles.set_passwords(url, passwords(system.home, settings))
+    if lacks := roles.missing(url):
+        tell(f"  {lacks}")
+    with database.connect(system.endpoints.database_url, "up") as connection:
         kept = instruments.renew_sessions(
             connection, clock.now().date(), ignores_hours=settings.sim_always_open
         )

@@ -23,6 +23,7 @@ from psycopg.types.range import Range
 
 from thor.errors import Broken, NotFound, Refused, Unavailable
 
+DuplicateObject = psycopg.errors.DuplicateObject
 UniqueViolation = psycopg.errors.UniqueViolation
 ExclusionViolation = psycopg.errors.ExclusionViolation
 DataError = psycopg.DataError

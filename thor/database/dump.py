@@ -18,7 +18,7 @@ import msgspec
 
 from thor import clock, database
 from thor.config import Settings
-from thor.database import Connection, admin, edition, pg_tools
+from thor.database import Connection, admin, edition, pg_tools, roles
 from thor.database.archive import Archive, read
 from thor.database.pg_tools import Tool
 from thor.database.versions import version
@@ -33,6 +33,7 @@ _LOCK_WAITS = "60s"
 _FREE_MIN_BYTES = 500 << 20
 _BESIDE = "_restoring"
 _NAME_MAX = 63
+_LEAVES_OUT_EXTENSIONS = 17
 # Programs from 17 on set this first; a server of 16 does not know it.
 _UNKNOWN_TO_16 = '"transaction_timeout"'
 # The comment of an incomplete database, which may be dropped.
@@ -68,6 +69,9 @@ def dump(url: str, file: Path, settings: Settings, on_progress: Progress) -> Arc
             f"--lock-wait-timeout={_LOCK_WAITS}",
             f"--file={part}",
         ]
+        if tool.major >= _LEAVES_OUT_EXTENSIONS:
+            # Statistics of this server: another may lack them, and is whole without.
+            options.append("--exclude-extension=pg_stat_statements")
         with database.connect(url, "dump") as connection, database.unconverted(connection):
             pg_tools.run(
                 tool, options, url, lambda table, _: on_progress(table, part.stat().st_size)
@@ -220,6 +224,9 @@ def _fill(
         path = ", ".join(database.SEARCH_PATH)
         database.rows(connection, "set_search_path", {"path": path})
         database.rows(connection, "keep_search_path")
+        # A dump has neither owners nor rights.
+        with database.transaction(connection):
+            roles.settle(connection)
         database.rows(connection, "analyse")
         if is_community:
             database.rows(connection, "stop_policies")

@@ -16,7 +16,7 @@ import alembic.script
 import msgspec
 
 from thor import clock, database
-from thor.database import DB, Connection, edition, grants
+from thor.database import DB, Connection, edition, grants, roles
 from thor.database.versions import POSTGRES_MIN
 from thor.domain.nature import Nature
 from thor.errors import Refused, Unavailable
@@ -122,6 +122,7 @@ def _up(
         driver.execute("select pg_advisory_xact_lock(%s)", (_ADVISORY_KEY,))
         _refuse_old(driver)
         _refuse_foreign_objects(driver)
+        roles.make(driver)
         config = _alembic(connection)
         revision, behind = _pending(connection, config)
         of = config.attributes["edition"] = edition.settled(driver, requested, revision)
@@ -129,13 +130,24 @@ def _up(
             _refuse_without_rights(driver)
         logic = [file for file in files(of) if file.is_logic]
         changed = _stored_logic(driver) != {file.path: file.sha256 for file in logic}
+        owner = roles.owner_of(driver)
+        handed = [] if owner is None else roles.to_hand_over(driver, owner)
+        if behind or changed or handed:
+            driver.execute("select set_config('lock_timeout', %s, true)", (f"{_LOCK_WAIT_S}s",))
+        for statement in handed:
+            driver.execute(statement)
+        if owner is not None:
+            roles.work_as(driver, owner)
         if behind or changed:
             report(f"{len(behind)} migrations, logic {'changed' if changed else 'unchanged'}")
-            driver.execute("select set_config('lock_timeout', %s, true)", (f"{_LOCK_WAIT_S}s",))
             given = _drop_logic(driver)
             alembic.command.upgrade(config, "head")
             _create_logic(driver, logic, given)
             _note_texts(driver, logic)
+        for right in roles.missing_rights(driver):
+            driver.execute(right.encode())
+        if owner is not None:
+            driver.execute("reset role")
         _settle(driver, database.name_of(url), of, nature)
 
 

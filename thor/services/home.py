@@ -26,10 +26,17 @@ _UNSAFE_IN_PATH = frozenset('"`$\n')
 
 
 class Credentials(msgspec.Struct, frozen=True):
-    """The generated passwords of the embedded servers."""
+    """The generated passwords of the embedded servers, and of the roles of the database.
+
+    A home of an earlier Thor has none for the roles until it is started.
+    """
 
     postgres: str
     redis: str
+    owner: str = ""
+    app: str = ""
+    reader: str = ""
+    grafana: str = ""
 
     def __repr__(self) -> str:
         """Return a text without passwords."""
@@ -158,15 +165,20 @@ class Home:
 
     def ensure_credentials(self) -> Credentials:
         """Return the passwords, generated on the first call; for the owner of the lock."""
-        with suppress(NotFound):
-            return self.credentials()
-        if self.pg.exists():
-            raise Broken(
-                f"{self._credentials_file} is gone, but the database in {self.pg} knows its"
-                " password: put the file back, or set THOR_HOME to another folder"
-            )
-        made = Credentials(postgres=secrets.token_urlsafe(24), redis=secrets.token_urlsafe(24))
-        write_beside(self._credentials_file, msgspec.json.encode(made))
+        try:
+            made = self.credentials()
+        except NotFound:
+            if self.pg.exists():
+                raise Broken(
+                    f"{self._credentials_file} is gone, but the database in {self.pg} knows its"
+                    " password: put the file back, or set THOR_HOME to another folder"
+                ) from None
+            made = Credentials(postgres="", redis="")
+        lacks = [name for name in made.__struct_fields__ if not getattr(made, name)]
+        if lacks:
+            new = {name: secrets.token_urlsafe(24) for name in lacks}
+            made = msgspec.structs.replace(made, **new)
+            write_beside(self._credentials_file, msgspec.json.encode(made))
         return made
 
     def ports(self) -> dict[str, int]:

@@ -5,6 +5,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 import msgspec
 
@@ -19,11 +21,20 @@ from thor.services.server import Report, Server, start_all
 from thor.services.supervisor import Supervisor, stop_left_jobs
 from thor.services.valkey import AppendFsync, Valkey
 
+# Who connects: `owner` migrates and refreshes bars, `app` are the jobs and the API, `reader` are
+# people and their tools, `grafana` is Grafana.
+Role = Literal["owner", "app", "reader", "grafana"]
+ROLES: tuple[Role, ...] = ("owner", "app", "reader", "grafana")
+
 
 class Endpoints(msgspec.Struct, frozen=True):
-    """The URLs of the database and the bus. They contain passwords: never log them."""
+    """The URLs of the database and the bus. They contain passwords: never log them.
+
+    `database_url` is the jobs' and the API's; `admin_url` is for making, migrating and dumping it.
+    """
 
     database_url: str
+    admin_url: str
     redis_url: str
     owns_postgres: bool
     owns_redis: bool
@@ -48,19 +59,68 @@ def endpoints(home: Home, settings: Settings) -> Endpoints:
     """
     return Endpoints(
         database_url(home, settings),
+        admin_url(home, settings),
         _redis_url(home, settings),
         settings.database_url is None,
         settings.redis_url is None,
     )
 
 
-def database_url(home: Home, settings: Settings) -> str:
-    """Return the database's URL alone; `Unavailable` where it is the home's own, never started."""
+def role_name(role: Role) -> str:
+    """Return the name of a role on a server."""
+    return f"thor_{role}"
+
+
+def database_url(home: Home, settings: Settings, role: Role = "app") -> str:
+    """Return the database's URL alone, for a role.
+
+    On a server of the user's own a role without a password in the settings is the URL's user.
+    Raises `Unavailable` where the server is the home's own, never started.
+    """
+    if settings.database_url is not None:
+        password = settings.role_passwords().get(role)
+        if password is None:
+            return settings.database_url
+        return as_user(settings.database_url, role_name(role), password)
+    admin = admin_url(home, settings)
+    password = getattr(home.credentials(), role)
+    if not password:
+        raise Unavailable(
+            f"{home.path} has no password for {role_name(role)} yet: start it with `thor up`"
+        )
+    return as_user(admin, role_name(role), password)
+
+
+def admin_url(home: Home, settings: Settings) -> str:
+    """Return the database's URL for the user that makes, migrates and dumps it.
+
+    Of the home's own server that is its superuser. Raises `Unavailable` as `database_url` does.
+    """
     if settings.database_url is not None:
         return settings.database_url
     port, password = _port(home, Postgres.name), home.credentials().postgres
     name = database_name(chosen(home, settings))
     return f"postgresql://{USER}:{password}@127.0.0.1:{port}/{name}"
+
+
+def passwords(home: Home, settings: Settings) -> dict[Role, str]:
+    """Return the passwords that the database's roles are to have; of some roles none."""
+    if settings.database_url is not None:
+        return {role: text for role in ROLES if (text := settings.role_passwords().get(role))}
+    made = home.credentials()
+    return {role: text for role in ROLES if (text := getattr(made, role))}
+
+
+def as_user(url: str, name: str, password: str | None) -> str:
+    """Return the URL for another user of the same database."""
+    parts = urlsplit(url)
+    user = quote(name, safe="")
+    if password is not None:
+        user += f":{quote(password, safe='')}"
+    host = parts.netloc.rpartition("@")[2]
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    kept = urlencode([(key, text) for key, text in query if key not in ("user", "password")])
+    return urlunsplit(parts._replace(netloc=f"{user}@{host}", query=kept))
 
 
 def start_servers(

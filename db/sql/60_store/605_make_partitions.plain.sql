@@ -7,10 +7,13 @@
 -- Nulls     never
 -- Why       A partition is made as a table of its own and attached: that keeps
 --           neither readers nor writers of the others waiting.
+--           Only the owner of the parent may attach: it runs as that.
 
 create function store.make_partitions(of_width text, starts timestamptz[])
 returns integer
-language plpgsql as $$
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp as $$
 declare
     parent constant text := 'features_' || of_width;
     unit constant text := case of_width when '1m' then 'month' else 'year' end;
@@ -42,6 +45,9 @@ begin
     end loop;
     return made;
 end $$;
+
+revoke execute on function store.make_partitions(text, timestamptz[])
+from public;
 
 comment on function store.make_partitions(text, timestamptz[]) is
     'Makes the partitions of features of a width that bars with these starts '

@@ -8,11 +8,14 @@
 -- Why       What a build computes is copied into a table of its own, which
 --           nobody reads: a cut leaves the store as it was. One build of a
 --           width at a time; what a cut one left is dropped here.
+--           It runs as the owner, as what ends the build does.
 
 create function store.begin_build(
     of_width text, of_families text[], built_at timestamptz, out copy_in text
 )
-language plpgsql as $$
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp as $$
 declare
     fresh constant text := 'features_' || of_width || '_new';
     columns text;
@@ -39,6 +42,9 @@ begin
         'from stdin (format binary)', fresh, given
     );
 end $$;
+
+revoke execute on function store.begin_build(text, text[], timestamptz)
+from public;
 
 comment on function store.begin_build(text, text[], timestamptz) is
     'Makes the empty table that a build of a width fills, of the families '

@@ -16,6 +16,8 @@
 --           would double it, and readers of one feature read three times as
 --           much. Where little is, rows are changed. A row that the keeper
 --           wrote meanwhile is younger than the build and stays.
+--           Only the owner of the parent may put a partition in its place: both
+--           run as that.
 
 create function store.merge_build(
     of_width text,
@@ -27,6 +29,8 @@ create function store.merge_build(
 )
 returns boolean
 language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
 set enable_nestloop = off as $$
 declare
     parent constant text := 'features_' || of_width;
@@ -148,6 +152,8 @@ create function store.end_build(
     out removed bigint
 )
 language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
 set enable_nestloop = off as $$
 declare
     parent constant text := 'features_' || of_width;
@@ -258,6 +264,13 @@ begin
         'alter table store.%I drop constraint of_partition', partition
     );
 end $$;
+
+revoke execute on function store.merge_build(
+    text, text[], text[], timestamptz, timestamptz, timestamptz
+) from public;
+revoke execute on function store.end_build(
+    text, text[], text[], timestamptz, timestamptz, timestamptz
+) from public;
 
 comment on function store.merge_build(
     text, text[], text[], timestamptz, timestamptz, timestamptz

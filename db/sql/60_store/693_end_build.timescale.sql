@@ -13,6 +13,7 @@
 -- Why       Rows go into the hypertable, which unpacks what it has in columns
 --           and is to be changed. A row that the keeper wrote meanwhile is
 --           younger than the build and stays.
+--           Only its owner drops the table of a build: it runs as that.
 
 create function store.merge_build(
     of_width text,
@@ -37,7 +38,9 @@ create function store.end_build(
     out changed bigint,
     out removed bigint
 )
-language plpgsql as $$
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp as $$
 declare
     fresh constant text := 'features_' || of_width || '_new';
 begin
@@ -66,6 +69,10 @@ begin
     ) as w;
     execute format('drop table store.%I', fresh);
 end $$;
+
+revoke execute on function store.end_build(
+    text, text[], text[], timestamptz, timestamptz, timestamptz
+) from public;
 
 comment on function store.merge_build(
     text, text[], text[], timestamptz, timestamptz, timestamptz

@@ -28,7 +28,6 @@ where
 order by c.range_start;
 
 -- name: drop_chunk
-select public.drop_chunks(
-    'market.ticks', older_than => %(range_end)s::timestamptz,
-    newer_than => %(range_start)s::timestamptz
-) as chunk;
+select market.drop_tick_chunks(
+    %(range_start)s::timestamptz, %(range_end)s::timestamptz
+) as chunks;

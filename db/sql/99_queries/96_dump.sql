@@ -60,7 +60,7 @@ with held as (
         'extension ' || quote_ident(x.extname),
         ''
     from pg_catalog.pg_extension as x
-    where x.extname not in ('plpgsql', 'timescaledb')
+    where x.extname not in ('plpgsql', 'timescaledb', 'pg_stat_statements')
     union all
     select
         'pg_largeobject_metadata',
