@@ -108,6 +108,28 @@ def test_what_was_missed_at_the_open_begins_with_the_session(store: Connection) 
     assert written(store) == [("ES", "EXCEL", "23:00:00", "23:05:00", SOURCE)]
 
 
+def test_what_was_before_the_first_tick_of_the_database_is_no_gap(store: Connection) -> None:
+    add_ticks(store, "ES", "EXCEL", "23:05:00")
+    add_ticks(store, "NQ", "EXCEL", "23:07:00")
+    store.execute(
+        "insert into market.last_values (symbol, trade_date, first_ts, ts, seq, source,"
+        " received_at) select symbol, %s, min(ts), max(ts), max(seq), 'EXCEL', max(ts)"
+        " from market.ticks group by symbol",
+        (WEDNESDAY,),
+    )
+    gaps.scan(store, at("23:05:10"))
+    assert written(store) == []
+    # A symbol that comes later was missed from then on.
+    gaps.scan(store, at("23:07:10"))
+    assert [one[:4] for one in written(store, "NQ")] == [("NQ", "EXCEL", "23:05:00", "23:07:00")]
+    # On later days the session counts from its open.
+    add_ticks(store, "ES", "EXCEL", "26 23:05:00")
+    gaps.scan(store, at("26 23:05:10"), THANKSGIVING)
+    assert [one[:4] for one in written(store, "ES")][-1:] == [
+        ("ES", "EXCEL", "23:00:00", "23:05:00")
+    ]
+
+
 def test_an_open_gap_grows_under_its_key_and_closes_with_the_next_tick(
     store: Connection,
 ) -> None:

@@ -3,7 +3,7 @@
 -- Kind      function
 -- Grain     one row a hole in one source's ticks of one symbol
 -- Known at  as_of
--- Reads     market.ticks,
+-- Reads     market.last_values, market.ticks,
 --           market.stretches(text, text, timestamptz, timestamptz, interval),
 --           reference.series, reference.instruments, reference.sessions,
 --           reference.sources, reference.tapes
@@ -25,7 +25,13 @@ returns table (
 )
 language sql stable parallel safe
 begin atomic
-    with heard as materialized (
+    -- What was before the first tick of this database was not missed by it.
+    with begun as materialized (
+        select coalesce(min(v.first_ts), '-infinity') as first_ts
+        from market.last_values as v
+    ),
+
+    heard as materialized (
         select
             r.symbol,
             s.source,
@@ -57,10 +63,13 @@ begin atomic
             h.symbol,
             h.source,
             h.cadence,
-            coalesce(lag(h.last_ts) over pair, h.open_at) as gap_start,
+            coalesce(
+                lag(h.last_ts) over pair, greatest(h.open_at, b.first_ts)
+            ) as gap_start,
             h.first_ts as gap_end,
             false as is_open
         from heard as h
+        cross join begun as b
         window pair as (partition by h.symbol, h.source order by h.first_ts)
         union all
         select

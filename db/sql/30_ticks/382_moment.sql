@@ -17,7 +17,10 @@ begin atomic
             when exists (
                 select from ops.edition as e where e.nature = 'recorded'
             )
-                then least(as_of, (select max(q.received_at) from market.quotes as q))
+                then (
+                    select least(as_of, max(q.received_at))
+                    from market.quotes as q
+                )
             else as_of
         end;
 end;
