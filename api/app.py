@@ -63,6 +63,7 @@ from api.routes.market_opens import (
 from api.routes.markets import (
     global_composite,
     global_days,
+    global_days_of_all,
     global_history,
     global_holidays,
     global_markets,
@@ -112,7 +113,7 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Litesta
             *(instruments, board, quotes, stream, quote, ticks, bars),
             *(job_list, job_runs, job_run_log, run_job, pause_job, resume_job),
             *(session, global_markets, global_composite),
-            *(global_holidays, global_days, global_history),
+            *(global_holidays, global_days_of_all, global_days, global_history),
             *(features, features_of, health, metrics, system),
         ],
         dependencies={

@@ -158,9 +158,33 @@ async def global_holidays(
     days: Annotated[int, QueryParameter(ge=0, le=_DAYS_MAX, description="How far ahead.")] = _DAYS,
     as_of: AsOf = None,
 ) -> list[MarketDayRow]:
-    """List the coming days on which a market is closed, or does not keep its usual hours."""
+    """List the coming days on which a market is closed, or does not keep its usual hours.
+
+    With the first day that a market's exchange has not published: `confidence` is unconfirmed there
+    and from then on.
+    """
     values = {"as_of": params.instant("as_of", as_of) or clock.now(), "days": days}
     rows = await database.fetch(shared.pool, "market_holidays", values)
+    return [converted(row, MarketDayRow) for row in rows]
+
+
+@get(
+    "/api/global-markets/days",
+    responses=BAD_INPUT,
+    operation_class=ProblemOperation,
+    tags=["world"],
+)
+async def global_days_of_all(
+    shared: NamedDependency[SharedState],
+    day_from: Annotated[str, QueryParameter(name="from", description="First day.")],
+    day_to: Annotated[str, QueryParameter(name="to", description="Last day.")],
+) -> list[MarketDayRow]:
+    """List the days of every market from east to west, of at most 31 days."""
+    first, last = _day("from", day_from), _day("to", day_to)
+    assert first is not None
+    assert last is not None
+    values = _span(first, last, _DAYS)
+    rows = await database.fetch(shared.pool, "market_days_of_all", values)
     return [converted(row, MarketDayRow) for row in rows]
 
 
@@ -184,11 +208,7 @@ async def global_days(
     known = await _market(shared, market)
     first = _day("from", day_from) or date.fromisoformat(str(known["day"]))
     last = _day("to", day_to) or first + timedelta(days=_DAYS)
-    if last < first:
-        raise Rejected(f"to: {last} is before from, {first}")
-    if (last - first).days > _DAYS_MAX:
-        raise Rejected(f"to: {last} is more than {_DAYS_MAX} days after from, {first}")
-    values = {"market": known["market"], "first": first, "last": last}
+    values = {"market": known["market"], **_span(first, last, _DAYS_MAX)}
     rows = await database.fetch(shared.pool, "market_days", values)
     return [converted(row, MarketDayRow) for row in rows]
 
@@ -227,6 +247,14 @@ def _state(row: dict[str, Any], moment: Any) -> MarketState:
     local = row["local_time"].isoformat(timespec="seconds")
     figures = {name: float(row[name]) for name in ("weight", "contribution")}
     return converted({**row, **figures, "local_time": local, "as_of": moment}, MarketState)
+
+
+def _span(first: date, last: date, days_max: int) -> dict[str, date]:
+    if last < first:
+        raise Rejected(f"to: {last} is before from, {first}")
+    if (last - first).days > days_max:
+        raise Rejected(f"to: {last} is more than {days_max} days after from, {first}")
+    return {"first": first, "last": last}
 
 
 def _day(field: str, text: str | None) -> date | None:

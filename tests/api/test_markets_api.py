@@ -62,8 +62,17 @@ def test_days_and_holidays_are_listed(world: Api) -> None:
     found = world.get("/api/global-markets/holidays", days=7, as_of="2026-11-22T20:00:00Z")
     assert [(day["market"], day["day"], day["note"]) for day in found] == [
         ("Japan", "2026-11-23", "Labour Thanksgiving Day"),
+        # The first day that is not published.
+        ("Japan", "2026-11-25", None),
         ("USA", "2026-11-26", "Thanksgiving"),
         ("USA", "2026-11-27", "early close"),
+    ]
+    every = world.get("/api/global-markets/days", **{"from": "2026-11-26", "to": "2026-11-27"})
+    assert [(day["market"], day["day"], day["is_holiday"]) for day in every] == [
+        ("Japan", "2026-11-26", False),
+        ("Japan", "2026-11-27", False),
+        ("USA", "2026-11-26", True),
+        ("USA", "2026-11-27", False),
     ]
 
 
@@ -80,6 +89,10 @@ def test_days_and_holidays_are_listed(world: Api) -> None:
         (
             "/api/global-markets/usa/days", 422, {"from": "2020-01-01", "to": "2026-11-01"},
             "more than 800 days",
+        ),
+        (
+            "/api/global-markets/days", 422, {"from": "2026-10-01", "to": "2026-11-02"},
+            "more than 31 days",
         ),
         ("/api/global-markets", 422, {"as_of": "noon"}, "as_of: 'noon'"),
         ("/api/session", 404, {"symbol": "ZZ"}, "symbol: 'ZZ'"),

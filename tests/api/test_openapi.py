@@ -20,6 +20,7 @@ ROUTES = {
     "/api/features/{symbol}": {"200", "404", "422", "500", "503"},
     "/api/global-markets": {"200", "404", "422", "500", "503"},
     "/api/global-markets/composite": {"200", "404", "422", "500", "503"},
+    "/api/global-markets/days": {"200", "404", "422", "500", "503"},
     "/api/global-markets/holidays": {"200", "404", "422", "500", "503"},
     "/api/global-markets/{market}/days": {"200", "404", "422", "500", "503"},
     "/api/global-markets/{market}/history": {"200", "404", "422", "500", "503"},

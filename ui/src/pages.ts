@@ -23,6 +23,7 @@ export const pages: readonly Page[] = [
   { path: '/', title: 'Futures', nav: { icon: 'futures', isMain: true }, load: () => import('@/pages/Futures') },
   { path: '/chart/$symbol', title: 'Chart', nav: { icon: 'chart', to: '/chart/ES', isMain: true }, load: () => import('@/pages/Chart') },
   { path: '/total', title: 'TOTAL', nav: { icon: 'total' }, load: () => import('@/pages/Total') },
+  { path: '/markets', title: 'Global markets', nav: { icon: 'world' }, load: () => import('@/pages/GlobalMarkets') },
   { path: '/market-open', title: 'Market open', nav: { icon: 'open' }, load: () => import('@/pages/MarketOpen') },
   { path: '/system', title: 'System', nav: { icon: 'system', isMain: true }, load: () => import('@/pages/System') },
   { path: '/jobs', title: 'Jobs', nav: { icon: 'jobs' }, load: () => import('@/pages/Jobs') },

@@ -99,6 +99,15 @@ where
     and d.day between %(first)s::date and %(last)s::date
 order by d.day;
 
+-- name: market_days_of_all
+select
+    d.market, d.day, d.open_at, d.close_at, d.lunch_start_at, d.lunch_end_at,
+    d.is_holiday, d.note, d.confidence
+from reference.market_days as d
+inner join reference.markets as m on m.market = d.market
+where d.day between %(first)s::date and %(last)s::date
+order by m.sort_order, m.market, d.day;
+
 -- name: market_holidays
 select
     d.market, d.day, d.open_at, d.close_at, d.lunch_start_at, d.lunch_end_at,
@@ -106,7 +115,19 @@ select
 from reference.market_days as d
 inner join reference.markets as m on m.market = d.market
 where
-    (d.is_holiday or d.note is not null)
+    (
+        d.is_holiday
+        or d.note is not null
+        -- From here on the exchange has published nothing.
+        or (
+            d.confidence = 'unconfirmed'
+            and d.day = (
+                select min(e.day)
+                from reference.market_days as e
+                where e.market = d.market and e.confidence = 'unconfirmed'
+            )
+        )
+    )
     and d.day between
     (%(as_of)s::timestamptz at time zone m.time_zone)::date
     and (%(as_of)s::timestamptz at time zone m.time_zone)::date

@@ -66,9 +66,15 @@ export const serverClock = new ServerClock();
 /** Now by Thor's clock, four times a second: what ages and countdowns are drawn by. */
 export const ticker = new Cell(serverClock.now());
 
+/** Now by Thor's own clock, four times a second, whatever is replayed. */
+export const wallTicker = new Cell(serverClock.real());
+
 let timer: ReturnType<typeof setInterval> | undefined;
 
 /** Start the ticker; calling it again changes nothing. */
 export function startTicker(): void {
-  timer ??= setInterval(() => ticker.set(serverClock.now()), TICK_MS);
+  timer ??= setInterval(() => {
+    ticker.set(serverClock.now());
+    wallTicker.set(serverClock.real());
+  }, TICK_MS);
 }

@@ -312,6 +312,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/global-markets/days": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GlobalDaysOfAll
+         * @description List the days of every market from east to west, of at most 31 days.
+         */
+        get: operations["ApiGlobalMarketsDaysGlobalDaysOfAll"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/global-markets/holidays": {
         parameters: {
             query?: never;
@@ -322,6 +342,9 @@ export interface paths {
         /**
          * GlobalHolidays
          * @description List the coming days on which a market is closed, or does not keep its usual hours.
+         *
+         *     With the first day that a market's exchange has not published: `confidence` is unconfirmed there
+         *     and from then on.
          */
         get: operations["ApiGlobalMarketsHolidaysGlobalHolidays"];
         put?: never;
@@ -4221,6 +4244,67 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MarketComposite"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiGlobalMarketsDaysGlobalDaysOfAll: {
+        parameters: {
+            query: {
+                /** @description First day. */
+                from: string;
+                /** @description Last day. */
+                to: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MarketDayRow"][];
                 };
             };
             /** @description There is no such thing. */
