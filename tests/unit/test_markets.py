@@ -5,7 +5,7 @@ its summers until 2022) all year; New York and Toronto -5, in summer -4; London 
 Berlin +1, in summer +2.
 """
 
-from datetime import UTC, date, datetime, time
+from datetime import date, time
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -243,6 +243,22 @@ def test_a_day_that_its_exchange_has_not_published_is_unconfirmed() -> None:
     assert days_of("Japan")[date(2027, 1, 4)].confidence == "library"
 
 
+def test_a_holiday_has_its_name_where_it_is_known() -> None:
+    named = [
+        ("USA", "2027-01-01", "New Year's Day"),
+        ("USA", "2026-06-19", "Juneteenth"),
+        ("USA", "2026-04-03", "Good Friday"),
+        ("USA", "2026-11-27", "early close"),
+        ("India", "2026-01-26", "Republic Day"),
+        ("India", "2026-02-01", "Union Budget, a Sunday"),
+        ("India", "2026-11-10", "holiday"),
+        ("Germany", "2026-12-24", "Christmas Eve"),
+        ("Mexico", "2024-10-01", "inauguration of the President"),
+    ]
+    found = [(name, day, days_of(name)[date.fromisoformat(day)].note) for name, day, _ in named]
+    assert found == named
+
+
 def test_days_that_a_person_has_confirmed_are_no_guess() -> None:
     one = replace(MARKETS["India"], confirmed_until=date(2027, 1, 29))
     found = market_days(one, library_days("BSE", FIRST, LAST), date(2027, 1, 28), date(2027, 2, 1))
@@ -334,8 +350,3 @@ def test_hours_that_do_not_follow_one_another_are_refused_by_field(
 def test_a_calendar_that_the_library_does_not_have_is_refused() -> None:
     with pytest.raises(NotFound, match="calendar: 'MOON'"):
         library_days("MOON", FIRST, LAST)
-
-
-def test_every_instant_is_utc() -> None:
-    day = days_of("Japan")[date(2026, 11, 2)]
-    assert day.open_at == datetime(2026, 11, 2, 0, tzinfo=UTC)

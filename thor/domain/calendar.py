@@ -205,7 +205,11 @@ def _holiday_names(library: Any, first: date, last: date) -> dict[date, str]:
     if library.regular_holidays is None:
         return {}
     named = library.regular_holidays.holidays(str(first), str(last), return_name=True)
-    return {stamp.date(): _RULE_YEARS.sub("", str(name)) for stamp, name in named.items()}
+    return {stamp.date(): _holiday_name(str(name)) for stamp, name in named.items()}
+
+
+def _holiday_name(text: str) -> str:
+    return _RULE_YEARS.sub("", text).replace("New Years", "New Year's")
 
 
 def _published_until(name: str, library: Any) -> date | None:

@@ -112,6 +112,15 @@ _SINGLE_DAYS: dict[tuple[str, date], tuple[bool, str]] = {
     ("XMEX", date(2024, 10, 1)): (False, "inauguration of the President"),
 }
 
+_INDIA = {
+    (1, 26): "Republic Day",
+    (4, 14): "Ambedkar Jayanti",
+    (5, 1): "Maharashtra Day",
+    (8, 15): "Independence Day",
+    (10, 2): "Gandhi Jayanti",
+    (12, 25): "Christmas",
+}
+
 
 def market_days(
     market: Market,
@@ -172,7 +181,7 @@ def _day(
             market=market.market,
             day=day,
             is_holiday=True,
-            note=note or library.holidays.get(day) or "holiday",
+            note=note or library.holidays.get(day) or _name_in_india(market, day) or "holiday",
             confidence=confidence,
         )
     hours = _hours(market, library, of_library)
@@ -182,6 +191,11 @@ def _day(
         elif of_library.hours.open > of_library.usual.open and hours.open > market.open:
             note = "late open"
     return _open_day(market, day, hours, note, confidence, market.hours_zone)
+
+
+def _name_in_india(market: Market, day: date) -> str | None:
+    # The library has no names of India's holidays; those that move are named by the list alone.
+    return _INDIA.get((day.month, day.day)) if market.calendar in ("BSE", "NSE") else None
 
 
 def _overridden(market: Market, day: date, override: MarketOverride) -> MarketDay:

@@ -136,7 +136,7 @@ function Figures({ found, rows }: { found: Composite; rows: readonly MarketState
           <div>
             <dt>Next</dt>
             <dd>
-              <b>{first.market}</b>, {world.nextEvent(first).toLowerCase()} <Countdown at={first.next_event_at} />
+              <b>{first.market}</b>, {lower(world.nextEvent(first))} <Countdown at={first.next_event_at} />
             </dd>
           </div>
         )}
@@ -299,6 +299,11 @@ function Coming({ rows }: { rows: readonly MarketState[] }) {
       )}
     </Panel>
   );
+}
+
+/** A sentence's beginning in the middle of one. */
+function lower(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
 }
 
 function iso(ms: number): string {

@@ -32,7 +32,9 @@ describe('a clock', () => {
 
   it('names the day of an event that is not today’s', () => {
     const closed = { ...TOKYO, next_event: 'OPEN', next_event_at: '2026-11-27T00:00:00Z' } as const;
-    expect(world.nextEvent(closed)).toBe('Opens Fri 27 Nov 09:00');
+    expect(world.nextEvent(closed)).toBe('Opens Fri 09:00');
+    const far = { ...closed, next_event_at: '2026-12-04T00:00:00Z' };
+    expect(world.nextEvent(far)).toBe('Opens Fri 4 Dec 09:00');
   });
 
   it('says why a day has no hours', () => {

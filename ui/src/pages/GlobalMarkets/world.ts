@@ -53,13 +53,15 @@ export function hours(row: MarketState): string {
   return `${at(row.open_at)}–${at(row.lunch_start_at)}, ${at(row.lunch_end_at)}–${at(row.close_at)}`;
 }
 
-/** The next event by the market's clock: Opens 09:00, Opens Mon 30 Nov 09:00. */
+/** The next event by the market's clock: Opens 09:00, Opens Mon 09:00, Opens Mon 30 Nov 09:00. */
 export function nextEvent(row: MarketState): string {
   if (row.next_event === null || row.next_event_at === null) return 'Nothing is known to come';
   const at = hourMinute(row.next_event_at, row.time_zone);
   const day = localDay(row.next_event_at, row.time_zone);
-  const isToday = day === row.day;
-  return `${EVENTS[row.next_event]} ${isToday ? '' : `${format.date(day)} `}${at}`;
+  if (day === row.day) return `${EVENTS[row.next_event]} ${at}`;
+  const isWithinWeek = Date.parse(day) - Date.parse(row.day) < 7 * DAY_MS;
+  const date = format.date(day);
+  return `${EVENTS[row.next_event]} ${isWithinWeek ? date.slice(0, 3) : date} ${at}`;
 }
 
 /** How long until: 43:48, 5:13:48, from a day on 2 d 16 h. */
@@ -154,6 +156,8 @@ export interface Holidays {
   readonly isUnconfirmed: boolean;
 }
 
+/** The note of a closed day whose name is not known. */
+const NAMELESS = 'holiday';
 /** Above so many markets their number stands for their names. */
 const NAMED_MAX = 4;
 
@@ -198,7 +202,8 @@ function named(rows: readonly MarketDay[], of: number): string {
 }
 
 function what(rows: readonly MarketDay[], zones: ReadonlyMap<string, string>): string {
-  const closed = [...new Set(rows.filter((row) => row.is_holiday).map((row) => row.note ?? 'closed'))];
+  const notes = [...new Set(rows.filter((row) => row.is_holiday).map((row) => row.note ?? NAMELESS))];
+  const closed = notes.length > 1 ? notes.filter((note) => note !== NAMELESS) : notes;
   const short = rows
     .filter((row) => !row.is_holiday)
     .map((row) => {
