@@ -397,6 +397,7 @@ def crash_system(folder: Path | None = None) -> Iterator[CrashSystem]:
     home = Home(settings.home)
     with home.lock():
         urls, servers = start_servers(home, settings, lambda *_: None)
+        urls = replace(urls, database_url=urls.admin_url)
         system = CrashSystem(folder, urls, {server.name: server for server in servers})
         try:
             schema.up(urls.database_url)

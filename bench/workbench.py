@@ -181,7 +181,7 @@ def workbench(
             fsync = appendfsync or settings.bus_fsync
             urls, servers = start_servers(own, settings, lambda *_: None, fsync)
             try:
-                found = Workbench(urls.database_url, urls.redis_url, settings, edition)
+                found = Workbench(urls.admin_url, urls.redis_url, settings, edition)
                 found.make_template()
                 yield found
             finally:

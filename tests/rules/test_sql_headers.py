@@ -58,6 +58,8 @@ _OF_BOTH = {
     "store.row_bounds(text)",
     "store.stale_bars(text, text[], timestamptz, timestamptz, timestamptz)",
     "store.write_features(text, text[], text, text[], timestamptz, timestamptz, timestamptz)",
+    # A server may lack the view that it reads.
+    "ops.slow_statements(integer)",
     "market.basis_of(text, date, text, timestamptz)",
     "market.day_sums(text[], date, timestamptz)",
     "market.extremes_before(text, text, date, timestamptz)",
