@@ -11,6 +11,7 @@ import pytest
 from command import Command, Result
 
 from thor import database
+from thor.cli import doctor
 from thor.errors import NotFound, Rejected
 from thor.reference import markets
 
@@ -178,6 +179,20 @@ def test_bad_input_is_refused_by_field(
     thor: Callable[..., Result], words: tuple[str, ...], message: str, error: type[Exception]
 ) -> None:
     refused(thor("markets", *words), message, error)
+
+
+def test_the_doctor_warns_sixty_days_before_days_that_no_exchange_has_published(
+    link: Link,
+) -> None:
+    # 1 January 2027 is 60 days after 2 November 2026.
+    (quiet,) = doctor.calendar_findings(link, date(2026, 11, 1))
+    assert quiet["verdict"] == "good"
+    found = list(doctor.calendar_findings(link, date(2026, 11, 2)))
+    assert [(one["found"], one["verdict"]) for one in found] == [
+        ("China: unconfirmed from 2027-01-01", "note"),
+        ("India: unconfirmed from 2027-01-01", "note"),
+    ]
+    assert "thor markets close China --file" in found[0]["fix"]
 
 
 def test_other_hours_hold_from_their_day_on(thor: Callable[..., Result], link: Link) -> None:

@@ -7,7 +7,7 @@ import platform
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from importlib.util import find_spec
 from typing import Any
 
@@ -164,7 +164,7 @@ def _servers(settings: Settings) -> Iterator[Finding]:
 def _database(settings: Settings) -> Iterator[Finding]:
     import msgspec
 
-    from thor import database
+    from thor import clock, database
     from thor.cli.common import admin_url
     from thor.database import edition
     from thor.database.versions import server_findings
@@ -179,7 +179,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
             yield _finding("schema", "not there", "wrong", "run `thor db up`")
             return
         yield _finding("edition", f"{made.edition}, {made.nature}")
-        yield from _calendars(connection)
+        yield from calendar_findings(connection, clock.now().date())
         waiting = database.one(connection, "bars_waiting")
         yield from _waiting(waiting)
         yield from _scheduled(connection)
@@ -200,12 +200,10 @@ def _scheduled(connection: Any) -> Iterator[Finding]:
         yield _finding("jobs", f"{len(rows)} scheduled, none failed or is late")
 
 
-def _calendars(connection: Any) -> Iterator[Finding]:
+def calendar_findings(connection: Any, today: date) -> Iterator[Finding]:
     """Warn of days that no exchange has published yet while there is time to enter them."""
-    from thor import clock
     from thor.reference import markets
 
-    today = clock.now().date()
     unsure = markets.unconfirmed_from(connection, today)
     near = {name: day for name, day in unsure.items() if (day - today).days <= markets.WARN_DAYS}
     if not near:
