@@ -11,7 +11,7 @@ from api.schemas import BarRow
 from thor.domain.nature import Nature
 from thor.stream.desk import DeskExtreme, DeskSignal, DeskTotal
 from thor.stream.quote import Instant, Price, Quote
-from thor.stream.world import MarketTransition, SessionState
+from thor.stream.world import MarketTransition, OpenGrade, SessionState
 
 Width = Literal["1s", "1m", "5m", "1h", "1d"]
 
@@ -181,6 +181,12 @@ class MarketEvent(msgspec.Struct, kw_only=True, tag_field="event", tag="market")
     data: MarketTransition
 
 
+class GradeEvent(msgspec.Struct, kw_only=True, tag_field="event", tag="grade"):
+    """A row of a market's opening that was captured or graded; has no id."""
+
+    data: OpenGrade
+
+
 class ErrorEvent(msgspec.Struct, kw_only=True, tag_field="event", tag="error"):
     """The bus is away; has no id."""
 
@@ -200,5 +206,6 @@ StreamEvent: Any = (
     | ExtremeEvent
     | SessionEvent
     | MarketEvent
+    | GradeEvent
     | ErrorEvent
 )

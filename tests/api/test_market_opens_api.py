@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import psycopg
 import pytest
-from served import Api, problem
-from ticks_made import take_in, tick
+from served import Api, problem, streaming
+from ticks_made import take_in, tick, wait_for
 
 from thor.domain.mark import Mark
 from thor.domain.sessions import trade_date
@@ -70,7 +70,12 @@ def test_a_capture_that_is_asked_for_can_be_read_in_every_way(
     assert api.get("/api/market-opens", market="Japan") == []
 
     # The target is touched; the grader's job would see it.
-    with psycopg.connect(database_url, autocommit=True) as connection:
+    with (
+        psycopg.connect(database_url, autocommit=True) as connection,
+        streaming(api, events="grade") as stream,
+    ):
+        stream.next("hello")
+        wait_for(lambda: api.hub._world._grades is not None, "the first look at the grades")
         ts = datetime.now(UTC)
         bus = Bus(redis_url)
         quote = {"last": None, "last_size": None, "is_trade": False}
@@ -79,6 +84,8 @@ def test_a_capture_that_is_asked_for_can_be_read_in_every_way(
         bus.close()
         take_in(redis_url, database_url)
         market_opens.grade(connection, ts)
+        graded = stream.next("grade").data
+        assert (graded["id"], graded["symbol"], graded["wndw"]) == (es["id"], "ES", "WORKED")
     one = api.get(f"/api/market-opens/{es['id']}")
     assert (one["wndw"], one["target_hit_type"], one["target_hit_price"]) == (
         "WORKED", "TARGET", "5002.75",

@@ -14,11 +14,13 @@ from ticks_made import rows, tick
 
 from thor.domain.tick import Tick
 from thor.errors import NotFound, Refused, Rejected
+from thor.flow.grade_market_opens import grade_market_opens
 from thor.market.bars import refresh
 from thor.market.studies import market_opens, targets
-from thor.market.studies.market_opens import Grader
+from thor.market.studies.market_opens import Grader, Turn
 from thor.market.ticks.batch import EntryTicks
 from thor.market.ticks.writer import TickWriter
+from thor.runtime import Stop
 
 pytestmark = pytest.mark.editions("plain")
 
@@ -596,3 +598,23 @@ def test_a_rate_has_its_count_and_wilson_s_interval(empty: Link) -> None:
     )
     assert [(row["day"], row["market_symbol"], row["market_symbol_wndw_total"])
             for row in history] == [("Wed", 1, 0)]  # fmt: skip
+
+
+def test_the_loop_grades_until_it_is_stopped_and_refuses_an_interval_that_is_none(
+    empty: Link, kept_url: str
+) -> None:
+    japan(empty)
+    ts = AT + timedelta(minutes=1)
+    written(empty, [quote("ES", ts, Decimal(6900))], ts + timedelta(seconds=3))
+    stop = Stop()
+    graded: list[tuple[str, str]] = []
+
+    def on_turn(turn: Turn) -> None:
+        graded.extend((one.symbol, one.wndw) for one in turn.graded)
+        stop.set()
+
+    grade_market_opens(kept_url, stop, on_turn, interval_s=3600)
+    assert graded == [("ES", "WORKED")]
+    for interval_s in (0, -1, 3601, float("nan")):
+        with pytest.raises(Rejected, match="interval: .* is not between 0 and 3600 s"):
+            grade_market_opens(kept_url, Stop(), on_turn, interval_s=interval_s)

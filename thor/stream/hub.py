@@ -167,7 +167,7 @@ class StreamHub:
         await self._desk.run()
 
     async def watch_world(self) -> None:
-        """Give changes of sessions and markets to those who want them, until cancelled."""
+        """Give changes of sessions, markets and grades to those who want them, until cancelled."""
         await self._world.run()
 
     async def _begin(self) -> None:

@@ -1,4 +1,4 @@
-"""Watch the trading sessions and the world's markets, and give changes to those who asked for them.
+"""Watch sessions, the world's markets and grades of their openings, for those who asked for them.
 
 Stages: 10 reference, 45 studies → API. One reader a process asks once a second, while anybody
 wants it.
@@ -13,6 +13,7 @@ import msgspec
 from thor import clock, database
 from thor.errors import ThorError
 from thor.reference.cache import Reference
+from thor.stream.desk import Number, Signal
 from thor.stream.events import event
 from thor.stream.quote import Instant
 from thor.stream.rows import converted
@@ -54,6 +55,20 @@ class MarketTransition(msgspec.Struct, frozen=True, kw_only=True):
     is_recovered: bool
 
 
+class OpenGrade(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of a capture that was made or graded."""
+
+    id: int
+    market: str
+    session_date: str
+    capture_kind: Literal["OPEN", "MANUAL"]
+    symbol: str
+    bhs: Signal | None
+    wndw: Literal["WORKED", "DIDNT_WORK", "NEUTRAL", "PENDING"]
+    target_hit_price: Number | None
+    target_hit_at: Instant | None
+
+
 def session_state(row: dict[str, Any], as_of: datetime) -> SessionState:
     """Return a row of `reference.session_state` in the form of the API."""
     return converted({**row, "as_of": as_of}, SessionState)
@@ -67,6 +82,7 @@ class WorldWatch:
         self._pool, self._reference, self._subscribers = pool, reference, subscribers
         self._sessions: dict[str, tuple[str, str]] = {}
         self._markets: dict[str, str] = {}
+        self._grades: dict[int, str] | None = None
         self._frames: dict[str, bytes] = {}
         self._informed: set[Subscriber] = set()
 
@@ -80,7 +96,7 @@ class WorldWatch:
                 await self._look(wanting)
             else:
                 # A later subscriber is sent the sessions as they are then.
-                self._sessions, self._markets = {}, {}
+                self._sessions, self._markets, self._grades = {}, {}, None
             await asyncio.sleep(EVERY_S)
 
     async def _look(self, wanting: set[Subscriber]) -> None:
@@ -88,6 +104,7 @@ class WorldWatch:
         try:
             sessions = await database.fetch(self._pool, "session_states", {"as_of": now})
             markets = await database.fetch(self._pool, "last_market_transitions")
+            grades = await self._graded(wanting)
         except ThorError:
             return
         changed: dict[str, bytes] = {}
@@ -105,9 +122,22 @@ class WorldWatch:
             # A market's state is asked for; only its changes are sent.
             if known is not None and known != transition.at:
                 changed[f"market {transition.market}"] = event("market", transition)
+        for grade in grades:
+            changed[f"grade {grade.id}"] = event("grade", grade)
         for subscriber in wanting:
             self._notify(subscriber, changed if subscriber in self._informed else self._frames)
         self._informed |= wanting
+
+    async def _graded(self, wanting: set[Subscriber]) -> list[OpenGrade]:
+        """Return the rows of the newest captures whose outcome is another than at the last look."""
+        if not any("grade" in one.event_filter.world for one in wanting):
+            self._grades = None
+            return []
+        rows = await database.fetch(self._pool, "newest_grades")
+        known, self._grades = self._grades, {row["id"]: row["wndw"] for row in rows}
+        if known is None:
+            return []
+        return [converted(row, OpenGrade) for row in rows if known.get(row["id"]) != row["wndw"]]
 
     def _notify(self, subscriber: Subscriber, frames: dict[str, bytes]) -> None:
         wanted = subscriber.event_filter
@@ -116,7 +146,7 @@ class WorldWatch:
             kind, _, key = name.partition(" ")
             if kind not in wanted.world:
                 continue
-            if kind == "market" or calendars is None or key in calendars:
+            if kind != "session" or calendars is None or key in calendars:
                 subscriber.notices[name] = frame
         subscriber.wake()
 

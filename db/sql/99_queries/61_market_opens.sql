@@ -522,6 +522,22 @@ cross join lateral (
 where m.is_captured
 order by d.open_at, m.sort_order;
 
+-- The rows of about twenty captures: what may change is among them.
+-- name: newest_grades
+select
+    s.id,
+    s.market,
+    s.session_date,
+    s.capture_kind,
+    s.symbol,
+    s.bhs,
+    s.wndw,
+    s.target_hit_price,
+    s.target_hit_at
+from studies.market_sessions as s
+order by s.captured_at desc
+limit 240;
+
 -- name: hit_rates
 select h.*
 from studies.hit_rates as h

@@ -733,7 +733,8 @@ export interface paths {
          *     `signal` and `total` of the set desk, and `extreme`, the events of the trade date, are sent once
          *     to a stream that asks for one of them, then when they change, at most once a second. `session`
          *     is sent once for each calendar of the symbols, then when its state or its trade date changes;
-         *     `market` only when a market's state changes.
+         *     `market` only when a market's state changes, `grade` when a row of a market's opening is
+         *     captured or graded.
          *
          *     `bar` is a bar as /api/bars has it, with its `width`, once its source's clock has passed
          *     `known_at` and the database has all its ticks; a later tick does not send it again. Events come
@@ -1889,6 +1890,12 @@ export interface components {
             /** Format: date */
             trade_date: string;
         };
+        /** GradeEvent */
+        GradeEvent: {
+            data: components["schemas"]["OpenGrade"];
+            /** @constant */
+            event: "grade";
+        };
         /** Health */
         Health: {
             /** @description null while a server is away */
@@ -2828,6 +2835,29 @@ export interface components {
             open_at: string;
             time_zone: string;
         };
+        /** OpenGrade */
+        OpenGrade: {
+            /** @enum {null|string} */
+            bhs: "STRONG_BUY" | "BUY" | "HOLD" | "SELL" | "STRONG_SELL" | null;
+            /** @enum {string} */
+            capture_kind: "OPEN" | "MANUAL";
+            id: number;
+            market: string;
+            session_date: string;
+            symbol: string;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            target_hit_at: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            target_hit_price: string | null;
+            /** @enum {string} */
+            wndw: "WORKED" | "DIDNT_WORK" | "NEUTRAL" | "PENDING";
+        };
         /** Ping */
         Ping: {
             position: string | null;
@@ -3324,6 +3354,7 @@ export type FeaturesRow = components['schemas']['FeaturesRow'];
 export type Gap = components['schemas']['Gap'];
 export type GapEvent = components['schemas']['GapEvent'];
 export type GapRow = components['schemas']['GapRow'];
+export type GradeEvent = components['schemas']['GradeEvent'];
 export type Health = components['schemas']['Health'];
 export type Heard = components['schemas']['Heard'];
 export type HeardEvent = components['schemas']['HeardEvent'];
@@ -3349,6 +3380,7 @@ export type MarketState = components['schemas']['MarketState'];
 export type MarketTransition = components['schemas']['MarketTransition'];
 export type MarketTransitionRow = components['schemas']['MarketTransitionRow'];
 export type NextOpening = components['schemas']['NextOpening'];
+export type OpenGrade = components['schemas']['OpenGrade'];
 export type Ping = components['schemas']['Ping'];
 export type PingEvent = components['schemas']['PingEvent'];
 export type Problem = components['schemas']['Problem'];
@@ -5456,7 +5488,7 @@ export interface operations {
             query?: {
                 /** @description Widths whose bars are sent when they close: `1m`, or `1m,5m`, of 1s, 1m, 5m, 1h and 1d. None if left out. */
                 bars?: string | null;
-                /** @description `tick`, `quote`, `bar`, all three if left out, for mode ticks; and `signal`, `total`, `extreme`, the desk's, `session` and `market` only where asked for. */
+                /** @description `tick`, `quote`, `bar`, all three if left out, for mode ticks; and `signal`, `total`, `extreme`, the desk's, `session`, `market` and `grade` only where asked for. */
                 events?: string | null;
                 /** @description Id of the last event seen: the stream continues after it. */
                 from?: string | null;
@@ -5480,7 +5512,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": components["schemas"]["HelloEvent"] | components["schemas"]["TickEvent"] | components["schemas"]["QuoteEvent"] | components["schemas"]["BarEvent"] | components["schemas"]["PingEvent"] | components["schemas"]["HeardEvent"] | components["schemas"]["GapEvent"] | components["schemas"]["SignalEvent"] | components["schemas"]["TotalEvent"] | components["schemas"]["ExtremeEvent"] | components["schemas"]["SessionEvent"] | components["schemas"]["MarketEvent"] | components["schemas"]["ErrorEvent"];
+                    "text/event-stream": components["schemas"]["HelloEvent"] | components["schemas"]["TickEvent"] | components["schemas"]["QuoteEvent"] | components["schemas"]["BarEvent"] | components["schemas"]["PingEvent"] | components["schemas"]["HeardEvent"] | components["schemas"]["GapEvent"] | components["schemas"]["SignalEvent"] | components["schemas"]["TotalEvent"] | components["schemas"]["ExtremeEvent"] | components["schemas"]["SessionEvent"] | components["schemas"]["MarketEvent"] | components["schemas"]["GradeEvent"] | components["schemas"]["ErrorEvent"];
                 };
             };
             /** @description There is no such thing. */

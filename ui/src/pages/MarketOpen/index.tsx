@@ -1,7 +1,7 @@
 import { Button, Menu, SegmentedControl } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
-import { useState } from 'react';
+import { useEffect, useState } from 'react';
 
 import { Icon } from '@/components/Icon';
 import { Countdown } from '@/components/figures/figures';
@@ -12,6 +12,7 @@ import { api, data } from '@/services/api';
 import * as format from '@/services/format';
 import { queryClient } from '@/services/queries';
 import { literal } from '@/services/sql';
+import { stream } from '@/services/stream';
 import type { components } from '@/types/api';
 
 import { Captured } from './Captured';
@@ -46,6 +47,7 @@ export default function MarketOpen() {
     queryFn: () => data(api.GET('/api/market-opens/next')),
     refetchInterval: 6 * EVERY_MS,
   });
+  useEffect(readOnGrades, []);
   const groups = grouped(today.data ?? []);
   const selected = asked ?? ([...groups.values()].find(isWatched) ?? [...groups.values()][0])?.[0]?.capture_group ?? null;
   const isOlder = selected !== null && !groups.has(selected) && today.data !== undefined;
@@ -136,6 +138,24 @@ export default function MarketOpen() {
       </div>
     </>
   );
+}
+
+/** How long to wait for the other rows of a capture, which come together. */
+const TOGETHER_MS = 200;
+
+/** Read again as soon as a row was captured or graded; returns what ends it. */
+function readOnGrades(): () => void {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const end = stream.on('grade', () => {
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      void queryClient.invalidateQueries({ queryKey: ['market-opens'] });
+    }, TOGETHER_MS);
+  });
+  return () => {
+    clearTimeout(timer);
+    end();
+  };
 }
 
 function grouped(rows: readonly Row[]): Map<string, Row[]> {
