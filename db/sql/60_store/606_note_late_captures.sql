@@ -29,7 +29,7 @@ end $$;
 create trigger note_late_captures
 after insert on store.features_to_refresh
 for each row
-when (new.width = '1m' and new.reason in ('late', 'rebuild'))
+when (new.width = '1m' and new.reason = 'late')
 execute function store.note_late_captures();
 
 comment on function store.note_late_captures() is

@@ -21,7 +21,7 @@ export function Captured({ rows, zone }: { rows: readonly Row[]; zone: string })
           <tr>
             <th scope="col">Symbol</th>
             <th scope="col">Signal</th>
-            <th scope="col" className="wide">
+            <th scope="col" className={css.roomy}>
               Entry rule
             </th>
             <th scope="col" className={`${css.price} wide`}>
@@ -40,7 +40,7 @@ export function Captured({ rows, zone }: { rows: readonly Row[]; zone: string })
                 <span>target</span>
               </span>
             </th>
-            <th scope="col" className="wide">
+            <th scope="col" className={css.roomy}>
               Distance
             </th>
             <th scope="col">Outcome</th>
@@ -74,7 +74,7 @@ function CapturedRow({ row, zone }: { row: Row; zone: string }) {
           <SignalChip signal={row.bhs} reason={row.reason} isShort />
         </span>
       </td>
-      <td className="muted small nowrap wide">{rule(row)}</td>
+      <td className={`muted small nowrap ${css.roomy}`}>{rule(row)}</td>
       <td className={`${css.price} wide`}>
         <Price value={row.entry_price} notation={notation} isAligned />
       </td>
@@ -89,7 +89,7 @@ function CapturedRow({ row, zone }: { row: Row; zone: string }) {
           <td className="dim small">
             {row.is_complete ? row.reason : `${row.reason} at the capture, row incomplete`}
           </td>
-          <td className="wide" />
+          <td className={css.roomy} />
         </>
       ) : (
         <Way row={row} zone={zone} />
@@ -121,9 +121,9 @@ function Way({ row, zone }: { row: Row; zone: string }) {
         <span className={css.way}>
           <ScaleBar value={at} end={1} marks={[0]} label={`${row.symbol}: ${words}`} />
         </span>
-        <small className={`${css.below} narrow`}>{words}</small>
+        <small className={css.below}>{words}</small>
       </td>
-      <td className="muted small nowrap wide" data-testid="distance">
+      <td className={`muted small nowrap ${css.roomy}`} data-testid="distance">
         {words}
       </td>
     </>

@@ -7,11 +7,12 @@ import { Icon } from '@/components/Icon';
 import { Countdown } from '@/components/figures/figures';
 import { Panel } from '@/components/panel/Panel';
 import { Empty, Failure, Loading } from '@/components/states/states';
+import { now } from '@/hooks/useQuote';
 import { useZone } from '@/hooks/useZone';
 import { api, data } from '@/services/api';
 import * as format from '@/services/format';
 import { queryClient } from '@/services/queries';
-import { literal } from '@/services/sql';
+import { literal, moment } from '@/services/sql';
 import { stream } from '@/services/stream';
 import type { components } from '@/types/api';
 
@@ -98,7 +99,7 @@ export default function MarketOpen() {
         title={rows[0] ? `${rows[0].market}, ${format.date(rows[0].session_date)}` : 'Today'}
         meta={rows[0] && <Meta row={rows[0]} zone={zone} />}
         isFlush
-        sql={{ statement: () => captureSql(selected), gives: `${rows.length} rows` }}
+        sql={{ statement: () => captureSql(selected), gives: selected === null ? 'one row' : `${rows.length} rows` }}
       >
         {today.isPending || (isOlder && older.isPending) ? (
           <div className={css.body}>
@@ -261,10 +262,18 @@ async function readCapture(group: string): Promise<Row[]> {
 }
 
 function captureSql(group: string | null): string {
+  if (group === null) {
+    return `select d.market, d.day, d.open_at, d.close_at
+from reference.market_days as d
+join reference.markets as m using (market)
+where m.is_captured and d.open_at > ${moment(now())}
+order by d.open_at
+limit 1;`;
+  }
   return `select s.symbol, s.bhs, s.entry_price, s.target_low, s.target_high,
        s.wndw, s.target_hit_price, s.target_hit_at, s.is_complete, s.reason
 from studies.market_sessions as s
 left join reference.instruments as i using (symbol)
-where s.capture_group = ${literal(group ?? '')}
+where s.capture_group = ${literal(group)}
 order by s.symbol <> 'TOTAL', i.sort_order;`;
 }
