@@ -512,6 +512,21 @@ def test_a_manual_capture_is_one_a_market_and_day(empty: Link) -> None:
         market_opens.capture_now(empty, "Atlantis")
 
 
+def test_a_manual_capture_of_a_recording_is_of_the_moment_that_was_replayed(empty: Link) -> None:
+    ts = AT - timedelta(seconds=2)
+    marked(empty, DAY, ts)
+    written(empty, [quote(symbol, ts, priced(symbol, JAPAN[symbol])) for symbol in CLOSES])
+    empty.execute("update ops.edition set nature = 'recorded'")
+    try:
+        made = market_opens.capture_now(empty, "USA")
+    finally:
+        empty.execute("update ops.edition set nature = 'simulated'")
+    # The evening before in New York; outside its hours until the trade date ends, in Chicago.
+    assert (made.at, made.day, made.complete) == (ts, date(2025, 10, 28), 12)
+    row = captured(empty, "USA")["ES"]
+    assert row["closes_at"] == datetime(2025, 10, 29, 22, 0, tzinfo=UTC)
+
+
 @pytest.mark.parametrize(
     ("symbol", "given", "text"),
     [

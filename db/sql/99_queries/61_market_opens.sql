@@ -3,9 +3,9 @@
 
 -- name: market_time
 select
-    t.now,
-    studies.settled_at(t.now) as settled_at
-from (select clock_timestamp() as now) as t;
+    s.settled_at,
+    market.moment(s.settled_at) as moment
+from (select studies.settled_at(clock_timestamp()) as settled_at) as s;
 
 -- Openings whose ticks are stored and that have no capture yet, newest first.
 -- What was before the first tick or after a recording's end, and trade dates

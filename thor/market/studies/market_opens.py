@@ -109,10 +109,11 @@ def capture_due(connection: Connection[Any], settled_at: datetime) -> list[Captu
 def capture_now(connection: Connection[Any], market: str) -> Capture:
     """Capture a market as of the newest instant whose ticks are stored, as a MANUAL capture.
 
-    Its window ends as the market closes, or outside the market's hours with the trade date. Raises
-    `NotFound` for an unknown market, `Refused` where the market's day has one already.
+    In a recorded database that is the newest moment that was replayed. The window ends as the
+    market closes, or outside the market's hours with the trade date. Raises `NotFound` for an
+    unknown market, `Refused` where the market's day has one already.
     """
-    at = database.one(connection, "market_time")["settled_at"]
+    at = database.one(connection, "market_time")["moment"]
     window = database.row(connection, "manual_window", {"market": market, "at": at})
     if window is None:
         names = ", ".join(row["market"] for row in database.rows(connection, "market_names"))
