@@ -108,3 +108,23 @@ def test_a_change_that_is_written_within_five_seconds_is_in_time(filled: Link) -
         ("Canada", "OPEN", False), ("Mexico", "OPEN", False), ("Pre_USA", "CLOSED", False),
         ("USA", "OPEN", False),
     ]  # fmt: skip
+
+
+def test_a_day_that_is_corrected_meanwhile_changes_the_state_at_once(filled: Link) -> None:
+    # Tokyo trades since 00:00 UTC; it is closed by one command, and opened again.
+    opened = datetime(2026, 12, 2, 1, tzinfo=UTC)
+    later = [opened + timedelta(minutes=n) for n in range(1, 5)]
+    market_clock.record(filled, opened)
+    markets.close(filled, "Japan", {opened.date(): "a typhoon"}, changed_by="test")
+    states = [market_clock.record(filled, later[0])]
+    markets.open_(filled, "Japan", opened.date(), None, None, changed_by="test")
+    states += [market_clock.record(filled, at) for at in later[1:3]]
+    # The second of two at work sees what the first has written.
+    assert [
+        [(one.market, one.at, one.from_state, one.to_state, one.is_recovered) for one in turn]
+        for turn in states
+    ] == [
+        [("Japan", later[0], "OPEN", "HOLIDAY", False)],
+        [("Japan", later[1], "HOLIDAY", "OPEN", False)],
+        [],
+    ]

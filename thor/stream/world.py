@@ -83,7 +83,6 @@ class WorldWatch:
         self._sessions: dict[str, tuple[str, str]] = {}
         self._markets: dict[str, str] = {}
         self._grades: dict[int, str] | None = None
-        self._frames: dict[str, bytes] = {}
         self._informed: set[Subscriber] = set()
 
     async def run(self) -> None:
@@ -107,14 +106,16 @@ class WorldWatch:
             grades = await self._graded(wanting)
         except ThorError:
             return
+        # A new subscriber is sent every session as it is now, the others those that changed.
         changed: dict[str, bytes] = {}
+        present: dict[str, bytes] = {}
         for row in sessions:
             one = session_state(row, now)
-            key = (one.state, one.trade_date)
+            key, name = (one.state, one.trade_date), f"session {one.calendar}"
+            present[name] = event("session", one)
             if self._sessions.get(one.calendar) != key:
                 self._sessions[one.calendar] = key
-                changed[f"session {one.calendar}"] = event("session", one)
-        self._frames.update(changed)
+                changed[name] = present[name]
         for row in markets:
             transition = converted(row, MarketTransition)
             known = self._markets.get(transition.market)
@@ -125,7 +126,7 @@ class WorldWatch:
         for grade in grades:
             changed[f"grade {grade.id}"] = event("grade", grade)
         for subscriber in wanting:
-            self._notify(subscriber, changed if subscriber in self._informed else self._frames)
+            self._notify(subscriber, changed if subscriber in self._informed else present)
         self._informed |= wanting
 
     async def _graded(self, wanting: set[Subscriber]) -> list[OpenGrade]:

@@ -55,6 +55,30 @@ where not c.is_first or c.age = 1
 on conflict (market, at) do nothing
 returning market, at, from_state, to_state, is_recovered;
 
+-- name: record_market_corrections
+insert into studies.market_transitions (market, at, from_state, to_state)
+select
+    s.market,
+    %(as_of)s::timestamptz,
+    t.to_state,
+    s.state
+from studies.market_states(as_of => %(as_of)s::timestamptz) as s
+cross join lateral (
+    select n.to_state
+    from studies.market_transitions as n
+    where n.market = s.market and n.at <= %(as_of)s::timestamptz
+    order by n.at desc
+    limit 1
+) as t
+where s.state <> t.to_state
+on conflict (market, at) do nothing
+returning market, at, from_state, to_state, is_recovered;
+
+-- name: lock_market_transitions
+select pg_advisory_xact_lock(
+    hashtextextended('studies.market_transitions', 0)
+) as is_held;
+
 -- name: next_market_change
 select min(s.at) as at
 from (

@@ -32,12 +32,15 @@ class MarketTransition(msgspec.Struct, frozen=True, kw_only=True):
 def record(connection: Connection[Any], as_of: datetime) -> list[MarketTransition]:
     """Write every change since the last one that is recorded, until `as_of`, and return them.
 
-    Of a market without a recorded one, only the change into its present state is written. A second
-    writer or a restart changes nothing.
+    Of a market without a recorded one, only the change into its present state is written. Where its
+    hours were corrected since, it changes into its present state at `as_of`. A second writer or a
+    restart changes nothing.
     """
     values = {"as_of": as_of, "first_at": as_of - _LOOK_BACK, "in_time": IN_TIME}
     with database.transaction(connection):
+        database.one(connection, "lock_market_transitions")
         found = database.rows(connection, "record_market_transitions", values)
+        found += database.rows(connection, "record_market_corrections", {"as_of": as_of})
     written = [msgspec.convert(row, MarketTransition) for row in found]
     return sorted(written, key=lambda one: (one.at, one.market))
 
