@@ -47,7 +47,7 @@ export function Rates({ kind }: { kind: Kind }) {
   return (
     <Panel
       title={`Hit rate by ${BY[by].toLowerCase()}`}
-      meta={found && `${format.size(found.captures)} ${found.captures === 1 ? 'capture' : 'captures'}, ${format.size(graded)} rows decided`}
+      meta={found && `${format.size(found.captures)} ${found.captures === 1 ? 'capture' : 'captures'}, ${format.size(graded)} ${graded === 1 ? 'row' : 'rows'} decided`}
       actions={isNarrow ? undefined : controls}
       isFlush
       sql={{ statement: () => ratesSql(kind, by), gives: `${rates.length} rows` }}
