@@ -103,6 +103,46 @@ insert into market.last_values (
 )
 values ('ES', '2024-07-03', '2024-07-03 14:00+00', '2024-07-03 15:00+00', 2, 'é "x"',
     '2024-07-03 15:00+00', 5501.5, row('2024-07-03 15:00+00', 2, 'é "x"'));
+insert into studies.extreme_events (
+    symbol, trade_date, kind, price, previous, previous_on, at, source, since
+)
+values ('ES', '2024-07-03', 'HIGH_52W', 5501.5, 5500.25, '2024-07-02', '2024-07-03 15:00+00',
+    'SIM', '2023-07-04');
+insert into store.feature_sets (name, version, hash, names, width, look_back)
+values ('base', 1, repeat('a', 64), '{rsi_14}', '1m', '2 hours');
+insert into store.feature_rows (set_hash, symbol, bar_start, changed_at, values)
+values (repeat('a', 64), 'ES', '2024-07-01 14:00+00', '2024-07-01 14:01:02+00', '{51.0625,NaN}');
+insert into model.runs (
+    target, horizon, symbols, state, set_name, set_version, set_hash, span_from, span_to, seed,
+    threads, code_version, libraries, parameters, ended_at
+)
+values ('direction', '1m', '{ES}', 'done', 'base', 1, repeat('a', 64), '2024-06-01Z',
+    '2024-07-01Z', 1, 2, '0.1', '{}', '{}', '2024-07-02Z');
+insert into model.folds (
+    run_id, fold, model, is_baseline, test_from, test_to, train_rows, purged_rows, test_rows, loss
+)
+select r.run_id, 1, 'logistic', false, '2024-06-10Z', '2024-06-20Z', 9, 1, 5, 0.25
+from model.runs as r;
+insert into model.reports (run_id, html) select r.run_id, '<p>é</p>' from model.runs as r;
+insert into model.artifacts (sha256, content) values (repeat('b', 64), '\\x00ff5c'::bytea);
+insert into model.versions (
+    run_id, model, target, horizon, symbols, set_hash, span_from, span_to, libraries,
+    artifact_sha256
+)
+select r.run_id, 'logistic', r.target, r.horizon, r.symbols, r.set_hash, r.span_from, r.span_to,
+    '{}', repeat('b', 64)
+from model.runs as r;
+insert into model.aliases (target, horizon, symbols, alias, version_id, reason)
+select v.target, v.horizon, v.symbols, 'champion', v.id, 'a word' from model.versions as v;
+insert into model.alias_changes (
+    target, horizon, symbols, alias, version_id, changed_by, reason
+)
+select v.target, v.horizon, v.symbols, 'champion', v.id, 'thor', 'a word'
+from model.versions as v;
+insert into model.regimes (
+    symbol, trade_date, version_id, regime, probability, is_out_of_sample
+)
+select 'ES', '2024-06-28', v.id, 1, 0.75, true from model.versions as v;
 insert into store.features_1m_before (
     symbol, bar_start, bar_ticks, made_at, changed_at, replaced_at, rsi_14
 )

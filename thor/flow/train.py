@@ -25,7 +25,7 @@ from thor.domain.bar import FEATURE_WIDTHS
 from thor.errors import NotFound, Rejected, ThorError
 from thor.lake.query.connect import connect
 from thor.lake.query.handed import from_database
-from thor.lake.training import HORIZONS, TrainingSet, training_set
+from thor.lake.training import HORIZONS, TrainingSet, dates_with_features, training_set
 from thor.learning import (
     artifacts,
     feature_rows,
@@ -286,19 +286,9 @@ def _lake(connection: Connection[Any], asked: _Asked) -> Any:
         return lake
     values = {"symbols": list(ask.symbols), "ts_from": first, "ts_to": last}
     dates = {row["trade_date"] for row in database.rows(connection, "training_dates", values)}
-    stored = f"store.features_{asked.features.width}"
-    is_there = lake.execute(
-        "select count(*) from duckdb_views() where schema_name = 'store' and view_name = ?",
-        [stored.partition(".")[2]],
-    ).fetchone()
-    if is_there and is_there[0]:
-        found = lake.execute(
-            "select distinct (((bar_start at time zone 'America/Chicago') + interval '7 hours')"
-            f"::date) from {stored} where list_contains(?::varchar[], symbol)",
-            [list(ask.symbols)],
-        ).fetchall()
-        if dates and dates <= {day for (day,) in found}:
-            return lake
+    found = dates_with_features(lake, asked.features.width, ask.symbols)
+    if dates and dates <= found:
+        return lake
     lake.close()
     return None
 

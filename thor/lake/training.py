@@ -7,7 +7,7 @@ Stage 55, lake. Reads store.features_<width> and feat.labels of a connection tha
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import duckdb
@@ -122,6 +122,20 @@ def training_set(
     return _read(lake, target, horizon, symbols, names, width, (first, last))
 
 
+def dates_with_features(connection: Connection, width: str, symbols: Sequence[str]) -> set[date]:
+    """Return the trade dates on which the lake has features of a width, of all these symbols."""
+    if not _stored(connection, width):
+        return set()
+    found = connection.execute(
+        "select trade_date from (select symbol, (((bar_start at time zone 'America/Chicago') "
+        f"+ interval '7 hours')::date) as trade_date from store.features_{width}) "
+        "where list_contains(?::varchar[], symbol) group by trade_date "
+        "having count(distinct symbol) = ?",
+        [[*symbols], len(set(symbols))],
+    ).fetchall()
+    return {day for (day,) in found}
+
+
 def _check(value: str, known: Any, name: str) -> None:
     if value not in known:
         raise Rejected(f"{name}: {value!r} is none of {', '.join(known)}")
@@ -201,13 +215,17 @@ def _packed(
     )
 
 
-def _features(connection: Connection, width: str) -> list[str]:
+def _stored(connection: Connection, width: str) -> list[str]:
     columns = connection.execute(
         "select column_name from duckdb_columns() where schema_name = 'store' "
         "and table_name = ? order by column_index",
         [f"features_{width}"],
     ).fetchall()
-    found = [name for (name,) in columns][5:]
+    return [name for (name,) in columns][5:]
+
+
+def _features(connection: Connection, width: str) -> list[str]:
+    found = _stored(connection, width)
     if not found:
         raise NotFound(
             f"lake: it has no features of {width}: `thor export-to-parquet --what "

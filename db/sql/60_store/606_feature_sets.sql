@@ -29,7 +29,8 @@ comment on column store.feature_sets.hash is
     'in hex: a model is only shown rows of the set that it learned.';
 comment on column store.feature_sets.names is
     'Its features, in the order of a model''s columns.';
-comment on column store.feature_sets.width is 'Width of the bars: 1m, 5m, 1h, 1d.';
+comment on column store.feature_sets.width is
+    'Width of the bars: 1m, 5m, 1h, 1d.';
 comment on column store.feature_sets.look_back is
     'How much time before a bar its features read, at most, while every bar '
     'has a trade.';
