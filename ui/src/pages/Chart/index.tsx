@@ -10,12 +10,13 @@ import { useMemo, useState } from 'react';
 import { LiveAge, LiveChange, LivePercent, LivePrice, LiveState } from '@/components/figures/live';
 import { Panel } from '@/components/panel/Panel';
 import { Empty, Failure, Loading, Note } from '@/components/states/states';
+import { useCell } from '@/hooks/useCell';
 import { useInstruments } from '@/hooks/useInstruments';
 import { useShortcuts } from '@/hooks/useShortcuts';
 import { CHICAGO, ownZone, useZoneChoice } from '@/hooks/useZone';
 import { api, ApiError, data } from '@/services/api';
 import * as format from '@/services/format';
-import { serverClock } from '@/services/clock';
+import { serverClock, ticker } from '@/services/clock';
 import { notationOf, quotes } from '@/services/quotes';
 
 import {
@@ -310,8 +311,15 @@ function Facts({ bar, notation, zone }: { bar: Bar; notation: format.Notation; z
       <div className={css.from}>
         {format.date(bar.trade_date)}
         {bar.contract ? ` · ${bar.contract}` : ''}
-        {marks.length ? ` · ${marks.join(', ')}` : ''} · changed {format.time(Date.parse(bar.changed_at), zone)}
+        {marks.length ? ` · ${marks.join(', ')}` : ''}
+        {bar.is_open && <Closes at={Date.parse(bar.bar_end)} />} · changed {format.time(Date.parse(bar.changed_at), zone)}
       </div>
     </div>
   );
+}
+
+/** How long the open bar stays open, by the clock that quotes age by. */
+function Closes({ at }: { at: number }) {
+  const left = useCell(ticker, (now) => format.countdown(at - now));
+  return <> · closes in {left}</>;
 }

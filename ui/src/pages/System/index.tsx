@@ -274,7 +274,7 @@ where s.kind <> 'tape' or q.symbol is not null
 group by s.source
 order by count(q.symbol) desc, s.priority, s.source;`;
   return (
-    <Panel title="Sources" meta="which source claims which symbol" isFlush sql={{ statement, gives: `${rows?.length ?? 0} rows` }}>
+    <Panel title="Sources" meta="which source claims which symbol" isFlush className={css.wide} sql={{ statement, gives: `${rows?.length ?? 0} rows` }}>
       {rows === null ? (
         <Empty title="The database is away." />
       ) : (
@@ -316,6 +316,7 @@ function Gaps({ state, zone }: Props) {
       title="Gaps"
       meta="newest 20"
       isFlush
+      className={css.wide}
       sql={{
         statement: () =>
           'select symbol, source, trade_date, gap_start, gap_end, cause, filled_by\nfrom market.gaps\n' +
@@ -355,7 +356,7 @@ function Gaps({ state, zone }: Props) {
 function Processes({ state, zone }: Props) {
   const jobs = state.health.jobs;
   return (
-    <Panel title="Processes" meta="servers and jobs of this home" isFlush className={css.half}>
+    <Panel title="Processes" meta="servers and jobs of this home" isFlush className={`${css.half} ${css.tall}`}>
       {state.processes.length === 0 ? (
         <Empty title="No supervisor runs here.">`thor up` starts one; with compose see its own status.</Empty>
       ) : (
@@ -405,7 +406,7 @@ function Machine({ state }: { state: SystemState }) {
     ],
   ];
   return (
-    <Panel title="This Thor" sql={{ statement: () => FACTS_SQL, gives: 'one row; Thor and disk are the machine’s' }}>
+    <Panel title="This Thor" className={css.half} sql={{ statement: () => FACTS_SQL, gives: 'one row; Thor and disk are the machine’s' }}>
       <dl className={css.facts} data-testid="machine">
         {facts.map(([label, value]) => (
           <div key={label}>
