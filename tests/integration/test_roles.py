@@ -1,6 +1,11 @@
 """The roles of a database: each does its own and is refused the rest, on both editions."""
 
+import os
+import select
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -251,6 +256,53 @@ def test_the_address_of_each_role_opens_as_that_role(
     monkeypatch.delenv("THOR_READER_PASSWORD")
     done = CliRunner().invoke(cli.app, ["db", "url", "--as", "reader"])
     assert done.stdout.strip() == url
+
+
+@pytest.mark.editions("plain")
+@pytest.mark.skipif(sys.platform == "win32", reason="a terminal of another kind")
+def test_at_a_terminal_pgcli_opens_as_the_reader_and_elsewhere_psql(
+    url: str, tmp_path: Path
+) -> None:
+    env = {
+        **os.environ, "THOR_DATABASE_URL": url, "THOR_READER_PASSWORD": PASSWORDS["reader"],
+        "HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path), "TERM": "xterm", "PAGER": "cat",
+    }  # fmt: skip
+    command = [sys.executable, "-m", "thor", "db", "psql"]
+    asked_ = "select current_user || count(*) from ticks;"
+    piped = subprocess.run(
+        command, input=asked_, env=env, capture_output=True, text=True, check=True
+    )
+    assert "thor_reader1" in piped.stdout
+    assert "Time:" not in piped.stdout
+    import pty
+    import termios
+
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 80))
+    shown = b""
+    with subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, env=env, start_new_session=True
+    ) as pgcli:
+        os.close(theirs)
+        try:
+            # Its prompt waits for where the cursor is.
+            for typed, until in (
+                ("", b"\x1b[?25h"),
+                (asked_ + "\r", b"Time:"),
+                ("\\q\r", b"Goodbye"),
+            ):
+                os.write(ours, typed.encode())
+                shown = b""
+                while until not in shown:
+                    assert select.select([ours], [], [], 20)[0], shown
+                    part = os.read(ours, 1 << 16)
+                    shown += part
+                    if b"\x1b[6n" in part:
+                        os.write(ours, b"\x1b[1;1R")
+                assert until != b"Time:" or b"thor_reader1" in shown
+        finally:
+            pgcli.kill()
+    os.close(ours)
 
 
 def test_a_password_reaches_the_server_as_its_verifier(url: str) -> None:

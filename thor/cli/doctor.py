@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from datetime import date, timedelta
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -83,7 +84,7 @@ def _machine(settings: Settings) -> Iterator[Finding]:
         "free at least 5 GiB, or set THOR_HOME to a larger disk" if low else "",
     )
     for program in ("psql", "pgcli"):
-        path = shutil.which(program)
+        path = shutil.which(program) or shutil.which(program, path=str(Path(sys.executable).parent))
         yield _finding(program, path or "not on the PATH", "good" if path else "note")
 
 
@@ -166,8 +167,9 @@ def _database(settings: Settings) -> Iterator[Finding]:
 
     from thor import clock, database
     from thor.cli.common import admin_url
-    from thor.database import edition
+    from thor.database import edition, roles
     from thor.database.versions import server_findings
+    from thor.services.running import ROLES, role_name
 
     with database.connect(admin_url(), "doctor") as connection:
         server = database.one(connection, "server")
@@ -179,6 +181,9 @@ def _database(settings: Settings) -> Iterator[Finding]:
             yield _finding("schema", "not there", "wrong", "run `thor db up`")
             return
         yield _finding("edition", f"{made.edition}, {made.nature}")
+        lacks = roles.missing(admin_url())
+        there = ", ".join(map(role_name, ROLES))
+        yield _finding("roles", lacks or there, "note" if lacks else "good")
         yield from calendar_findings(connection, clock.now().date())
         waiting = database.one(connection, "bars_waiting")
         yield from _waiting(waiting)
