@@ -68,6 +68,15 @@ from api.routes.markets import (
     global_holidays,
     global_markets,
 )
+from api.routes.models import (
+    model_aliases,
+    model_folds,
+    model_list,
+    model_report,
+    model_runs,
+    promote_model,
+    rollback_model,
+)
 from api.routes.ops import health, metrics
 from api.routes.quotes import quote, quotes
 from api.routes.session import session
@@ -112,6 +121,8 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Litesta
             *(signal_weights, change_signal_weight, signal_weight_versions, undo_signal_weight),
             *(instruments, board, quotes, stream, quote, ticks, bars),
             *(job_list, job_runs, job_run_log, run_job, pause_job, resume_job),
+            *(model_list, model_runs, model_aliases, model_folds, model_report),
+            *(promote_model, rollback_model),
             *(session, global_markets, global_composite),
             *(global_holidays, global_days_of_all, global_days, global_history),
             *(features, features_of, health, metrics, system),

@@ -25,6 +25,7 @@ export const pages: readonly Page[] = [
   { path: '/total', title: 'TOTAL', nav: { icon: 'total' }, load: () => import('@/pages/Total') },
   { path: '/markets', title: 'Global markets', nav: { icon: 'world' }, load: () => import('@/pages/GlobalMarkets') },
   { path: '/market-open', title: 'Market open', nav: { icon: 'open' }, load: () => import('@/pages/MarketOpen') },
+  { path: '/models', title: 'Models', nav: { icon: 'models' }, load: () => import('@/pages/Models') },
   { path: '/system', title: 'System', nav: { icon: 'system', isMain: true }, load: () => import('@/pages/System') },
   { path: '/jobs', title: 'Jobs', nav: { icon: 'jobs' }, load: () => import('@/pages/Jobs') },
   { path: '/settings', title: 'Settings', nav: { icon: 'settings', isMain: true }, load: () => import('@/pages/Settings') },

@@ -1,0 +1,321 @@
+"""A training end to end: rows, folds, a report, a fitted model, and which of them is served."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psycopg
+import pytest
+from features_made import fill_store, put_bars, put_sessions
+from lake_made import write_lake
+
+from thor import database
+from thor.errors import NotFound, Refused, Rejected
+from thor.flow.train import Ask, Trained, train
+from thor.lake import training_set
+from thor.lake.export.export import export
+from thor.lake.export.trade_date import Ask as ExportAsk
+from thor.lake.query.handed import from_database
+from thor.lake.store import Store
+from thor.learning import feature_sets, fit, registry
+
+Link = psycopg.Connection[Any]
+# Monday's session to Wednesday's: three of 23 hours.
+FIRST = datetime(2024, 2, 4, 23, tzinfo=UTC)
+LAST = datetime(2024, 2, 7, 22, tzinfo=UTC)
+DAYS = (date(2024, 2, 5), date(2024, 2, 6), date(2024, 2, 7))
+NAMES = ("log_return_1", "lead_nq_1width", "rsi_14", "minutes_since_open", "day_of_week")
+SET = "made"
+ASK = Ask(
+    target="direction", horizon="1m", symbols=("ES",), set_name=SET, folds=3, source="database"
+)
+_TICK = Decimal("0.25")
+
+
+def bars() -> Iterator[tuple[Any, ...]]:
+    """Yield minutes of ES and NQ; the sign of NQ's last minute moves ES by half its deviation."""
+    rng = random.Random(7)
+    close, sign = {"ES": Decimal(5000), "NQ": Decimal(17000)}, 0
+    at = FIRST
+    while at < LAST:
+        if at.hour != 22:
+            # They go together, as in the simulated market.
+            shared = rng.gauss(0, 7)
+            moves = {"NQ": shared + rng.gauss(0, 2), "ES": shared + rng.gauss(0, 2) + 4 * sign}
+            moves = {symbol: round(move) for symbol, move in moves.items()}
+            sign = (moves["NQ"] > 0) - (moves["NQ"] < 0)
+            for symbol, move in moves.items():
+                opened, close[symbol] = close[symbol], close[symbol] + _TICK * move
+                high, low = max(opened, close[symbol]), min(opened, close[symbol])
+                yield symbol, "1m", at, opened, high, low, close[symbol], rng.randrange(50, 90)
+        at += timedelta(minutes=1)
+
+
+def daily() -> Iterator[tuple[Any, ...]]:
+    """Yield days of ES, calm for fifty and wild for fifty by turns."""
+    rng, close = random.Random(7), Decimal(4000)
+    for number in range(400):
+        at = datetime(2022, 6, 1, 22, tzinfo=UTC) + timedelta(days=number)
+        if at.weekday() in (4, 5):
+            continue
+        size = 60 if number // 50 % 2 else 12
+        opened, close = close, close + _TICK * round(rng.gauss(0, size))
+        reach = _TICK * (size + rng.randrange(size))
+        high, low = max(opened, close) + reach, min(opened, close) - reach
+        yield "ES", "1d", at, opened, high, low, close, rng.randrange(1000, 1200)
+
+
+@pytest.fixture(scope="module")
+def link(kept_url: str) -> Iterator[Link]:
+    """A database with three days of minutes, their features, and days before them."""
+    with psycopg.connect(kept_url, autocommit=True) as found:
+        put_sessions(found, ("CME_EQUITY",))
+        put_bars(found, bars())
+        put_bars(found, daily())
+        fill_store(found)
+        feature_sets.define(found, SET, "1m", NAMES)
+        # A training whose process was killed: nobody holds its lock.
+        found.execute(
+            "insert into model.runs (target, horizon, symbols, set_name, set_version, set_hash,"
+            " span_from, span_to, seed, threads, code_version, libraries, parameters)"
+            " values ('direction', '1m', '{ES}', 'x', 1, 'x', now(), now() + interval '1 day',"
+            " 7, 1, 'x', '{}', '{}')"
+        )
+        yield found
+
+
+@pytest.fixture(scope="module")
+def trained(link: Link, kept_url: str) -> Trained:
+    """A training of ES's direction."""
+    return train(kept_url, ASK)
+
+
+def test_a_training_finds_what_there_is_to_be_learned(link: Link, trained: Trained) -> None:
+    assert trained.skill_low > 0
+    run = registry.run(link, trained.run_id)
+    assert (run["state"], run["data_source"], run["rows"]) == ("done", "database", trained.rows)
+    assert run["seed"] == 7
+    assert run["threads"] == 1
+    assert run["libraries"]["scikit-learn"]
+    assert run["trials"] == 2
+    rows = registry.folds(link, trained.run_id)
+    assert [row["model"] for row in rows if row["fold"] == 1] == [
+        "last_return", "majority", "boosting", "logistic",
+    ]  # fmt: skip
+    for row in rows:
+        assert row["train_to"] + timedelta(minutes=2) <= row["test_from"]
+        # The last minute's label and one horizon of embargo.
+        assert row["purged_rows"] == 2
+    best = [row["skill"] for row in rows if row["model"] == trained.model]
+    assert min(best) > 0
+
+
+def test_the_report_needs_nothing_beside_itself(link: Link, trained: Trained) -> None:
+    html = registry.report(link, trained.run_id)
+    assert html.startswith("<!doctype html>")
+    assert html.count("<svg") == 5
+    for word in ("Calibration", "after costs", "Stability", "lead_nq_1width", "deflated"):
+        assert word in html
+    assert "http" not in html
+    assert "<script" not in html
+
+
+def test_what_a_model_was_shown_is_kept_once(link: Link, trained: Trained) -> None:
+    row = registry.version(link, trained.version_id)
+    found = link.execute(
+        "select count(*), max(version), min(cardinality(values)) from store.feature_rows"
+        " where set_hash = %s",
+        (row["set_hash"],),
+    ).fetchone()
+    assert found == (trained.rows, 1, len(NAMES))
+    shown = link.execute(
+        "select r.values[3] = coalesce(f.rsi_14::real, 'NaN'), r.changed_at = f.changed_at"
+        " from store.feature_rows as r join store.features_1m as f using (symbol, bar_start)"
+        " where r.set_hash = %s group by 1, 2",
+        (row["set_hash"],),
+    ).fetchall()
+    assert shown == [(True, True)]
+
+
+def test_an_interrupted_training_is_noted_by_the_next(link: Link, trained: Trained) -> None:
+    found = link.execute("select state, reason from model.runs where set_name = 'x'").fetchone()
+    assert found == ("failed", "interrupted: its process ended")
+
+
+def test_the_same_rows_and_seed_give_the_same_model_in_another_process(
+    link: Link, kept_url: str, trained: Trained, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "thor", "train", "--json", "--target", "direction"]
+    command += ["--horizon", "1m", "--set", SET, "--folds", "3", "--source", "database"]
+    settings = {"THOR_DATABASE_URL": kept_url, "THOR_HOME": str(tmp_path)}
+    done = subprocess.run(
+        command, env=os.environ | settings, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    (again,) = json.loads(done.stdout)
+    one, _ = registry.load(link, trained.version_id)
+    other, row = registry.load(link, again["version_id"])
+    rows = _rows(link)
+    assert row["data_checksum"] == rows.checksum
+    every, classes = np.arange(len(rows.y)), np.unique(rows.y)
+    given = fit.predict(one, rows, every)
+    assert np.array_equal(given, fit.predict(other, rows, every))
+    assert given.shape == (len(rows.y), len(classes))
+    assert _learned(one.model) == _learned(other.model)
+    assert [again[name] for name in ("skill", "skill_low", "skill_high")] == [
+        trained.skill, trained.skill_low, trained.skill_high,
+    ]  # fmt: skip
+
+
+def _learned(model: Any) -> list[Any]:
+    frozen = model.estimator.estimator
+    trees = [tree.nodes.tobytes() for one in frozen._predictors for tree in one]
+    return [*trees, model.calibrated_classifiers_[0].calibrators[0].beta_]
+
+
+def _rows(link: Link, **given: Any) -> Any:
+    with from_database(link, "1m", ["ES"], FIRST, LAST) as lake:
+        asked = {"target": "direction", "horizon": "1m", "names": NAMES, "symbols": ["ES"]}
+        return training_set(lake, **(asked | {"first": FIRST, "last": LAST} | given))
+
+
+def test_the_lake_gives_the_rows_that_the_database_gives(
+    link: Link, kept_url: str, tmp_path: Path, trained: Trained
+) -> None:
+    asked = ExportAsk(days=DAYS, what=("bars", "features", "reference"))
+    done = list(export(kept_url, Store(str(tmp_path)), asked, datetime(2024, 7, 20, tzinfo=UTC)))
+    assert [one.failed for one in done] == [[]] * 4
+    rows = training_set(
+        str(tmp_path), target="direction", horizon="1m", names=NAMES, symbols=["ES"]
+    )
+    assert rows.checksum == _rows(link).checksum
+    frame, polar = rows.pandas(), rows.polars()
+    assert list(frame.columns) == polar.columns
+    assert len(frame) == len(polar) == trained.rows
+    assert rows.x.flags.f_contiguous
+    assert rows.x.dtype == np.float32
+
+
+def test_a_model_is_promoted_and_rolled_back(link: Link, kept_url: str, trained: Trained) -> None:
+    question = ("direction", "1m", ["ES"], "champion")
+    with pytest.raises(NotFound, match="alias: direction of ES at 1m has no champion"):
+        registry.rollback(link, *question, "a test")
+    assert registry.promote(link, trained.version_id, "champion", "a test").was is None
+    row = registry.version(link, trained.version_id)
+    assert row["alias"] == "champion"
+    other = train(kept_url, ASK).version_id
+    assert registry.promote(link, other, "champion", "a test").was == trained.version_id
+    assert registry.rollback(link, *question, "a test").version_id == trained.version_id
+    assert registry.rollback(link, *question, "a test").version_id is None
+    assert registry.aliases(link) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("update model.versions set skill_low = -0.001", "the whole interval has to be above 0"),
+        ("update model.versions set data_checksum = null", "it has no data_checksum"),
+        ("update model.versions set code_version = null", "it has no code_version"),
+        ("update model.versions set set_hash = repeat('0', 64)", "is no feature set of this"),
+        ("update model.versions set span_to = span_to + interval '1 day'", "is not that of its"),
+        ("update model.artifacts set content = set_byte(content, 900, 7)", "it was changed after"),
+        ("update model.versions set seed = 8", "seed is 7 in its file and 8 in the database"),
+    ],
+)
+def test_what_is_not_as_it_was_trained_is_refused_by_name(
+    link: Link, trained: Trained, change: str, words: str
+) -> None:
+    with link.transaction(force_rollback=True):
+        link.execute(change.encode())
+        with pytest.raises(Refused, match=words):
+            registry.promote(link, trained.version_id, "champion", "a test")
+    assert registry.aliases(link) == []
+
+
+def test_each_target_has_its_baselines_and_models(link: Link, kept_url: str) -> None:
+    for target, horizon in (("magnitude", "5m"), ("volatility", "15m"), ("regime", "1d")):
+        found = train(
+            kept_url,
+            Ask(
+                target=target,
+                horizon=horizon,
+                symbols=("ES",),
+                set_name=SET,
+                folds=2,
+                source="database",
+            ),
+        )
+        names = {row["model"] for row in registry.folds(link, found.run_id)}
+        assert names == {*fit.BASELINES[target], *fit.MODELS[target]}
+    rows = database.rows(link, "model_runs", {"limit": 1})
+    regimes = link.execute(
+        "select regime, count(*), min(probability) > 0 from model.regimes where version_id = %s"
+        " group by regime order by regime",
+        (rows[0]["version_id"],),
+    ).fetchall()
+    assert [number for number, _, _ in regimes] == [0, 1, 2]
+    # Days that were wild have the highest number.
+    assert rows[0]["target"] == "regime"
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "words"),
+    [
+        ({"target": "price"}, Rejected, "--target: 'price' is none of direction"),
+        ({"horizon": "2m"}, Rejected, "--horizon: '2m' is none of 1m"),
+        ({"symbols": ("XX",)}, Rejected, "--symbols: XX: not listed"),
+        ({"symbols": ("GC",)}, NotFound, "there are no features of GC at 1m"),
+        ({"set_name": "none"}, NotFound, "--set: none: there is no such set"),
+        ({"ts_from": LAST + timedelta(days=9)}, Rejected, "where the bars end"),
+        (
+            {"ts_to": FIRST + timedelta(minutes=61)},
+            Rejected,
+            "folds: fold 1 of 3 has 13 rows to learn from after the purge, 50 are the least",
+        ),
+        ({"ts_from": LAST - timedelta(minutes=30), "horizon": "60m"}, NotFound, "has a label of"),
+        ({"folds": 0}, Rejected, "--folds: 0 is below 1"),
+        ({"backend": "none"}, Rejected, "THOR_JOBLIB_BACKEND: 'none' is none of loky"),
+    ],
+)
+def test_a_question_without_an_answer_is_refused(
+    link: Link, kept_url: str, given: dict[str, Any], error: type[Exception], words: str
+) -> None:
+    asked = {name: getattr(ASK, name) for name in ASK.__struct_fields__} | given
+    with pytest.raises(error, match=words):
+        train(kept_url, Ask(**asked))
+    running = link.execute("select count(*) from model.runs where state = 'running'").fetchone()
+    assert running == (0,)
+
+
+def test_features_that_cannot_be_learned_from_are_refused(link: Link, kept_url: str) -> None:
+    with pytest.raises(Rejected, match="features: rsi_15: not known"):
+        feature_sets.define(link, "wrong", "1m", ["rsi_14", "rsi_15"])
+    feature_sets.define(link, "still", "1m", ["is_early_close"])
+    asked = {name: getattr(ASK, name) for name in ASK.__struct_fields__}
+    with pytest.raises(Rejected, match="features: is_early_close: constant over the span"):
+        train(kept_url, Ask(**(asked | {"set_name": "still"})))
+    row = database.rows(link, "model_runs", {"limit": 1})[0]
+    assert (row["state"], "constant" in row["reason"]) == ("failed", True)
+
+
+def test_a_lake_without_features_is_named(link: Link, tmp_path: Path) -> None:
+    url = write_lake(link, tmp_path, ["bars_1m"])
+    with pytest.raises(NotFound, match="lake: it has no features of 1m"):
+        training_set(url, symbols=["ES"])
+
+
+def test_a_set_whose_features_change_is_another_version(link: Link) -> None:
+    one = feature_sets.define(link, "grows", "1m", ["rsi_14"])
+    assert feature_sets.define(link, "grows", "1m", ["rsi_14"]) == one
+    two = feature_sets.define(link, "grows", "1m", ["rsi_14", "roc_10"])
+    assert (one.version, two.version, one.hash == two.hash) == (1, 2, False)
+    assert feature_sets.current(link, "grows") == two
+    assert feature_sets.current(link, "base").version == 1
