@@ -10,6 +10,7 @@ from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 
+from api.access import guard, identity
 from api.docs import Page
 from api.errors import HANDLERS
 from api.headers import Headers
@@ -130,7 +131,9 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Litesta
         dependencies={
             "shared": Provide(lambda: shared, sync_to_thread=False),
             "measures": Provide(lambda: measures, sync_to_thread=False),
+            "identity": Provide(identity, sync_to_thread=False),
         },
+        guards=[guard],
         exception_handlers=HANDLERS,
         lifespan=[shared.opened],
         after_request=name_nature,

@@ -12,10 +12,19 @@ import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import Operation
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation, Reference
 
 from thor import observe
-from thor.errors import Broken, NotFound, Rejected, ThorError, Unavailable
+from thor.errors import (
+    Broken,
+    Forbidden,
+    NotFound,
+    Rejected,
+    ThorError,
+    Throttled,
+    Unavailable,
+    Unidentified,
+)
 
 PROBLEM = "application/problem+json"
 _CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
@@ -57,14 +66,32 @@ def declared(*errors: type[ThorError]) -> dict[int, ResponseSpec]:
     }
 
 
+def _of_guard(error: type[ThorError]) -> OpenAPIResponse:
+    form = OpenAPIMediaType(schema=Reference(ref="#/components/schemas/Problem"))
+    description = (error.__doc__ or error.__name__).split("\n")[0]
+    return OpenAPIResponse(description=description, content={PROBLEM: form})
+
+
 @dataclass
-class ProblemOperation(Operation):
-    """An operation without the error schema that the framework would declare by itself."""
+class OpenOperation(Operation):
+    """An operation for everybody, without the error schema that the framework would declare."""
 
     def __post_init__(self) -> None:
         """Keep only the responses that are sent: bad input is a 422 problem, not a 400."""
         if self.responses:
             self.responses.pop("400", None)
+
+
+@dataclass
+class ProblemOperation(OpenOperation):
+    """An operation that asks for a role, with the answers to those who have none."""
+
+    def __post_init__(self) -> None:
+        """Declare the problems of the guard too."""
+        super().__post_init__()
+        if self.responses is not None:
+            for error in (Unidentified, Forbidden):
+                self.responses.setdefault(str(error.http_status), _of_guard(error))
 
 
 BAD_INPUT = declared(Rejected, NotFound, Unavailable)
@@ -78,7 +105,10 @@ def _respond(request: Request[Any, Any, Any], status: int, title: str, detail: s
 
 def _thor(request: Request[Any, Any, Any], error: ThorError) -> Any:
     title = _CAPITAL.sub(" ", type(error).__name__)
-    return _respond(request, error.http_status, title, str(error))
+    response = _respond(request, error.http_status, title, str(error))
+    if isinstance(error, Throttled):
+        response.headers["Retry-After"] = str(error.retry_after_s)
+    return response
 
 
 def _invalid(request: Request[Any, Any, Any], error: ValidationException) -> Any:

@@ -245,6 +245,11 @@ class Settings(BaseSettings):
         default=None,
         description="Origins of pages elsewhere that may ask the API, with commas between them.",
     )
+    auth: Literal["auto", "on", "off"] = Field(
+        default="auto",
+        description="Whether people log in: auto once an owner is set up, and always for a live "
+        "database; off makes everybody on this machine the owner, and is never for a live one.",
+    )
     ui_dir: Path | None = Field(
         default=None,
         description="Folder of the built pages; ui/dist of the source tree if not set.",

@@ -4,7 +4,6 @@ Reads and changes the schema studies.
 """
 
 import asyncio
-import getpass
 from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -20,6 +19,7 @@ from api.routes.board import AsOf
 from api.routes.quotes import Symbols
 from api.state import SharedState
 from thor import database
+from thor.domain.people import Identity
 from thor.errors import NotFound, Rejected
 from thor.market.studies import desk
 from thor.stream.desk import DeskExtreme, DeskSignal, DeskTotal, Number, Signal
@@ -235,6 +235,7 @@ async def signal_weights(shared: NamedDependency[SharedState]) -> list[SignalWei
 )
 async def change_signal_weight(
     shared: NamedDependency[SharedState],
+    identity: NamedDependency[Identity],
     signal: FromPath[str],
     data: JSONBody[SignalWeightChange],
 ) -> SignalWeight:
@@ -244,7 +245,7 @@ async def change_signal_weight(
     def apply() -> dict[str, Any]:
         with database.connect(shared.database_url, "api desk") as connection:
             return desk.change_signal_weight(
-                connection, signal, weight, changed_by=getpass.getuser(), reason=data.reason
+                connection, signal, weight, changed_by=identity.name, reason=data.reason
             )
 
     return converted(await asyncio.to_thread(apply), SignalWeight)
@@ -283,6 +284,7 @@ async def signal_weight_versions(
 )
 async def undo_signal_weight(
     shared: NamedDependency[SharedState],
+    identity: NamedDependency[Identity],
     signal: FromPath[str],
     data: JSONBody[SignalWeightUndo],
 ) -> SignalWeight:
@@ -291,7 +293,7 @@ async def undo_signal_weight(
     def apply() -> dict[str, Any]:
         with database.connect(shared.database_url, "api desk") as connection:
             return desk.undo_signal_weight(
-                connection, signal, data.version, changed_by=getpass.getuser()
+                connection, signal, data.version, changed_by=identity.name
             )
 
     return converted(await asyncio.to_thread(apply), SignalWeight)
@@ -323,6 +325,7 @@ async def desk_numbers(
 )
 async def change_desk_numbers(
     shared: NamedDependency[SharedState],
+    identity: NamedDependency[Identity],
     of_set: FromPath[str],
     symbol: FromPath[str],
     data: JSONBody[DeskChange],
@@ -333,8 +336,7 @@ async def change_desk_numbers(
         for field, value in msgspec.structs.asdict(data).items()
         if value is not None and field != "reason"
     }
-    # Until people can log in: the user that runs Thor.
-    change = {"changed_by": getpass.getuser(), "reason": data.reason}
+    change = {"changed_by": identity.name, "reason": data.reason}
 
     def apply() -> dict[str, Any]:
         with database.connect(shared.database_url, "api desk") as connection:
@@ -367,6 +369,7 @@ async def desk_versions(
 )
 async def undo_desk_numbers(
     shared: NamedDependency[SharedState],
+    identity: NamedDependency[Identity],
     of_set: FromPath[str],
     symbol: FromPath[str],
     data: JSONBody[DeskUndo],
@@ -381,7 +384,7 @@ async def undo_desk_numbers(
                 symbol,
                 data.relation,
                 data.version,
-                changed_by=getpass.getuser(),
+                changed_by=identity.name,
             )
 
     return converted(await asyncio.to_thread(apply), DeskNumbers)

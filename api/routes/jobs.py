@@ -5,7 +5,6 @@ a request of the API starts no command that is not there already.
 """
 
 import asyncio
-import getpass
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -18,6 +17,7 @@ from api.errors import AWAY, BAD_INPUT, ProblemOperation, declared
 from api.state import SharedState
 from thor import clock, database
 from thor.database import Connection
+from thor.domain.people import Identity
 from thor.errors import NotFound, Refused
 from thor.ops import jobs
 from thor.ops.scheduler import database_clock
@@ -137,12 +137,13 @@ async def job_run_log(
     operation_class=ProblemOperation,
     tags=["jobs"],
 )
-async def run_job(shared: NamedDependency[SharedState], name: FromPath[str]) -> JobRunRow:
+async def run_job(
+    shared: NamedDependency[SharedState], identity: NamedDependency[Identity], name: FromPath[str]
+) -> JobRunRow:
     """Ask for a run of a job now; a scheduler starts it within a second."""
 
     def ask(connection: Connection[Any]) -> None:
-        # Until people can log in: the user that runs Thor.
-        jobs.ask(connection, name, getpass.getuser(), database_clock(connection))
+        jobs.ask(connection, name, identity.name, database_clock(connection))
 
     await _change(shared, ask)
     values = {"job": name, "status": None, "limit": 1}

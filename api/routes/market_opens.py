@@ -4,7 +4,6 @@ Reads the database; captures a market and changes targets where asked to.
 """
 
 import asyncio
-import getpass
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -19,6 +18,7 @@ from api.errors import BAD_INPUT, ProblemOperation, declared
 from api.routes.board import AsOf
 from api.state import SharedState
 from thor import database
+from thor.domain.people import Identity
 from thor.errors import NotFound, Refused, Rejected, Unavailable
 from thor.market.studies import market_opens, targets
 from thor.stream.desk import Number, Signal
@@ -392,6 +392,7 @@ async def list_targets(shared: NamedDependency[SharedState]) -> list[Targets]:
 @patch("/api/targets/{symbol:str}", **_ROUTE)
 async def change_targets(
     shared: NamedDependency[SharedState],
+    identity: NamedDependency[Identity],
     symbol: FromPath[str],
     data: JSONBody[TargetsChange],
 ) -> Targets:
@@ -401,8 +402,7 @@ async def change_targets(
         for field, value in msgspec.structs.asdict(data).items()
         if value is not None and field != "reason"
     }
-    # Until people can log in: the user that runs Thor.
-    change = {"changed_by": getpass.getuser(), "reason": data.reason}
+    change = {"changed_by": identity.name, "reason": data.reason}
 
     def apply() -> dict[str, Any]:
         with database.connect(shared.database_url, "api targets") as connection:
@@ -423,6 +423,7 @@ async def targets_versions(
 @post("/api/targets/{symbol:str}/undo", status_code=200, **_ROUTE)
 async def undo_targets(
     shared: NamedDependency[SharedState],
+    identity: NamedDependency[Identity],
     symbol: FromPath[str],
     data: JSONBody[TargetsUndo],
 ) -> Targets:
@@ -430,7 +431,7 @@ async def undo_targets(
 
     def apply() -> dict[str, Any]:
         with database.connect(shared.database_url, "api targets") as connection:
-            return targets.undo(connection, symbol, data.version, changed_by=getpass.getuser())
+            return targets.undo(connection, symbol, data.version, changed_by=identity.name)
 
     return converted(await asyncio.to_thread(apply), Targets)
 

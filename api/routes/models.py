@@ -4,7 +4,6 @@ Reads model.*; promotes and rolls back through `thor.learning.registry`.
 """
 
 import asyncio
-import getpass
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -17,6 +16,7 @@ from api.errors import AWAY, BAD_INPUT, ProblemOperation, declared
 from api.state import SharedState
 from thor import database
 from thor.database import Connection
+from thor.domain.people import Identity
 from thor.errors import NotFound, Refused
 from thor.learning import registry
 from thor.stream.quote import Instant
@@ -200,13 +200,15 @@ async def model_report(shared: NamedDependency[SharedState], run: FromPath[int])
     tags=["models"],
 )
 async def promote_model(
-    shared: NamedDependency[SharedState], model: FromPath[int], data: JSONBody[ModelPromotion]
+    shared: NamedDependency[SharedState],
+    identity: NamedDependency[Identity],
+    model: FromPath[int],
+    data: JSONBody[ModelPromotion],
 ) -> ModelChange:
     """Serve a fitted model; refused with the reason where it has not shown its skill."""
 
     def change(connection: Connection[Any]) -> registry.Change:
-        # Until people can log in: the user that runs Thor.
-        return registry.promote(connection, model, data.alias, getpass.getuser(), data.reason)
+        return registry.promote(connection, model, data.alias, identity.name, data.reason)
 
     return await _change(shared, change)
 
@@ -219,13 +221,15 @@ async def promote_model(
     tags=["models"],
 )
 async def rollback_model(
-    shared: NamedDependency[SharedState], data: JSONBody[ModelRollback]
+    shared: NamedDependency[SharedState],
+    identity: NamedDependency[Identity],
+    data: JSONBody[ModelRollback],
 ) -> ModelChange:
     """Serve the model again that was served before; none where there was none."""
 
     def change(connection: Connection[Any]) -> registry.Change:
         return registry.rollback(
-            connection, data.target, data.horizon, data.symbols, data.alias, getpass.getuser()
+            connection, data.target, data.horizon, data.symbols, data.alias, identity.name
         )
 
     return await _change(shared, change)

@@ -7,7 +7,7 @@ from litestar import MediaType, Response, get
 from litestar.di import NamedDependency
 from litestar.openapi.datastructures import ResponseSpec
 
-from api.errors import ProblemOperation, declared
+from api.errors import OpenOperation, ProblemOperation, declared
 from api.health import Health, health_of
 from api.metrics import CONTENT_TYPE, Metrics
 from api.state import SharedState
@@ -17,9 +17,7 @@ _DOWN = ResponseSpec(
 )
 
 
-@get(
-    "/health", responses={**declared(), 503: _DOWN}, operation_class=ProblemOperation, tags=["ops"]
-)
+@get("/health", responses={**declared(), 503: _DOWN}, operation_class=OpenOperation, tags=["ops"])
 async def health(shared: NamedDependency[SharedState]) -> Response[Health]:
     """Return the state of each part: 200 where ok or degraded, 503 where down."""
     found = await health_of(shared)

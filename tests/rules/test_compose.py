@@ -184,7 +184,7 @@ def test_a_secret_is_asked_for_and_never_written() -> None:
     asked = set()
     for name, service in SERVICES.items():
         for key, text in (service.get("environment") or {}).items():
-            if re.search("PASSWORD|AUTH|REDIS_URL", key):
+            if re.search("PASSWORD|REDISCLI_AUTH|REDIS_URL", key):
                 found = required.search(str(text))
                 assert found, f"{name}: {key} has to come from ${{…:?…}}"
                 asked.add(found[1])

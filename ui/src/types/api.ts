@@ -3737,6 +3737,24 @@ export interface operations {
                     "application/json": components["schemas"]["BarRow"][];
                 };
             };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description There is no such thing. */
             404: {
                 headers: {
@@ -3796,6 +3814,24 @@ export interface operations {
                     "application/json": components["schemas"]["BoardRow"][];
                 };
             };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description There is no such thing. */
             404: {
                 headers: {
@@ -3850,6 +3886,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeskSet"][];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description There is no such thing. */
@@ -3908,6 +3962,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeskNumbers"][];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description There is no such thing. */
@@ -3973,6 +4045,24 @@ export interface operations {
                     "application/json": components["schemas"]["DeskNumbers"];
                 };
             };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description There is no such thing. */
             404: {
                 headers: {
@@ -4036,6 +4126,24 @@ export interface operations {
                     "application/json": components["schemas"]["DeskNumbers"];
                 };
             };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description There is no such thing. */
             404: {
                 headers: {
@@ -4095,6 +4203,24 @@ export interface operations {
                     "application/json": components["schemas"]["DeskVersion"][];
                 };
             };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description There is no such thing. */
             404: {
                 headers: {
@@ -4152,6 +4278,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeskExtremes"][];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description There is no such thing. */
@@ -4219,6 +4363,24 @@ export interface operations {
                     "application/json": components["schemas"]["DeskExtreme"][];
                 };
             };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description There is no such thing. */
             404: {
                 headers: {
@@ -4275,6 +4437,24 @@ export interface operations {
                     "application/json": components["schemas"]["FeatureRow"][];
                 };
             };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description An invariant is violated: stop, a person has to look. */
             500: {
                 headers: {
@@ -4324,6 +4504,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FeaturesRow"][];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description There is no such thing. */
@@ -4383,6 +4581,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MarketState"][];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description There is no such thing. */
@@ -4446,6 +4662,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MarketDayRow"][];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description There is no such thing. */
@@ -4513,6 +4747,24 @@ export interface operations {
                     "application/json": components["schemas"]["MarketTransitionRow"][];
                 };
             };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description There is no such thing. */
             404: {
                 headers: {
@@ -4570,6 +4822,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MarketComposite"];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description There is no such thing. */
@@ -4633,6 +4903,24 @@ export interface operations {
                     "application/json": components["schemas"]["MarketDayRow"][];
                 };
             };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description There is no such thing. */
             404: {
                 headers: {
@@ -4694,6 +4982,24 @@ export interface operations {
                     "application/json": components["schemas"]["MarketDayRow"][];
                 };
             };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description There is no such thing. */
             404: {
                 headers: {
@@ -4750,6 +5056,24 @@ export interface operations {
                     "application/json": components["schemas"]["InstrumentRow"][];
                 };
             };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description An invariant is violated: stop, a person has to look. */
             500: {
                 headers: {
@@ -4786,6 +5110,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["JobRow"][];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description An invariant is violated: stop, a person has to look. */
@@ -4826,6 +5168,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["JobRow"];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description There is no such thing. */
@@ -4886,6 +5246,24 @@ export interface operations {
                     "application/json": components["schemas"]["JobRow"];
                 };
             };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description There is no such thing. */
             404: {
                 headers: {
@@ -4942,6 +5320,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["JobRunRow"];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description There is no such thing. */
@@ -5014,6 +5410,24 @@ export interface operations {
                     "application/json": components["schemas"]["JobRunRow"][];
                 };
             };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description There is no such thing. */
             404: {
                 headers: {
@@ -5071,6 +5485,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["JobRunLog"];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description There is no such thing. */
@@ -5142,6 +5574,24 @@ export interface operations {
                     "application/json": components["schemas"]["MarketOpen"][];
                 };
             };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description There is no such thing. */
             404: {
                 headers: {
@@ -5198,6 +5648,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MarketOpenCounts"];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description There is no such thing. */
@@ -5257,6 +5725,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MarketOpen"][];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description There is no such thing. */
@@ -5333,6 +5819,24 @@ export interface operations {
                     "application/json": components["schemas"]["MarketCapture"][];
                 };
             };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description There is no such thing. */
             404: {
                 headers: {
@@ -5387,6 +5891,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MarketOpen"][];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description There is no such thing. */
@@ -5448,6 +5970,24 @@ export interface operations {
                     "application/json": components["schemas"]["NextOpening"][];
                 };
             };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description There is no such thing. */
             404: {
                 headers: {
@@ -5502,6 +6042,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MarketOpen"][];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description There is no such thing. */
@@ -5563,6 +6121,24 @@ export interface operations {
                     "application/json": components["schemas"]["MarketOpenStats"];
                 };
             };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description There is no such thing. */
             404: {
                 headers: {
@@ -5622,6 +6198,24 @@ export interface operations {
                     "application/json": components["schemas"]["MarketOpen"][];
                 };
             };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description There is no such thing. */
             404: {
                 headers: {
@@ -5679,6 +6273,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ModelRow"][];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description There is no such thing. */
@@ -5741,6 +6353,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ModelChange"];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description There is no such thing. */
@@ -5808,6 +6438,24 @@ export interface operations {
                     "application/json": components["schemas"]["ModelAlias"][];
                 };
             };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description An invariant is violated: stop, a person has to look. */
             500: {
                 headers: {
@@ -5848,6 +6496,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ModelChange"];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description There is no such thing. */
@@ -5918,6 +6584,24 @@ export interface operations {
                     "application/json": components["schemas"]["ModelRun"][];
                 };
             };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description There is no such thing. */
             404: {
                 headers: {
@@ -5976,6 +6660,24 @@ export interface operations {
                     "application/json": components["schemas"]["ModelFold"][];
                 };
             };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description There is no such thing. */
             404: {
                 headers: {
@@ -6032,6 +6734,24 @@ export interface operations {
                 };
                 content: {
                     "text/html": string;
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description There is no such thing. */
@@ -6093,6 +6813,24 @@ export interface operations {
                     "application/json": components["schemas"]["Quote"][];
                 };
             };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description There is no such thing. */
             404: {
                 headers: {
@@ -6149,6 +6887,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Quote"];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description There is no such thing. */
@@ -6221,6 +6977,24 @@ export interface operations {
                     "text/event-stream": components["schemas"]["HelloEvent"] | components["schemas"]["TickEvent"] | components["schemas"]["QuoteEvent"] | components["schemas"]["BarEvent"] | components["schemas"]["PingEvent"] | components["schemas"]["HeardEvent"] | components["schemas"]["GapEvent"] | components["schemas"]["SignalEvent"] | components["schemas"]["TotalEvent"] | components["schemas"]["ExtremeEvent"] | components["schemas"]["SessionEvent"] | components["schemas"]["MarketEvent"] | components["schemas"]["GradeEvent"] | components["schemas"]["ErrorEvent"];
                 };
             };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description There is no such thing. */
             404: {
                 headers: {
@@ -6280,6 +7054,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SessionState"];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description There is no such thing. */
@@ -6343,6 +7135,24 @@ export interface operations {
                     "application/json": components["schemas"]["DeskSignal"][];
                 };
             };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description There is no such thing. */
             404: {
                 headers: {
@@ -6397,6 +7207,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SignalWeight"][];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description There is no such thing. */
@@ -6461,6 +7289,24 @@ export interface operations {
                     "application/json": components["schemas"]["SignalWeight"];
                 };
             };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description There is no such thing. */
             404: {
                 headers: {
@@ -6523,6 +7369,24 @@ export interface operations {
                     "application/json": components["schemas"]["SignalWeight"];
                 };
             };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description There is no such thing. */
             404: {
                 headers: {
@@ -6581,6 +7445,24 @@ export interface operations {
                     "application/json": components["schemas"]["SignalWeightVersion"][];
                 };
             };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description There is no such thing. */
             404: {
                 headers: {
@@ -6637,6 +7519,24 @@ export interface operations {
                     "application/json": components["schemas"]["SystemState"];
                 };
             };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description An invariant is violated: stop, a person has to look. */
             500: {
                 headers: {
@@ -6664,6 +7564,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Targets"][];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description There is no such thing. */
@@ -6728,6 +7646,24 @@ export interface operations {
                     "application/json": components["schemas"]["Targets"];
                 };
             };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description There is no such thing. */
             404: {
                 headers: {
@@ -6790,6 +7726,24 @@ export interface operations {
                     "application/json": components["schemas"]["Targets"];
                 };
             };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description There is no such thing. */
             404: {
                 headers: {
@@ -6846,6 +7800,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TargetsVersion"][];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description There is no such thing. */
@@ -6917,6 +7889,24 @@ export interface operations {
                     "application/json": components["schemas"]["TickRow"][];
                 };
             };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description There is no such thing. */
             404: {
                 headers: {
@@ -6976,6 +7966,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeskTotal"];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description There is no such thing. */
@@ -7041,6 +8049,24 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeskTotalStep"][];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description There is no such thing. */
@@ -7135,6 +8161,24 @@ export interface operations {
                 };
                 content: {
                     "text/plain": string;
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description An invariant is violated: stop, a person has to look. */

@@ -1,0 +1,142 @@
+"""Which role each route asks for, in one table, and the guard that keeps to it.
+
+A route that is not in the table answers nobody; a test compares the table with the OpenAPI
+document.
+"""
+
+import re
+from typing import Any
+
+import msgspec
+from litestar import Request
+from litestar.connection import ASGIConnection
+from litestar.handlers.base import BaseRouteHandler
+
+from api.state import SharedState
+from thor.domain.people import LOCAL, Identity, Role
+from thor.errors import Broken, Forbidden, Unidentified
+
+
+class Needed(msgspec.Struct, frozen=True):
+    """What a route asks for: a role, null where everybody may; `no_key`: a person in a session."""
+
+    role: Role | None
+    no_key: bool = False
+
+
+OPEN = Needed(None)
+VIEWER = Needed(Role.VIEWER)
+TRADER = Needed(Role.TRADER)
+ADMIN = Needed(Role.ADMIN)
+
+# One line a route, in the order of its path.
+ROUTES: dict[str, Needed] = {
+    "GET /api/bars/{symbol}": VIEWER,
+    "GET /api/board": VIEWER,
+    "GET /api/desk": VIEWER,
+    "GET /api/desk/{of_set}": VIEWER,
+    "PATCH /api/desk/{of_set}/{symbol}": TRADER,
+    "POST /api/desk/{of_set}/{symbol}/undo": TRADER,
+    "GET /api/desk/{of_set}/{symbol}/versions": VIEWER,
+    "GET /api/extremes": VIEWER,
+    "GET /api/extremes/events": VIEWER,
+    "GET /api/features": VIEWER,
+    "GET /api/features/{symbol}": VIEWER,
+    "GET /api/global-markets": VIEWER,
+    "GET /api/global-markets/composite": VIEWER,
+    "GET /api/global-markets/days": VIEWER,
+    "GET /api/global-markets/holidays": VIEWER,
+    "GET /api/global-markets/{market}/days": VIEWER,
+    "GET /api/global-markets/{market}/history": VIEWER,
+    "GET /api/instruments": VIEWER,
+    "GET /api/jobs": VIEWER,
+    "POST /api/jobs/{name}/pause": ADMIN,
+    "POST /api/jobs/{name}/resume": ADMIN,
+    "POST /api/jobs/{name}/run": ADMIN,
+    "GET /api/jobs/{name}/runs": VIEWER,
+    "GET /api/jobs/{name}/runs/{run}": VIEWER,
+    "GET /api/market-opens": VIEWER,
+    "POST /api/market-opens/capture": TRADER,
+    "GET /api/market-opens/captures": VIEWER,
+    "GET /api/market-opens/latest": VIEWER,
+    "GET /api/market-opens/next": VIEWER,
+    "GET /api/market-opens/pending": VIEWER,
+    "GET /api/market-opens/stats": VIEWER,
+    "GET /api/market-opens/today": VIEWER,
+    "GET /api/market-opens/{row_id}": VIEWER,
+    "GET /api/models": VIEWER,
+    "GET /api/models/aliases": VIEWER,
+    "POST /api/models/rollback": ADMIN,
+    "GET /api/models/runs": VIEWER,
+    "GET /api/models/runs/{run}/folds": VIEWER,
+    "GET /api/models/runs/{run}/report": VIEWER,
+    "POST /api/models/{model}/promote": ADMIN,
+    "GET /api/quotes": VIEWER,
+    "GET /api/quotes/stream": VIEWER,
+    "GET /api/quotes/{symbol}": VIEWER,
+    "GET /api/session": VIEWER,
+    "GET /api/signals/desk": VIEWER,
+    "GET /api/signals/weights": VIEWER,
+    "PATCH /api/signals/weights/{signal}": TRADER,
+    "POST /api/signals/weights/{signal}/undo": TRADER,
+    "GET /api/signals/weights/{signal}/versions": VIEWER,
+    "GET /api/system": VIEWER,
+    "GET /api/targets": VIEWER,
+    "PATCH /api/targets/{symbol}": TRADER,
+    "POST /api/targets/{symbol}/undo": TRADER,
+    "GET /api/targets/{symbol}/versions": VIEWER,
+    "GET /api/ticks/{symbol}": VIEWER,
+    "GET /api/total": VIEWER,
+    "GET /api/total/history": VIEWER,
+    "GET /health": OPEN,
+    "GET /metrics": VIEWER,
+}
+_DOCS = "/docs"
+_TYPED = re.compile(r":\w+}")
+
+
+def route_of(method: str, template: str) -> str:
+    """Return the name of a route in the table: its method and its path without types."""
+    return f"{method} {_TYPED.sub('}', template)}"
+
+
+def needed_for(method: str, template: str) -> Needed:
+    """Return what a route asks for; raises `Broken` for one that the table lacks."""
+    if method == "OPTIONS":
+        return OPEN
+    if template == _DOCS or template.startswith(f"{_DOCS}/"):
+        return VIEWER
+    route = route_of(method, template)
+    found = ROUTES.get(route)
+    if found is None:
+        raise Broken(f"{route} has no role: add its line to ROUTES in api/access.py")
+    return found
+
+
+async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """Find out who asks, and pass on who may; everybody else gets a 401 or 403 problem."""
+    scope = connection.scope
+    method, template = str(scope.get("method")), str(scope["path_template"])
+    needed = needed_for(method, template)
+    if needed.role is None:
+        return
+    found = await identity_of(connection.app.state.shared)
+    if not found.may(needed.role):
+        raise Forbidden(
+            f"{route_of(method, template)} asks for the role {needed.role.name}, and {found.name} "
+            f"has {found.role.name}: ask an ADMIN"
+        )
+    scope["user"] = found
+
+
+async def identity_of(shared: SharedState) -> Identity:
+    """Return who asks; raises `Unidentified` where that is not known."""
+    if shared.settings.auth == "on":
+        raise Unidentified("Log in first: THOR_AUTH is on")
+    return LOCAL
+
+
+def identity(request: Request[Any, Any, Any]) -> Identity:
+    """Return who asks, as the guard found it: the dependency `identity` of the routes."""
+    found: Identity = request.scope["user"]
+    return found
