@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 import redis
+from roles_made import PASSWORDS
 from ticks_made import taking_in, wait_for
 
+from thor.database import roles
 from thor.errors import Unavailable
 from thor.market.bus.client import Bus
 
@@ -40,6 +42,7 @@ crash = harness()
 def system() -> Iterator[Any]:
     """Servers of these tests' own, to be killed."""
     with crash.crash_system() as system:
+        roles.set_passwords(system.urls.database_url, PASSWORDS)
         yield system
 
 

@@ -35,12 +35,14 @@ pytestmark = pytest.mark.editions("plain", "timescale")
 
 Link = psycopg.Connection[Any]
 WIDTHS = ("1s", "1m", "5m", "1h", "1d")
-# Every relation of Thor's; state and views alike have to come back.
+# Every relation of Thor's; state and views alike have to come back. What names files and counts
+# bytes is the server's, and differs.
 RELATIONS = """
 select format('%I.%I', n.nspname, c.relname)
 from pg_class as c join pg_namespace as n on n.oid = c.relnamespace
 where n.nspname in ('reference', 'market', 'feat', 'ops')
     and c.relkind in ('r', 'p', 'v', 'm')
+    and not (n.nspname = 'ops' and c.relname in ('parts', 'sizes', 'slow_statements'))
 order by 1
 """
 

@@ -26,6 +26,7 @@ from thor.database.edition import Edition
 from thor.errors import NotFound, Rejected, Unavailable
 from thor.flow import build_features
 from thor.learning import feature_store
+from thor.services.running import role_name
 
 # Where locks and partitions matter; all else is the same text on both.
 BOTH = pytest.mark.editions("plain", "timescale")
@@ -223,6 +224,8 @@ def test_a_disk_that_fills_in_the_middle_of_a_swap_loses_nothing(
     os.chown(inside, owner.st_uid, owner.st_gid)
     space = f"small_{uuid4().hex[:8]}"
     link.execute(f"create tablespace {space} location '{inside}'".encode())
+    # Tables of a build belong to the owner, whoever builds.
+    link.execute(f"grant create on tablespace {space} to {role_name('owner')}".encode())
     try:
         put_bars(link, made_bars(9, "ZB", "1m", 3000))
         put_bars(link, made_bars(9, "HG", "1m", 3000))

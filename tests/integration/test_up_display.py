@@ -126,7 +126,7 @@ def test_a_full_output_ends_the_display_alone(
     stdout = (tmp_path / "stdout").open("w")
     monkeypatch.setattr(sys, "stdout", stdout)
     system = RunningSystem(
-        Home(tmp_path), Endpoints("", "", owns_postgres=True, owns_redis=True), None
+        Home(tmp_path), Endpoints("", "", "", owns_postgres=True, owns_redis=True), None
     )  # type: ignore[arg-type]
     job = JobSpec("api", (), {"THOR_API_PORT": "1"})
     display = up_quotes.Display(settings(tmp_path), system, [job], Stop(), 0)
