@@ -224,7 +224,7 @@ def test_a_disk_that_fills_in_the_middle_of_a_swap_loses_nothing(
     os.chown(inside, owner.st_uid, owner.st_gid)
     space = f"small_{uuid4().hex[:8]}"
     link.execute(f"create tablespace {space} location '{inside}'".encode())
-    # Tables of a build belong to the owner, whoever builds.
+    # The tables of a build belong to the owner.
     link.execute(f"grant create on tablespace {space} to {role_name('owner')}".encode())
     try:
         put_bars(link, made_bars(9, "ZB", "1m", 3000))

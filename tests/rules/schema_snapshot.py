@@ -2,15 +2,20 @@
 
 from schema_catalogue import HAS_TIMESCALEDB, OURS, Connection
 
-# One query a kind of thing: its name, and all that makes it what it is.
+# One query a kind of thing: its name, and all that makes it what it is. Rights are in order:
+# which roles a server had first says nothing.
 SNAPSHOT = {
     "schema": """
-        select n.nspname, concat_ws(' ', n.nspacl::text, obj_description(n.oid, 'pg_namespace'))
+        select n.nspname, concat_ws(
+            ' ', (select array_agg(x::text order by x::text) from unnest(n.nspacl) as x),
+            obj_description(n.oid, 'pg_namespace')
+        )
         from pg_namespace as n where {ours}
     """,
     "relation": """
         select format('%I.%I', n.nspname, c.relname), concat_ws(
-            ' ', c.relkind, c.relpersistence, c.reloptions::text, c.relacl::text,
+            ' ', c.relkind, c.relpersistence, c.reloptions::text,
+            (select array_agg(x::text order by x::text) from unnest(c.relacl) as x),
             c.relrowsecurity, c.relreplident, obj_description(c.oid, 'pg_class'),
             pg_get_partkeydef(c.oid), pg_get_expr(c.relpartbound, c.oid)
         )
@@ -63,7 +68,9 @@ SNAPSHOT = {
     """,
     "function": """
         select p.oid::regprocedure::text, concat_ws(
-            ' ', pg_get_functiondef(p.oid), p.proacl::text, obj_description(p.oid, 'pg_proc')
+            ' ', pg_get_functiondef(p.oid),
+            (select array_agg(x::text order by x::text) from unnest(p.proacl) as x),
+            obj_description(p.oid, 'pg_proc')
         )
         from pg_proc as p join pg_namespace as n on n.oid = p.pronamespace where {ours}
     """,
