@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -111,6 +111,18 @@ def test_a_database_of_before_is_filled_newest_first_and_its_state_shows_how_far
         assert value(link, "select count(*) from feat.matrix_1m") == 2 * BARS * len(MONTHS)
         assert value(link, "select count(*) from store.features_to_refresh") == 0
         assert out_of_step(link, FIRST, LAST) == {}
+
+
+def test_a_build_of_a_bar_that_is_open_makes_no_row_and_ends(link: Link) -> None:
+    feature_store.catch_up(link, rows_max=10**12)
+    before = value(link, "select count(*) from store.features_1m")
+    first = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(minutes=5)
+    (made, *_) = made_bars(1, "ZB", "1m", 1)
+    put_bars(link, [(*made[:2], first, *made[3:])])
+    assert value(link, "select count(*) from store.features_to_refresh") > 0
+    for _ in build_features.build(link, rows_max=0):
+        pass
+    assert value(link, "select count(*) from store.features_1m") == before
 
 
 def test_a_build_over_dates_without_bars_is_refused_and_records_nothing(link: Link) -> None:

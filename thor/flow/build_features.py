@@ -139,8 +139,8 @@ def _made(
     asked = {"width": width, "symbols": named, "ts_from": span[0], "ts_to": span[1]}
     spans = database.rows(connection, "feature_build_spans", asked)
     built_at = spans[0]["built_at"]
-    # A bar that is open has no row yet.
-    span = (span[0], min(span[1], spans[0]["closed_until"] + _TICK))
+    # A bar that is open has no row yet; where all are open the span is empty.
+    span = (span[0], max(span[0], min(span[1], spans[0]["closed_until"] + _TICK)))
     own = symbols or sorted(row["symbol"] for row in database.rows(connection, "series"))
     build = {
         "width": width,
