@@ -158,6 +158,36 @@ insert into store.features_1h_before (
 )
 values ('ES', '2024-07-01 14:00+00', 3, '2024-07-01 15:00:02+00', '2024-07-01 15:00:02+00',
     '2024-07-01 15:09+00');
+insert into trade.cash_movements (account_id, epoch, kind, amount, who)
+values ('PAPER', 1, 'FUND', 0.01, 'é');
+insert into trade.signals (signal_id, at, symbol, side, origin, who)
+values ('00000000-0000-4000-8000-000000000001', '2024-07-01 14:00Z', 'ES', 'BUY', 'PERSON', 'é');
+insert into trade.verdicts (verdict_id, at, account_id, symbol, side, quantity, is_allowed)
+values ('00000000-0000-4000-8000-000000000002', '2024-07-01 14:00Z', 'PAPER', 'ES', 'BUY', 2, true);
+insert into trade.orders (
+    order_id, account_id, client_order_id, symbol, contract, side, type, quantity, signal_id,
+    verdict_id, who, content_sha256, placed_at
+)
+values ('00000000-0000-4000-8000-000000000003', 'PAPER', 'é', 'ES', 'ESU24', 'BUY', 'MARKET', 2,
+    '00000000-0000-4000-8000-000000000001', '00000000-0000-4000-8000-000000000002', 'é',
+    repeat('c', 64), '2024-07-01 14:00Z');
+update trade.orders set status = 'SUBMITTED';
+insert into trade.fills (
+    order_id, account_id, symbol, contract, side, quantity, price, commission, at, tick_ts,
+    tick_seq, tick_source, assumptions
+)
+select o.order_id, 'PAPER', 'ES', 'ESU24', 'BUY', 1, 5500.25, 2.5, '2024-07-01 14:00:01Z',
+    '2024-07-01 14:00:01Z', 7, 'SIM', '{a,"é b"}'
+from trade.orders as o;
+insert into trade.limits (rule, symbol, value, version, who)
+values ('max_contracts', 'ES', 3, 1, 'é');
+insert into trade.fees (symbol, from_date, commission_per_side, who)
+values ('ES', '2024-01-01', 1.25, 'é');
+insert into trade.kill_events (action, who, reason) values ('LATCH', 'é', 'a word');
+insert into trade.breaks (account_id, symbol, expected, actual, reason)
+values ('PAPER', 'CL', '0', '1', 'a word');
+insert into trade.notes (order_id, who, text)
+select o.order_id, 'é', E'a\\tb' from trade.orders as o;
 insert into market.bar_files (
     file, sha256, file_name, format, records, symbols, widths, first_bar, last_bar
 )
@@ -271,6 +301,7 @@ def names_in(link: Link) -> set[str]:
         " and not c.relispartition"
         " and c.relnamespace in ('reference'::regnamespace, 'market'::regnamespace,"
         " 'studies'::regnamespace, 'store'::regnamespace, 'model'::regnamespace,"
+        " 'trade'::regnamespace,"
         " 'ops'::regnamespace)"
     ).fetchall()
     return {name for (name,) in found}

@@ -186,7 +186,7 @@ def opaque_bodies(connection: Connection) -> dict[Key, str]:
 def spoken_of(text: str) -> set[str]:
     """Return the names of Thor's schemas that a body mentions, bare."""
     text = re.sub(r"--[^\n]*|'(?:[^']|'')*'", "", text)
-    return set(re.findall(r"\b(?:reference|market|feat|store|ops)\.\w+", text))
+    return set(re.findall(r"\b(?:reference|market|feat|store|trade|ops)\.\w+", text))
 
 
 def bare(name: str) -> str:

@@ -9,7 +9,7 @@ from schema_catalogue import OURS
 pytestmark = pytest.mark.editions("plain", "timescale")
 
 # A trigger writes down when a row changed: that is a fact, not a view of one.
-_WRITES_DOWN = {"reference.keep_version()"}
+_WRITES_DOWN = {"reference.keep_version()", "trade.keep_order()"}
 # TimescaleDB's scheduler calls it without a moment, so it reads the clock itself.
 EXCEPTIONS = {
     "plain": _WRITES_DOWN | {"store.note_late_ticks()"},

@@ -68,6 +68,11 @@ _OF_BOTH = {
     "studies.check_targets()",
     "studies.check_weights()",
     "studies.extreme_events_of(text, date)",
+    "trade.keep_fill()",
+    "trade.keep_kill_event()",
+    "trade.keep_order()",
+    "trade.note_fill()",
+    "trade.note_order()",
 }
 OPAQUE: dict[Edition, set[str]] = {
     "plain": _OF_BOTH

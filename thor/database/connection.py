@@ -40,7 +40,7 @@ __all__ = [
 ]
 
 DB = Path(__file__).resolve().parents[2] / "db"
-SEARCH_PATH = ("reference", "market", "studies", "feat", "store", "model", "ops", "public")
+SEARCH_PATH = ("reference", "market", "studies", "feat", "store", "model", "trade", "ops", "public")
 _NAME = re.compile(r"^-- name: (?P<name>[a-z_0-9]+)\s*$", re.MULTILINE)
 # Shared by readers of one snapshot, exclusive for market.convert_chunks.
 _CONVERSIONS_KEY = 7405113

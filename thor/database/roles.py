@@ -38,6 +38,8 @@ _SCHEMAS = (
 )
 # Made by `thor db up`, `thor db copy` and migrations; jobs read them.
 _READ_ONLY = ("edition", "logic_files", "alembic_version", "copies", "copied_parts")
+# Rows of trade are written once: fills, verdicts and events are evidence. These change as well.
+_CHANGED = ("accounts", "orders", "breaks")
 
 # Every right that is missing, as the statement that grants it.
 _MISSING_RIGHTS = """
@@ -52,7 +54,9 @@ with role as (
         c.oid,
         format('%%I.%%I', p.name, c.relname) as name,
         c.relkind in ('r', 'p') and not (p.name = 'ops' and c.relname = any(%(read_only)s))
-            as is_table
+            and not (p.name = 'trade' and c.relname = 'order_transitions') as is_table,
+        p.name = 'trade' as is_trading,
+        p.name = 'trade' and c.relname = any(%(changed)s) as is_changed
     from pg_class as c inner join place as p on p.oid = c.relnamespace
     where c.relkind in ('r', 'p', 'v', 'm', 'f') and pg_has_role(c.relowner, 'usage')
 )
@@ -75,6 +79,7 @@ cross join (values
     ('maintain', true, 170000)
 ) as w (privilege, is_write, since)
 where (not w.is_write or (r.writes and t.is_table))
+and not (t.is_trading and (w.privilege = 'delete' or w.privilege = 'update' and not t.is_changed))
 and case
     when current_setting('server_version_num')::integer >= w.since
         then not has_table_privilege(r.name, t.oid, w.privilege)
@@ -93,7 +98,11 @@ and not has_function_privilege(r.name, f.oid, 'execute')
 union all
 select format(
     'alter default privileges in schema %%I grant %%s on tables to %%I',
-    p.name, case when r.writes then 'select, insert, update, delete' else 'select' end, r.name
+    p.name, case
+        when not r.writes then 'select'
+        when p.name = 'trade' then 'select, insert'
+        else 'select, insert, update, delete'
+    end, r.name
 )
 from role as r cross join place as p
 where not exists (
@@ -247,7 +256,12 @@ def missing_rights(driver: Connection[Any]) -> list[str]:
 
     For the owner of its objects. A role that is not there is left out.
     """
-    values = {"roles": [*_ALL], "schemas": [*_SCHEMAS], "read_only": [*_READ_ONLY]}
+    values = {
+        "roles": [*_ALL],
+        "schemas": [*_SCHEMAS],
+        "read_only": [*_READ_ONLY],
+        "changed": [*_CHANGED],
+    }
     return [text for (text,) in driver.execute(_MISSING_RIGHTS.encode(), values).fetchall()]
 
 

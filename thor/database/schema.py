@@ -102,7 +102,8 @@ def _readers(url: str) -> str:
             "where a.pid <> pg_backend_pid() and a.xact_start is not null and exists ("
             "select from pg_locks as l join pg_class as c on c.oid = l.relation "
             "join pg_namespace as n on n.oid = c.relnamespace where l.pid = a.pid "
-            "and n.nspname in ('reference', 'market', 'studies', 'feat', 'store', 'model', 'ops')) "
+            "and n.nspname in ('reference', 'market', 'studies', 'feat', 'store', 'model', "
+            "'trade', 'ops')) "
             "order by a.xact_start limit 1"
         ).fetchone()
     if found is None:
@@ -206,8 +207,8 @@ def _refuse_foreign_objects(driver: Connection[Any]) -> None:
     foreign = driver.execute(
         "select format('%I.%I', n.nspname, c.relname) from pg_class as c "
         "join pg_namespace as n on n.oid = c.relnamespace "
-        "where n.nspname in ('reference', 'market', 'studies', 'feat', 'store', 'model', 'ops') "
-        "and c.relkind in ('r', 'v', 'm', 'p') order by 1 limit 5"
+        "where n.nspname in ('reference', 'market', 'studies', 'feat', 'store', 'model', 'trade', "
+        "'ops') and c.relkind in ('r', 'v', 'm', 'p') order by 1 limit 5"
     ).fetchall()
     if foreign:
         names = ", ".join(name for (name,) in foreign)

@@ -1,7 +1,7 @@
 -- Stage     00 foundation
 -- Makes     schema reference, schema market, schema ops,
 --           schema feat, schema studies, schema store,
---           schema model
+--           schema model, schema trade
 -- Kind      schema
 -- Grain     –
 -- Known at  –
@@ -17,6 +17,7 @@ create schema if not exists feat;
 create schema if not exists studies;
 create schema if not exists store;
 create schema if not exists model;
+create schema if not exists trade;
 
 comment on schema reference is
     'Reference data: instruments, series, sources, tapes, sessions.';
@@ -33,3 +34,5 @@ comment on schema store is
     'Features as they are kept: a row a bar, and what is to be made anew.';
 comment on schema model is
     'Trainings, fitted models, which of them is served, and regimes.';
+comment on schema trade is
+    'Orders, fills, positions, limits, the kill switch and the journal.';

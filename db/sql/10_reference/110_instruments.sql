@@ -28,6 +28,7 @@ create table reference.instruments (
     aliases text[] not null default '{}',
     version integer not null default 1,
     changed_at timestamptz not null default now(),
+    is_tradable boolean not null default true,
     check (tick_size % quote_increment = 0)
 );
 
@@ -81,6 +82,10 @@ comment on column reference.instruments.version is
     'Counts the changes of this row, from 1.';
 comment on column reference.instruments.changed_at is
     'When this version was written.';
+
+comment on column reference.instruments.is_tradable is
+    'Whether orders may be placed: not where the feed is of a cash index, as '
+    'DX''s is.';
 
 comment on table reference.series is
     'Every symbol a tick may carry: a root, or a month of a root.';

@@ -50,7 +50,9 @@ with tables as (
     from pg_catalog.pg_class as c
     inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
     where
-        n.nspname in ('reference', 'market', 'studies', 'store', 'model', 'ops')
+        n.nspname in (
+            'reference', 'market', 'studies', 'store', 'model', 'trade', 'ops'
+        )
         and c.relkind in ('r', 'p')
         and not c.relispartition
         and format('%%I.%%I', n.nspname, c.relname)
@@ -91,6 +93,12 @@ select
     format('select count(*) as records from %%s', t.name)
     || case
         when t.name = any(%(computed)s::text[]) then ' where version <> 1'
+        when
+            t.name in (
+                'trade.accounts', 'trade.cash_movements', 'trade.fees',
+                'trade.limits'
+            )
+            then ' where who <> ''thor'''
         when c.has_versions
             then
                 ' where version <> 1 or changed_at <> '
@@ -107,7 +115,9 @@ select
     s.last_value
 from pg_catalog.pg_sequences as s
 where
-    s.schemaname in ('reference', 'market', 'studies', 'store', 'model', 'ops')
+    s.schemaname in (
+            'reference', 'market', 'studies', 'store', 'model', 'trade', 'ops'
+        )
     and s.last_value is not null
     and not exists (
         select

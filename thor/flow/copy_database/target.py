@@ -13,7 +13,7 @@ from thor.errors import NotFound, Refused, Unavailable
 
 TICKS = "market.ticks"
 
-# Every other table of the schemas reference, market, studies, store and ops is copied whole.
+# Every other table of Thor's schemas is copied whole.
 LEFT_OUT = {
     TICKS: "by trade date",
     "market._bars": "made of the ticks there; where those were dropped, carried by trade date",
@@ -31,6 +31,7 @@ LEFT_OUT = {
     "store.features_1m": "made there of the bars; what they were before is copied",
     "store.features_5m": "made there of the bars; what they were before is copied",
     "store.features_to_refresh": "what is to be made there is its own affair",
+    "trade.order_transitions": "the migrations' own",
 }
 # `thor db up` fills these itself.
 COMPUTED = ("reference.sessions", "reference.market_days")
