@@ -66,6 +66,7 @@ _ADDRESSES = {
     ),
     "redis_url": (("redis://", "rediss://", "unix://"), "redis://:password@127.0.0.1:6379/0"),
 }
+_STORES = ("sqlite:///", "postgresql://", "http://", "https://")
 
 
 class _SeedNames(PydanticBaseSettingsSource):
@@ -177,6 +178,13 @@ class Settings(BaseSettings):
         schemes, form = _ADDRESSES[info.field_name or ""]
         if url is not None and not url.startswith(schemes):
             raise ValueError(f"should be an address as {form} is")
+        return url
+
+    @field_validator("mlflow_url")
+    @classmethod
+    def _is_store(cls, url: str | None) -> str | None:
+        if url not in (None, "none") and not str(url).startswith(_STORES):
+            raise ValueError(f"should be none, or begin with {' or '.join(_STORES)}")
         return url
 
     def environment(self) -> dict[str, str]:
@@ -303,6 +311,12 @@ class Settings(BaseSettings):
         default="loky",
         description="Where the folds of a training run: loky (processes here), threading, "
         "sequential, dask or ray; the last two have to be installed.",
+    )
+    mlflow_url: str | None = Field(
+        default=None,
+        description="MLflow's tracking store or server, which gets trainings, fitted models and "
+        "aliases too: sqlite:///, postgresql:// or http:// ; if not set the schema mlflow of "
+        "Thor's database; none leaves MLflow out.",
     )
     data_provider: str | None = Field(
         default=None,

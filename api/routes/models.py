@@ -19,6 +19,7 @@ from thor.database import Connection
 from thor.domain.people import Identity
 from thor.errors import NotFound, Refused
 from thor.learning import registry
+from thor.services import mlflow_mirror
 from thor.stream.quote import Instant
 from thor.stream.rows import converted
 
@@ -239,7 +240,8 @@ async def _change(shared: SharedState, change: Any) -> ModelChange:
     def apply() -> registry.Change:
         with database.connect(shared.database_url, "api models") as connection:
             found: registry.Change = change(connection)
-            return found
+        mlflow_mirror.start(shared.database_url, shared.settings)
+        return found
 
     done = await asyncio.to_thread(apply)
     return msgspec.convert(msgspec.structs.asdict(done), ModelChange)

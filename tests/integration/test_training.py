@@ -1,5 +1,6 @@
 """A training end to end: rows, folds, a report, a fitted model, and which of them is served."""
 
+import hashlib
 import json
 import os
 import random
@@ -16,9 +17,13 @@ import psycopg
 import pytest
 from features_made import fill_store, put_bars, put_sessions
 from lake_made import write_lake
+from roles_made import as_role
+from ticks_made import settings
 
 from thor import database
-from thor.errors import NotFound, Refused, Rejected
+from thor.cli.train import recorded
+from thor.errors import NotFound, Refused, Rejected, Unavailable
+from thor.flow import mirror_models
 from thor.flow.train import Ask, Trained, train
 from thor.lake import training_set
 from thor.lake.export.export import export
@@ -26,6 +31,8 @@ from thor.lake.export.trade_date import Ask as ExportAsk
 from thor.lake.query.handed import from_database
 from thor.lake.store import Store
 from thor.learning import feature_sets, fit, registry
+from thor.services import mlflow_mirror
+from thor.services.mlflow_mirror import Mirrored
 
 Link = psycopg.Connection[Any]
 # Monday's session to Wednesday's: three of 23 hours.
@@ -150,17 +157,31 @@ def test_an_interrupted_training_is_noted_by_the_next(link: Link, trained: Train
     assert found == ("failed", "interrupted: its process ended")
 
 
-def test_the_same_rows_and_seed_give_the_same_model_in_another_process(
-    link: Link, kept_url: str, trained: Trained, tmp_path: Path
-) -> None:
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The THOR_HOME of the command."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def again(link: Link, kept_url: str, trained: Trained, home: Path) -> dict[str, Any]:
+    """The same training by the command, as thor_app, once the first one's model is promoted."""
+    registry.promote(link, trained.version_id, "champion", "a test")
     command = [sys.executable, "-m", "thor", "train", "--json", "--target", "direction"]
     command += ["--horizon", "1m", "--set", SET, "--folds", "3", "--source", "database"]
-    settings = {"THOR_DATABASE_URL": kept_url, "THOR_HOME": str(tmp_path)}
+    settings = {"THOR_DATABASE_URL": as_role(kept_url), "THOR_HOME": str(home)}
     done = subprocess.run(
         command, env=os.environ | settings, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    (again,) = json.loads(done.stdout)
+    assert "MLflow is in step: 3 trainings and 2 models added" in done.stderr
+    (found,) = json.loads(done.stdout)
+    return dict(found)
+
+
+def test_the_same_rows_and_seed_give_the_same_model_in_another_process(
+    link: Link, trained: Trained, again: dict[str, Any]
+) -> None:
     one, _ = registry.load(link, trained.version_id)
     other, row = registry.load(link, again["version_id"])
     rows = _rows(link)
@@ -173,6 +194,96 @@ def test_the_same_rows_and_seed_give_the_same_model_in_another_process(
     assert [again[name] for name in ("skill", "skill_low", "skill_high")] == [
         trained.skill, trained.skill_low, trained.skill_high,
     ]  # fmt: skip
+
+
+def test_mlflow_has_what_the_database_has_in_a_schema_of_its_own(
+    link: Link, trained: Trained, again: dict[str, Any], home: Path
+) -> None:
+    runs = link.execute(
+        "select r.status, t.value, p.value, m.value from mlflow.runs as r"
+        " join mlflow.tags as t on t.run_uuid = r.run_uuid and t.key = 'thor.run_id'"
+        " left join mlflow.params as p on p.run_uuid = r.run_uuid and p.key = 'data_checksum'"
+        " left join mlflow.latest_metrics as m on m.run_uuid = r.run_uuid and m.key = 'skill'"
+        " order by t.value::int"
+    ).fetchall()
+    interrupted = link.execute("select run_id from model.runs where set_name = 'x'").fetchone()
+    assert interrupted is not None
+    checksum = registry.version(link, trained.version_id)["data_checksum"]
+    assert runs == [
+        ("FAILED", str(interrupted[0]), None, None),
+        ("FINISHED", str(trained.run_id), checksum, trained.skill),
+        ("FINISHED", str(again["run_id"]), checksum, trained.skill),
+    ]
+    versions = dict(
+        link.execute(
+            "select t.value, a.value from mlflow.model_version_tags as t"
+            " join mlflow.model_version_tags as a using (name, version)"
+            " where t.key = 'thor.version_id' and a.key = 'thor.artifact_sha256'"
+        ).fetchall()
+    )
+    kept = {path.name: path for path in (home / "mlflow").rglob("*") if path.is_file()}
+    assert sorted(kept) == ["model.skops", "report.html"]
+    files = {
+        hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in (home / "mlflow").rglob("model.skops")
+    }
+    assert {*versions} == {str(trained.version_id), str(again["version_id"])}
+    assert files == {*versions.values()}
+    folds = link.execute(
+        "select count(*) from mlflow.metrics as m join mlflow.tags as t using (run_uuid)"
+        " where t.key = 'thor.run_id' and t.value = %s and m.key = 'fold_skill/boosting'",
+        (str(trained.run_id),),
+    ).fetchone()
+    assert folds == (3,)
+    assert _mlflow_aliases(link) == [("champion", str(trained.version_id))]
+
+
+def test_mlflow_follows_a_promotion_and_a_roll_back(
+    link: Link, kept_url: str, again: dict[str, Any], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in mlflow_mirror._ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    url = mirror_models.in_schema(as_role(kept_url))
+
+    def mirrored() -> Mirrored:
+        return mirror_models.mirror(as_role(kept_url), url, home / "mlflow")
+
+    question = ("direction", "1m", ["ES"])
+    registry.promote(link, again["version_id"], "champion", "a test")
+    registry.promote(link, again["version_id"], "challenger", "a test")
+    assert mirrored() == Mirrored(runs=0, models=0, aliases=2)
+    now = str(again["version_id"])
+    assert _mlflow_aliases(link) == [("challenger", now), ("champion", now)]
+    for alias in ("challenger", "champion", "champion"):
+        registry.rollback(link, *question, alias, "a test")
+    assert mirrored() == Mirrored(runs=0, models=0, aliases=2)
+    assert _mlflow_aliases(link) == []
+    # One that was killed before its run was whole: the next completes it, twice nothing.
+    link.execute(
+        "update mlflow.runs set status = 'RUNNING' from mlflow.tags as t"
+        " where t.run_uuid = runs.run_uuid and t.key = 'thor.run_id' and t.value = %s",
+        (str(again["run_id"]),),
+    )
+    assert mirrored() == Mirrored(runs=1, models=0, aliases=0)
+    assert mirrored() == Mirrored(runs=0, models=0, aliases=0)
+    with pytest.raises(Unavailable, match="PostgreSQL"):
+        mirror_models.mirror(kept_url, "postgresql://x@127.0.0.1:1/x", home)
+
+
+def test_a_training_is_kept_while_mlflow_is_away(kept_url: str, tmp_path: Path) -> None:
+    given = settings(home=tmp_path, mlflow_url="postgresql://thor:hidden@127.0.0.1:1/x")
+    words = recorded(as_role(kept_url), given)
+    assert words.startswith("MLflow lacks this training: THOR_MLFLOW_URL: ")
+    assert "`thor models mirror` brings MLflow in step" in words
+    assert "hidden" not in words
+
+
+def _mlflow_aliases(link: Link) -> list[tuple[Any, ...]]:
+    return link.execute(
+        "select a.alias, t.value from mlflow.registered_model_aliases as a"
+        " join mlflow.model_version_tags as t on t.name = a.name and t.version = a.version"
+        " where t.key = 'thor.version_id' order by 1"
+    ).fetchall()
 
 
 def _learned(model: Any) -> list[Any]:

@@ -37,6 +37,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     # Clusters that a fold may run on, where they are installed.
     "distributed": ("thor/learning/fit.py",),
     "ray": ("thor/learning/fit.py",),
+    "mlflow": ("thor/flow/mirror_models.py",),
     "skops": ("thor/learning/artifacts.py",),
     "polars": ("thor/lake/training.py",),
     "prometheus_client": ("api/metrics.py",),

@@ -141,7 +141,7 @@ class OnceBus(Bus):
 
 def settings(**given: Any) -> Settings:
     """Return settings that no file and no environment of the machine has changed."""
-    return Settings(**{"_env_file": None, "claim_idle_ms": 100, **given})
+    return Settings(**{"_env_file": None, "claim_idle_ms": 100, "mlflow_url": "none", **given})
 
 
 def take_in(

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from thor.cli.common import AsJson, console, open_database, show
+from thor.cli.common import AsJson, console, database_url, open_database, show
 from thor.errors import Rejected
 
 app = typer.Typer(no_args_is_help=True, help="Fitted models: what there is, and what is served.")
@@ -117,6 +117,7 @@ def promote(
     with open_database() as connection:
         done = registry.promote(connection, model_id, alias, by, reason)
     _print(done)
+    _mirror_later()
 
 
 @app.command("rollback")
@@ -134,6 +135,29 @@ def rollback(
     with open_database() as connection:
         done = registry.rollback(connection, target, horizon, named, alias, by)
     _print(done)
+    _mirror_later()
+
+
+@app.command("mirror")
+def mirror() -> None:
+    """Bring MLflow in step: trainings, fitted models and aliases that it lacks."""
+    from thor.config import Settings
+    from thor.services import mlflow_mirror
+
+    settings = Settings()
+    if not mlflow_mirror.is_on(settings):
+        raise Rejected("THOR_MLFLOW_URL: it is none, so there is no MLflow to bring in step")
+    done = mlflow_mirror.mirror(database_url(), settings)
+    console.print(
+        f"MLflow: {done.runs} trainings and {done.models} models added, {done.aliases} aliases set"
+    )
+
+
+def _mirror_later() -> None:
+    from thor.config import Settings
+    from thor.services import mlflow_mirror
+
+    mlflow_mirror.start(database_url(), Settings())
 
 
 def _print(done: Any) -> None:

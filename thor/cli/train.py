@@ -4,7 +4,15 @@ from typing import Annotated
 
 import typer
 
-from thor.cli.common import AsJson, console, database_url, progress_bar, show, utc_bound
+from thor.cli.common import (
+    AsJson,
+    console,
+    database_url,
+    notes,
+    progress_bar,
+    show,
+    utc_bound,
+)
 from thor.config import Settings
 
 
@@ -69,11 +77,13 @@ def train(
                 task, description=what, completed=done, total=total
             ),
         )
+    noted = recorded(url, Settings())
     if report is not None:
         with database.connect(url, "cli") as connection:
             Path(report).write_text(registry.report(connection, found.run_id), encoding="utf-8")
     if as_json:
         show([msgspec.structs.asdict(found)], "training", as_json=True)
+        notes.print(noted)
         return
     console.print(
         f"training {found.run_id}: {found.model}, skill {found.skill:+.4f} over {found.baseline}, "
@@ -89,3 +99,21 @@ def train(
         console.print(f"`thor models promote {found.version_id}` serves it")
     else:
         console.print("it shows no skill, so it cannot be promoted")
+    notes.print(noted)
+
+
+def recorded(url: str, settings: Settings) -> str:
+    """Bring MLflow in step, and return in words what came of it: a training is never lost by it."""
+    from thor.errors import Unavailable
+    from thor.services import mlflow_mirror
+
+    if not mlflow_mirror.is_on(settings):
+        return "MLflow is left out (THOR_MLFLOW_URL=none)"
+    try:
+        done = mlflow_mirror.mirror(url, settings)
+    except Unavailable as error:
+        return (
+            f"MLflow lacks this training: {error}. Nothing is lost: model.* has all of it, and "
+            "`thor models mirror` brings MLflow in step"
+        )
+    return f"MLflow is in step: {done.runs} trainings and {done.models} models added"

@@ -68,6 +68,8 @@ def dump(url: str, file: Path, settings: Settings, on_progress: Progress) -> Arc
             "--compress=1",
             f"--lock-wait-timeout={_LOCK_WAITS}",
             f"--file={part}",
+            # MLflow's tables are its own, and are filled again from model.*.
+            "--exclude-table=mlflow.*",
         ]
         if tool.major >= _LEAVES_OUT_EXTENSIONS:
             # Statistics of this server: another may lack them, and is whole without.

@@ -36,6 +36,8 @@ _SCHEMAS = (
     *("reference", "market", "studies", "feat", "store"),
     *("model", "trade", "feedback", "ops"),
 )
+# MLflow makes its own tables in it, as who mirrors trainings there.
+_OF_MLFLOW = "mlflow"
 # Made by `thor db up`, `thor db copy` and migrations; jobs read them.
 _READ_ONLY = ("edition", "logic_files", "alembic_version", "copies", "copied_parts")
 # Rows of trade are written once: fills, verdicts and events are evidence. These change as well.
@@ -71,6 +73,11 @@ and exists (
 union all
 select format('grant usage on schema %%I to %%I', p.name, r.name)
 from role as r cross join place as p where not has_schema_privilege(r.name, p.oid, 'usage')
+union all
+select format('grant usage, create on schema %%I to %%I', n.nspname, r.name)
+from role as r cross join pg_namespace as n
+where r.writes and n.nspname = %(of_mlflow)s and pg_has_role(n.nspowner, 'usage')
+and not has_schema_privilege(r.name, n.oid, 'create')
 union all
 select format('grant %%s on %%s to %%I', string_agg(w.privilege, ', '), t.name, r.name)
 from role as r cross join thing as t
@@ -233,7 +240,11 @@ def to_hand_over(driver: Connection[Any], owner: str) -> list[database.sql.Compo
     ).fetchone()
     if has_timescaledb and has_timescaledb[0]:
         aggregates = [oid for (oid,) in driver.execute(_AGGREGATES.encode()).fetchall()]
-    values = {"owner": owner, "schemas": [*_SCHEMAS, "people"], "aggregates": aggregates}
+    values = {
+        "owner": owner,
+        "schemas": [*_SCHEMAS, "people", _OF_MLFLOW],
+        "aggregates": aggregates,
+    }
     found = driver.execute(_NOT_HANDED_OVER.encode(), values).fetchall()
     statements = [database.sql.SQL(text).format() for (text,) in found]
     may_create = driver.execute(
@@ -261,6 +272,7 @@ def missing_rights(driver: Connection[Any]) -> list[str]:
         "schemas": [*_SCHEMAS],
         "read_only": [*_READ_ONLY],
         "changed": [*_CHANGED],
+        "of_mlflow": _OF_MLFLOW,
     }
     return [text for (text,) in driver.execute(_MISSING_RIGHTS.encode(), values).fetchall()]
 

@@ -192,7 +192,7 @@ def _backend(plan: Plan) -> AbstractContextManager[Any]:
                 get_client()
                 client: AbstractContextManager[Any] = nullcontext()
             except ValueError:
-                client = Client(
+                client = Client(  # type: ignore[no-untyped-call]
                     n_workers=plan.jobs,
                     threads_per_worker=1,
                     processes=False,

@@ -1,7 +1,7 @@
 -- Stage     00 foundation
 -- Makes     schema reference, schema market, schema ops,
 --           schema feat, schema studies, schema store,
---           schema model, schema trade
+--           schema model, schema trade, schema mlflow
 -- Kind      schema
 -- Grain     –
 -- Known at  –
@@ -18,6 +18,7 @@ create schema if not exists studies;
 create schema if not exists store;
 create schema if not exists model;
 create schema if not exists trade;
+create schema if not exists mlflow;
 
 comment on schema reference is
     'Reference data: instruments, series, sources, tapes, sessions.';
@@ -36,3 +37,6 @@ comment on schema model is
     'Trainings, fitted models, which of them is served, and regimes.';
 comment on schema trade is
     'Orders, fills, positions, limits, the kill switch and the journal.';
+comment on schema mlflow is
+    'MLflow''s own tables, which MLflow makes and migrates: trainings, fitted '
+    'models and aliases as model.* has them.';

@@ -410,6 +410,18 @@ from model.aliases as a
 inner join model.versions as v on v.id = a.version_id
 order by a.target, a.horizon, a.symbols, a.alias;
 
+-- One process at a time brings MLflow in step.
+-- name: lock_mirror
+select pg_advisory_lock(7405152);
+
+-- name: mirrored_database
+select
+    e.nature,
+    to_char(
+        e.made_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
+    ) as made_at
+from ops.edition as e;
+
 -- name: lock_aliases
 select pg_advisory_xact_lock(7405151);
 

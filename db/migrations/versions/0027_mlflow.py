@@ -1,0 +1,14 @@
+"""A schema for the tables of MLflow."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0027"
+down_revision = "0026"
+
+
+def upgrade() -> None:
+    """Run the SQL beside this file."""
+    text = Path(__file__).with_suffix(".sql").read_text()
+    op.get_bind().exec_driver_sql(text.replace("%", "%%"))
