@@ -79,6 +79,17 @@ from api.routes.models import (
     rollback_model,
 )
 from api.routes.ops import health, metrics
+from api.routes.predictions import (
+    model_calibration,
+    model_decay,
+    model_drift,
+    model_parity,
+    model_silences,
+    model_skill,
+    outlook,
+    predict,
+    predictions,
+)
 from api.routes.quotes import quote, quotes
 from api.routes.session import session
 from api.routes.stream import stream
@@ -124,6 +135,8 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Litesta
             *(job_list, job_runs, job_run_log, run_job, pause_job, resume_job),
             *(model_list, model_runs, model_aliases, model_folds, model_report),
             *(promote_model, rollback_model),
+            *(predictions, predict, outlook, model_skill, model_calibration, model_decay),
+            *(model_drift, model_silences, model_parity),
             *(session, global_markets, global_composite),
             *(global_holidays, global_days_of_all, global_days, global_history),
             *(features, features_of, health, metrics, system),

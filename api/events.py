@@ -10,6 +10,7 @@ import msgspec
 from api.schemas import BarRow
 from thor.domain.nature import Nature
 from thor.stream.desk import DeskExtreme, DeskSignal, DeskTotal
+from thor.stream.predictions import LivePrediction
 from thor.stream.quote import Instant, Price, Quote
 from thor.stream.world import MarketTransition, OpenGrade, SessionState
 
@@ -187,6 +188,12 @@ class GradeEvent(msgspec.Struct, kw_only=True, tag_field="event", tag="grade"):
     data: OpenGrade
 
 
+class PredictionEvent(msgspec.Struct, kw_only=True, tag_field="event", tag="prediction"):
+    """What a served model predicted as a bar closed; has no id."""
+
+    data: LivePrediction
+
+
 class ErrorEvent(msgspec.Struct, kw_only=True, tag_field="event", tag="error"):
     """The bus is away; has no id."""
 
@@ -207,5 +214,6 @@ StreamEvent: Any = (
     | SessionEvent
     | MarketEvent
     | GradeEvent
+    | PredictionEvent
     | ErrorEvent
 )

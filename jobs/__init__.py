@@ -55,6 +55,8 @@ JOBS: tuple[Job, ...] = (
     Job(name="extremes", turn_within_s=600.0),
     # One long range of an old bar, in all that looks back on it.
     Job(name="features", turn_within_s=600.0),
+    # A downtime of days is made up for in one turn.
+    Job(name="infer", turn_within_s=600.0),
     # A capture of the past searches the ticks for each value.
     Job(name="start_market_grader", turn_within_s=600.0),
     Job(name="markets"),

@@ -36,8 +36,8 @@ Events = Annotated[
     str | None,
     QueryParameter(
         description="`tick`, `quote`, `bar`, all three if left out, for mode ticks; and "
-        "`signal`, `total`, `extreme`, the desk's, `session`, `market` and `grade` only where "
-        "asked for."
+        "`signal`, `total`, `extreme`, the desk's, `session`, `market`, `grade` and `prediction` "
+        "only where asked for."
     ),
 ]
 EVENTS = ResponseSpec(
@@ -81,7 +81,7 @@ async def stream(
     to a stream that asks for one of them, then when they change, at most once a second. `session`
     is sent once for each calendar of the symbols, then when its state or its trade date changes;
     `market` only when a market's state changes, `grade` when a row of a market's opening is
-    captured or graded.
+    captured or graded, `prediction` as a served model predicts at a closed bar.
 
     `bar` is a bar as /api/bars has it, with its `width`, once its source's clock has passed
     `known_at` and the database has all its ticks; a later tick does not send it again. Events come

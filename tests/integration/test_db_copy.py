@@ -143,6 +143,27 @@ insert into model.regimes (
     symbol, trade_date, version_id, regime, probability, is_out_of_sample
 )
 select 'ES', '2024-06-28', v.id, 1, 0.75, true from model.versions as v;
+insert into model.predictions (
+    model_id, symbol, bar_start, known_at, kind, row_version, value, probability, latency_ms
+)
+select v.id, 'ES', '2024-07-01 14:00+00', '2024-07-01 14:01:01+00', 'live', 1, -1, 0.5625, 12.5
+from model.versions as v;
+insert into model.profiles (
+    model_id, feature, place, is_used, rows, nulls, low, high, edges, shares, usual_psi
+)
+select v.id, 'rsi_14', 1, true, 9, 0, 1.5, 98.25, '{10,20}', '{0.5,0.5}', 0.03125
+from model.versions as v;
+insert into model.demotions (
+    target, horizon, symbols, model_id, cause, feature, measured, threshold, reason
+)
+select v.target, v.horizon, v.symbols, v.id, 'drift', 'rsi_14', 0.5, 0.25, 'a word'
+from model.versions as v;
+insert into model.training_proposals (target, horizon, symbols, set_name, reason)
+select v.target, v.horizon, v.symbols, 'base', 'a word' from model.versions as v;
+insert into feedback.outcomes (prediction_id, label_end, actual, is_hit, loss)
+select p.prediction_id, '2024-07-01 14:02:01+00', -1, true, 0.5 from model.predictions as p;
+insert into feedback.parity (trade_date, set_hash, symbol, rows, equal, different, missing)
+values ('2024-07-01', repeat('a', 64), 'ES', 3, 1, 1, 1);
 insert into store.features_1m_before (
     symbol, bar_start, bar_ticks, made_at, changed_at, replaced_at, rsi_14
 )
@@ -301,7 +322,7 @@ def names_in(link: Link) -> set[str]:
         " and not c.relispartition"
         " and c.relnamespace in ('reference'::regnamespace, 'market'::regnamespace,"
         " 'studies'::regnamespace, 'store'::regnamespace, 'model'::regnamespace,"
-        " 'trade'::regnamespace,"
+        " 'trade'::regnamespace, 'feedback'::regnamespace,"
         " 'ops'::regnamespace)"
     ).fetchall()
     return {name for (name,) in found}

@@ -30,6 +30,8 @@ OWNERS: dict[str, tuple[str, ...]] = {
         "thor/lake/",
         "thor/learning/",
         "thor/flow/train.py",
+        "thor/flow/infer.py",
+        "thor/flow/check_parity.py",
     ),
     "sklearn": ("thor/learning/fit.py",),
     "joblib": ("thor/learning/fit.py",),

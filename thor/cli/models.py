@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from thor.cli.common import AsJson, console, database_url, open_database, show
-from thor.errors import Rejected
+from thor.errors import Refused, Rejected
 
 app = typer.Typer(no_args_is_help=True, help="Fitted models: what there is, and what is served.")
 Id = Annotated[int, typer.Argument(help="Number of a model, as `thor models list` shows it.")]
@@ -158,6 +158,99 @@ def _mirror_later() -> None:
     from thor.services import mlflow_mirror
 
     mlflow_mirror.start(database_url(), Settings())
+
+
+@app.command("skill")
+def skill(as_json: AsJson = False) -> None:
+    """Show how the models that were served did, a row a symbol and trade date."""
+    from thor import database
+
+    with open_database() as connection:
+        rows = database.rows(connection, "skill_daily", {"model_id": None, "limit": 200})
+    shown = [
+        {
+            "model": row["model_id"],
+            "date": row["trade_date"],
+            "symbol": row["symbol"],
+            "target": row["target"],
+            "horizon": row["horizon"],
+            "predictions": row["predictions"],
+            "refused": row["refused"],
+            "outcomes": row["outcomes"],
+            "hit rate": _share(row["hit_rate"]),
+            "from": _share(row["hit_rate_low"]),
+            "to": _share(row["hit_rate_high"]),
+        }
+        for row in rows
+    ]
+    show(rows if as_json else shown, "skill", as_json=as_json)
+
+
+@app.command("drift")
+def drift(as_json: AsJson = False) -> None:
+    """Show how far the rows of champions and challengers are from those that they learned."""
+    from thor import database
+
+    with open_database() as connection:
+        rows = database.rows(connection, "model_drift", {"model_id": None})
+        silent = database.rows(connection, "silences")
+    show(rows, "drift", as_json=as_json)
+    if not as_json:
+        for row in silent:
+            console.print(
+                f"{row['target']} of {', '.join(row['symbols'])} at {row['horizon']} is silent "
+                f"since {row['demoted_at']:%Y-%m-%d %H:%M} UTC: {row['reason']}"
+            )
+
+
+@app.command("outcomes")
+def outcomes(
+    days: Annotated[int, typer.Option(help="How far back, days.", min=1, max=3650)] = 2,
+) -> None:
+    """Join predictions with what happened, and correct outcomes whose bars changed."""
+    from datetime import timedelta
+
+    from thor.flow.infer import join_outcomes, market_clock
+
+    with open_database() as connection:
+        as_of = market_clock(connection).ts
+        written = join_outcomes(connection, as_of, timedelta(days=days), is_again=True)
+    console.print(f"{written:,} outcomes written")
+
+
+@app.command("parity")
+def parity(
+    day: Annotated[
+        str | None, typer.Option("--date", help="Trade date; the one before today's by default.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare what models were shown on a trade date with the lake's own figures."""
+    from datetime import date
+
+    import msgspec
+
+    from thor import clock
+    from thor.flow.check_parity import check_parity, yesterday
+    from thor.lake.query.connect import connect
+
+    try:
+        asked = yesterday(clock.now()) if day is None else date.fromisoformat(day)
+    except ValueError as error:
+        raise Rejected(f"--date: {day!r} is no date; write 2026-11-20") from error
+    with open_database() as connection, connect() as lake:
+        found = check_parity(connection, lake, asked)
+    rows = [msgspec.structs.asdict(one) for one in found]
+    show(rows, f"parity of {asked}", as_json=as_json)
+    if any(one.different or one.missing for one in found):
+        raise Refused(
+            f"parity: on {asked} models were shown rows that the lake does not give: "
+            "feedback.parity names them"
+        )
+
+
+def _share(value: float | None) -> str | None:
+    return None if value is None else f"{value:.1%}"
 
 
 def _print(done: Any) -> None:

@@ -1,6 +1,6 @@
 """`thor train`: fit a model on what is stored, and say how good it is out of sample."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -14,12 +14,14 @@ from thor.cli.common import (
     utc_bound,
 )
 from thor.config import Settings
+from thor.errors import Rejected
 
 
 def train(
     target: Annotated[
-        str, typer.Option(help="What to predict: direction, magnitude, volatility or regime.")
-    ],
+        str | None,
+        typer.Option(help="What to predict: direction, magnitude, volatility or regime."),
+    ] = None,
     horizon: Annotated[str, typer.Option(help="How far ahead: 1m, 5m, 15m, 60m or close.")] = "15m",
     symbols: Annotated[str, typer.Option(help="The series, ES,NQ,YM say.")] = "ES",
     set_name: Annotated[str, typer.Option("--set", help="The feature set.")] = "base",
@@ -39,6 +41,12 @@ def train(
     source: Annotated[
         str, typer.Option(help="Where to read: auto (the lake where it is whole), lake, database.")
     ] = "auto",
+    due: Annotated[
+        bool, typer.Option("--due", help="Train what is due since what was served has decayed.")
+    ] = False,
+    propose: Annotated[
+        bool, typer.Option("--propose", help="With --due: list what is due and train nothing.")
+    ] = False,
     report: Annotated[str | None, typer.Option(help="Write the report to this file too.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -52,6 +60,22 @@ def train(
     from thor.flow.train import train as run
     from thor.learning import registry
 
+    if propose and not due:
+        raise Rejected("--propose: it goes with --due")
+    if due:
+        given = {
+            "folds": folds,
+            "mode": mode,
+            "seed": seed,
+            "threads": threads,
+            "jobs": jobs,
+            "backend": Settings().joblib_backend,
+            "source": source,
+        }
+        _due(given, is_proposal=propose, as_json=as_json)
+        return
+    if target is None:
+        raise Rejected("--target: name it: direction, magnitude, volatility or regime; or --due")
     ask = Ask(
         target=target,
         horizon=horizon,
@@ -117,3 +141,26 @@ def recorded(url: str, settings: Settings) -> str:
             "`thor models mirror` brings MLflow in step"
         )
     return f"MLflow is in step: {done.runs} trainings and {done.models} models added"
+
+
+def _due(given: dict[str, Any], *, is_proposal: bool, as_json: bool) -> None:
+    import msgspec
+
+    from thor import database
+    from thor.flow.train_due import propose, train_due
+
+    url = database_url()
+    if is_proposal:
+        with database.connect(url, "cli") as connection:
+            show(propose(connection), "trainings due", as_json=as_json)
+        return
+    rows = []
+    for _, found in train_due(url, on_failed=_report_failed, **given):
+        rows.append(msgspec.structs.asdict(found))
+    show(rows, "trained", as_json=as_json)
+    if rows:
+        notes.print(recorded(url, Settings()))
+
+
+def _report_failed(row: dict[str, Any], why: str) -> None:
+    notes.print(f"{row['target']} of {', '.join(row['symbols'])} at {row['horizon']}: {why}")

@@ -38,6 +38,7 @@ from thor.database.connection import (
     transaction,
     translated,
     unconverted,
+    wait_for_notice,
 )
 
 __all__ = [
@@ -80,4 +81,5 @@ __all__ = [
     "transaction",
     "translated",
     "unconverted",
+    "wait_for_notice",
 ]

@@ -40,7 +40,10 @@ __all__ = [
 ]
 
 DB = Path(__file__).resolve().parents[2] / "db"
-SEARCH_PATH = ("reference", "market", "studies", "feat", "store", "model", "trade", "ops", "public")
+SEARCH_PATH = (
+    *("reference", "market", "studies", "feat", "store", "model", "trade"),
+    *("feedback", "ops", "public"),
+)
 _NAME = re.compile(r"^-- name: (?P<name>[a-z_0-9]+)\s*$", re.MULTILINE)
 # Shared by readers of one snapshot, exclusive for market.convert_chunks.
 _CONVERSIONS_KEY = 7405113
@@ -300,6 +303,12 @@ def raw(connection: sqlalchemy.Connection) -> Connection[Any]:
     driver: Any = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)
     return driver
+
+
+def wait_for_notice(connection: Connection[Any], timeout_s: float) -> bool:
+    """Wait until somebody notifies a channel that the connection listens to; return whether."""
+    with translated():
+        return any(True for _ in connection.notifies(timeout=timeout_s, stop_after=1))
 
 
 def name_of(url: str) -> str:

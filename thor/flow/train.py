@@ -32,6 +32,7 @@ from thor.learning import (
     feature_sets,
     fit,
     folds,
+    profiles,
     registry,
     report,
     summary,
@@ -137,7 +138,7 @@ def _asked(connection: Connection[Any], ask: Ask) -> _Asked:
             f"--symbols: {', '.join(unknown)}: not listed; `thor instruments list` shows them"
         )
     if ask.target == "regime":
-        features = feature_sets.daily(connection, _hash_of([Path(__file__)]))
+        features = feature_sets.daily(connection, daily_hash())
         ask = msgspec.structs.replace(ask, horizon="1d", source="database", symbols=symbols)
         found = database.one(connection, "daily_bar_bounds", {"symbols": list(symbols)})
         length = timedelta(days=1)
@@ -332,6 +333,11 @@ def days(
     )
 
 
+def daily_hash() -> str:
+    """Return the hash of the code that makes the rows of `days`."""
+    return _hash_of([Path(__file__)])
+
+
 def _daily_figures(rows: list[dict[str, Any]]) -> Array:
     low, high = _column(rows, "low"), _column(rows, "high")
     close, volume = _column(rows, "close"), _column(rows, "volume")
@@ -443,6 +449,7 @@ def _kept(
         database.rows(connection, "add_artifact", {"sha256": sha256, "content": content})
         kept = {"run_id": asked.run_id, "sha256": sha256}
         version_id = database.one(connection, "add_version", kept)["id"]
+        profiles.keep(connection, version_id, rows.names, rows.x, model.columns)
         run = registry.run(connection, asked.run_id)
         html = report.page(run, registry.folds(connection, asked.run_id), found.plots)
         database.rows(connection, "add_report", {"run_id": asked.run_id, "html": html})

@@ -122,6 +122,26 @@ def training_set(
     return _read(lake, target, horizon, symbols, names, width, (first, last))
 
 
+def computed_rows(
+    connection: Connection,
+    width: str,
+    symbol: str,
+    names: Sequence[str],
+    first: datetime,
+    last: datetime,
+) -> dict[int, tuple[float | None, ...]]:
+    """Return features of a symbol's bars with first <= bar_start < last, computed from its bars.
+
+    Keys are starts, microseconds since 1970, UTC; stored features are not read.
+    """
+    chosen = ", ".join(f'"{name}"' for name in names)
+    found = connection.execute(
+        f"select epoch_us(bar_start), {chosen} from feat.matrix(?, ?, ?, ?)",
+        [width, [symbol], first, last],
+    ).fetchall()
+    return {row[0]: row[1:] for row in found}
+
+
 def dates_with_features(connection: Connection, width: str, symbols: Sequence[str]) -> set[date]:
     """Return the trade dates on which the lake has features of a width, of all these symbols."""
     if not _stored(connection, width):

@@ -71,6 +71,8 @@ def catch_up(connection: Connection[Any], *, rows_max: int = SMALL_ROWS) -> Kept
                 database.rows(connection, "lock_features")
                 found = database.rows(connection, "small_feature_ranges", values)
                 done += _make(connection, width, found)
+                # What waits for rows wakes as these are committed.
+                database.rows(connection, "notify_features")
     return done
 
 

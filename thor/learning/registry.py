@@ -153,6 +153,45 @@ def _before(history: list[int | None]) -> int | None:
     return stack[-2] if len(stack) > 1 else None
 
 
+def demote(connection: Connection[Any], found: dict[str, Any]) -> int | None:
+    """Take a champion that decayed out of service; returns its successor, None where none is left.
+
+    `found` is a row of the statement `decayed_models`. The challenger takes over where it may be
+    served and has not decayed itself; else nothing is predicted, and a row says why.
+    """
+    question = {name: found[name] for name in ("target", "horizon", "symbols")}
+    what = f"drift of {found['feature']}" if found["cause"] == "drift" else "calibration"
+    measure = "PSI" if found["cause"] == "drift" else "a gap of"
+    why = f"{what}: {measure} {found['measured']:.3f}, from {found['threshold']:.3f} on it demotes"
+    champion = {**question, "alias": "champion"}
+    with database.transaction(connection):
+        database.rows(connection, "lock_aliases")
+        history = database.rows(connection, "alias_history", champion)
+        if not history or history[0]["version_id"] != found["model_id"]:
+            # Another model was promoted meanwhile.
+            return None
+        successor = None if found["is_challenger_decayed"] else found["challenger_id"]
+        if successor is not None:
+            row = version(connection, successor)
+            try:
+                check(row)
+                _file(connection, row)
+            except Refused:
+                successor = None
+        values = {**champion, "version_id": successor, "by": "thor", "reason": why}
+        if successor is None:
+            database.rows(connection, "drop_alias", champion)
+        else:
+            database.rows(connection, "set_alias", values)
+        database.rows(connection, "note_alias", values)
+        kept = {
+            name: found[name] for name in ("model_id", "cause", "feature", "measured", "threshold")
+        }
+        noted = {**question, **kept, "successor_id": successor, "reason": why}
+        database.rows(connection, "add_demotion", noted)
+    return successor
+
+
 def check(row: dict[str, Any]) -> None:
     """Raise `Refused` where a fitted model may not be served."""
     name = f"model {row['id']}"

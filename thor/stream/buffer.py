@@ -17,8 +17,8 @@ _OVERHEAD = 300
 class EventFilter(NamedTuple):
     """The events that a subscriber wants; None means every symbol, `bars` are widths.
 
-    `desk` means the signals, the TOTAL and the extremes; `world` are `session`, `market` and
-    `grade`, those asked for.
+    `desk` means the signals, the TOTAL and the extremes; `world` are `session`, `market`,
+    `grade` and `prediction`, those asked for.
     """
 
     symbols: frozenset[str] | None

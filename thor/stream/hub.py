@@ -40,6 +40,7 @@ from thor.stream.events import (
     tick_text,
 )
 from thor.stream.last_values import LastValues
+from thor.stream.predictions import PredictionWatch
 from thor.stream.subscribers import Subscriber, Subscribers
 from thor.stream.world import WorldWatch
 
@@ -77,6 +78,7 @@ class StreamHub:
         self.subscribers = Subscribers()
         self._desk = DeskWatch(pool, self.subscribers, self.market_now)
         self._world = WorldWatch(pool, reference, self.subscribers)
+        self._predictions = PredictionWatch(pool, self.subscribers)
         self.fault: str | None = None
         self.has_snapshot = self.is_ended = False
         self.events_sent = 0
@@ -169,6 +171,10 @@ class StreamHub:
     async def watch_world(self) -> None:
         """Give changes of sessions, markets and grades to those who want them, until cancelled."""
         await self._world.run()
+
+    async def watch_predictions(self) -> None:
+        """Give live predictions to those who want them, until cancelled."""
+        await self._predictions.run()
 
     async def _begin(self) -> None:
         await self.reference.current()

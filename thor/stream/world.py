@@ -89,7 +89,7 @@ class WorldWatch:
         """Look once a second, until cancelled; a database that is away is waited for."""
         while True:
             members = self._subscribers.members
-            wanting = {one for one in members if one.event_filter.world}
+            wanting = {one for one in members if one.event_filter.world - {"prediction"}}
             self._informed &= wanting
             if wanting:
                 await self._look(wanting)

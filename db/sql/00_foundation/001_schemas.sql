@@ -1,7 +1,8 @@
 -- Stage     00 foundation
 -- Makes     schema reference, schema market, schema ops,
 --           schema feat, schema studies, schema store,
---           schema model, schema trade, schema mlflow
+--           schema model, schema trade, schema feedback,
+--           schema mlflow
 -- Kind      schema
 -- Grain     –
 -- Known at  –
@@ -18,6 +19,7 @@ create schema if not exists studies;
 create schema if not exists store;
 create schema if not exists model;
 create schema if not exists trade;
+create schema if not exists feedback;
 create schema if not exists mlflow;
 
 comment on schema reference is
@@ -34,9 +36,11 @@ comment on schema studies is
 comment on schema store is
     'Features as they are kept: a row a bar, and what is to be made anew.';
 comment on schema model is
-    'Trainings, fitted models, which of them is served, and regimes.';
+    'Trainings, fitted models, which of them is served, and what they predict.';
 comment on schema trade is
     'Orders, fills, positions, limits, the kill switch and the journal.';
+comment on schema feedback is
+    'What became of predictions: outcomes, skill, calibration, drift, parity.';
 comment on schema mlflow is
     'MLflow''s own tables, which MLflow makes and migrates: trainings, fitted '
     'models and aliases as model.* has them.';

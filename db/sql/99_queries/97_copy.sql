@@ -51,7 +51,8 @@ with tables as (
     inner join pg_catalog.pg_namespace as n on n.oid = c.relnamespace
     where
         n.nspname in (
-            'reference', 'market', 'studies', 'store', 'model', 'trade', 'ops'
+            'reference', 'market', 'studies', 'store', 'model', 'trade',
+            'feedback', 'ops'
         )
         and c.relkind in ('r', 'p')
         and not c.relispartition
@@ -116,7 +117,8 @@ select
 from pg_catalog.pg_sequences as s
 where
     s.schemaname in (
-            'reference', 'market', 'studies', 'store', 'model', 'trade', 'ops'
+            'reference', 'market', 'studies', 'store', 'model', 'trade',
+            'feedback', 'ops'
         )
     and s.last_value is not null
     and not exists (

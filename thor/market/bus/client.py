@@ -45,6 +45,9 @@ _LEASE = "thor:lease:"
 _COLLECTOR = "thor:collector:"
 _COLLECTOR_TTL_S = 60
 _TAPE = "thor:tape"
+_PREDICTIONS = "predictions:stream"
+_PREDICTIONS_MAX = 20_000
+_ROWS = "features:latest:"
 # No retries here: the caller repeats a publish whose answer was lost.
 _TIMEOUTS: dict[str, Any] = {"socket_timeout": 5, "socket_connect_timeout": 5}
 _DOWN = (redis.ConnectionError, redis.TimeoutError, redis.exceptions.BusyLoadingError, OSError)
@@ -363,6 +366,44 @@ class Bus:
         """Report which tape is played and how fast, a JSON object; kept until the next run."""
         with translated():
             self._redis.set(_TAPE, status, ex=_JOB_TTL_S)
+
+    def publish_predictions(self, predictions: Sequence[tuple[int, bytes]]) -> None:
+        """Publish predictions, JSON objects by their rising numbers, each once.
+
+        The number is the entry's id, so one that is there already is not added again.
+        """
+        with translated():
+            pipe = self._redis.pipeline(transaction=False)
+            for number, payload in predictions:
+                pipe.xadd(
+                    _PREDICTIONS,
+                    {"prediction": payload},
+                    id=f"{number}-0",
+                    maxlen=_PREDICTIONS_MAX,
+                )
+            for found in pipe.execute(raise_on_error=False):
+                if isinstance(found, Exception) and "equal or smaller" not in str(found):
+                    raise found
+
+    def begin_predictions(self, newest: int) -> None:
+        """Delete the published predictions where their numbers are beyond the database's newest.
+
+        They are of another database, or of one that was restored.
+        """
+        with translated():
+            found: Any = self._redis.xrevrange(_PREDICTIONS, count=1)
+            if found and int(found[0][0].decode().partition("-")[0]) > newest:
+                self._redis.delete(_PREDICTIONS)
+
+    def remember_rows(self, set_name: str, rows: Mapping[str, dict[Any, Any]]) -> None:
+        """Store the newest feature row of a set, fields by name, of each symbol."""
+        with translated():
+            pipe = self._redis.pipeline(transaction=True)
+            for symbol, fields in rows.items():
+                key = f"{_ROWS}{set_name}:{symbol}"
+                pipe.delete(key)
+                pipe.hset(key, mapping=fields)
+            pipe.execute()
 
     def forget_collector(self, source: str) -> None:
         """Delete a collector's status when the collector ends."""

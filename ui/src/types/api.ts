@@ -695,6 +695,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/models/{model}/calibration": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ModelCalibration
+         * @description List how often live predictions came true, by tenths of their probability.
+         */
+        get: operations["ApiModelsCalibrationModelCalibration"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/models/{model}/promote": {
         parameters: {
             query?: never;
@@ -727,6 +747,66 @@ export interface paths {
          * @description List the champions and challengers.
          */
         get: operations["ApiModelsAliasesModelAliases"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/decay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ModelDecay
+         * @description List whether models are still calibrated; in SQL `feedback.calibration_decay`.
+         */
+        get: operations["ApiModelsDecayModelDecay"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/drift": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ModelDrift
+         * @description List how far features have drifted, a row a served model and feature, the worst first.
+         */
+        get: operations["ApiModelsDriftModelDrift"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/parity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ModelParity
+         * @description List whether what models were shown is what the lake gives, the newest trade date first.
+         */
+        get: operations["ApiModelsParityModelParity"];
         put?: never;
         post?: never;
         delete?: never;
@@ -815,6 +895,110 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/models/silences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ModelSilences
+         * @description List the questions that nothing answers since what was served decayed, and why.
+         */
+        get: operations["ApiModelsSilencesModelSilences"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/models/skill": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ModelSkill
+         * @description List how models did while they were served; by day it is `feedback.skill_daily`.
+         */
+        get: operations["ApiModelsSkillModelSkill"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/outlook": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Outlook
+         * @description List what the champions expect, a row a symbol and horizon; in SQL `model.outlook`.
+         */
+        get: operations["ApiOutlookOutlook"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/predict": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Predict
+         * @description Ask the champions about the newest row of symbols, now or at a moment; keeps nothing.
+         *
+         *     A row that is stale, incomplete or out of range is answered by `refused`.
+         */
+        get: operations["ApiPredictPredict"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/predictions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Predictions
+         * @description List predictions of bars with from <= bar_start < to, the newest first, with outcomes.
+         *
+         *     In SQL `select * from feedback.predictions`.
+         */
+        get: operations["ApiPredictionsPredictions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/quotes": {
         parameters: {
             query?: never;
@@ -874,7 +1058,7 @@ export interface paths {
          *     to a stream that asks for one of them, then when they change, at most once a second. `session`
          *     is sent once for each calendar of the symbols, then when its state or its trade date changes;
          *     `market` only when a market's state changes, `grade` when a row of a market's opening is
-         *     captured or graded.
+         *     captured or graded, `prediction` as a served model predicts at a closed bar.
          *
          *     `bar` is a bar as /api/bars has it, with its `width`, once its source's clock has passed
          *     `known_at` and the database has all its ticks; a later tick does not send it again. Events come
@@ -1583,6 +1767,27 @@ export interface components {
             /** @enum {string} */
             state: "up" | "down";
         };
+        /** CalibrationBin */
+        CalibrationBin: {
+            bin: number;
+            happened: number;
+            model_id: number;
+            outcomes: number;
+            predicted: number;
+        };
+        /** CalibrationDecay */
+        CalibrationDecay: {
+            error: number;
+            expected: number;
+            gap: number;
+            happened: number;
+            horizon: string;
+            /** @enum {string} */
+            level: "well" | "warns" | "decayed" | "unknown";
+            model_id: number;
+            outcomes: number;
+            target: string;
+        };
         /** ClosedBar */
         ClosedBar: {
             /** @enum {null|string} */
@@ -1971,6 +2176,23 @@ export interface components {
              */
             ts: string;
         };
+        /** FeatureDrift */
+        FeatureDrift: {
+            demotes_at: number;
+            feature: string;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            known_at: string | null;
+            /** @enum {string} */
+            level: "well" | "warns" | "decayed" | "unknown";
+            model_id: number;
+            psi: number | null;
+            rows: number;
+            usual_psi: number;
+            warns_at: number;
+        };
         /** FeatureRow */
         FeatureRow: {
             definition: string;
@@ -2267,6 +2489,32 @@ export interface components {
         LakeState: {
             days: components["schemas"]["LakeDay"][];
             missing: string[];
+        };
+        /** LivePrediction */
+        LivePrediction: {
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            bar_start: string;
+            confidence: number | null;
+            high: number | null;
+            horizon: string;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            known_at: string;
+            latency_ms: number;
+            low: number | null;
+            model_id: number;
+            prediction_id: number;
+            probability: number | null;
+            refused: string | null;
+            revision: number;
+            symbol: string;
+            target: string;
+            value: number | null;
         };
         /** MarketCapture */
         MarketCapture: {
@@ -3105,6 +3353,22 @@ export interface components {
             trials: number | null;
             version_id: number | null;
         };
+        /** ModelSkill */
+        ModelSkill: {
+            expected: number | null;
+            hit_rate: number | null;
+            hit_rate_high: number | null;
+            hit_rate_low: number | null;
+            hits: number;
+            horizon: string;
+            latency_ms: number | null;
+            live: number;
+            model_id: number;
+            outcomes: number;
+            predictions: number;
+            refused: number;
+            target: string;
+        };
         /** NextOpening */
         NextOpening: {
             /**
@@ -3145,6 +3409,55 @@ export interface components {
             /** @enum {string} */
             wndw: "WORKED" | "DIDNT_WORK" | "NEUTRAL" | "PENDING";
         };
+        /** OutlookRow */
+        OutlookRow: {
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            bar_start: string;
+            confidence: number | null;
+            direction: number | null;
+            horizon: string;
+            is_live: boolean;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            known_at: string;
+            magnitude: number | null;
+            magnitude_high: number | null;
+            magnitude_low: number | null;
+            model_ids: number[];
+            refused: string | null;
+            regime: number | null;
+            symbol: string;
+            volatility: number | null;
+        };
+        /** ParityRow */
+        ParityRow: {
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            checked_at: string;
+            different: number;
+            equal: number;
+            missing: number;
+            rows: number;
+            set_name: string;
+            set_version: number;
+            symbol: string;
+            trade_date: string;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            worst_bar: string | null;
+            worst_computed: number | null;
+            worst_feature: string | null;
+            worst_shown: number | null;
+        };
         /** Ping */
         Ping: {
             position: string | null;
@@ -3160,6 +3473,76 @@ export interface components {
             /** @constant */
             event: "ping";
             id: string | null;
+        };
+        /** PredictionEvent */
+        PredictionEvent: {
+            data: components["schemas"]["LivePrediction"];
+            /** @constant */
+            event: "prediction";
+        };
+        /** PredictionNow */
+        PredictionNow: {
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            as_of: string;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            bar_start: string | null;
+            confidence: number | null;
+            high: number | null;
+            horizon: string;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            known_at: string | null;
+            low: number | null;
+            model_id: number;
+            probability: number | null;
+            refused: string | null;
+            symbol: string;
+            target: string;
+            value: number | null;
+        };
+        /** PredictionRow */
+        PredictionRow: {
+            actual: number | null;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            bar_start: string;
+            confidence: number | null;
+            high: number | null;
+            horizon: string;
+            is_hit: boolean | null;
+            /** @enum {string} */
+            kind: "live" | "catch_up" | "changed";
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            known_at: string;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            label_end: string | null;
+            latency_ms: number;
+            low: number | null;
+            model_id: number;
+            no_label: string | null;
+            prediction_id: number;
+            probability: number | null;
+            refused: string | null;
+            revision: number;
+            symbol: string;
+            target: string;
+            value: number | null;
         };
         /** Problem */
         Problem: {
@@ -3372,6 +3755,24 @@ export interface components {
              * @example -3051.026544
              */
             weight: string;
+        };
+        /** Silence */
+        Silence: {
+            /** @enum {string} */
+            cause: "drift" | "calibration";
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            demoted_at: string;
+            feature: string | null;
+            horizon: string;
+            measured: number;
+            model_id: number;
+            reason: string;
+            symbols: string[];
+            target: string;
+            threshold: number;
         };
         /** SourceRow */
         SourceRow: {
@@ -3620,6 +4021,8 @@ export type BarRow = components['schemas']['BarRow'];
 export type BarsWaiting = components['schemas']['BarsWaiting'];
 export type BoardRow = components['schemas']['BoardRow'];
 export type BusHealth = components['schemas']['BusHealth'];
+export type CalibrationBin = components['schemas']['CalibrationBin'];
+export type CalibrationDecay = components['schemas']['CalibrationDecay'];
 export type ClosedBar = components['schemas']['ClosedBar'];
 export type CollectorHealth = components['schemas']['CollectorHealth'];
 export type DatabaseHealth = components['schemas']['DatabaseHealth'];
@@ -3636,6 +4039,7 @@ export type DeskVersion = components['schemas']['DeskVersion'];
 export type ErrorEvent = components['schemas']['ErrorEvent'];
 export type ExtremeEvent = components['schemas']['ExtremeEvent'];
 export type Fault = components['schemas']['Fault'];
+export type FeatureDrift = components['schemas']['FeatureDrift'];
 export type FeatureRow = components['schemas']['FeatureRow'];
 export type FeaturesRow = components['schemas']['FeaturesRow'];
 export type Gap = components['schemas']['Gap'];
@@ -3655,6 +4059,7 @@ export type JobRunLog = components['schemas']['JobRunLog'];
 export type JobRunRow = components['schemas']['JobRunRow'];
 export type LakeDay = components['schemas']['LakeDay'];
 export type LakeState = components['schemas']['LakeState'];
+export type LivePrediction = components['schemas']['LivePrediction'];
 export type MarketCapture = components['schemas']['MarketCapture'];
 export type MarketComposite = components['schemas']['MarketComposite'];
 export type MarketContribution = components['schemas']['MarketContribution'];
@@ -3673,10 +4078,16 @@ export type ModelPromotion = components['schemas']['ModelPromotion'];
 export type ModelRollback = components['schemas']['ModelRollback'];
 export type ModelRow = components['schemas']['ModelRow'];
 export type ModelRun = components['schemas']['ModelRun'];
+export type ModelSkill = components['schemas']['ModelSkill'];
 export type NextOpening = components['schemas']['NextOpening'];
 export type OpenGrade = components['schemas']['OpenGrade'];
+export type OutlookRow = components['schemas']['OutlookRow'];
+export type ParityRow = components['schemas']['ParityRow'];
 export type Ping = components['schemas']['Ping'];
 export type PingEvent = components['schemas']['PingEvent'];
+export type PredictionEvent = components['schemas']['PredictionEvent'];
+export type PredictionNow = components['schemas']['PredictionNow'];
+export type PredictionRow = components['schemas']['PredictionRow'];
 export type Problem = components['schemas']['Problem'];
 export type ProcessRow = components['schemas']['ProcessRow'];
 export type Quote = components['schemas']['Quote'];
@@ -3689,6 +4100,7 @@ export type SignalWeight = components['schemas']['SignalWeight'];
 export type SignalWeightChange = components['schemas']['SignalWeightChange'];
 export type SignalWeightUndo = components['schemas']['SignalWeightUndo'];
 export type SignalWeightVersion = components['schemas']['SignalWeightVersion'];
+export type Silence = components['schemas']['Silence'];
 export type SourceRow = components['schemas']['SourceRow'];
 export type StreamHealth = components['schemas']['StreamHealth'];
 export type StreamTick = components['schemas']['StreamTick'];
@@ -6331,6 +6743,82 @@ export interface operations {
             };
         };
     };
+    ApiModelsCalibrationModelCalibration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                model: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CalibrationBin"][];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     ApiModelsPromotePromoteModel: {
         parameters: {
             query?: never;
@@ -6449,6 +6937,198 @@ export interface operations {
             };
             /** @description The role of who asks may not do this: ask somebody whose role may. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiModelsDecayModelDecay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CalibrationDecay"][];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiModelsDriftModelDrift: {
+        parameters: {
+            query?: {
+                /** @description A model's id; all if left out. */
+                model?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FeatureDrift"][];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiModelsParityModelParity: {
+        parameters: {
+            query?: {
+                /** @description The newest so many. */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ParityRow"][];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -6792,6 +7472,342 @@ export interface operations {
             };
         };
     };
+    ApiModelsSilencesModelSilences: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Silence"][];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiModelsSkillModelSkill: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelSkill"][];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiOutlookOutlook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OutlookRow"][];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiPredictPredict: {
+        parameters: {
+            query: {
+                /** @description A moment, 2026-11-20T14:30:00Z; the market's now if left out. */
+                at?: string | null;
+                /** @description Series: `ES`, or `ES,NQ`. */
+                symbol: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PredictionNow"][];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiPredictionsPredictions: {
+        parameters: {
+            query?: {
+                /** @description First start of a bar: an instant with its zone, `…T14:30:00Z`, or a trade date, `2026-11-20`, which begins at 17:00 in Chicago on the day before. */
+                from?: string | null;
+                /** @description How far ahead; all if left out. */
+                horizon?: "1m" | "5m" | "15m" | "60m" | "close" | "1d" | null;
+                /** @description The newest so many. */
+                limit?: number;
+                /** @description A model's id; all if left out. */
+                model?: number | null;
+                /** @description A series, ES say; all if left out. */
+                symbol?: string | null;
+                /** @description What is predicted; all if left out. */
+                target?: "direction" | "magnitude" | "volatility" | "regime" | null;
+                /** @description First start after the span; as `from`. */
+                to?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PredictionRow"][];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     ApiQuotesQuotes: {
         parameters: {
             query?: {
@@ -6950,7 +7966,7 @@ export interface operations {
             query?: {
                 /** @description Widths whose bars are sent when they close: `1m`, or `1m,5m`, of 1s, 1m, 5m, 1h and 1d. None if left out. */
                 bars?: string | null;
-                /** @description `tick`, `quote`, `bar`, all three if left out, for mode ticks; and `signal`, `total`, `extreme`, the desk's, `session`, `market` and `grade` only where asked for. */
+                /** @description `tick`, `quote`, `bar`, all three if left out, for mode ticks; and `signal`, `total`, `extreme`, the desk's, `session`, `market`, `grade` and `prediction` only where asked for. */
                 events?: string | null;
                 /** @description Id of the last event seen: the stream continues after it. */
                 from?: string | null;
@@ -6974,7 +7990,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": components["schemas"]["HelloEvent"] | components["schemas"]["TickEvent"] | components["schemas"]["QuoteEvent"] | components["schemas"]["BarEvent"] | components["schemas"]["PingEvent"] | components["schemas"]["HeardEvent"] | components["schemas"]["GapEvent"] | components["schemas"]["SignalEvent"] | components["schemas"]["TotalEvent"] | components["schemas"]["ExtremeEvent"] | components["schemas"]["SessionEvent"] | components["schemas"]["MarketEvent"] | components["schemas"]["GradeEvent"] | components["schemas"]["ErrorEvent"];
+                    "text/event-stream": components["schemas"]["HelloEvent"] | components["schemas"]["TickEvent"] | components["schemas"]["QuoteEvent"] | components["schemas"]["BarEvent"] | components["schemas"]["PingEvent"] | components["schemas"]["HeardEvent"] | components["schemas"]["GapEvent"] | components["schemas"]["SignalEvent"] | components["schemas"]["TotalEvent"] | components["schemas"]["ExtremeEvent"] | components["schemas"]["SessionEvent"] | components["schemas"]["MarketEvent"] | components["schemas"]["GradeEvent"] | components["schemas"]["PredictionEvent"] | components["schemas"]["ErrorEvent"];
                 };
             };
             /** @description Nobody is known by what the request carries: log in, then ask again. */
