@@ -12,9 +12,9 @@ from litestar import Request
 from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
 
-from api.state import SharedState
-from thor.domain.people import LOCAL, Identity, Role
-from thor.errors import Broken, Forbidden, Unidentified
+from api.gate import Gate
+from thor.domain.people import Identity, Role
+from thor.errors import Broken, Forbidden
 
 
 class Needed(msgspec.Struct, frozen=True):
@@ -28,9 +28,20 @@ OPEN = Needed(None)
 VIEWER = Needed(Role.VIEWER)
 TRADER = Needed(Role.TRADER)
 ADMIN = Needed(Role.ADMIN)
+# One's own account.
+PERSON = Needed(Role.VIEWER, no_key=True)
+ADMIN_PERSON = Needed(Role.ADMIN, no_key=True)
 
 # One line a route, in the order of its path.
 ROUTES: dict[str, Needed] = {
+    "GET /api/audit": ADMIN,
+    "GET /api/auth": OPEN,
+    "POST /api/auth/login": OPEN,
+    "POST /api/auth/logout": OPEN,
+    "POST /api/auth/password": PERSON,
+    "POST /api/auth/refresh": OPEN,
+    "POST /api/auth/register": OPEN,
+    "POST /api/auth/setup": OPEN,
     "GET /api/bars/{symbol}": VIEWER,
     "GET /api/board": VIEWER,
     "GET /api/desk": VIEWER,
@@ -55,6 +66,9 @@ ROUTES: dict[str, Needed] = {
     "POST /api/jobs/{name}/run": ADMIN,
     "GET /api/jobs/{name}/runs": VIEWER,
     "GET /api/jobs/{name}/runs/{run}": VIEWER,
+    "GET /api/keys": PERSON,
+    "POST /api/keys": PERSON,
+    "DELETE /api/keys/{key_id}": PERSON,
     "GET /api/market-opens": VIEWER,
     "POST /api/market-opens/capture": TRADER,
     "GET /api/market-opens/captures": VIEWER,
@@ -64,6 +78,15 @@ ROUTES: dict[str, Needed] = {
     "GET /api/market-opens/stats": VIEWER,
     "GET /api/market-opens/today": VIEWER,
     "GET /api/market-opens/{row_id}": VIEWER,
+    "GET /api/me": VIEWER,
+    "PATCH /api/me": PERSON,
+    "GET /api/me/sessions": PERSON,
+    "DELETE /api/me/sessions/{session_id}": PERSON,
+    "PUT /api/me/settings/{key}": PERSON,
+    "DELETE /api/me/settings/{key}": PERSON,
+    "POST /api/me/totp": PERSON,
+    "POST /api/me/totp/confirm": PERSON,
+    "POST /api/me/totp/off": PERSON,
     "GET /api/models": VIEWER,
     "GET /api/models/aliases": VIEWER,
     "GET /api/models/decay": VIEWER,
@@ -97,6 +120,9 @@ ROUTES: dict[str, Needed] = {
     "GET /api/ticks/{symbol}": VIEWER,
     "GET /api/total": VIEWER,
     "GET /api/total/history": VIEWER,
+    "GET /api/users": ADMIN,
+    "PATCH /api/users/{user_id}": ADMIN_PERSON,
+    "POST /api/users/{user_id}/logout": ADMIN_PERSON,
     "GET /health": OPEN,
     "GET /metrics": VIEWER,
 }
@@ -129,20 +155,17 @@ async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHand
     needed = needed_for(method, template)
     if needed.role is None:
         return
-    found = await identity_of(connection.app.state.shared)
+    gate: Gate = connection.app.state.shared.gate
+    found = await gate.identity(connection)
+    scope["user"] = found
+    route = route_of(method, template)
+    if needed.no_key and found.key is not None:
+        raise Forbidden(f"{route} is for a person who has logged in, not for a key")
     if not found.may(needed.role):
         raise Forbidden(
-            f"{route_of(method, template)} asks for the role {needed.role.name}, and {found.name} "
-            f"has {found.role.name}: ask an ADMIN"
+            f"{route} asks for the role {needed.role.name}, and {found.name} has "
+            f"{found.role.name} here: ask an ADMIN"
         )
-    scope["user"] = found
-
-
-async def identity_of(shared: SharedState) -> Identity:
-    """Return who asks; raises `Unidentified` where that is not known."""
-    if shared.settings.auth == "on":
-        raise Unidentified("Log in first: THOR_AUTH is on")
-    return LOCAL
 
 
 def identity(request: Request[Any, Any, Any]) -> Identity:

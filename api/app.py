@@ -11,6 +11,7 @@ from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 
 from api.access import guard, identity
+from api.audit import Audited, Auditor
 from api.docs import Page
 from api.errors import HANDLERS
 from api.headers import Headers
@@ -18,6 +19,15 @@ from api.hosts import HostGuard, checked_host, checked_origins
 from api.leaving import Leaving
 from api.metrics import Metrics, Observed
 from api.pages import SOURCE, Pages
+from api.routes.auth import (
+    auth_state,
+    change_password,
+    log_in,
+    log_out,
+    refresh,
+    register,
+    set_up,
+)
 from api.routes.bars import bars
 from api.routes.board import board
 from api.routes.desk import (
@@ -69,6 +79,17 @@ from api.routes.markets import (
     global_holidays,
     global_markets,
 )
+from api.routes.me import (
+    change_me,
+    confirm_totp,
+    drop_setting,
+    drop_totp,
+    end_session,
+    me,
+    my_sessions,
+    offer_totp,
+    set_setting,
+)
 from api.routes.models import (
     model_aliases,
     model_folds,
@@ -79,6 +100,15 @@ from api.routes.models import (
     rollback_model,
 )
 from api.routes.ops import health, metrics
+from api.routes.people import (
+    add_key,
+    audit,
+    change_user,
+    end_sessions,
+    key_list,
+    revoke_key,
+    users,
+)
 from api.routes.predictions import (
     model_calibration,
     model_decay,
@@ -104,8 +134,8 @@ _DESCRIPTION = """Quotes, ticks, bars and features of Thor.
 Prices are exact decimals in JSON strings, in points: in quotes and rows with as many
 decimals as they need and at least the instrument's, in the stream's ticks as in the record. Times
 are UTC, ISO 8601. The header Thor-Nature says whether the data are simulated or live. Errors are
-application/problem+json. Only requests from this machine are answered: a
-foreign Host is refused with 421, a foreign Origin with 403."""
+application/problem+json. People log in by POST /api/auth/login, which sets cookies; a program sends
+a key as Authorization: Bearer. A foreign Host is refused with 421, a foreign Origin with 403."""
 
 
 def create_app(settings: Settings, database_url: str, redis_url: str) -> Litestar:
@@ -140,6 +170,10 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Litesta
             *(session, global_markets, global_composite),
             *(global_holidays, global_days_of_all, global_days, global_history),
             *(features, features_of, health, metrics, system),
+            *(auth_state, log_in, log_out, refresh, register, set_up, change_password),
+            *(me, change_me, set_setting, drop_setting, my_sessions, end_session),
+            *(offer_totp, confirm_totp, drop_totp, key_list, add_key, revoke_key),
+            *(users, change_user, end_sessions, audit),
         ],
         dependencies={
             "shared": Provide(lambda: shared, sync_to_thread=False),
@@ -161,9 +195,14 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Litesta
         ),
     )
     app.state.shared = shared
-    observed = Observed(app.asgi_handler, measures.requests)
+    auditor = Auditor(shared.gate, shared.pool)
+    audited = Audited(app.asgi_handler, auditor, shared.gate)
+    observed = Observed(audited, measures.requests)
     left = Leaving(observed)
     origins = checked_origins(settings)
     dressed = Headers(left, origins)
-    app.asgi_handler = HostGuard(Pages(dressed, settings.ui_dir or SOURCE / "dist"), origins)
+    pages = Pages(dressed, settings.ui_dir or SOURCE / "dist")
+    app.asgi_handler = HostGuard(
+        pages, origins, shared.gate.public, shared.gate.has_owner, auditor.refused
+    )
     return app

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from litestar import Litestar
 
+from api.gate import Gate
 from thor import clock, database, observe
 from thor.config import Settings
 from thor.domain import timestamps
@@ -34,6 +35,7 @@ class SharedState:
         self.pool = database.pool(database_url, "api")
         self.listener = Listener(redis_url)
         self.reference = Reference(self.pool)
+        self.gate = Gate(settings, self.pool, database_url)
         self.lake = LakeCoverage(_LAKE_KEPT_S)
         self.hub = StreamHub(
             self.pool,
@@ -65,7 +67,7 @@ class SharedState:
         await self.pool.open(wait=False)
         hub = self.hub
         parts = (
-            *(self.reference.keep, hub.run, hub.beat),
+            *(self.gate.keep, self.reference.keep, hub.run, hub.beat),
             *(hub.conflate, hub.close_bars, hub.watch_desk, hub.watch_world),
             hub.watch_predictions,
         )

@@ -6,6 +6,7 @@ of Thor's, takes slices at its own pace.
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from litestar import Response
@@ -16,6 +17,8 @@ from thor.stream.hub import StreamHub
 from thor.stream.subscribers import Subscriber
 
 EVENT_STREAM = "text/event-stream"
+LOOK_EVERY_S = 20.0
+MayGoOn = Callable[[], Awaitable[bool]]
 _HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
@@ -25,13 +28,14 @@ _HEADERS = [
 
 
 class EventStream(Response[bytes]):
-    """A response that lasts as long as its client and the hub."""
+    """A response that lasts as long as its client, the hub, and the right to read it."""
 
-    def __init__(self, hub: StreamHub, subscriber: Subscriber) -> None:
-        """Take the hub and the subscriber."""
+    def __init__(self, hub: StreamHub, subscriber: Subscriber, may_go_on: MayGoOn) -> None:
+        """Take the hub, the subscriber, and what says every now and then whether it still may."""
         super().__init__(b"", media_type=EVENT_STREAM)
         self._hub = hub
         self._subscriber = subscriber
+        self._may_go_on = may_go_on
 
     def to_asgi_response(self, *_: Any, **__: Any) -> Any:
         """Return the function that sends the stream."""
@@ -43,6 +47,7 @@ class EventStream(Response[bytes]):
         extensions: Any = scope.get("extensions") or {}
         self._subscriber.transport = extensions.get(EXTENSION)
         listening = asyncio.create_task(_listen(receive, self._subscriber))
+        watching = asyncio.create_task(_watch(self._may_go_on, self._subscriber))
         try:
             async with contextlib.aclosing(self._hub.subscribe(self._subscriber)) as chunks:
                 async for chunk in chunks:
@@ -50,6 +55,7 @@ class EventStream(Response[bytes]):
         finally:
             self._subscriber.transport = None
             listening.cancel()
+            watching.cancel()
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
@@ -57,3 +63,12 @@ async def _listen(receive: Receive, subscriber: Subscriber) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
     subscriber.leave()
+
+
+async def _watch(may_go_on: MayGoOn, subscriber: Subscriber) -> None:
+    """End the stream of who was logged out meanwhile."""
+    while True:
+        await asyncio.sleep(LOOK_EVERY_S)
+        if not await may_go_on():
+            subscriber.leave()
+            return

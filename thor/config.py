@@ -247,7 +247,10 @@ class Settings(BaseSettings):
         default="auto",
         description="Edition of a new database; auto takes TimescaleDB where the server offers it.",
     )
-    api_host: str = Field(default="127.0.0.1", description="Address the API binds; loopback only.")
+    api_host: str = Field(
+        default="127.0.0.1",
+        description="Address the API binds; beyond loopback it needs THOR_PUBLIC_URL and an owner.",
+    )
     api_port: int = Field(default=8000, ge=0, le=65535, description="Preferred port of the API.")
     api_origins: str | None = Field(
         default=None,
@@ -257,6 +260,16 @@ class Settings(BaseSettings):
         default="auto",
         description="Whether people log in: auto once an owner is set up, and always for a live "
         "database; off makes everybody on this machine the owner, and is never for a live one.",
+    )
+    public_url: str | None = Field(
+        default=None,
+        description="Origins under which other machines reach Thor, https://thor.example.com, "
+        "with commas between them; answered once an owner is set up.",
+    )
+    proxies: str | None = Field(
+        default=None,
+        description="Addresses of the proxies whose X-Forwarded-For is believed, 127.0.0.1 for a "
+        "tunnel on this machine, with commas between them.",
     )
     ui_dir: Path | None = Field(
         default=None,

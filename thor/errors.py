@@ -45,6 +45,10 @@ class Unidentified(Refused):
     http_status = 401
 
 
+class CodeNeeded(Unidentified):
+    """The password is right, and the account asks for the code of its second factor too."""
+
+
 class Forbidden(Refused):
     """The role of who asks may not do this: ask somebody whose role may."""
 

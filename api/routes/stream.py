@@ -16,6 +16,7 @@ from api.events import StreamEvent
 from api.routes.quotes import Symbols
 from api.state import SharedState
 from api.streaming import EVENT_STREAM, EventStream
+from thor.domain.people import Identity
 from thor.stream.subscribers import Subscriber
 
 From = Annotated[
@@ -64,6 +65,7 @@ Bars = Annotated[
 )
 async def stream(
     shared: NamedDependency[SharedState],
+    identity: NamedDependency[Identity],
     symbols: Symbols = None,
     begin: From = None,
     last_event_id: LastEventId = None,
@@ -94,5 +96,7 @@ async def stream(
     found = None if asked is None else await shared.reference.symbols_of(asked)
     event_filter = params.event_filter(found, events, mode, bars)
     return EventStream(
-        shared.hub, Subscriber(event_filter, is_conflated=mode == "conflated", after=after)
+        shared.hub,
+        Subscriber(event_filter, is_conflated=mode == "conflated", after=after),
+        lambda: shared.gate.is_still(identity),
     )

@@ -7,6 +7,14 @@ import pytest
 from served import Api
 
 ROUTES = {
+    "/api/audit": {"200", "404", "422", "500", "503"},
+    "/api/auth": {"200", "409", "500", "503"},
+    "/api/auth/login": {"200", "401", "403", "404", "409", "422", "429", "500", "503"},
+    "/api/auth/logout": {"204", "401", "403", "404", "409", "422", "429", "500", "503"},
+    "/api/auth/password": {"204", "404", "409", "422", "429", "500", "503"},
+    "/api/auth/refresh": {"200", "401", "403", "404", "409", "422", "429", "500", "503"},
+    "/api/auth/register": {"202", "401", "403", "404", "409", "422", "429", "500", "503"},
+    "/api/auth/setup": {"201", "401", "403", "404", "409", "422", "429", "500", "503"},
     "/api/bars/{symbol}": {"200", "404", "422", "500", "503"},
     "/api/board": {"200", "404", "422", "500", "503"},
     "/api/desk": {"200", "404", "422", "500", "503"},
@@ -31,6 +39,8 @@ ROUTES = {
     "/api/jobs/{name}/run": {"202", "404", "409", "422", "500", "503"},
     "/api/jobs/{name}/runs": {"200", "404", "422", "500", "503"},
     "/api/jobs/{name}/runs/{run}": {"200", "404", "422", "500", "503"},
+    "/api/keys": {"200", "404", "409", "422", "500", "503"},
+    "/api/keys/{key_id}": {"204", "404", "409", "422", "500", "503"},
     "/api/market-opens": {"200", "404", "422", "500", "503"},
     "/api/market-opens/capture": {"201", "404", "409", "422", "500", "503"},
     "/api/market-opens/captures": {"200", "404", "422", "500", "503"},
@@ -40,6 +50,13 @@ ROUTES = {
     "/api/market-opens/stats": {"200", "404", "422", "500", "503"},
     "/api/market-opens/today": {"200", "404", "422", "500", "503"},
     "/api/market-opens/{row_id}": {"200", "404", "422", "500", "503"},
+    "/api/me": {"200", "500", "503"},
+    "/api/me/sessions": {"200", "404", "409", "422", "500", "503"},
+    "/api/me/sessions/{session_id}": {"204", "404", "409", "422", "500", "503"},
+    "/api/me/settings/{key}": {"204", "404", "409", "422", "500", "503"},
+    "/api/me/totp": {"200", "404", "409", "422", "429", "500", "503"},
+    "/api/me/totp/confirm": {"200", "404", "409", "422", "500", "503"},
+    "/api/me/totp/off": {"200", "404", "409", "422", "429", "500", "503"},
     "/api/models": {"200", "404", "422", "500", "503"},
     "/api/models/aliases": {"200", "500", "503"},
     "/api/models/rollback": {"200", "404", "409", "422", "500", "503"},
@@ -64,6 +81,9 @@ ROUTES = {
     "/api/ticks/{symbol}": {"200", "404", "422", "500", "503"},
     "/api/total": {"200", "404", "422", "500", "503"},
     "/api/total/history": {"200", "404", "422", "500", "503"},
+    "/api/users": {"200", "500", "503"},
+    "/api/users/{user_id}": {"200", "404", "409", "422", "500", "503"},
+    "/api/users/{user_id}/logout": {"204", "404", "409", "422", "500", "503"},
     "/health": {"200", "500", "503"},
     "/metrics": {"200", "500"},
 }
@@ -71,6 +91,20 @@ ROUTES = {
 
 # The routes that change something.
 METHODS = {
+    "/api/auth/login": "post",
+    "/api/auth/logout": "post",
+    "/api/auth/password": "post",
+    "/api/auth/refresh": "post",
+    "/api/auth/register": "post",
+    "/api/auth/setup": "post",
+    "/api/keys/{key_id}": "delete",
+    "/api/me/sessions/{session_id}": "delete",
+    "/api/me/settings/{key}": "put",
+    "/api/me/totp": "post",
+    "/api/me/totp/confirm": "post",
+    "/api/me/totp/off": "post",
+    "/api/users/{user_id}": "patch",
+    "/api/users/{user_id}/logout": "post",
     "/api/desk/{of_set}/{symbol}": "patch",
     "/api/desk/{of_set}/{symbol}/undo": "post",
     "/api/models/rollback": "post",
@@ -87,7 +121,11 @@ METHODS = {
 
 
 # They answer everybody; all others answer 401 and 403 too.
-OPEN = {"/health"}
+OPEN = {
+    "/health",
+    *("/api/auth", "/api/auth/login", "/api/auth/logout", "/api/auth/refresh"),
+    *("/api/auth/register", "/api/auth/setup"),
+}
 
 
 @pytest.fixture

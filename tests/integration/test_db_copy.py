@@ -164,6 +164,23 @@ insert into feedback.outcomes (prediction_id, label_end, actual, is_hit, loss)
 select p.prediction_id, '2024-07-01 14:02:01+00', -1, true, 0.5 from model.predictions as p;
 insert into feedback.parity (trade_date, set_hash, symbol, rows, equal, different, missing)
 values ('2024-07-01', repeat('a', 64), 'ES', 3, 1, 1, 1);
+insert into people.users (email, password_hash, role)
+values ('ann@example.com', '$argon2id$x', 'OWNER');
+insert into people.settings (user_id, key, value)
+select u.user_id, 'theme', '{"a": "é"}' from people.users as u;
+insert into people.signing_keys (key_id, secret) values ('0123abcd', repeat('s', 43));
+insert into people.sessions (user_id, expires_at, agent)
+select u.user_id, '2024-07-08Z', E'a\tb' from people.users as u;
+insert into people.refresh_tokens (token_sha256, session_id)
+select repeat('c', 64), s.session_id from people.sessions as s;
+insert into people.keys (user_id, name, prefix, key_sha256, scopes)
+select u.user_id, 'a key', 'thor_0123abcd', repeat('d', 64), '{read}' from people.users as u;
+insert into people.setup_links (link_sha256, made_by, expires_at)
+values (repeat('e', 64), 'me', '2024-07-08Z');
+insert into people.attempts (kind, account_sha256, address)
+values ('login', repeat('f', 64), '127.0.0.1');
+insert into people.audit (who, method, route, status, after)
+values ('ann@example.com', 'PATCH', '/api/me', 200, '{"n": 1.50}');
 insert into store.features_1m_before (
     symbol, bar_start, bar_ticks, made_at, changed_at, replaced_at, rsi_14
 )

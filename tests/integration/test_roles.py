@@ -154,14 +154,14 @@ def test_who_reads_calls_nothing_that_runs_as_the_owner(url: str) -> None:
 
 def test_a_schema_of_secrets_is_closed_and_new_tables_of_the_others_are_open(url: str) -> None:
     with psycopg.connect(url) as connection:
-        connection.execute("create schema people")
-        connection.execute("create table people.keys (hash text)")
         connection.execute("set local role thor_owner")
         connection.execute("create table market.new (n integer)")
         connection.execute("reset role")
         roles_may = (
             "select has_schema_privilege(%(role)s, 'people', 'usage'), "
             "has_table_privilege(%(role)s, 'people.keys', 'select'), "
+            "has_table_privilege(%(role)s, 'people.audit', 'insert'), "
+            "has_table_privilege(%(role)s, 'people.audit', 'update, delete, truncate'), "
             "has_table_privilege(%(role)s, 'market.new', 'select'), "
             "has_table_privilege(%(role)s, 'market.new', 'insert')"
         )
@@ -171,9 +171,9 @@ def test_a_schema_of_secrets_is_closed_and_new_tables_of_the_others_are_open(url
         }
         connection.rollback()
     assert may == {
-        "app": (False, False, True, True),
-        "reader": (False, False, True, False),
-        "grafana": (False, False, True, False),
+        "app": (True, True, True, False, True, True),
+        "reader": (False, False, False, False, True, False),
+        "grafana": (False, False, False, False, True, False),
     }
 
 

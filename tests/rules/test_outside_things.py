@@ -54,6 +54,10 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "rich": ("thor/cli/",),
     "litestar": ("api/",),
     "uvicorn": ("api/", "jobs/"),
+    "argon2": ("thor/people/passwords.py",),
+    "zxcvbn": ("thor/people/passwords.py",),
+    "jwt": ("thor/people/tokens.py",),
+    "pyotp": ("thor/people/totp.py",),
     "msgspec": ANYWHERE,
 }
 ENVIRONMENT = "thor/config.py"

@@ -29,12 +29,18 @@ OBJECTS = """
 select c.oid::regclass::text, c.oid::bigint
 from pg_class as c
 where c.relnamespace::regnamespace::text
-    in ('reference', 'market', 'studies', 'feat', 'store', 'model', 'trade', 'feedback', 'ops')
+    in (
+        'reference', 'market', 'studies', 'feat', 'store', 'model', 'trade', 'people', 'feedback',
+        'ops'
+    )
 union all
 select p.oid::regprocedure::text, p.oid::bigint
 from pg_proc as p
 where p.pronamespace::regnamespace::text
-    in ('reference', 'market', 'studies', 'feat', 'store', 'model', 'trade', 'feedback', 'ops')
+    in (
+        'reference', 'market', 'studies', 'feat', 'store', 'model', 'trade', 'people', 'feedback',
+        'ops'
+    )
 """
 
 

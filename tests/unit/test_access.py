@@ -44,8 +44,8 @@ def test_a_route_that_changes_something_asks_for_more_than_a_viewer() -> None:
 
 def test_a_guarded_route_declares_that_it_refuses() -> None:
     for route, operation in documented().items():
-        declared = {"401", "403"} & set(operation["responses"])
-        assert declared == (set() if ROUTES[route].role is None else {"401", "403"}), route
+        if ROUTES[route].role is not None:
+            assert {"401", "403"} <= set(operation["responses"]), route
 
 
 def test_a_route_without_a_line_answers_nobody() -> None:

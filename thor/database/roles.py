@@ -31,7 +31,7 @@ _SETTINGS = {
 }
 _READERS = ("thor_reader", "thor_grafana")
 _ALL = ("thor_app", *_READERS)
-# Not `people`: who may read what of it is granted there, a column at a time.
+# Not `people`: see `_MISSING_OF_PEOPLE`.
 _SCHEMAS = (
     *("reference", "market", "studies", "feat", "store"),
     *("model", "trade", "feedback", "ops"),
@@ -117,6 +117,32 @@ where not exists (
     where d.defaclnamespace = p.oid and d.defaclobjtype = 'r'
     and d.defaclrole = current_user::regrole and a.grantee = r.name::regrole
 )
+"""
+# Who logs in is nobody's to read but the application's, and of the audit it changes nothing.
+_MISSING_OF_PEOPLE = """
+with thing as (
+    select
+        c.oid,
+        format('people.%%I', c.relname) as name,
+        case c.relname
+            when 'audit' then '{select,insert}'::text[]
+            else '{select,insert,update,delete}'
+        end as wanted
+    from pg_class as c inner join pg_namespace as n on n.oid = c.relnamespace
+    where n.nspname = 'people' and c.relkind = 'r' and pg_has_role(c.relowner, 'usage')
+), role as (
+    select r.rolname as name from pg_roles as r
+    where r.rolname = %(app)s and r.rolname <> current_user
+)
+select format('grant usage on schema people to %%I', r.name)
+from role as r cross join pg_namespace as n
+where n.nspname = 'people' and pg_has_role(n.nspowner, 'usage')
+and not has_schema_privilege(r.name, n.oid, 'usage')
+union all
+select format('grant %%s on %%s to %%I', string_agg(w.privilege, ', '), t.name, r.name)
+from role as r cross join thing as t cross join unnest(t.wanted) as w (privilege)
+where not has_table_privilege(r.name, t.oid, w.privilege)
+group by t.name, r.name
 """
 # What a superuser made before there was an owner, as the statement that hands it over.
 _NOT_HANDED_OVER = """
@@ -274,7 +300,9 @@ def missing_rights(driver: Connection[Any]) -> list[str]:
         "changed": [*_CHANGED],
         "of_mlflow": _OF_MLFLOW,
     }
-    return [text for (text,) in driver.execute(_MISSING_RIGHTS.encode(), values).fetchall()]
+    found = driver.execute(_MISSING_RIGHTS.encode(), values).fetchall()
+    found += driver.execute(_MISSING_OF_PEOPLE.encode(), {"app": role_name("app")}).fetchall()
+    return [text for (text,) in found]
 
 
 def settle(driver: Connection[Any]) -> None:

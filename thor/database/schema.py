@@ -103,7 +103,7 @@ def _readers(url: str) -> str:
             "select from pg_locks as l join pg_class as c on c.oid = l.relation "
             "join pg_namespace as n on n.oid = c.relnamespace where l.pid = a.pid "
             "and n.nspname in ('reference', 'market', 'studies', 'feat', 'store', 'model', "
-            "'trade', 'feedback', 'ops')) "
+            "'trade', 'people', 'feedback', 'ops')) "
             "order by a.xact_start limit 1"
         ).fetchone()
     if found is None:
@@ -208,7 +208,7 @@ def _refuse_foreign_objects(driver: Connection[Any]) -> None:
         "select format('%I.%I', n.nspname, c.relname) from pg_class as c "
         "join pg_namespace as n on n.oid = c.relnamespace "
         "where n.nspname in ('reference', 'market', 'studies', 'feat', 'store', 'model', 'trade', "
-        "'feedback', 'ops') and c.relkind in ('r', 'v', 'm', 'p') order by 1 limit 5"
+        "'people', 'feedback', 'ops') and c.relkind in ('r', 'v', 'm', 'p') order by 1 limit 5"
     ).fetchall()
     if foreign:
         names = ", ".join(name for (name,) in foreign)

@@ -1,7 +1,7 @@
 -- Stage     00 foundation
 -- Makes     schema reference, schema market, schema ops,
 --           schema feat, schema studies, schema store,
---           schema model, schema trade, schema feedback,
+--           schema model, schema trade, schema people, schema feedback,
 --           schema mlflow
 -- Kind      schema
 -- Grain     –
@@ -19,6 +19,7 @@ create schema if not exists studies;
 create schema if not exists store;
 create schema if not exists model;
 create schema if not exists trade;
+create schema if not exists people;
 create schema if not exists feedback;
 create schema if not exists mlflow;
 
@@ -39,6 +40,8 @@ comment on schema model is
     'Trainings, fitted models, which of them is served, and what they predict.';
 comment on schema trade is
     'Orders, fills, positions, limits, the kill switch and the journal.';
+comment on schema people is
+    'Who may look and who may act: accounts, sessions, keys, the audit.';
 comment on schema feedback is
     'What became of predictions: outcomes, skill, calibration, drift, parity.';
 comment on schema mlflow is

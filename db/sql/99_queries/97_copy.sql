@@ -52,7 +52,7 @@ with tables as (
     where
         n.nspname in (
             'reference', 'market', 'studies', 'store', 'model', 'trade',
-            'feedback', 'ops'
+            'people', 'feedback', 'ops'
         )
         and c.relkind in ('r', 'p')
         and not c.relispartition
@@ -118,8 +118,8 @@ from pg_catalog.pg_sequences as s
 where
     s.schemaname in (
             'reference', 'market', 'studies', 'store', 'model', 'trade',
-            'feedback', 'ops'
-        )
+            'people', 'feedback', 'ops'
+    )
     and s.last_value is not null
     and not exists (
         select

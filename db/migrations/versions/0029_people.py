@@ -1,0 +1,14 @@
+"""Accounts, sessions, keys and the audit."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0029"
+down_revision = "0028"
+
+
+def upgrade() -> None:
+    """Run the SQL beside this file."""
+    text = Path(__file__).with_suffix(".sql").read_text()
+    op.get_bind().exec_driver_sql(text.replace("%", "%%"))
