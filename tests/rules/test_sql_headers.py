@@ -68,11 +68,14 @@ _OF_BOTH = {
     "studies.check_targets()",
     "studies.check_weights()",
     "studies.extreme_events_of(text, date)",
+    "trade.fund(text, numeric, text, text, timestamptz)",
     "trade.keep_fill()",
     "trade.keep_kill_event()",
     "trade.keep_order()",
     "trade.note_fill()",
     "trade.note_order()",
+    "trade.statement(text, date, date)",
+    "trade.reset_account(text, numeric, text, text, timestamptz)",
 }
 OPAQUE: dict[Edition, set[str]] = {
     "plain": _OF_BOTH
