@@ -311,6 +311,12 @@ def test_the_lake_gives_the_rows_that_the_database_gives(
     frame, polar = rows.pandas(), rows.polars()
     assert list(frame.columns) == polar.columns
     assert len(frame) == len(polar) == trained.rows
+    asked: Any = {"horizon": "1m", "names": NAMES, "symbols": ["ES"]}
+    assert training_set(str(tmp_path), **asked, as_="polars").equals(polar, null_equal=True)
+    x, y = training_set(str(tmp_path), **asked, as_="numpy")
+    assert (np.array_equal(x, rows.x, equal_nan=True), y.tolist()) == (True, rows.y.tolist())
+    with pytest.raises(Rejected, match="as_: 'csv' is none of numpy, pandas, polars, arrow"):
+        training_set(str(tmp_path), **asked, as_="csv")
     assert rows.x.flags.f_contiguous
     assert rows.x.dtype == np.float32
 
@@ -373,8 +379,26 @@ def test_each_target_has_its_baselines_and_models(link: Link, kept_url: str) -> 
         (rows[0]["version_id"],),
     ).fetchall()
     assert [number for number, _, _ in regimes] == [0, 1, 2]
-    # Days that were wild have the highest number.
     assert rows[0]["target"] == "regime"
+    # Days after the first stretch of three: by what was known before them, as the database has it.
+    blind = link.execute(
+        "select is_out_of_sample, count(*), min(trade_date) from model.regimes"
+        " where version_id = %s group by 1 order by 1",
+        (rows[0]["version_id"],),
+    ).fetchall()
+    (_, seen, first), (_, unseen, then) = blind
+    assert (seen + unseen, seen == rows[0]["rows"] // 3, first < then) == (rows[0]["rows"],) + (
+        True,
+    ) * 2
+    # The wild days, whose range is four times that of the calm ones.
+    wild = link.execute(
+        "select avg(r.regime) filter (where b.high - b.low > 20) >"
+        " 1 + avg(r.regime) filter (where b.high - b.low < 12)"
+        " from model.regimes as r join market.bars_1d as b using (symbol, trade_date)"
+        " where r.version_id = %s and r.is_out_of_sample",
+        (rows[0]["version_id"],),
+    ).fetchone()
+    assert wild == (True,)
 
 
 @pytest.mark.parametrize(

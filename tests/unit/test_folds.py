@@ -50,6 +50,29 @@ def test_a_choice_of_two_of_four_stretches_learns_from_the_other_two() -> None:
     assert fold.train.tolist() == [*range(156, 294), *range(456, 600)]
 
 
+def test_an_outside_library_cuts_a_regular_grid_alike() -> None:
+    model_selection = pytest.importorskip("skfolio.model_selection")
+    grid = KNOWN.reshape(-1, 1)
+    # A label is three rows and touches what begins where it ends; the embargo is three more.
+    for mode, first in (("expanding", 94), ("rolling", 93)):
+        theirs = model_selection.WalkForward(
+            test_size=100, train_size=first, purged_size=6, expand_train=mode == "expanding"
+        ).split(grid[100 - 6 - first :])
+        for fold, (train, test) in zip(
+            walk_forward(KNOWN, ENDS, 5, 180, mode), theirs, strict=True
+        ):
+            assert fold.train.tolist() == (train + 100 - 6 - first).tolist()
+            assert fold.test.tolist() == (test + 100 - 6 - first).tolist()
+    for embargo, purged_rows in ((0, 3), (180, 6)):
+        splits = model_selection.CombinatorialPurgedCV(
+            n_folds=6, n_test_folds=2, purged_size=purged_rows, embargo_size=0
+        ).split(grid)
+        ours = {tuple(f.test): f.train.tolist() for f in combinatorial(KNOWN, ENDS, 6, 2, embargo)}
+        other = {tuple(np.sort(np.concatenate(test))): train.tolist() for train, test in splits}
+        assert ours == other
+        assert len(ours) == 15
+
+
 moments = st.lists(st.integers(0, 5000), min_size=260, max_size=260).map(sorted)
 
 

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from thor.learning.report import round_steps
 from thor.learning.scores import (
     calibration,
     calibration_error,
@@ -79,3 +80,10 @@ def test_more_trials_make_a_ratio_less_likely() -> None:
     assert among is not None
     assert alone is not None
     assert among < alone
+
+
+def test_an_axis_has_round_figures() -> None:
+    assert round_steps(-0.0097, 0.034) == pytest.approx([0.0, 0.01, 0.02, 0.03])
+    assert round_steps(-8700, 614) == pytest.approx([-8000, -6000, -4000, -2000, 0])
+    assert round_steps(0.26, 0.54) == pytest.approx([0.3, 0.4, 0.5])
+    assert round_steps(3, 3) == pytest.approx([3])

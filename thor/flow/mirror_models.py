@@ -134,7 +134,7 @@ class _Mirror:
         for name in names:
             yield from _finite(name, 0, row[name])
         metrics = row["metrics"]
-        for name in ("calibration_error", "accuracy"):
+        for name in ("calibration_error", "accuracy", "sign_accuracy"):
             yield from _finite(name, 0, metrics.get(name))
         for group in ("losses", "profit_ticks", "trades"):
             for model, figure in metrics.get(group, {}).items():

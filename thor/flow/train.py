@@ -271,7 +271,8 @@ def _rows(connection: Connection[Any], asked: _Asked) -> Rows:
     if lake is None:
         lake = from_database(connection, features.width, list(ask.symbols), first, last)
     with closing(lake):
-        return training_set(lake, **given)
+        found: TrainingSet = training_set(lake, **given)
+    return found
 
 
 def _lake(connection: Connection[Any], asked: _Asked) -> Any:
@@ -488,6 +489,13 @@ def _keep_regimes(
     results: list[fit.FoldResult],
 ) -> None:
     number, probability = fit.regimes(model, rows.x, fit.regime_order(model))
+    is_blind = np.zeros(len(rows.y), bool)
+    for result in results:
+        # A day of a fold has the regime that could have been known at its end.
+        for one in result.predicted:
+            if one.regimes is not None:
+                number[result.fold.test], probability[result.fold.test] = one.regimes
+                is_blind[result.fold.test] = True
     moments = [datetime.fromtimestamp(us / 1e6, UTC) for us in rows.known_us]
     database.execute_many(
         connection,
@@ -499,8 +507,7 @@ def _keep_regimes(
                 "version_id": version_id,
                 "regime": int(number[at]),
                 "probability": float(min(1.0, probability[at])),
-                # The model that is kept has seen every day of its span.
-                "is_out_of_sample": False,
+                "is_out_of_sample": bool(is_blind[at]),
             }
             for at in range(len(rows.y))
         ],

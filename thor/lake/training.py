@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Literal, overload
 
 import duckdb
 import numpy as np
@@ -20,6 +20,7 @@ from thor.lake.query.connect import Connection, connect
 
 TARGETS = ("direction", "magnitude", "volatility")
 HORIZONS = ("1m", "5m", "15m", "60m", "close")
+FORMS = ("numpy", "pandas", "polars", "arrow")
 Array = np.ndarray[Any, Any]
 
 _BESIDE = ("label", "magnitude_ticks", "cost_ticks", "last_return", "vol_forecast")
@@ -95,6 +96,32 @@ class TrainingSet:
         return polars.from_arrow(self.arrow())
 
 
+@overload
+def training_set(
+    lake: Connection | str | None = None,
+    *,
+    target: str = ...,
+    horizon: str = ...,
+    symbols: Sequence[str] | None = ...,
+    names: Sequence[str] | None = ...,
+    width: str = ...,
+    first: datetime | None = ...,
+    last: datetime | None = ...,
+    as_: None = None,
+) -> TrainingSet: ...
+@overload
+def training_set(
+    lake: Connection | str | None = None,
+    *,
+    target: str = ...,
+    horizon: str = ...,
+    symbols: Sequence[str] | None = ...,
+    names: Sequence[str] | None = ...,
+    width: str = ...,
+    first: datetime | None = ...,
+    last: datetime | None = ...,
+    as_: Literal["numpy", "pandas", "polars", "arrow"],
+) -> Any: ...
 def training_set(
     lake: Connection | str | None = None,
     *,
@@ -105,21 +132,28 @@ def training_set(
     width: str = "1m",
     first: datetime | None = None,
     last: datetime | None = None,
-) -> TrainingSet:
+    as_: str | None = None,
+) -> Any:
     """Return features and labels of the bars with first <= bar_start < last.
 
     `lake` is a connection, a lake's URL, or by default THOR_LAKE_URL. `names` are features of
-    feat.catalogue, all by default; `symbols` all of the lake by default. Raises `Rejected` for an
-    unknown name, target, horizon or width, `NotFound` where the lake has no features of the width,
-    or no row has a label.
+    feat.catalogue, all by default; `symbols` all of the lake by default. `as_` gives the rows as
+    `numpy` (features, labels), `pandas`, `polars` or `arrow` instead. Raises `Rejected` for an
+    unknown name, target, horizon, width or form, `NotFound` where the lake has no features of the
+    width, or no row has a label.
     """
     _check(target, TARGETS, "target")
     _check(horizon, HORIZONS, "horizon")
     _check(width, FEATURE_WIDTHS, "width")
+    if as_ is not None:
+        _check(as_, FORMS, "as_")
+    asked = (target, horizon, symbols, names, width, (first, last))
     if lake is None or isinstance(lake, str):
         with connect(lake) as connection:
-            return _read(connection, target, horizon, symbols, names, width, (first, last))
-    return _read(lake, target, horizon, symbols, names, width, (first, last))
+            found = _read(connection, *asked)
+    else:
+        found = _read(lake, *asked)
+    return found if as_ is None else getattr(found, as_)()
 
 
 def computed_rows(

@@ -81,6 +81,15 @@ class Predicted:
     values: Array
     loss: Array
     importance: Array | None = None
+    # Of a regime: its number and its probability, by what was known before the fold.
+    regimes: tuple[Array, Array] | None = None
+    # Of a direction: the loss of its sign alone, 0 where there was no move.
+    sign_loss: Array | None = None
+
+    @property
+    def skill_loss(self) -> Array:
+        """What skill is measured by: of a direction the sign, of all else the loss."""
+        return self.loss if self.sign_loss is None else self.sign_loss
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +204,8 @@ def _backend(plan: Plan) -> AbstractContextManager[Any]:
                 client = Client(  # type: ignore[no-untyped-call]
                     n_workers=plan.jobs,
                     threads_per_worker=1,
+                    # Without processes: that is what loky is for. Another cluster is named by
+                    # DASK_SCHEDULER_ADDRESS.
                     processes=False,
                     dashboard_address=None,
                 )
@@ -232,15 +243,35 @@ def one_fold(rows: Rows, fold: Fold, weights: Array, plan: Plan) -> FoldResult:
     found = []
     with threadpool_limits(plan.threads):
         truth = labels(rows)
+        of_test = truth[fold.test]
         for name in BASELINES[rows.target]:
             values = _baseline(name, rows, truth, fold)
-            found.append(Predicted(name, True, values, losses(rows, truth[fold.test], values)))
+            found.append(
+                Predicted(
+                    name,
+                    True,
+                    values,
+                    losses(rows, of_test, values),
+                    sign_loss=sign_losses(rows, of_test, values),
+                )
+            )
         for name in MODELS[rows.target]:
             fitted = fit(name, rows, fold.train, weights, plan)
             values = predict(fitted, rows, fold.test)
-            loss = losses(rows, truth[fold.test], values)
-            importance = _importance(fitted, rows, truth, fold, plan.seed)
-            found.append(Predicted(name, False, values, loss, importance))
+            numbers = None
+            if rows.target == "regime":
+                numbers = regimes(fitted, rows.x[fold.test], regime_order(fitted))
+            found.append(
+                Predicted(
+                    name,
+                    False,
+                    values,
+                    losses(rows, of_test, values),
+                    _importance(fitted, rows, truth, fold, plan.seed),
+                    numbers,
+                    sign_losses(rows, of_test, values),
+                )
+            )
     return FoldResult(fold, tuple(found))
 
 
@@ -375,6 +406,21 @@ def losses(rows: Rows, truth: Array, values: Array) -> Array:
     return found
 
 
+def sign_losses(rows: Rows, truth: Array, values: Array) -> Array | None:
+    """Return the log loss of each row's sign, given that there is a move; None of other targets.
+
+    Whether there is a move follows from volatility and the hour, in a market without any direction
+    too: a model that knows only that has no skill in direction.
+    """
+    if rows.target != "direction":
+        return None
+    classes = classes_of(rows)
+    up = np.clip(values[:, classes > 0].sum(axis=1), 1e-9, None)
+    down = np.clip(values[:, classes < 0].sum(axis=1), 1e-9, None)
+    given = np.where(truth > 0, up, down) / (up + down)
+    return np.where(truth == 0, 0.0, -np.log(given))
+
+
 def minutes(rows: Rows, at: Array) -> Array:
     """Return the minutes of each label."""
     return np.maximum((rows.label_end_us[at] - rows.known_us[at]) / 60e6, 1.0)
@@ -432,13 +478,18 @@ def _importance(fitted: Fitted, rows: Rows, truth: Array, fold: Fold, seed: int)
         test = np.sort(rng.choice(test, _PERMUTED_ROWS, replace=False))
     x = np.array(rows.x[test], order="F")
     classes = classes_of(rows) if rows.target == "direction" else np.empty(0)
-    before = losses(rows, truth[test], values_of(fitted, rows.target, x, classes)).mean()
+
+    def mean_loss() -> float:
+        values = values_of(fitted, rows.target, x, classes)
+        signs = sign_losses(rows, truth[test], values)
+        return float((losses(rows, truth[test], values) if signs is None else signs).mean())
+
+    before = mean_loss()
     found = np.zeros(x.shape[1])
     for column in fitted.columns:
         own = x[:, column].copy()
         x[:, column] = own[rng.permutation(len(own))]
-        after = losses(rows, truth[test], values_of(fitted, rows.target, x, classes)).mean()
-        found[column] = after - before
+        found[column] = mean_loss() - before
         x[:, column] = own
     return found
 

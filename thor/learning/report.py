@@ -3,26 +3,38 @@
 Stage 70, models. Pure; takes rows of model.runs and model.folds and the points to draw.
 """
 
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
-_WIDTH, _HEIGHT = 640, 220
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 12, 12, 28
+# Small, so that its words can be read on a phone, where it is drawn 320 wide.
+_WIDTH, _HEIGHT = 460, 190
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 14, 10, 26
+_TICKS = 5
 _STYLE = """
 body { font: 14px/1.45 system-ui, sans-serif; color: #1d2733; background: #fff;
-  max-width: 980px; margin: 24px auto; padding: 0 16px; }
+  max-width: 1200px; margin: 24px auto; padding: 0 16px; }
 h1 { font-size: 22px; margin: 0 0 4px; } h2 { font-size: 16px; margin: 28px 0 6px; }
 p { margin: 4px 0 8px; color: #46566a; max-width: 72ch; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { text-align: right; padding: 3px 10px; border-bottom: 1px solid #e2e8f0; }
-th:first-child, td:first-child { text-align: left; } th { color: #46566a; font-weight: 600; }
-.scroll { overflow-x: auto; } svg { max-width: 100%; height: auto; }
+th, td { text-align: right; padding: 3px 10px; border-bottom: 1px solid #e2e8f0;
+  white-space: nowrap; }
+th:first-child, td:first-child, td:nth-child(2), th:nth-child(2) { text-align: left; }
+th { color: #46566a; font-weight: 600; } tr.best { font-weight: 600; }
+tr.first td { border-top: 1px solid #b9c5d3; }
+.scroll { overflow-x: auto; } svg { width: 100%; max-width: 620px; height: auto; display: block; }
+svg line { stroke: #dde4ec; } svg line.axis { stroke: #8a99ab; }
+svg .own { stroke: #2f6fde; fill: #2f6fde; } svg polyline.own { fill: none; }
 .good { color: #0b7a43; } .bad { color: #b42318; } dl { display: grid;
-  grid-template-columns: max-content 1fr; gap: 2px 16px; } dt { color: #46566a; } dd { margin: 0; }
+  grid-template-columns: max-content 1fr; gap: 2px 16px; } dt { color: #46566a; } dd { margin: 0;
+  overflow-wrap: anywhere; }
 @media (prefers-color-scheme: dark) { body { color: #dbe4ee; background: #10161d; }
   p, th, dt { color: #9fb0c3; } th, td { border-color: #2a3542; }
+  tr.first td { border-top-color: #51617a; }
+  svg line { stroke: #232d39; } svg line.axis { stroke: #6b7b8f; }
+  svg .own { stroke: #6ea2ff; fill: #6ea2ff; }
   .good { color: #4cc38a; } .bad { color: #ff8f85; } }
 """
 _RULES = {
@@ -41,7 +53,7 @@ def page(run: dict[str, Any], folds: Sequence[dict[str, Any]], plots: dict[str, 
         "<h2>Skill over the baseline, by fold</h2>",
         f"<p>{_skill_words(run)}</p>",
         _intervals(run, folds),
-        _folds_table(folds),
+        _folds_table(folds, run["best_model"]),
     ]
     if plots["calibration"]:
         error = run["metrics"].get("calibration_error", 0.0)
@@ -108,6 +120,8 @@ def _facts(run: dict[str, Any]) -> str:
             else f"; deflated: {deflated:.1%} likely to be above the best of {run['trials']} "
             "trials without skill"
         )
+    if run["metrics"].get("sign_accuracy") is not None:
+        shown["Sign right"] = f"{run['metrics']['sign_accuracy']:.1%} of the moves"
     constant = run["metrics"].get("constant_features")
     if constant:
         shown["Constant in this span"] = ", ".join(constant)
@@ -125,11 +139,11 @@ def _list(shown: dict[str, Any]) -> str:
 def _skill_words(run: dict[str, Any]) -> str:
     over = run["metrics"]["skill_over"]
     others = ", ".join(f"{value:+.4f} over {name}" for name, value in over.items())
-    what = (
-        "the mean log likelihood of a day above that of one Gaussian"
-        if run["target"] == "regime"
-        else "1 - loss / loss of the baseline"
-    )
+    what = {
+        "regime": "the mean log likelihood of a day above that of one Gaussian",
+        "direction": "1 - loss / loss of the baseline, of the sign where there was a move (whether "
+        "there is one, volatility tells)",
+    }.get(run["target"], "1 - loss / loss of the baseline")
     return escape(
         f"{what}, on rows that were not learned from, with the 95% interval of a bootstrap of "
         f"blocks of time. All folds together: {others}."
@@ -157,12 +171,12 @@ def _made(run: dict[str, Any]) -> str:
     )
 
 
-def _folds_table(folds: Sequence[dict[str, Any]]) -> str:
+def _folds_table(folds: Sequence[dict[str, Any]], best: str) -> str:
     names = ("fold", "model", "learned", "purged", "predicted", "from", "to", "loss", "skill",
              "95% from", "to", "trades", "ticks")  # fmt: skip
     head = "".join(f"<th>{name}</th>" for name in names)
     body = "".join(
-        "<tr>"
+        f'<tr class="{_row_class(at, row, folds, best)}">'
         + "".join(
             f"<td>{escape(str(value))}</td>"
             for value in (
@@ -182,9 +196,15 @@ def _folds_table(folds: Sequence[dict[str, Any]]) -> str:
             )
         )
         + "</tr>"
-        for row in folds
+        for at, row in enumerate(folds)
     )
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead>{body}</table></div>'
+    table = f"<table><thead><tr>{head}</tr></thead>{body}</table>"
+    return f'<div class="scroll" tabindex="0">{table}</div>'
+
+
+def _row_class(at: int, row: dict[str, Any], folds: Sequence[dict[str, Any]], best: str) -> str:
+    is_first = at > 0 and folds[at - 1]["fold"] != row["fold"]
+    return " ".join(["best"] * (row["model"] == best) + ["first"] * is_first)
 
 
 def _intervals(run: dict[str, Any], folds: Sequence[dict[str, Any]]) -> str:
@@ -195,10 +215,10 @@ def _intervals(run: dict[str, Any], folds: Sequence[dict[str, Any]]) -> str:
     for row in own:
         x = axis.x(row["fold"])
         drawn.append(
-            f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{axis.y(row["skill_low"]):.1f}" '
-            f'y2="{axis.y(row["skill_high"]):.1f}" stroke="#2f6fde" stroke-width="2"/>'
-            f'<circle cx="{x:.1f}" cy="{axis.y(row["skill"]):.1f}" r="4" fill="#2f6fde"/>'
-            + axis.below(row["fold"], str(row["fold"]))
+            f'<line class="own" x1="{x:.1f}" x2="{x:.1f}" y1="{axis.y(row["skill_low"]):.1f}" '
+            f'y2="{axis.y(row["skill_high"]):.1f}" stroke-width="2"/>'
+            f'<circle class="own" cx="{x:.1f}" cy="{axis.y(row["skill"]):.1f}" r="3.5"/>'
+            + axis.below(row["fold"], f"fold {row['fold']}")
         )
     return axis.svg("Skill by fold with its interval", drawn)
 
@@ -208,16 +228,16 @@ def _calibration(bins: Sequence[dict[str, float]]) -> str:
     low, high = min(values), max(values)
     axis = _Axis(low, high, low, high)
     drawn = [
-        f'<line x1="{axis.x(low):.1f}" y1="{axis.y(low):.1f}" x2="{axis.x(high):.1f}" '
-        f'y2="{axis.y(high):.1f}" stroke="#8a99ab" stroke-dasharray="4 4"/>'
+        f'<line class="axis" x1="{axis.x(low):.1f}" y1="{axis.y(low):.1f}" '
+        f'x2="{axis.x(high):.1f}" y2="{axis.y(high):.1f}" stroke-dasharray="4 4"/>'
     ]
     drawn += [
-        f'<circle cx="{axis.x(one["predicted"]):.1f}" cy="{axis.y(one["happened"]):.1f}" r="4" '
-        'fill="#2f6fde"/>'
+        f'<circle class="own" cx="{axis.x(one["predicted"]):.1f}" '
+        f'cy="{axis.y(one["happened"]):.1f}" r="3.5"/>'
         for one in bins
     ]
-    drawn += [axis.below(at, f"{at:.2f}") for at in (low, high)]
-    return axis.svg("Predicted and happened", drawn)
+    drawn += [axis.below(at, _figure(at, 0.05)) for at in round_steps(low, high)]
+    return axis.svg("Predicted, from left to right, and happened", drawn)
 
 
 def _line(points: Sequence[tuple[float, float]], unit: str) -> str:
@@ -228,10 +248,10 @@ def _line(points: Sequence[tuple[float, float]], unit: str) -> str:
     path = " ".join(f"{axis.x(x):.1f},{axis.y(y):.1f}" for x, y in points)
     drawn = [
         axis.level(0.0),
-        f'<polyline points="{path}" fill="none" stroke="#2f6fde" stroke-width="1.5"/>',
+        f'<polyline class="own" points="{path}" stroke-width="1.5"/>',
         *(
-            axis.below(at, datetime.fromtimestamp(at, UTC).strftime("%d %b"))
-            for at in (points[0][0], points[-1][0])
+            axis.below(at, datetime.fromtimestamp(at, UTC).strftime("%d %b"), anchor)
+            for at, anchor in ((points[0][0], "start"), (points[-1][0], "end"))
         ),
     ]
     return axis.svg(f"Sum over time, {unit}", drawn)
@@ -243,19 +263,39 @@ def _bars(values: Sequence[tuple[str, float]]) -> str:
     top = max(max(value for _, value in values), 1e-12)
     rows = []
     for at, (name, value) in enumerate(values):
-        y = 18 * at + 14
-        length = max(0.0, value) / top * 380
+        y = 17 * at + 13
+        length = max(0.0, value) / top * 210
         rows.append(
-            f'<text x="220" y="{y}" text-anchor="end" fill="currentColor" font-size="12">'
-            f'{escape(name)}</text><rect x="228" y="{y - 10}" width="{length:.1f}" height="11" '
-            f'fill="#2f6fde"/><text x="{232 + length:.1f}" y="{y}" fill="currentColor" '
-            f'font-size="11">{value:.2g}</text>'
+            f'<text x="186" y="{y}" text-anchor="end" fill="currentColor" font-size="11">'
+            f'{escape(name)}</text><rect class="own" x="192" y="{y - 9}" width="{length:.1f}" '
+            f'height="10" stroke="none"/><text x="{197 + length:.1f}" y="{y}" '
+            f'fill="currentColor" font-size="10">{value:.2g}</text>'
         )
-    height = 18 * len(values) + 8
+    height = 17 * len(values) + 6
     return (
-        f'<svg viewBox="0 0 {_WIDTH + 40} {height}" width="{_WIDTH + 40}" height="{height}" '
-        f'role="img" aria-label="Importance">{"".join(rows)}</svg>'
+        f'<svg viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="Importance">'
+        f"{''.join(rows)}</svg>"
     )
+
+
+def round_steps(low: float, high: float) -> list[float]:
+    """Return a few round values from `low` to `high`: multiples of 1, 2 or 5 times a power of 10.
+
+    A span of one value gives that value.
+    """
+    if not high > low:
+        return [low]
+    rough = (high - low) / _TICKS
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(power * one for one in (1, 2, 5, 10) if power * one >= rough * 0.999)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [number * step for number in range(first, last + 1)]
+
+
+def _figure(value: float, step: float) -> str:
+    """Return a value with the decimals that its step needs, thousands apart."""
+    decimals = max(0, -math.floor(math.log10(step) + 1e-9)) if step > 0 else 2
+    return f"{0.0 if abs(value) < step / 1e6 else value:,.{decimals}f}"
 
 
 class _Axis:
@@ -275,26 +315,26 @@ class _Axis:
 
     def level(self, value: float) -> str:
         y = self.y(value)
-        return (
-            f'<line x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}" '
-            'stroke="#8a99ab"/>'
-        )
+        return f'<line class="axis" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
 
-    def below(self, value: float, words: str) -> str:
+    def below(self, value: float, words: str, anchor: str = "middle") -> str:
         return (
-            f'<text x="{self.x(value):.1f}" y="{_HEIGHT - 8}" text-anchor="middle" '
+            f'<text x="{self.x(value):.1f}" y="{_HEIGHT - 8}" text-anchor="{anchor}" '
             f'fill="currentColor" font-size="11">{escape(words)}</text>'
         )
 
     def svg(self, name: str, drawn: Sequence[str]) -> str:
+        steps = round_steps(self._y0, self._y1)
+        step = steps[1] - steps[0] if len(steps) > 1 else abs(steps[0]) / 100
         marks = "".join(
-            f'<text x="{_LEFT - 6}" y="{self.y(at) + 4:.1f}" text-anchor="end" '
-            f'fill="currentColor" font-size="11">{at:.3g}</text>'
-            for at in (self._y0, (self._y0 + self._y1) / 2, self._y1)
+            f'<line x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{self.y(at):.1f}" '
+            f'y2="{self.y(at):.1f}"/><text x="{_LEFT - 6}" y="{self.y(at) + 4:.1f}" '
+            f'text-anchor="end" fill="currentColor" font-size="11">{_figure(at, step)}</text>'
+            for at in steps
         )
         return (
-            f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" height="{_HEIGHT}" '
-            f'role="img" aria-label="{escape(name)}">{marks}{"".join(drawn)}</svg>'
+            f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(name)}">'
+            f"{marks}{''.join(drawn)}</svg>"
         )
 
 

@@ -49,7 +49,7 @@ def summarise(
     """
     baseline = fit.BASELINES[rows.target][0]
     measure = scores.gain if rows.target == "regime" else scores.skill
-    losses = _joined(results)
+    losses, whole = _joined(results), _joined(results, is_whole=True)
     skills = {
         name: measure(losses[name], losses[baseline], block, seed)
         for name in fit.MODELS[rows.target]
@@ -61,7 +61,7 @@ def summarise(
     known = [one for one in tried if one is not None]
     at, gains = profits[best]
     metrics: dict[str, Any] = {
-        "losses": {name: float(loss.mean()) for name, loss in losses.items()},
+        "losses": {name: float(loss.mean()) for name, loss in whole.items()},
         "skill_over": {
             name: float(measure(losses[best], losses[name], block, seed).value)
             for name in fit.BASELINES[rows.target]
@@ -82,6 +82,7 @@ def summarise(
         plots["calibration"] = _calibration(rows, results, best)
         metrics["calibration_error"] = scores.calibration_error(plots["calibration"])
         metrics["accuracy"] = _accuracy(rows, results, best)
+        metrics["sign_accuracy"] = _sign_accuracy(rows, results, best)
     return Summary(
         best=best,
         baseline=baseline,
@@ -96,9 +97,13 @@ def summarise(
     )
 
 
-def _joined(results: list[FoldResult]) -> dict[str, Array]:
-    names = [one.model for one in results[0].predicted]
-    return {name: np.concatenate([_of(result, name).loss for result in results]) for name in names}
+def _joined(results: list[FoldResult], *, is_whole: bool = False) -> dict[str, Array]:
+    """Return the losses that skill is measured by, or the whole ones, of all folds by model."""
+    found = {}
+    for name in [one.model for one in results[0].predicted]:
+        of = [_of(result, name) for result in results]
+        found[name] = np.concatenate([one.loss if is_whole else one.skill_loss for one in of])
+    return found
 
 
 def _of(result: FoldResult, name: str) -> fit.Predicted:
@@ -131,9 +136,9 @@ def _folds(
     measure = scores.gain if rows.target == "regime" else scores.skill
     found = []
     for result in results:
-        fold, base = result.fold, _of(result, baseline).loss
+        fold, base = result.fold, _of(result, baseline).skill_loss
         for one in result.predicted:
-            skill = measure(one.loss, base, block, seed)
+            skill = measure(one.skill_loss, base, block, seed)
             _, gains = _trades(rows, result, one.model)
             found.append(
                 {
@@ -198,6 +203,16 @@ def _accuracy(rows: Rows, results: list[FoldResult], best: str) -> float:
     given = np.concatenate([classes[_of(result, best).values.argmax(axis=1)] for result in results])
     tests = np.concatenate([result.fold.test for result in results])
     return float((given == rows.y[tests]).mean())
+
+
+def _sign_accuracy(rows: Rows, results: list[FoldResult], best: str) -> float | None:
+    """Return how often the likelier side was right where there was a move; None without one."""
+    classes = fit.classes_of(rows)
+    given = np.concatenate([_of(result, best).values for result in results])
+    truth = rows.y[np.concatenate([result.fold.test for result in results])]
+    is_up = given[:, classes > 0].sum(axis=1) > given[:, classes < 0].sum(axis=1)
+    moved = truth != 0
+    return float((is_up == (truth > 0))[moved].mean()) if moved.any() else None
 
 
 def _at(us: Any) -> datetime:

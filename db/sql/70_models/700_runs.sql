@@ -83,7 +83,8 @@ comment on column model.runs.best_model is
 comment on column model.runs.baseline is 'The baseline that skill is over.';
 comment on column model.runs.skill is
     '1 - loss of the best model / loss of the baseline, out of sample, all '
-    'folds together, 1.';
+    'folds together, 1; of a direction the loss of the sign, where there was a '
+    'move.';
 comment on column model.runs.skill_low is
     'Lower end of its 95% interval, by a bootstrap of blocks of time.';
 comment on column model.runs.skill_high is 'Upper end of that interval.';
@@ -142,8 +143,8 @@ comment on column model.folds.test_rows is 'Rows that were predicted.';
 comment on column model.folds.loss is
     'Mean loss: log loss, squared error, or minus the log likelihood.';
 comment on column model.folds.skill is
-    '1 - loss / loss of the run''s baseline; of regimes, the baseline''s loss '
-    'minus the loss.';
+    '1 - loss / loss of the run''s baseline; of a direction that of the sign, '
+    'where there was a move; of regimes, the baseline''s loss minus the loss.';
 comment on column model.folds.skill_low is 'Lower end of its 95% interval.';
 comment on column model.folds.skill_high is 'Upper end of its 95% interval.';
 comment on column model.folds.trades is
