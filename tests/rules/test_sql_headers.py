@@ -63,6 +63,7 @@ _OF_BOTH = {
     "market.basis_of(text, date, text, timestamptz)",
     "market.day_sums(text[], date, timestamptz)",
     "market.extremes_before(text, text, date, timestamptz)",
+    "reference.listed(text)",
     "market.last_close(text, date, timestamptz)",
     "market.quotes_at(timestamptz)",
     "studies.check_targets()",

@@ -4,8 +4,8 @@
 -- Kind      function
 -- Grain     one row a tick
 -- Known at  received_at
--- Reads     market.ticks,
---           reference.range_from(timestamptz, timestamptz)
+-- Reads     market.ticks, reference.range_from(timestamptz, timestamptz),
+--           reference.listed(text)
 -- Nulls     as market.ticks
 -- Why       The newest ticks of one symbol, already in order. The page before
 --           ends at a tick, not at an instant: ts alone would lose ticks of the
@@ -28,7 +28,7 @@ begin atomic
         select t.*
         from market.ticks as t
         where
-            t.symbol = upper(of_symbol)
+            t.symbol = reference.listed(of_symbol)
             and t.ts >= reference.range_from(ts_from, ts_to)
             and t.ts < coalesce(ts_to, 'infinity')
             and t.ts <= coalesce(before_ts, 'infinity')

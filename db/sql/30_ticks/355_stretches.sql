@@ -3,7 +3,8 @@
 -- Kind      function
 -- Grain     one row an unbroken stretch of a source's ticks of a symbol
 -- Known at  received_at of its last tick
--- Reads     market.ticks
+-- Reads     market.ticks, reference.listed(text),
+--           reference.range_from(timestamptz, timestamptz)
 -- Nulls     never
 -- Why       Silence is found by steps of a cadence through the index, not by
 --           reading ticks: a session of a million ticks costs little more than
@@ -26,9 +27,10 @@ begin atomic
                 t.ts
             from market.ticks as t
             where
-                t.symbol = of_symbol
+                reference.listed(of_symbol) is not null
+                and t.symbol = of_symbol
                 and t.source = of_source
-                and t.ts >= coalesce(ts_from, '-infinity')
+                and t.ts >= reference.range_from(ts_from, ts_to)
                 and t.ts < coalesce(ts_to, 'infinity')
             order by t.ts
             limit 1
@@ -78,4 +80,4 @@ comment on function market.stretches(
     text, text, timestamptz, timestamptz, interval
 ) is
     'The stretches ts_from <= ts < ts_to in which a source''s ticks of a '
-    'symbol follow each other within the cadence.';
+    'symbol follow each other within the cadence; a null bound is open.';

@@ -3,7 +3,8 @@
 -- Kind      function
 -- Grain     one row, or none
 -- Known at  received_at
--- Reads     market.last_values, market.ticks, type market.tick_key
+-- Reads     market.last_values, market.ticks, type market.tick_key,
+--           reference.listed(text)
 -- Nulls     as market.last_values
 -- Why       Ticks that do not come from the bus, from the lake for example, get
 --           their last values recomputed here.
@@ -42,7 +43,7 @@ begin atomic
         reach.low
     from (
         select
-            of_symbol as symbol,
+            reference.listed(of_symbol) as symbol,
             (of_trade_date - 1 + time '17:00') at time zone 'America/Chicago'
                 as ts_from,
             (of_trade_date + time '17:00') at time zone 'America/Chicago'

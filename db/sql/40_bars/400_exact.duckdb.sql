@@ -1,5 +1,6 @@
 -- Stage     40 bars
--- Makes     public.time_bucket(w, ts), market._quotient(dividend, divisor)
+-- Makes     public.time_bucket(w, ts), market._quotient(dividend, divisor),
+--           reference.own_date_symbols()
 -- Kind      macro
 -- Grain     one value a call
 -- Known at  –
@@ -8,10 +9,13 @@
 -- Why       Functions in the SQL of bars that DuckDB has under another name or
 --           not at all. The widths divide an hour, so that no origin matters. A
 --           decimal over a whole number is a double to DuckDB: here it is
---           exact, rounded half away from zero at the eighth decimal.
+--           exact, rounded half away from zero at the eighth decimal. The
+--           symbols on their own dates are replaced by those of the lake.
 
 create macro public.time_bucket(w, ts) as
 system.main.time_bucket(w::interval, ts);
+
+create macro reference.own_date_symbols() as []::varchar [];
 
 create macro market._quotient(dividend, divisor) as
 case

@@ -4,7 +4,8 @@
 -- Grain     one row a (symbol, hour) with a tick or an imported bar
 -- Known at  known_at
 -- Reads     market._bars_5m, market._bars_1h, market.bars_imported,
---           market.covers(bigint, bigint, bigint, bigint, interval, interval)
+--           market.covers(bigint, bigint, bigint, bigint, interval, interval),
+--           reference.own_date_symbols()
 -- Nulls     prices where nothing traded or was quoted; values that a file lacks
 -- Why       The same view on both editions. A computed bar stands where its
 --           ticks cover it, or no vendor's bar is there. Buckets are labelled
@@ -16,8 +17,13 @@ select
     b.bar_start,
     b.bar_start + interval '1 hour' as bar_end,
     b.bar_start + interval '1 hour' + interval '1 second' as known_at,
-    ((b.bar_start at time zone 'America/Chicago') + interval '7 hours')::date
-        as trade_date,
+    case
+        when b.symbol = any((select reference.own_date_symbols())::text[])
+            then (b.bar_start at time zone 'America/New_York')::date
+        else (
+            (b.bar_start at time zone 'America/Chicago') + interval '7 hours'
+        )::date
+    end as trade_date,
     b.open::numeric(18, 8) as open,
     b.high::numeric(18, 8) as high,
     b.low::numeric(18, 8) as low,
@@ -77,8 +83,13 @@ select
     i.bar_start,
     i.bar_start + interval '1 hour' as bar_end,
     i.bar_start + interval '1 hour' + interval '1 second' as known_at,
-    ((i.bar_start at time zone 'America/Chicago') + interval '7 hours')::date
-        as trade_date,
+    case
+        when i.symbol = any((select reference.own_date_symbols())::text[])
+            then (i.bar_start at time zone 'America/New_York')::date
+        else (
+            (i.bar_start at time zone 'America/Chicago') + interval '7 hours'
+        )::date
+    end as trade_date,
     i.open,
     i.high,
     i.low,

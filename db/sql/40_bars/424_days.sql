@@ -3,21 +3,19 @@
 -- Kind      view
 -- Grain     one row a (symbol, trade date) with a tick
 -- Known at  17:00 America/Chicago of the trade date + 1 s
--- Reads     market._bars_1h
+-- Reads     market._bars_1h, reference.own_date_symbols()
 -- Nulls     as market._bars_1h
--- Why       The exchange's day turns at 17:00 America/Chicago, which is a whole
---           hour of UTC all year: a day is its hours, 23 to 25 of them.
+-- Why       The exchange's day turns at 17:00 America/Chicago, a stock's at
+--           midnight in New York, both a whole hour of UTC all year: a day is
+--           its hours, 23 to 25 of them. Its bar has one start for all, so that
+--           a vendor's day meets it.
 
 create view market._bars_1d as
 select
     h.symbol,
-    (
-        ((h.bar_start at time zone 'America/Chicago')
-        + interval '7 hours')::date
-        - 1 + time '17:00'
-    ) at time zone 'America/Chicago' as bar_start,
-    ((h.bar_start at time zone 'America/Chicago') + interval '7 hours')::date
-        as trade_date,
+    (h.trade_date - 1 + time '17:00') at time zone 'America/Chicago'
+        as bar_start,
+    h.trade_date,
     (array_agg(h.open order by h.bar_start)
         filter (where h.open is not null))[1] as open,
     max(h.high) as high,
@@ -41,10 +39,20 @@ select
     sum(h.late_1d)::bigint as late_1d,
     bool_or(h.is_sampled) as is_sampled,
     max(h.changed_at) as changed_at
-from market._bars_1h as h
-group by
-    h.symbol,
-    ((h.bar_start at time zone 'America/Chicago') + interval '7 hours')::date;
+from (
+    select
+        b.*,
+        case
+            when b.symbol = any((select reference.own_date_symbols())::text[])
+                then (b.bar_start at time zone 'America/New_York')::date
+            else (
+                (b.bar_start at time zone 'America/Chicago')
+                + interval '7 hours'
+            )::date
+        end as trade_date
+    from market._bars_1h as b
+) as h
+group by h.symbol, h.trade_date;
 
 comment on view market._bars_1d is
     'Bars of one exchange day as the wider ones are stored. Read bars_1d.';

@@ -4,7 +4,8 @@
 -- Grain     one row a (symbol, trade date) with a tick or an imported bar
 -- Known at  known_at
 -- Reads     market._bars_1h, market._bars_1d, market.bars_imported,
---           market.covers(bigint, bigint, bigint, bigint, interval, interval)
+--           market.covers(bigint, bigint, bigint, bigint, interval, interval),
+--           reference.own_date_symbols()
 -- Nulls     prices where nothing traded or was quoted; values that a file lacks
 -- Why       The one face of both editions, by the exchange's day. A computed
 --           bar stands where its ticks cover it, or no vendor's bar is there.
@@ -13,8 +14,8 @@ create view market.bars_1d as
 select
     b.symbol,
     b.bar_start,
-    (b.trade_date + time '17:00') at time zone 'America/Chicago' as bar_end,
-    ((b.trade_date + time '17:00') at time zone 'America/Chicago')
+    (b.trade_date + b.ends) at time zone 'America/Chicago' as bar_end,
+    ((b.trade_date + b.ends) at time zone 'America/Chicago')
     + interval '1 second' as known_at,
     b.trade_date,
     b.open::numeric(18, 8) as open,
@@ -42,7 +43,17 @@ select
     b.is_sampled,
     false as is_imported,
     b.changed_at
-from market._bars_1d as b
+from (
+    select
+        d.*,
+        case
+            -- Midnight in New York.
+            when d.symbol = any((select reference.own_date_symbols())::text[])
+                then time '23:00'
+            else time '17:00'
+        end as ends
+    from market._bars_1d as d
+) as b
 left join lateral (
     select
         true as is_there,
@@ -76,16 +87,11 @@ union all
 select
     i.symbol,
     i.bar_start,
-    (((i.bar_start at time zone 'America/Chicago') + interval '7 hours')::date
-    + time '17:00') at time zone 'America/Chicago' as bar_end,
+    (i.trade_date + i.ends) at time zone 'America/Chicago' as bar_end,
     greatest(
-        (((i.bar_start at time zone 'America/Chicago')
-        + interval '7 hours')::date
-        + time '17:00') at time zone 'America/Chicago',
-        i.ends_at
+        (i.trade_date + i.ends) at time zone 'America/Chicago', i.ends_at
     ) + interval '1 second' as known_at,
-    ((i.bar_start at time zone 'America/Chicago') + interval '7 hours')::date
-        as trade_date,
+    i.trade_date,
     i.open,
     i.high,
     i.low,
@@ -103,10 +109,21 @@ select
     false as is_sampled,
     true as is_imported,
     i.imported_at as changed_at
-from market.bars_imported as i
+from (
+    select
+        d.*,
+        ((d.bar_start at time zone 'America/Chicago') + interval '7 hours')::date
+            as trade_date,
+        case
+            when d.symbol = any((select reference.own_date_symbols())::text[])
+                then time '23:00'
+            else time '17:00'
+        end as ends
+    from market.bars_imported as d
+    where d.width = '1d'
+) as i
 where
-    i.width = '1d'
-    and not exists (
+    not exists (
         select 1
         from market._bars_1d as b
         where
@@ -135,9 +152,11 @@ comment on view market.bars_1d is
 comment on column market.bars_1d.symbol is
     'The series: a root (ES) or a month (ESH24).';
 comment on column market.bars_1d.bar_start is
-    '17:00 America/Chicago of the day before: the first instant of the day.';
+    '17:00 America/Chicago of the day before: the first instant of the day; of '
+    'a stock too, whose day begins at midnight in New York.';
 comment on column market.bars_1d.bar_end is
-    'First instant after the bar.';
+    'First instant after the bar: 17:00 America/Chicago, of a stock midnight in '
+    'New York.';
 comment on column market.bars_1d.known_at is
     'First moment at which a decision may use the bar: bar_end + 1 s, or 1 s '
     'after the vendor''s own day ended where that was later.';

@@ -4,9 +4,10 @@
 -- Grain     one row a bar
 -- Known at  known_at
 -- Reads     market.bars_1s, market.bars_1m, market.bars_5m, market.bars_1h,
---           market.bars_1d, market._bars_1s, market._bars_1m,
---           market._bars_5m, market._bars_1h, market.bars_imported,
---           reference.range_from(timestamptz, timestamptz)
+--           market.bars_1d, market._bars_1s, market._bars_1m, market._bars_5m,
+--           market._bars_1h, market.bars_imported,
+--           reference.range_from(timestamptz, timestamptz),
+--           reference.listed(text)
 -- Nulls     as the views
 -- Why       The newest bars of one symbol and width, in order, without reading
 --           an open range whole: no bar that is asked for begins before so many
@@ -28,7 +29,7 @@ declare
     rows_before constant integer
         := greatest(coalesce(rows_max, 2147483647), 1) - 1;
 begin
-    of_symbol := upper(of_symbol);
+    of_symbol := reference.listed(of_symbol);
     first := reference.range_from(ts_from, ts_to);
     select i.bar_start into imported
     from market.bars_imported as i

@@ -4,10 +4,11 @@
 -- Grain     one row a field of an imported bar with a computed one beside it
 -- Known at  known_at of the computed bar
 -- Reads     market.bars_imported, market.bar_files, market._bars_1s,
---           market._bars_1m, market._bars_5m, market._bars_1h, market._bars_1d,
---           market.bars_1s, market.bars_1m, market.bars_5m, market.bars_1h,
---           market.bars_1d,
---           reference.range_from(timestamptz, timestamptz)
+--           market._bars_1m, market._bars_5m, market._bars_1h,
+--           market._bars_1d, market.bars_1s, market.bars_1m, market.bars_5m,
+--           market.bars_1h, market.bars_1d,
+--           reference.range_from(timestamptz, timestamptz),
+--           reference.listed(text)
 -- Nulls     imported where the file did not say; computed where there was no
 --           trade or no trade has a size; is_equal where that leaves nothing
 --           to compare
@@ -156,6 +157,8 @@ begin atomic
         i.made_of is null
         and i.width = coalesce(of_width, i.width)
         and i.symbol = coalesce(upper(of_symbol), i.symbol)
+        and (of_symbol is null or reference.listed(of_symbol) is not null)
+        and reference.range_from(ts_from, ts_to) is not null
         and i.bar_start >= reference.range_from(ts_from, ts_to)
         and i.bar_start < coalesce(ts_to, 'infinity');
 end;

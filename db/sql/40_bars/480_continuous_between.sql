@@ -6,7 +6,8 @@
 -- Known at  known_at
 -- Reads     market._front_levels, market.continuous_1m, market.bars_1m,
 --           market.bars_between(text, text, timestamptz, timestamptz, integer),
---           reference.range_from(timestamptz, timestamptz)
+--           reference.range_from(timestamptz, timestamptz),
+--           reference.listed(text)
 -- Nulls     as market.continuous_1m
 -- Why       The newest bars of a continuous series without a range: from the
 --           newest front month back it goes no further than they reach.
@@ -32,7 +33,9 @@ begin atomic
             row_number() over (order by f.starts_at desc) as place
         from market._front_levels as f
         where
-            f.root = upper(of_root)
+            reference.listed(of_root) is not null
+            and reference.range_from(ts_from, ts_to) is not null
+            and f.root = upper(of_root)
             and f.rule = of_rule
             and f.adjustment = of_adjustment
             and f.starts_at < coalesce(ts_to, 'infinity')

@@ -4,7 +4,7 @@
 -- Grain     one row a symbol that traded on the date so far
 -- Known at  as_of
 -- Reads     market._bars_1h, market._bars_1m, market._bars_1s, market.bars_1m,
---           market.bars_imported, market.last_values
+--           market.bars_imported, market.last_values, reference.listed(text)
 -- Nulls     volume and vwap where no trade has a size
 -- Why       The sums of a trade date up to a moment, to the last whole second,
 --           without reading its ticks: the hours that are over, the minutes of
@@ -27,6 +27,10 @@ returns table (
 language plpgsql stable strict parallel safe rows 50 as $$
 #variable_conflict use_column
 declare
+    named constant text[] := array(
+        select reference.listed(u.symbol)
+        from unnest(of_symbols) as u (symbol)
+    );
     begins constant timestamptz
         := (of_trade_date - 1 + time '17:00') at time zone 'America/Chicago';
     ends constant timestamptz := least(
@@ -44,7 +48,7 @@ declare
         inner join market.last_values as k
             on k.symbol = i.symbol and k.trade_date = of_trade_date
         where
-            i.symbol = any(of_symbols)
+            i.symbol = any(named)
             and i.width = '1m'
             and i.bar_start >= begins
             and i.bar_start < minute
@@ -68,7 +72,7 @@ begin
             h.notional, false as is_imported
         from market._bars_1h as h
         where
-            h.symbol = any(of_symbols)
+            h.symbol = any(named)
             and h.symbol <> all(mixed)
             and h.bar_start >= begins
             and h.bar_start < hour
@@ -78,7 +82,7 @@ begin
             m.notional, false
         from market._bars_1m as m
         where
-            m.symbol = any(of_symbols)
+            m.symbol = any(named)
             and m.symbol <> all(mixed)
             and m.bar_start >= greatest(begins, hour)
             and m.bar_start < minute
@@ -102,7 +106,7 @@ begin
             s.notional, false
         from market._bars_1s as s
         where
-            s.symbol = any(of_symbols)
+            s.symbol = any(named)
             and s.bar_start >= greatest(begins, minute)
             and s.bar_start < ends
         union all
@@ -111,7 +115,7 @@ begin
             i.volume * (i.high + i.low + i.close) / 3, true
         from market.bars_imported as i
         where
-            i.symbol = any(of_symbols)
+            i.symbol = any(named)
             and i.symbol <> all(mixed)
             and i.width = '1m'
             and i.bar_start >= begins

@@ -8,7 +8,7 @@
 -- Reads     market.bars_1d, market.bars_imported, market.last_values,
 --           market.mark_versions, market.quotes_at(timestamptz),
 --           reference.instruments, reference.series, reference.sessions,
---           reference.trade_date(timestamptz)
+--           reference.trade_date(timestamptz), reference.listed(text)
 -- Nulls     no row, or null, where there is no previous close
 -- Why       One previous close a symbol, with its source: net change, signals
 --           and the day's profit use the same figure.
@@ -24,6 +24,7 @@ declare
     said numeric;
     imported numeric;
 begin
+    of_symbol := reference.listed(of_symbol);
     select
         k.trade_date,
         k.last
@@ -79,6 +80,7 @@ declare
     settled record;
     closed record;
 begin
+    of_symbol := reference.listed(of_symbol);
     select
         v.prev_close,
         v.source

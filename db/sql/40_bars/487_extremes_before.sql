@@ -4,7 +4,7 @@
 -- Grain     one row, or none
 -- Known at  as_of
 -- Reads     market.bars_imported, market.last_values,
---           reference.trade_date(timestamptz)
+--           reference.trade_date(timestamptz), reference.listed(text)
 -- Nulls     no row where there is no trade date before
 -- Why       52 weeks roll: a high of a year and a day ago no longer counts. The
 --           trade date itself is not included: it is compared with these.
@@ -20,6 +20,7 @@ declare
     after_date date := '-infinity';
     starts timestamptz := '-infinity';
 begin
+    of_symbol := reference.listed(of_symbol);
     if of_kind = '52w' then
         after_date := of_trade_date - interval '1 year';
         starts := (after_date + time '17:00') at time zone 'America/Chicago';

@@ -4,7 +4,8 @@
 -- Kind      function
 -- Grain     one row; one row a step
 -- Known at  as_of
--- Reads     studies.signals_at(timestamptz, text)
+-- Reads     studies.signals_at(timestamptz, text), market.last_values,
+--           reference.range_from(timestamptz, timestamptz)
 -- Nulls     all but the counts where no symbol has a signal
 -- Why       One figure for the whole board. The average is the figure that the
 --           desk has used for a year, though YM alone can turn it; the
@@ -97,7 +98,7 @@ returns table (
     composite_signal text,
     score numeric
 )
-language sql stable strict parallel safe
+language sql stable parallel safe
 begin atomic
     select
         m.moment as moment,
@@ -106,7 +107,20 @@ begin atomic
         t.signal_weight_sum as signal_weight_sum,
         t.composite_signal as composite_signal,
         t.score as score
-    from generate_series(from_ts, to_ts, step) as m (moment)
+    from (
+        select
+            min(k.first_ts) as first_ts,
+            max(k.ts) as last_ts
+        from market.last_values as k
+    ) as b
+    cross join lateral generate_series(
+        coalesce(
+            nullif(reference.range_from(from_ts, to_ts), '-infinity'),
+            b.first_ts
+        ),
+        coalesce(to_ts, b.last_ts),
+        step
+    ) as m (moment)
     cross join lateral studies.total_at(m.moment, total_between.set) as t
     order by m.moment;
 end;
@@ -115,4 +129,5 @@ comment on function studies.total_between(
     timestamptz, timestamptz, interval, text
 ) is
     'The TOTAL of a set at each step from one moment to another, both '
-    'included: its history as a chart reads it.';
+    'included: its history as a chart reads it. Without bounds it begins with '
+    'the first tick and ends with the newest.';

@@ -6,7 +6,7 @@
 -- Known at  as_of; at
 -- Reads     market.extremes_before(text, text, date, timestamptz),
 --           market.last_values, market.quote_metrics(timestamptz),
---           market.ticks
+--           market.ticks, reference.listed(text)
 -- Nulls     high_on and low_on where the source gave the extreme without a date
 -- Why       Extremes come from trade dates: a symbol without one before has no
 --           extreme, so a first tick is no event. 52 weeks are those of the
@@ -114,6 +114,7 @@ declare
     of_kind text;
     before record;
 begin
+    of_symbol := reference.listed(of_symbol);
     select k.* into day
     from market.last_values as k
     where k.symbol = of_symbol and k.trade_date = of_trade_date;

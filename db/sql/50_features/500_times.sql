@@ -44,18 +44,24 @@ return case
     when
         ts::timestamptz > timestamptz '1900-01-01 00:00Z'
         and ts::timestamptz < timestamptz '2200-01-01 00:00Z'
-        then ts::timestamptz - (
+        then ts::timestamptz - least(
+            (
+                date_trunc(
+                    'day',
+                    (ts::timestamptz at time zone 'America/Chicago')
+                    + interval '7 hours'
+                ) - interval '7 hours'
+            ) at time zone 'America/Chicago',
             date_trunc(
-                'day',
-                (ts::timestamptz at time zone 'America/Chicago')
-                + interval '7 hours'
-            ) - interval '7 hours'
-        ) at time zone 'America/Chicago'
+                'day', ts::timestamptz at time zone 'America/New_York'
+            ) at time zone 'America/New_York'
+        )
     else interval '0 hours'
 end;
 
 comment on function feat.since_open(timestamptz) is
-    'Time since 17:00 in Chicago, when the trade date of a moment began.';
+    'Time since the trade date of a moment began: at 17:00 in Chicago, or at '
+    'midnight in New York where that was earlier, since a stock''s begins there.';
 
 create function feat.length(of_width text) returns interval
 language sql immutable strict parallel safe

@@ -27,8 +27,10 @@ language plpgsql stable parallel safe rows 100
 set enable_nestloop = off as $$
 declare
     asked text[] := feat._symbols(of_symbols);
+    -- In the evening a stock's trade date is the one before.
     first constant date := reference.trade_date(
         least(greatest(ts_from, '1900-01-01Z'), '2200-01-01Z')
+        - interval '6 hours'
     );
     last constant date := reference.trade_date(
         greatest(least(ts_to, '2200-01-01Z'), '1900-01-01Z')
@@ -136,7 +138,7 @@ begin
                 from unnest(prior_dates) as d (day)
             ) at time zone 'America/Chicago',
             (
-                select max(d.day) + time '17:00'
+                select max(d.day) + time '23:00'
                 from unnest(prior_dates) as d (day)
             ) at time zone 'America/Chicago',
             relation = pg_typeof(null::market.bars_1d);

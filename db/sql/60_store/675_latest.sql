@@ -3,8 +3,8 @@
 -- Kind      function
 -- Grain     one row a symbol with a stored bar that is known
 -- Known at  known_at
--- Reads     feat._matrix, feat.matrix_1h, feat.matrix_1m, feat.matrix_5m,
---           reference.series
+-- Reads     feat._matrix, feat._symbols(text[]), feat.matrix_1h,
+--           feat.matrix_1m, feat.matrix_5m
 -- Nulls     as the families
 -- Why       What may be used at a moment: one step into the key a series. While
 --           the store is behind, the row before is shown with its age; nothing
@@ -17,9 +17,7 @@ returns setof feat._matrix
 language sql stable parallel safe
 begin atomic
     select r.*
-    from unnest(
-        coalesce(of_symbols, array(select s.symbol from reference.series as s))
-    ) as n (symbol)
+    from unnest(feat._symbols(of_symbols)) as n (symbol)
     cross join lateral (
         select m.*
         from feat.matrix_1m as m
@@ -32,9 +30,7 @@ begin atomic
     ) as r
     union all
     select r.*
-    from unnest(
-        coalesce(of_symbols, array(select s.symbol from reference.series as s))
-    ) as n (symbol)
+    from unnest(feat._symbols(of_symbols)) as n (symbol)
     cross join lateral (
         select m.*
         from feat.matrix_5m as m
@@ -47,9 +43,7 @@ begin atomic
     ) as r
     union all
     select r.*
-    from unnest(
-        coalesce(of_symbols, array(select s.symbol from reference.series as s))
-    ) as n (symbol)
+    from unnest(feat._symbols(of_symbols)) as n (symbol)
     cross join lateral (
         select m.*
         from feat.matrix_1h as m

@@ -4,7 +4,9 @@
 -- Kind      function
 -- Grain     one row a bar with a trade
 -- Known at  known_at
--- Reads     store.families, store.features_1h, store.features_1h_before,
+-- Reads     feat._asked(text, text[], timestamptz, timestamptz),
+--           feat._symbols(text[]), store.families, store.features_1h,
+--           store.features_1h_before,
 --           store.features_1m, store.features_1m_before, store.features_5m,
 --           store.features_5m_before
 -- Nulls     as the families
@@ -31,8 +33,12 @@ begin
                 'select v.symbol, v.bar_start, '
                 'v.bar_start + interval %1$L as known_at, v.changed_at, '
                 '%2$s as replaced_at, %3$s from store.%4$I as v '
-                'where of_width = %5$L and v.symbol = any(of_symbols) '
-                'and v.bar_start >= ts_from and v.bar_start < ts_to',
+                'where of_width = %5$L '
+                'and feat._asked(of_width, of_symbols, ts_from, ts_to) '
+                'is not null and v.symbol = any(('
+                'select feat._symbols(of_symbols))::text[]) '
+                'and v.bar_start >= coalesce(ts_from, ''-infinity'') '
+                'and v.bar_start < coalesce(ts_to, ''infinity'')',
                 w.length, r.replaced_at, names,
                 'features_' || w.width || r.suffix, w.width
             ), ' union all '
@@ -75,4 +81,4 @@ comment on function feat.matrix_as_of(
 ) is
     'The matrix of the bars with ts_from <= bar_start < ts_to as it stood at a '
     'moment. is_rebuilt: the row was made after the moment, of bars as they '
-    'were when it was made.';
+    'were when it was made. A null bound is open.';

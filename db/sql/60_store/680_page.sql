@@ -5,7 +5,9 @@
 -- Grain     one array a call, one element a bar with a trade
 -- Known at  known_at of each element
 -- Reads     feat._closes(text, text[], timestamptz, timestamptz, integer,
---           interval), feat.catalogue, feat.length(text)
+--           interval), feat.catalogue, feat.length(text),
+--           reference.listed(text),
+--           reference.range_from(timestamptz, timestamptz)
 -- Nulls     as the families
 -- Why       Features by their names, as the API gives them: stored rows, and of
 --           bars that have none yet, such as the one that is open, what the
@@ -26,9 +28,9 @@ declare
     -- A bar may lie ahead of its source's clock, by no day.
     last constant timestamptz := least(ts_to, as_of + interval '1 day');
     width_s constant numeric := extract(epoch from feat.length(of_width));
-    bars_max constant integer := least(
+    bars_max constant integer := greatest(least(
         rows_max, ceil(extract(epoch from last - ts_from) / width_s)
-    );
+    ), 0);
     bars timestamptz[];
     missing timestamptz[];
     families text;
@@ -37,6 +39,8 @@ declare
     every text;
     found json;
 begin
+    of_symbol := reference.listed(of_symbol);
+    perform reference.range_from(ts_from, ts_to);
     select array_agg(n.bar_start order by n.bar_start) into bars
     from (
         select b.bar_start

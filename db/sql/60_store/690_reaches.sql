@@ -10,7 +10,8 @@
 -- Known at  –
 -- Reads     feat.length(text), reference.instruments, reference.series,
 --           reference.sessions, reference.trade_date(timestamptz),
---           store.families, store.features_to_refresh
+--           store.families, store.features_to_refresh,
+--           reference.own_date_symbols()
 -- Nulls     never
 -- Why       How far a bar is felt: what it makes stale ahead of it, in whose
 --           rows. A family reads so many bars back, or to the open, or the days
@@ -159,10 +160,22 @@ begin
     cross join lateral (
         select min(s.trade_date) as trade_date
         from reference.sessions as s
-        where s.calendar = c.calendar and s.trade_date > last_date
+        where
+            s.calendar = c.calendar
+            and s.trade_date > case
+                when c.calendar = 'US_EQUITY'
+                    then reference.trade_date(ts_last - interval '6 hours')
+                else last_date
+            end
     ) as n;
     ts_from := (
-        reference.trade_date(ts_first) + time '17:00'
+        reference.trade_date(
+            ts_first - case
+                when symbols && reference.own_date_symbols()
+                    then interval '6 hours'
+                else interval '0 hours'
+            end
+        ) + time '17:00'
     ) at time zone 'America/Chicago';
     ts_to := (next_date + time '17:00') at time zone 'America/Chicago';
     for one in
@@ -198,7 +211,10 @@ declare
     );
     asked constant text[] := coalesce(of_symbols, listed);
     date_end constant timestamptz := (
-        reference.trade_date(ts_last) + time '17:00'
+        reference.trade_date(ts_last) + case
+            when asked && reference.own_date_symbols() then time '23:00'
+            else time '17:00'
+        end
     ) at time zone 'America/Chicago';
     length constant interval := feat.length(of_width);
     one record;

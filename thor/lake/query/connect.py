@@ -132,6 +132,22 @@ def empty(name: str, columns: Mapping[str, str]) -> str:
     return f"create or replace view {name} as select {nulls} where false"
 
 
+# As the views of bars have it; without stocks the folder's date lets DuckDB skip files.
+_OWN_DATE = """case
+    when symbol = any(reference.own_date_symbols())
+        then (bar_start at time zone 'America/New_York')::date
+    else date
+end"""
+
+
+_STOCKS = """
+select s.symbol
+from reference.series as s
+inner join reference.instruments as i on i.symbol = s.root
+where i.calendar = 'US_EQUITY' order by s.symbol
+"""
+
+
 class _Relation(NamedTuple):
     """The contents of a view: columns with their types, and files, partitioned or not."""
 
@@ -141,6 +157,8 @@ class _Relation(NamedTuple):
     is_parted: bool = True
     # Whether a file may lack columns: a feature that is younger than it.
     is_loose: bool = False
+    # Whether it may have bars of stocks, whose trade date is not the folder's in the evening.
+    has_own_dates: bool = False
 
     def empty(self) -> str:
         """Return the statement that creates it without rows."""
@@ -155,7 +173,8 @@ class _Relation(NamedTuple):
         if self.is_parted:
             # From the folder's name DuckDB knows which files it can skip.
             names = {column: f'"{column}"' for column in self.columns}
-            shown = ", ".join((names | {"trade_date": "date as trade_date"}).values())
+            trade_date = _OWN_DATE if self.has_own_dates else "date"
+            shown = ", ".join((names | {"trade_date": f"{trade_date} as trade_date"}).values())
         if self.is_loose:
             nulls = ", ".join(f'null::{kind} as "{name}"' for name, kind in self.columns.items())
             source = f"(select {nulls} where false union all by name select * from {source})"
@@ -197,12 +216,22 @@ def _make_relations(connection: Connection, files: Files, *, is_computed: bool) 
         for schema, table in [name.split(".")]
         if schema == "reference"
     ]
+    for relation in relations:
+        connection.execute(relation.over(connection, files))
+    stocks = connection.execute(_STOCKS).fetchall()
+    listed = ", ".join(f"'{symbol}'" for (symbol,) in stocks)
+    connection.execute(
+        f"create or replace macro reference.own_date_symbols() as [{listed}]::varchar[]"
+    )
     gaps = [files.reference["market.gaps"]] if "market.gaps" in files.reference else []
     relations.append(_Relation("market.gaps", tables["market.gaps"], gaps, False))
     stored = "market._stored_" if is_computed else "market.bars_"
     bars = {
         width: _Relation(
-            f"{stored}{width}", shapes[f"bars_{width}"], files.parts.get(f"bars_{width}", [])
+            f"{stored}{width}",
+            shapes[f"bars_{width}"],
+            files.parts.get(f"bars_{width}", []),
+            has_own_dates=bool(stocks) and width != "1d",
         )
         for width in WIDTHS
     }

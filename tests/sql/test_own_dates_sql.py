@@ -1,0 +1,116 @@
+"""A stock's trade date is New York's own, until its last trade at 20:00 on a Friday."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+import pytest
+from ticks_made import rows, tick, value
+
+from thor.domain.calendar import compute
+from thor.market.ticks.batch import EntryTicks
+from thor.market.ticks.writer import TickWriter
+
+pytestmark = pytest.mark.editions("plain", "timescale")
+
+Link = psycopg.Connection[Any]
+
+FRIDAY, MONDAY = date(2024, 3, 8), date(2024, 3, 11)
+# In New York 15:59, 17:30, 18:30 and 19:59 of Friday, 04:00 of Monday (in summer time): the
+# exchange's day of futures turns at 18:00 there.
+TIMES = [
+    datetime(2024, 3, 8, 20, 59, tzinfo=UTC), datetime(2024, 3, 8, 22, 30, tzinfo=UTC),
+    datetime(2024, 3, 8, 23, 30, tzinfo=UTC), datetime(2024, 3, 9, 0, 59, tzinfo=UTC),
+    datetime(2024, 3, 11, 8, 0, tzinfo=UTC),
+]  # fmt: skip
+PRICES = ["100", "101", "103", "102", "110"]
+
+
+@pytest.fixture
+def tape(connection: Link) -> Link:
+    """Five trades of a stock of ten shares each, and of ES at the same times."""
+    connection.execute(
+        "insert into reference.instruments (symbol, name, exchange, asset_class, calendar,"
+        " tick_size, quote_increment, multiplier, display_precision)"
+        " values ('AAPL', 'Apple', 'NASDAQ', 'equity', 'US_EQUITY', 0.01, 0.01, 1, 2)"
+    )
+    connection.execute("insert into reference.series values ('AAPL', 'AAPL', 'root')")
+    for one in compute("US_EQUITY", date(2024, 3, 7), MONDAY):
+        connection.execute(
+            "insert into reference.sessions (calendar, trade_date, session_number, open_at,"
+            " close_at) values (%s, %s, %s, %s, %s) on conflict do nothing",
+            (one.calendar, one.trade_date, one.session_number, one.open_at, one.close_at),
+        )
+    ticks = [
+        tick(
+            symbol=symbol, ts=ts, received_at=ts, seq=number, last=Decimal(last), last_size=10,
+            volume_delta=10,
+        )
+        for symbol in ("AAPL", "ES")
+        for number, (ts, last) in enumerate(zip(TIMES, PRICES, strict=True), 1)
+    ]  # fmt: skip
+    TickWriter(connection, "ingest-1").write([EntryTicks("1-0", 1, len(ticks), ticks, [])])
+    return connection
+
+
+def dates(connection: Link, symbol: str) -> list[date]:
+    found = rows(
+        connection, "select trade_date from bars_1m where symbol = %s order by bar_start", symbol
+    )
+    return [row["trade_date"] for row in found]
+
+
+def test_bars_of_friday_evening_are_friday_s_and_no_bar_is_saturday_s(tape: Link) -> None:
+    assert dates(tape, "AAPL") == [FRIDAY] * 4 + [MONDAY]
+    # Friday's evening is no session of futures: its day turns at 17:00 in Chicago.
+    assert dates(tape, "ES") == [FRIDAY] * 2 + [date(2024, 3, 9)] * 2 + [MONDAY]
+    for width in ("1s", "5m", "1h"):
+        query = f"select distinct trade_date from bars_{width} where symbol = 'AAPL' order by 1"
+        assert [row["trade_date"] for row in rows(tape, query)] == [FRIDAY, MONDAY]
+    friday, monday = rows(tape, "select * from bars_1d where symbol = 'AAPL' order by bar_start")
+    assert (friday["trade_date"], friday["bar_start"]) == (
+        FRIDAY, datetime(2024, 3, 7, 23, tzinfo=UTC),
+    )  # fmt: skip
+    # Midnight in New York: the day's bar is known when no trade can change it.
+    assert friday["bar_end"] == datetime(2024, 3, 9, 5, tzinfo=UTC)
+    assert friday["known_at"] - friday["bar_end"] == timedelta(seconds=1)
+    assert [friday[name] for name in ("open", "high", "low", "close", "volume", "trades")] == [
+        100, 103, 100, 102, 40, 4,
+    ]  # fmt: skip
+    assert (monday["trade_date"], monday["close"], monday["volume"]) == (MONDAY, 110, 10)
+
+
+def test_a_session_s_features_go_on_through_the_evening(tape: Link) -> None:
+    whole = (
+        "select bar_start, volume_session, return_session from feat.session('1m', '{AAPL}', %s, %s)"
+    )
+    found = rows(tape, f"{whole} order by bar_start", None, None)
+    assert [row["volume_session"] for row in found] == [10, 20, 30, 40, 10]
+    assert found[3]["return_session"] == pytest.approx(102 / 100 - 1)
+    # The same where the evening alone is asked for.
+    evening = rows(tape, f"{whole} order by bar_start", TIMES[2], TIMES[4])
+    assert evening == found[2:4]
+    prior = "select trade_date, high, low, close from feat._prior_sessions('{AAPL}', %s, %s)"
+    assert rows(tape, prior, TIMES[2], TIMES[4] + timedelta(hours=1)) == [
+        {"trade_date": MONDAY, "high": 103, "low": 100, "close": 102}
+    ]
+
+
+def test_a_vendor_s_day_of_a_stock_meets_the_computed_one(tape: Link) -> None:
+    tape.execute(
+        "insert into market.bar_files values ('BARS:00000000', %s, 'day', 'csv', null, 1,"
+        " '{AAPL}', '{1d}', now(), now(), now())",
+        ("0" * 64,),
+    )
+    tape.execute(
+        "insert into market.bars_imported (symbol, width, bar_start, open, high, low, close,"
+        " volume, trades, file) values ('AAPL', '1d', '2024-03-07 23:00Z', 99, 104, 98, 102, 90000,"
+        " 900, 'BARS:00000000')"
+    )
+    found = rows(tape, "select * from bars_1d where symbol = 'AAPL' order by bar_start")
+    assert [(row["trade_date"], row["is_imported"], row["high"]) for row in found] == [
+        (FRIDAY, True, 104), (MONDAY, False, 110),
+    ]  # fmt: skip
+    assert found[0]["bar_end"] == datetime(2024, 3, 9, 5, tzinfo=UTC)
+    assert value(tape, "select count(*) from bars_compared('1d', 'AAPL', null, null)") == 6
