@@ -81,6 +81,24 @@ def test_bars_of_friday_evening_are_friday_s_and_no_bar_is_saturday_s(tape: Link
     assert (monday["trade_date"], monday["close"], monday["volume"]) == (MONDAY, 110, 10)
 
 
+def test_a_quote_of_friday_evening_is_of_friday_and_its_day_goes_on(tape: Link) -> None:
+    as_of = TIMES[3] + timedelta(seconds=1)
+    found = {row["symbol"]: row for row in rows(tape, "select * from quote_metrics(%s)", as_of)}
+    stock = found["AAPL"]
+    assert (stock["trade_date"], stock["open"], stock["high"], stock["volume"]) == (
+        FRIDAY, 100, 103, 40,
+    )  # fmt: skip
+    assert (found["ES"]["trade_date"], found["ES"]["open"]) == (date(2024, 3, 9), 103)
+    # Monday's change is counted from Friday's last trade, at 19:59.
+    as_of = TIMES[4] + timedelta(seconds=1)
+    found = {row["symbol"]: row for row in rows(tape, "select * from quote_metrics(%s)", as_of)}
+    assert (found["AAPL"]["basis"], found["AAPL"]["basis_date"]) == (102, FRIDAY)
+    assert found["AAPL"]["volume"] == 10
+    for day in (FRIDAY, MONDAY):
+        kept = "select * from last_values where symbol = 'AAPL' and trade_date = %s"
+        assert rows(tape, kept, day) == rows(tape, "select * from last_values_of('aapl', %s)", day)
+
+
 def test_a_session_s_features_go_on_through_the_evening(tape: Link) -> None:
     whole = (
         "select bar_start, volume_session, return_session from feat.session('1m', '{AAPL}', %s, %s)"

@@ -18,7 +18,9 @@ _EIGHTH = Decimal("0.00000001")
 def engine() -> duckdb.DuckDBPyConnection:
     """A DuckDB with the macros that the SQL of bars calls."""
     made = duckdb.connect()
-    made.execute("set timezone = 'UTC'; create schema public; create schema market; create schema reference")
+    made.execute(
+        "set timezone = 'UTC'; create schema public; create schema market; create schema reference"
+    )
     for statement in sql.exact():
         made.execute(statement)
     return made

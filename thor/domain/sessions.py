@@ -14,6 +14,7 @@ import msgspec
 from thor.errors import NotFound, Rejected
 
 CHICAGO = ZoneInfo("America/Chicago")
+NEW_YORK = ZoneInfo("America/New_York")
 # 17:00 in Chicago plus 7 hours is midnight: the exchange's day begins there.
 _DAY_LEAD = timedelta(hours=7)
 _FIRST_MONDAY = date(1970, 1, 5)
@@ -51,6 +52,11 @@ def trade_date(instant: datetime) -> date:
     'America/Chicago') + interval '7 hours')::date`.
     """
     return (_aware(instant).astimezone(CHICAGO).replace(tzinfo=None) + _DAY_LEAD).date()
+
+
+def own_date(instant: datetime) -> date:
+    """Return the trade date of a stock at an aware instant: the date in New York."""
+    return _aware(instant).astimezone(NEW_YORK).date()
 
 
 def session_number(day: date) -> int:

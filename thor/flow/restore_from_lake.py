@@ -17,7 +17,7 @@ from pyarrow import csv
 from thor import database
 from thor.database import Connection, copy, edition, tables
 from thor.domain.bar import CLOSE_DELAY, WIDTHS, ImportedBar
-from thor.domain.sessions import trade_date
+from thor.domain.sessions import own_date, trade_date
 from thor.errors import Broken, NotFound, Refused
 from thor.flow.copy_database import bars
 from thor.lake import fingerprint, manifest, parquet
@@ -211,11 +211,12 @@ class _Import:
             return bar_import.take(replace=False, makes_wider=not self._is_simulated)
 
     def _renew_last_values(self, part: Part, span: Bounds) -> None:
-        day = trade_date(span.ts_from)
-        values = {"symbol": part.symbol, "trade_date": day}
-        found = database.row(self._connection, "last_values_of", values)
-        if found is not None and found["found"] is not None:
-            database.rows(self._connection, "merge_last_values", {"values": found["found"]})
+        # A stock's evening is in the folder of the next date, and of the date before.
+        for day in {trade_date(span.ts_from), own_date(span.ts_from)}:
+            values = {"symbol": part.symbol, "trade_date": day}
+            found = database.row(self._connection, "last_values_of", values)
+            if found is not None and found["found"] is not None:
+                database.rows(self._connection, "merge_last_values", {"values": found["found"]})
 
     def _found(self, part: Part, span: Bounds) -> str | None:
         values = {"symbols": [part.symbol], "ts_from": span.ts_from, "ts_to": span.ts_to}

@@ -4,7 +4,7 @@
 -- Grain     one row, or none
 -- Known at  received_at
 -- Reads     market.last_values, market.ticks, type market.tick_key,
---           reference.listed(text)
+--           reference.listed(text), reference.own_date_symbols()
 -- Nulls     as market.last_values
 -- Why       Ticks that do not come from the bus, from the lake for example, get
 --           their last values recomputed here.
@@ -14,7 +14,7 @@ returns setof market.last_values
 language sql stable strict parallel safe rows 1
 begin atomic
     select
-        of_symbol,
+        d.symbol,
         of_trade_date,
         oldest.ts,
         newest.ts,
@@ -44,10 +44,21 @@ begin atomic
     from (
         select
             reference.listed(of_symbol) as symbol,
-            (of_trade_date - 1 + time '17:00') at time zone 'America/Chicago'
+            (of_trade_date - 1 + b.turns) at time zone 'America/Chicago'
                 as ts_from,
-            (of_trade_date + time '17:00') at time zone 'America/Chicago'
-                as ts_to
+            (of_trade_date + b.turns) at time zone 'America/Chicago' as ts_to
+        from (
+            select
+                case
+                    -- Midnight in New York.
+                    when
+                        upper(of_symbol) = any(
+                            (select reference.own_date_symbols())::text[]
+                        )
+                        then time '23:00'
+                    else time '17:00'
+                end as turns
+        ) as b
     ) as d
     cross join lateral (
         select t.ts

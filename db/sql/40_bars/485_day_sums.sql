@@ -4,7 +4,8 @@
 -- Grain     one row a symbol that traded on the date so far
 -- Known at  as_of
 -- Reads     market._bars_1h, market._bars_1m, market._bars_1s, market.bars_1m,
---           market.bars_imported, market.last_values, reference.listed(text)
+--           market.bars_imported, market.last_values, reference.listed(text),
+--           reference.own_date_symbols()
 -- Nulls     volume and vwap where no trade has a size
 -- Why       The sums of a trade date up to a moment, to the last whole second,
 --           without reading its ticks: the hours that are over, the minutes of
@@ -31,10 +32,19 @@ declare
         select reference.listed(u.symbol)
         from unnest(of_symbols) as u (symbol)
     );
+    own constant text[] := array(
+        select n.symbol
+        from unnest(named) as n (symbol)
+        where n.symbol = any(reference.own_date_symbols())
+    );
+    -- Midnight in New York for those.
+    turns constant time := case
+        when own = '{}' then time '17:00' else time '23:00'
+    end;
     begins constant timestamptz
-        := (of_trade_date - 1 + time '17:00') at time zone 'America/Chicago';
+        := (of_trade_date - 1 + turns) at time zone 'America/Chicago';
     ends constant timestamptz := least(
-        (of_trade_date + time '17:00') at time zone 'America/Chicago',
+        (of_trade_date + turns) at time zone 'America/Chicago',
         date_bin('1 second', as_of, timestamptz 'epoch')
     );
     hour constant timestamptz
@@ -56,6 +66,22 @@ declare
         having max(i.bar_start) + interval '1 minute' > (k.open_key).ts
     );
 begin
+    if cardinality(own) between 1 and cardinality(named) - 1 then
+        return query
+        select s.* from market.day_sums(own, of_trade_date, as_of) as s
+        union all
+        select s.*
+        from market.day_sums(
+            array(
+                select n.symbol
+                from unnest(named) as n (symbol)
+                where n.symbol <> all(own)
+            ),
+            of_trade_date,
+            as_of
+        ) as s;
+        return;
+    end if;
     return query
     select
         b.symbol,

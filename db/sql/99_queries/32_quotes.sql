@@ -75,6 +75,9 @@ on conflict (symbol, trade_date) do update set
     high = greatest(k.high, excluded.high),
     low = least(k.low, excluded.low);
 
+-- name: own_date_symbols
+select reference.own_date_symbols() as symbols;
+
 -- name: last_values_of
 select jsonb_agg(v)::text as found
 from market.last_values_of(%(symbol)s::text, %(trade_date)s::date) as v;

@@ -4,43 +4,52 @@ Stage 30, ticks. Pure. Takes ticks in order; gives rows of market.last_values, w
 in any order.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from datetime import date, datetime
 from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-from thor.domain.sessions import trade_date
+from thor.domain.sessions import own_date, trade_date
 from thor.domain.tick import Tick
 
 FIELDS = ("contract", "last", "bid", "ask", "last_size", "bid_size", "ask_size", "volume")
 
 
-def last_values(ticks: Iterable[Tick]) -> list[dict[str, Any]]:
+def last_values(
+    ticks: Iterable[Tick], own_date_symbols: Collection[str] = ()
+) -> list[dict[str, Any]]:
     """Return one row for each (symbol, trade date) of ticks in the order of their index.
 
-    A key names the tick that gave a value, by `ts`, `seq` and `source`.
+    A key names the tick that gave a value, by `ts`, `seq` and `source`. The trade date of
+    `own_date_symbols`, stocks, is the date in New York.
     """
     return [
-        _row(of_date)
-        for _, of_symbol in groupby(ticks, attrgetter("symbol"))
-        for of_date in _dates(list(of_symbol))
+        _row(of_date, day)
+        for symbol, of_symbol in groupby(ticks, attrgetter("symbol"))
+        for day, of_date in _dates(
+            list(of_symbol), own_date if symbol in own_date_symbols else trade_date
+        )
     ]
 
 
-def _dates(ticks: list[Tick]) -> Iterator[list[Tick]]:
+def _dates(
+    ticks: list[Tick], day_of: Callable[[datetime], date]
+) -> Iterator[tuple[date, list[Tick]]]:
     # A batch usually lies within one trade date: comparing its ends is enough.
-    if trade_date(ticks[0].ts) == trade_date(ticks[-1].ts):
-        yield ticks
+    day = day_of(ticks[0].ts)
+    if day == day_of(ticks[-1].ts):
+        yield day, ticks
         return
-    for _, of_date in groupby(ticks, lambda tick: trade_date(tick.ts)):
-        yield list(of_date)
+    for day, of_date in groupby(ticks, lambda tick: day_of(tick.ts)):
+        yield day, list(of_date)
 
 
-def _row(ticks: list[Tick]) -> dict[str, Any]:
+def _row(ticks: list[Tick], day: date) -> dict[str, Any]:
     newest = ticks[-1]
     row: dict[str, Any] = {
         "symbol": newest.symbol,
-        "trade_date": trade_date(newest.ts),
+        "trade_date": day,
         "first_ts": ticks[0].ts,
         "ts": newest.ts,
         "seq": newest.seq,

@@ -196,7 +196,8 @@ class TickWriter:
     def _merge_quotes(self, entries: list[EntryTicks], ticks: list[Tick]) -> None:
         # Last in the transaction: other writers wait for these rows.
         if ticks:
-            merge_last_values(self._connection, last_values(ticks))
+            own = database.one(self._connection, "own_date_symbols")["symbols"]
+            merge_last_values(self._connection, last_values(ticks, own))
         if found := heard(entries):
             symbols, sources = zip(*found, strict=True)
             since, last = zip(*found.values(), strict=True)
