@@ -4,7 +4,8 @@
 -- Kind      function
 -- Grain     one row a market and stretch of one state; one row a market
 -- Known at  as_of
--- Reads     reference.market_days, reference.markets
+-- Reads     reference.market_days, reference.markets,
+--           reference.range_from(timestamptz, timestamptz)
 -- Nulls     the state where the market's days do not reach; hours on a day
 --           without trading; the next event after the last day
 -- Why       One definition of a market's state for the clock wall, the
@@ -61,7 +62,8 @@ begin atomic
         and (to_ts at time zone 'UTC')::date + 2
         and s.starts_at < s.ends_at
         and s.starts_at <= to_ts
-        and s.ends_at >= from_ts;
+        and s.ends_at >= from_ts
+        and reference.range_from(from_ts, to_ts) is not null;
 end;
 
 comment on function studies.market_stretches(timestamptz, timestamptz) is
