@@ -112,8 +112,9 @@ select
 from (
     select
         d.*,
-        ((d.bar_start at time zone 'America/Chicago') + interval '7 hours')::date
-            as trade_date,
+        (
+            (d.bar_start at time zone 'America/Chicago') + interval '7 hours'
+        )::date as trade_date,
         case
             when d.symbol = any((select reference.own_date_symbols())::text[])
                 then time '23:00'
@@ -155,8 +156,8 @@ comment on column market.bars_1d.bar_start is
     '17:00 America/Chicago of the day before: the first instant of the day; of '
     'a stock too, whose day begins at midnight in New York.';
 comment on column market.bars_1d.bar_end is
-    'First instant after the bar: 17:00 America/Chicago, of a stock midnight in '
-    'New York.';
+    'First instant after the bar: 17:00 America/Chicago, of a stock midnight '
+    'in New York.';
 comment on column market.bars_1d.known_at is
     'First moment at which a decision may use the bar: bar_end + 1 s, or 1 s '
     'after the vendor''s own day ended where that was later.';

@@ -61,7 +61,7 @@ end;
 
 comment on function feat.since_open(timestamptz) is
     'Time since the trade date of a moment began: at 17:00 in Chicago, or at '
-    'midnight in New York where that was earlier, since a stock''s begins there.';
+    'midnight in New York where that was earlier, as a stock''s begins then.';
 
 create function feat.length(of_width text) returns interval
 language sql immutable strict parallel safe
