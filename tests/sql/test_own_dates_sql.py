@@ -2,13 +2,24 @@
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from lake_database import AFTER, out
 from ticks_made import rows, tick, value
 
+from thor import lake
 from thor.domain.calendar import compute
+from thor.flow.import_bars import import_bars
+from thor.lake import manifest
+from thor.lake.export import coverage
+from thor.lake.export.verify import verify
+from thor.lake.store import Store
+from thor.learning import feature_store
+from thor.market.bars import refresh
+from thor.market.collect.files.bar_tape import open_bars
 from thor.market.ticks.batch import EntryTicks
 from thor.market.ticks.writer import TickWriter
 
@@ -113,6 +124,62 @@ def test_a_session_s_features_go_on_through_the_evening(tape: Link) -> None:
     assert rows(tape, prior, TIMES[2], TIMES[4] + timedelta(hours=1)) == [
         {"trade_date": MONDAY, "high": 103, "low": 100, "close": 102}
     ]
+
+
+def test_imported_minutes_of_friday_evening_make_friday_s_day(tape: Link, tmp_path: Path) -> None:
+    path = tmp_path / "minutes.csv"
+    # 09:30 and 19:59 of Friday in New York, and 04:00 of Monday.
+    path.write_text(
+        "symbol,ts,interval,open,high,low,close,volume\n"
+        "MSFT,2024-03-08T14:30:00Z,1m,400,402,399,401,10\n"
+        "MSFT,2024-03-09T00:59:00Z,1m,401,405,401,404,20\n"
+        "MSFT,2024-03-11T08:00:00Z,1m,406,407,406,407,30\n"
+    )
+    tape.execute(
+        "insert into reference.instruments (symbol, name, exchange, asset_class, calendar,"
+        " tick_size, quote_increment, multiplier, display_precision)"
+        " values ('MSFT', 'Microsoft', 'NASDAQ', 'equity', 'US_EQUITY', 0.01, 0.01, 1, 2)"
+    )
+    tape.execute("insert into reference.series values ('MSFT', 'MSFT', 'root')")
+    import_bars(tape, open_bars(path))
+    days = "select trade_date, open, high, close, volume, is_imported from bars_1d"
+    assert [
+        tuple(row.values()) for row in rows(tape, f"{days} where symbol = 'MSFT' order by 1")
+    ] == [(FRIDAY, 400, 405, 404, 30, True), (MONDAY, 406, 407, 407, 30, True)]
+
+
+def test_the_lake_has_a_stock_s_ticks_by_their_folder_and_its_day_when_it_has_ended(
+    tape: Link, tmp_path: Path, database_url: str
+) -> None:
+    refresh.catch_up(tape)
+    feature_store.catch_up(tape, rows_max=10**12)
+    store = Store(str(tmp_path / "lake"))
+    saturday = date(2024, 3, 9)
+    # 17:01 in Chicago: the stock's Friday goes on.
+    evening = datetime(2024, 3, 8, 23, 1, tzinfo=UTC)
+    assert out(database_url, store, FRIDAY, now=evening)[0].failed == []
+    path = manifest.bars_path(FRIDAY, "AAPL", "1d")
+    found = manifest.read(store, FRIDAY)
+    assert found is not None
+    assert path not in {part.path for part in found.parts}
+    assert coverage.missing(tape, store, evening) == []
+    # 23:02 in Chicago: its day has ended, and with it Saturday's folder has yet to close.
+    night = datetime(2024, 3, 9, 5, 2, tzinfo=UTC)
+    assert coverage.missing(tape, store, night) == [FRIDAY]
+    assert out(database_url, store, FRIDAY, now=night)[0].failed == []
+    assert coverage.missing(tape, store, night) == []
+    assert [
+        one.ticks for one in out(database_url, store, saturday, MONDAY, what=manifest.KINDS)
+    ] == [4, 2, 0]
+    assert coverage.missing(tape, store, AFTER) == []
+    for day in (FRIDAY, saturday, MONDAY):
+        assert [one for one in verify(tape, store, day) if not one.is_good] == []
+    columns = "symbol, trade_date, bar_start, bar_end, known_at, high, ticks"
+    for of in ("stored", "ticks"):
+        with lake.connect(store.url, bars=of) as duck:
+            for width in ("1s", "1m", "5m", "1h", "1d"):
+                asked = f"select {columns} from bars_{width} order by symbol, bar_start"
+                assert duck.execute(asked).fetchall() == tape.execute(asked.encode()).fetchall()
 
 
 def test_a_vendor_s_day_of_a_stock_meets_the_computed_one(tape: Link) -> None:

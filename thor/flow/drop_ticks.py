@@ -78,7 +78,7 @@ def _drop(connection: Connection[Any], store: Store, exported: Manifest, day: da
         }
         if found != proven:
             raise Broken(f"Ticks of {day} came while they were verified: export the date again")
-        before = plan.bars(connection, day, span, None)
+        before = plan.bars(connection, day, span, None, None)
         if made.is_timescale:
             database.rows(connection, "allow_large_delete")
             for chunk in database.rows(connection, "whole_chunks", hours):
@@ -87,5 +87,5 @@ def _drop(connection: Connection[Any], store: Store, exported: Manifest, day: da
         evidence = f"{store.locate(manifest.path_of(day))}, verified row for row"
         values = {"trade_date": day, **hours, "ticks": ticks, "evidence": evidence}
         database.rows(connection, "remember_dropped", values)
-        if plan.bars(connection, day, span, None) != before:
+        if plan.bars(connection, day, span, None, None) != before:
             raise Broken(f"The bars of {day} would change with their ticks gone: nothing was")

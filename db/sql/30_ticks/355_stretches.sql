@@ -27,8 +27,7 @@ begin atomic
                 t.ts
             from market.ticks as t
             where
-                reference.listed(of_symbol) is not null
-                and t.symbol = of_symbol
+                t.symbol = reference.listed(of_symbol)
                 and t.source = of_source
                 and t.ts >= reference.range_from(ts_from, ts_to)
                 and t.ts < coalesce(ts_to, 'infinity')
@@ -46,7 +45,7 @@ begin atomic
             select t.ts
             from market.ticks as t
             where
-                t.symbol = of_symbol
+                t.symbol = upper(of_symbol)
                 and t.source = of_source
                 and t.ts > w.last_ts
                 and t.ts <= w.last_ts + cadence
@@ -59,7 +58,7 @@ begin atomic
             from market.ticks as t
             where
                 near.ts is null
-                and t.symbol = of_symbol
+                and t.symbol = upper(of_symbol)
                 and t.source = of_source
                 and t.ts > w.last_ts + cadence
                 and t.ts < coalesce(ts_to, 'infinity')

@@ -190,12 +190,36 @@ from pg_temp.bars_touched as t;
 -- Bars of a width, made of the next narrower one where no file has them. What
 -- one of the narrower ones does not know their sum does not know.
 -- name: make_wider_bars
-with places as materialized (
-    select distinct
+with touched as materialized (
+    select
         t.symbol,
-        market.bar_start_at(%(width)s::text, t.bar_start) as bar_start
+        t.width,
+        t.bar_start,
+        -- A stock's day is midnight to midnight in New York.
+        case
+            when
+                %(width)s::text = '1d'
+                and t.symbol
+                = any((select reference.own_date_symbols())::text [])
+                then interval '6 hours'
+            else interval '0 hours'
+        end as later
     from pg_temp.bars_touched as t
     where t.width = any(%(touched)s::text [])
+),
+
+places as materialized (
+    select distinct
+        t.symbol,
+        t.later,
+        market.bar_start_at(
+            %(width)s::text,
+            t.bar_start - case
+                when t.width = %(width)s::text then interval '0 hours'
+                else t.later
+            end
+        ) as bar_start
+    from touched as t
 ),
 
 made as materialized (
@@ -233,9 +257,9 @@ made as materialized (
         where
             b.symbol = p.symbol
             and b.width = %(narrower)s::text
-            and b.bar_start >= p.bar_start
+            and b.bar_start >= p.bar_start + p.later
             and b.bar_start
-            < market.bar_end_at(%(width)s::text, p.bar_start)
+            < market.bar_end_at(%(width)s::text, p.bar_start) + p.later
         having count(*) > 0
     ) as n
 ),

@@ -59,11 +59,10 @@ select
     s.symbol,
     coalesce(b.ticks, 0) as ticks
 from reference.series as s
-left join market._bars_1d as b
+left join market._tick_days as b
     on
         b.symbol = s.symbol
-        and b.bar_start >= %(ts_from)s::timestamptz
-        and b.bar_start < %(ts_to)s::timestamptz
+        and b.trade_date = reference.trade_date(%(ts_from)s::timestamptz)
 where
     (%(symbols)s::text[] is null or s.symbol = any(%(symbols)s::text[]))
     and exists (
@@ -120,6 +119,8 @@ with bars as (
     from market.bars_1d as b
     where b.bar_start >= %(ts_from)s::timestamptz
         and b.bar_start < %(ts_to)s::timestamptz
+        -- A stock's day goes on after 17:00 in Chicago.
+        and coalesce(b.bar_end <= %(as_of)s::timestamptz, true)
 )
 
 select

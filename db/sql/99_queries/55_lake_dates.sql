@@ -6,6 +6,10 @@ select d.trade_date
 from market.bars_1d as d
 where d.trade_date between %(first)s::date and %(last)s::date
 union
+select d.trade_date
+from market._tick_days as d
+where d.trade_date between %(first)s::date and %(last)s::date
+union
 select ((i.bar_start at time zone 'America/Chicago') + interval '7 hours')::date
 from market.bars_imported as i
 where
@@ -21,8 +25,9 @@ select
     d.trade_date,
     d.symbol,
     d.ticks,
-    (d.trade_date + time '17:00') at time zone 'America/Chicago' as bar_end
-from market._bars_1d as d
+    (d.trade_date + time '17:00') at time zone 'America/Chicago' as bar_end,
+    d.day_end
+from market._tick_days as d
 where
     not exists (
         select from market.dropped_ranges as x

@@ -10,7 +10,7 @@ select exists (select from market.ticks) as has_ticks;
 select
     d.trade_date,
     sum(d.ticks)::bigint as ticks
-from market._bars_1d as d
+from market._tick_days as d
 where
     not exists (
         select from market.dropped_ranges as x

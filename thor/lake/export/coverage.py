@@ -18,6 +18,13 @@ from thor.lake.store import Store
 _EXPORTED = {"ticks", "bars", "features"}
 
 
+class _Closed(msgspec.Struct):
+    """What the lake must have of a closed date: ticks by symbol, and daily bars of stocks."""
+
+    ticks: dict[str, int] = msgspec.field(default_factory=dict)
+    days: set[str] = msgspec.field(default_factory=set)
+
+
 class LakeDay(msgspec.Struct, frozen=True, kw_only=True):
     """A trade date that the database has: its ticks, and what the lake has of it.
 
@@ -46,7 +53,7 @@ class LakeCoverage:
     def __init__(self, keep_s: float = 0.0) -> None:
         """Take for how many seconds a date is known to be whole, unless its ticks change."""
         self._keep_s = keep_s
-        self._whole: dict[date, tuple[dict[str, int], float]] = {}
+        self._whole: dict[date, tuple[_Closed, float]] = {}
 
     def missing(self, connection: Connection[Any], store: Store, now: datetime) -> list[date]:
         """Return what `missing` does."""
@@ -56,15 +63,17 @@ class LakeCoverage:
     def days(self, connection: Connection[Any], store: Store, now: datetime) -> list[LakeDay]:
         """Return every trade date that the database has ticks of, oldest first."""
         there: defaultdict[date, dict[str, int]] = defaultdict(dict)
-        closed: defaultdict[date, dict[str, int]] = defaultdict(dict)
+        closed: defaultdict[date, _Closed] = defaultdict(_Closed)
         for row in database.rows(connection, "lake_counts"):
             there[row["trade_date"]][row["symbol"]] = row["ticks"]
             if now >= row["bar_end"] + CLOSE_DELAY:
-                closed[row["trade_date"]][row["symbol"]] = row["ticks"]
+                closed[row["trade_date"]].ticks[row["symbol"]] = row["ticks"]
+            if row["day_end"] is not None and now >= row["day_end"] + CLOSE_DELAY:
+                closed[row["trade_date"]].days.add(row["symbol"])
         return [self._day(store, day, there[day], closed.get(day)) for day in sorted(there)]
 
     def _day(
-        self, store: Store, day: date, ticks: dict[str, int], closed: dict[str, int] | None
+        self, store: Store, day: date, ticks: dict[str, int], closed: _Closed | None
     ) -> LakeDay:
         is_whole, exported = self._look(store, day, closed)
         state: Literal["whole", "missing"] = "whole" if is_whole else "missing"
@@ -76,12 +85,12 @@ class LakeCoverage:
             state="open" if closed is None else state,
         )
 
-    def _look(self, store: Store, day: date, closed: dict[str, int] | None) -> tuple[bool, int]:
+    def _look(self, store: Store, day: date, closed: _Closed | None) -> tuple[bool, int]:
         """Return whether the lake has all of a closed date, and how many ticks it has of it."""
-        known, until_s = self._whole.get(day, ({}, 0.0))
+        known, until_s = self._whole.get(day, (None, 0.0))
         now_s = clock.monotonic_s()
         if closed is not None and known == closed and now_s < until_s:
-            return True, sum(closed.values())
+            return True, sum(closed.ticks.values())
         found = manifest.read(store, day)
         if found is None:
             return False, 0
@@ -91,12 +100,12 @@ class LakeCoverage:
         return is_whole, sum(part.rows for part in found.of("ticks").values())
 
 
-def _is_whole(found: manifest.Manifest, day: date, ticks: dict[str, int]) -> bool:
+def _is_whole(found: manifest.Manifest, day: date, closed: _Closed) -> bool:
     if not found.is_closed or not set(found.what) >= _EXPORTED:
         return False
     parts = {part.path: part.rows for part in found.parts}
     return all(
         parts.get(manifest.ticks_path(day, symbol)) == count
         and manifest.bars_path(day, symbol, "1s") in parts
-        for symbol, count in ticks.items()
-    )
+        for symbol, count in closed.ticks.items()
+    ) and all(manifest.bars_path(day, symbol, "1d") in parts for symbol in closed.days)

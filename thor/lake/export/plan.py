@@ -110,10 +110,19 @@ class Key:
 
 
 def bars(
-    connection: Connection[Any], day: date, span: Bounds, symbols: list[str] | None
+    connection: Connection[Any],
+    day: date,
+    span: Bounds,
+    symbols: list[str] | None,
+    as_of: datetime | None,
 ) -> list[Wanted]:
-    """Return the files of bars, a symbol and width each."""
-    values = {"symbols": symbols, "ts_from": span.ts_from, "ts_to": span.ts_to}
+    """Return the files of bars, a symbol and width each; without daily bars that go on `as_of`."""
+    values = {
+        "symbols": symbols,
+        "ts_from": span.ts_from,
+        "ts_to": span.ts_to,
+        "as_of": as_of and as_of - CLOSE_DELAY,
+    }
     return [
         Wanted(
             path=manifest.bars_path(day, row["symbol"], row["width"]),

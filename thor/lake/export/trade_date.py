@@ -89,7 +89,11 @@ class Export:
                     "export it then, or say --open for what there is so far"
                 )
             before, self._parts = plan.before(self._store, self._day)
-            kinds = self._export_reference() if self._day is None else self._export_day(self._day)
+            kinds = (
+                self._export_reference()
+                if self._day is None
+                else self._export_day(self._day, None if is_open else now)
+            )
             what = sorted({*(before.what if before else ()), *kinds}, key=manifest.KINDS.index)
             is_stale = not is_open and self._span.is_stale and {"bars", "features"} & {*what}
             is_refreshing = not is_open and self._span.is_refreshing and "features" in what
@@ -119,13 +123,13 @@ class Export:
         self._settle(plan.reference(self._connection))
         return ["reference"]
 
-    def _export_day(self, day: date) -> list[Kind]:
+    def _export_day(self, day: date, as_of: datetime | None) -> list[Kind]:
         connection, span = self._connection, self._span
         assert span is not None
         symbols = list(self._ask.symbols) if self._ask.symbols is not None else None
         kinds: list[Kind] = [kind for kind in self._ask.what if kind != "reference"]
         has_bars = "bars" in kinds or "features" in kinds
-        of_bars = plan.bars(connection, day, span, symbols) if has_bars else []
+        of_bars = plan.bars(connection, day, span, symbols, as_of) if has_bars else []
         known = {path: part for path, part in self._parts.items() if part.what == "ticks"}
         of_ticks: list[Wanted] = []
         if "ticks" in kinds and not span.is_dropped:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from thor import database
+from thor import clock, database
 from thor.database import Connection
 from thor.errors import Broken, NotFound
 from thor.lake import fingerprint, manifest, parquet
@@ -82,7 +82,7 @@ def _there(
     if day is None or span is None:
         return {one.path: one for one in plan.reference(connection)}
     wanted: list[Wanted] = []
-    bars = plan.bars(connection, day, span, None)
+    bars = plan.bars(connection, day, span, None, clock.now())
     if "ticks" in exported.what and "ticks" in kinds:
         known = exported.of("ticks")
         wanted += plan.ticks(connection, day, span, None, known)
