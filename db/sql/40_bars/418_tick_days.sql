@@ -23,8 +23,9 @@ from (
         b.symbol,
         b.ticks,
         b.changed_at,
-        ((b.bar_start at time zone 'America/Chicago') + interval '7 hours')::date
-            as trade_date,
+        (
+            (b.bar_start at time zone 'America/Chicago') + interval '7 hours'
+        )::date as trade_date,
         (b.bar_start at time zone 'America/New_York')::date as own_date,
         b.symbol = any((select reference.own_date_symbols())::text[]) as is_own
     from market._bars_1h as b
