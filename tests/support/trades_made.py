@@ -1,6 +1,6 @@
 """Orders and fills as the paper broker writes them, for tests of what is selected."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
 from typing import Any
@@ -22,7 +22,7 @@ def place(link: Link, side: str, quantity: int, symbol: str = "ES", **given: Any
         "order_id": uuid4(), "account_id": "PAPER", "client_order_id": f"c{next(_SEQ)}",
         "symbol": symbol, "side": side, "type": "MARKET", "quantity": quantity, "who": "ann",
         "content_sha256": "0" * 64, "placed_at": AT,
-        "status": "REFUSED" if status == "REFUSED" else "PENDING", **given,
+        "status": "PENDING" if status == "SUBMITTED" else status, **given,
     }  # fmt: skip
     link.execute(
         f"insert into trade.orders ({', '.join(row)}) "
@@ -30,7 +30,8 @@ def place(link: Link, side: str, quantity: int, symbol: str = "ES", **given: Any
         row,
     )
     if status == "SUBMITTED":
-        move(link, row["order_id"], status)
+        sent_at = row["placed_at"] + timedelta(milliseconds=1)
+        move(link, row["order_id"], status, updated_at=sent_at)
     return UUID(str(row["order_id"]))
 
 

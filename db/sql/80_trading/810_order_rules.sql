@@ -103,7 +103,10 @@ begin
                 );
         end if;
         new.version := old.version + 1;
-        if new.updated_at <= old.updated_at then
+        -- A fill has a time of its own, which may be that of the order.
+        if new.updated_at < old.updated_at
+            or new.updated_at = old.updated_at
+            and new.filled_quantity = old.filled_quantity then
             new.updated_at := greatest(old.updated_at, now());
         end if;
         -- A fill, a cancellation and the broker's answer are facts: no switch

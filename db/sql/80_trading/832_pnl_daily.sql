@@ -173,6 +173,14 @@ begin atomic
                 and s.trade_date >= date_from
                 and s.trade_date > b.first_date
                 and s.trade_date <= d.last_date
+        -- The newest day, also where no calendar has it.
+        union
+        select
+            h.series,
+            d.today
+        from held as h
+        cross join day as d
+        where h.position <> 0 and d.today between date_from and date_to
     ),
 
     walked as (

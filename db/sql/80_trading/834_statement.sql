@@ -106,7 +106,7 @@ begin
                 where
                     f.account_id = m.account_id
                     and f.epoch = m.epoch
-                    and f.at <= m.at
+                    and f.at < m.at
                 order by f.number desc
                 limit 1
             ), 0) as balance,
@@ -137,7 +137,7 @@ begin
                 where
                     x.account_id = f.account_id
                     and x.epoch = f.epoch
-                    and x.at < f.at
+                    and x.at <= f.at
             ) + f.net_sum,
             o.client_order_id,
             f.order_id,

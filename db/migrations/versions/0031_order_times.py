@@ -1,0 +1,14 @@
+"""An order keeps the time of its fill."""
+
+from pathlib import Path
+
+from alembic import op
+
+revision = "0031"
+down_revision = "0030"
+
+
+def upgrade() -> None:
+    """Run the SQL beside this file."""
+    text = Path(__file__).with_suffix(".sql").read_text()
+    op.get_bind().exec_driver_sql(text.replace("%", "%%"))
