@@ -545,7 +545,96 @@ def database() -> Json:
     )  # fmt: skip
 
 
-DASHBOARDS = (market, pipeline, features, jobs, database)
+def models() -> Json:
+    """What the promoted models predict, and what came true of it."""
+    return dashboard(
+        "models", "models", "What the promoted models predict, and what came true of it.",
+        "now-24h",
+        [query(*SYMBOL[:3], SYMBOL[3], is_multi=True)],
+        [
+            panel(
+                "Outlook", "table",
+                "select symbol, horizon, known_at, is_live, direction, magnitude, volatility,\n"
+                "  regime, confidence, refused\nfrom model.outlook\n"
+                "where symbol in ($symbol) order by symbol, horizon",
+                w=24, h=6, about="The newest bar of each champion, all targets in a row.",
+                units={"confidence": "percentunit"},
+            ),
+            panel(
+                "Hit rate", "timeseries",
+                "select p.label_end as time, p.symbol || ' ' || p.model_id as metric,\n"
+                "  avg(p.is_hit::integer) over (\n"
+                "    partition by p.symbol, p.model_id order by p.bar_start\n"
+                "    rows between 99 preceding and current row\n  )::float8 as value\n"
+                "from feedback.predictions as p\n"
+                "where p.symbol in ($symbol) and p.is_hit is not null and p.revision = 1\n"
+                "and $__timeFilter(p.bar_start)\norder by 1, 2",
+                unit="percentunit", about="Of the last hundred outcomes of each model.",
+            ),
+            panel(
+                "Hit rate by trade date", "table",
+                "select trade_date, model_id, target, horizon, symbol, predictions, refused,\n"
+                "  outcomes, hit_rate, hit_rate_low, hit_rate_high, expected\n"
+                "from feedback.skill_daily where symbol in ($symbol)\n"
+                "order by trade_date desc, model_id, symbol limit 200",
+                units=dict.fromkeys(
+                    ("hit_rate", "hit_rate_low", "hit_rate_high", "expected"), "percentunit"
+                ),
+            ),
+            panel(
+                "Confidence", "timeseries",
+                "select known_at as time, symbol || ' ' || model_id as metric,\n"
+                "  confidence as value\nfrom model.predictions\n"
+                "where symbol in ($symbol) and confidence is not null\n"
+                "and $__timeFilter(bar_start)\norder by 1, 2",
+                unit="percentunit",
+            ),
+            panel(
+                "Predicted this long after the bar was known", "timeseries",
+                "select known_at as time, symbol || ' ' || model_id as metric,\n"
+                "  latency_ms as value\nfrom model.predictions\n"
+                "where symbol in ($symbol) and kind = 'live' and $__timeFilter(bar_start)\n"
+                "order by 1, 2",
+                unit="ms",
+            ),
+            panel(
+                "Calibration", "table",
+                "select model_id, bin, outcomes, predicted, happened\n"
+                "from feedback.calibration order by model_id desc, bin",
+                units={"predicted": "percentunit", "happened": "percentunit"},
+            ),
+            panel(
+                "Drift", "table",
+                "select model_id, feature, rows, psi, usual_psi, demotes_at, level\n"
+                "from feedback.drift order by psi / demotes_at desc nulls last, 1, 2 limit 200",
+                about="Population stability index of the newest 500 rows.",
+            ),
+            panel(
+                "Not predicted", "table",
+                "select symbol, split_part(refused, ':', 1) as why, count(*) as bars,\n"
+                "  max(bar_start) as newest\nfrom model.predictions\n"
+                "where symbol in ($symbol) and refused is not null\n"
+                "and $__timeFilter(bar_start)\ngroup by 1, 2 order by 3 desc, 1, 2",
+            ),
+            panel(
+                "Demoted", "table",
+                "select demoted_at, model_id, target, horizon, cause, feature, measured,\n"
+                "  threshold, successor_id, reason\n"
+                "from model.demotions order by demotion_id desc limit 100",
+                about="Without a successor nothing is predicted until another is promoted.",
+            ),
+            panel(
+                "Parity with the lake", "table",
+                "select trade_date, symbol, rows, equal, different, missing, worst_feature,\n"
+                "  worst_shown, worst_computed, checked_at\n"
+                "from feedback.parity order by trade_date desc, symbol limit 100",
+                w=24, about="Rows that models were shown, bit for bit.",
+            ),
+        ],
+    )  # fmt: skip
+
+
+DASHBOARDS = (market, pipeline, features, models, jobs, database)
 
 
 def rendered() -> dict[str, str]:

@@ -57,6 +57,56 @@ values ('export_trade_date', '2024-03-04 15:10Z', 'succeeded', 1, '2024-03-04 15
 ('export_trade_date', '2024-03-04 16:10Z', 'failed', 1, '2024-03-04 16:10:02Z',
     '2024-03-04 16:10:03Z', 'The lake lacks 2024-03-01');
 """
+# A champion that predicted a rise at two bars, was right once, and refused a third.
+MODELS = """
+insert into store.feature_sets (name, version, hash, names, width, look_back)
+values ('base', 1, repeat('a', 64), '{rsi_14}', '1m', '1 hour');
+insert into store.feature_rows (set_hash, symbol, bar_start, changed_at, values)
+values (repeat('a', 64), 'ES', '2024-03-04 15:30Z', '2024-03-04 15:31:02Z', '{51}');
+insert into model.runs (
+    target, horizon, symbols, state, set_name, set_version, set_hash, span_from, span_to, seed,
+    threads, code_version, libraries, parameters, ended_at
+)
+values ('direction', '1m', '{ES}', 'done', 'base', 1, repeat('a', 64), '2024-02-01Z',
+    '2024-03-01Z', 1, 1, '0.1', '{}', '{}', now());
+insert into model.artifacts (sha256, content) values (repeat('b', 64), 'x');
+insert into model.versions (
+    run_id, model, target, horizon, symbols, set_hash, span_from, span_to, libraries,
+    artifact_sha256
+)
+select r.run_id, 'boosting', r.target, r.horizon, r.symbols, r.set_hash, r.span_from, r.span_to,
+    '{}', repeat('b', 64)
+from model.runs as r;
+insert into model.aliases (target, horizon, symbols, alias, version_id, reason)
+select v.target, v.horizon, v.symbols, 'champion', v.id, 'skill' from model.versions as v;
+insert into model.profiles
+select v.id, 'rsi_14', 1, true, 100, 0, 20, 80, '{30,35,40,45,50,55,60,65,70}',
+    array_fill(0.1, array[10]), 0.05
+from model.versions as v;
+insert into model.predictions (
+    model_id, symbol, bar_start, known_at, kind, row_version, value, probability, confidence,
+    refused, latency_ms
+)
+select v.id, 'ES', p.bar_start, p.bar_start + interval '61 s', 'live', 1, p.value,
+    p.value * 0.6, p.value * 0.6, case when p.value is null then 'stale: no trade' end, 250
+from model.versions as v
+cross join (values
+    ('2024-03-04 15:30Z'::timestamptz, 1), ('2024-03-04 15:31Z', 1), ('2024-03-04 15:32Z', null)
+) as p (bar_start, value);
+insert into feedback.outcomes (prediction_id, label_end, actual, is_hit, loss)
+select p.prediction_id, p.known_at + interval '1 min', case when is_right then 1 else -1 end,
+    is_right, 0.5
+from model.predictions as p
+cross join lateral (select p.bar_start = '2024-03-04 15:30Z' as is_right) as o
+where p.value is not null;
+insert into model.demotions (
+    target, horizon, symbols, model_id, cause, feature, measured, threshold, reason
+)
+select v.target, v.horizon, v.symbols, v.id, 'drift', 'rsi_14', 0.5, 0.25, 'drift of rsi_14'
+from model.versions as v;
+insert into feedback.parity (trade_date, set_hash, symbol, rows, equal, different, missing)
+values ('2024-03-04', repeat('a', 64), 'ES', 3, 3, 0, 0);
+"""
 LATE = """
 insert into market.bars_to_refresh (ts_from, ts_to)
 values ('2024-02-01 15:00Z', '2024-02-01 16:00Z');
@@ -82,6 +132,7 @@ def url(kept_url: str) -> str:
     with psycopg.connect(kept_url, autocommit=True) as connection:
         connection.execute(FILL.encode(), {"ts": FROM})
         connection.execute(MORE.encode())
+        connection.execute(MODELS.encode())
         while feature_store.catch_up(connection).ranges:
             pass
         connection.execute(LATE.encode())

@@ -442,8 +442,10 @@ def test_outcomes_are_joined_as_the_horizon_passes_and_corrected_later(
     )
     values = {"at": start, "to": start + MINUTE}
     assert not link.execute(joined, values).fetchall()
-    close_bar(link, market)
+    pass_time(link, close_bar(link, market) + timedelta(seconds=65))
+    # The new bar is predicted first, its outcomes are joined in the next turn.
     one.turn(10)
+    one.turn(11)
     assert link.execute(joined, values).fetchall() == [
         ("ES", True, True, True), ("NQ", True, True, True),
     ]  # fmt: skip

@@ -14,6 +14,7 @@ from thor.cli import (
     calendars,
     contracts,
     db,
+    demo,
     desk,
     doctor,
     excel,
@@ -26,6 +27,7 @@ from thor.cli import (
     markets,
     models,
     poll_tos_excel,
+    predict,
     replay,
     restart,
     rolls,
@@ -78,6 +80,8 @@ app.command("replay")(replay.replay)
 app.command("export-to-parquet")(export_to_parquet.export_to_parquet)
 app.command("gaps")(ticks.gaps)
 app.command("session")(session.session)
+app.command("predict")(predict.predict)
+app.add_typer(demo.app, name="demo")
 app.add_typer(instruments.app, name="instruments")
 app.add_typer(ticks.app, name="ticks")
 app.add_typer(sources.app, name="sources")

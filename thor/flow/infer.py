@@ -43,6 +43,7 @@ _DAYS_READ = timedelta(days=150)
 _SECOND = timedelta(seconds=1)
 # A bar with a hole of more than this share of it is partial.
 _HOLE_SHARE = 0.1
+_AFTER_PREDICTIONS = timedelta(seconds=3)
 # How long after a bar is known its row may still come.
 _GRACE = timedelta(seconds=10)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -150,8 +151,10 @@ class Inference:
                 found += self._without_row(question, clocks)
             done += self._predict(question, loaded, found, clocks)
         done += self._publish(clocks)
-        if self._is_due("outcomes", _OUTCOMES_EVERY_S, now_s):
-            joined = join_outcomes(self._connection, clocks.ts, timedelta(hours=3))
+        # A label is known as the next bar is: that bar's prediction comes first.
+        if not done.predicted and self._is_due("outcomes", _OUTCOMES_EVERY_S, now_s):
+            as_of = clocks.ts - _AFTER_PREDICTIONS
+            joined = join_outcomes(self._connection, as_of, timedelta(hours=3))
             done += Done(outcomes=joined)
         if self._is_due("decay", _DECAY_EVERY_S, now_s):
             done += Done(demoted=len(demote_decayed(self._connection)))

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -25,7 +26,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController, threadpool_limits
 
 from thor.errors import Rejected
 from thor.learning import scores
@@ -378,6 +379,18 @@ def _model(name: str, target: str, seed: int) -> Any:
 def predict(fitted: Fitted, rows: Rows, test: Array) -> Array:
     """Return what a fitted model says of these rows."""
     return values_of(fitted, rows.target, rows.x[test], classes_of(rows))
+
+
+@cache
+def _libraries_of_threads() -> ThreadpoolController:
+    # Looking for them takes some milliseconds, as long as a few rows take.
+    return ThreadpoolController()
+
+
+def one_thread() -> AbstractContextManager[Any]:
+    """Hold the libraries to one thread: a few rows are done before a second one has begun."""
+    found: AbstractContextManager[Any] = _libraries_of_threads().limit(limits=1)
+    return found
 
 
 def values_of(fitted: Fitted, target: str, x: Array, classes: Array) -> Array:

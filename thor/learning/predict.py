@@ -70,7 +70,9 @@ def predict(model: Served, x: Array) -> list[Prediction]:
         part = good[first : first + BLOCK_ROWS]
         block = np.repeat(x[part[:1]], BLOCK_ROWS, axis=0)
         block[: len(part)] = x[part]
-        for at, one in zip(part, _block(model, block), strict=False):
+        with fit.one_thread():
+            given = _block(model, block)
+        for at, one in zip(part, given, strict=False):
             found[at] = one
     return found
 

@@ -53,7 +53,7 @@ def profile(feature: str, place: int, values: Array, *, is_used: bool) -> Profil
     if not len(there):
         return Profile(feature, place, is_used, len(values), len(values), None, None, (), (), 0.0)
     # Deciles that are values themselves: a bin begins with its edge in SQL and here alike.
-    edges = np.quantile(there, np.arange(1, _BINS) / _BINS, method="lower")
+    edges = _edges(there)
     shares = _shares(there, edges)
     windows = [
         there[first : first + WINDOW_ROWS]
@@ -71,6 +71,17 @@ def profile(feature: str, place: int, values: Array, *, is_used: bool) -> Profil
         tuple(float(one) for one in shares),
         max(psi(_shares(part, edges), shares) for part in windows),
     )
+
+
+def _edges(values: Array) -> Array:
+    """Return the deciles; where several are one value, the values that follow it instead."""
+    edges = np.quantile(values, np.arange(1, _BINS) / _BINS, method="lower")
+    unique = np.unique(values)
+    for at in range(1, len(edges)):
+        if edges[at] <= edges[at - 1]:
+            following = np.searchsorted(unique, edges[at - 1], side="right")
+            edges[at] = unique[min(int(following), len(unique) - 1)]
+    return edges
 
 
 def _shares(values: Array, edges: Array) -> Array:

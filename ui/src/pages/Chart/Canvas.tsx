@@ -9,6 +9,7 @@ import {
   type IPriceLine,
   type ISeriesApi,
   type ISeriesMarkersPluginApi,
+  type SeriesMarker,
   type LogicalRange,
   type Time,
 } from 'lightweight-charts';
@@ -23,12 +24,14 @@ import {
   candles,
   chartTime,
   featureLine,
+  marks,
   rolls,
   sessionStarts,
   sessionVwap,
   volumes,
   type Bar,
   type FeaturesRow,
+  type Prediction,
   type Traded,
 } from './bars';
 import css from './Chart.module.css';
@@ -42,6 +45,7 @@ export interface Drawn {
 interface Props {
   bars: readonly Bar[];
   rows: readonly FeaturesRow[];
+  predictions: readonly Prediction[];
   /** What the session of the first bar had traded before it. */
   before: Traded | null;
   drawn: readonly Drawn[];
@@ -66,7 +70,7 @@ function token(name: string): string {
 
 /** The candles with volume, VWAP, sessions, rolls and features, drawn on a canvas. */
 export function Canvas(props: Props) {
-  const { bars, rows, before, drawn, notation, zone, hasSeconds, label, seriesKey, onOlder, onPointer } = props;
+  const { bars, rows, predictions, before, drawn, notation, zone, hasSeconds, label, seriesKey, onOlder, onPointer } = props;
   const box = useRef<HTMLDivElement>(null);
   const chart = useRef<IChartApi>(null);
   const parts = useRef<{
@@ -185,16 +189,27 @@ export function Canvas(props: Props) {
     }
     found.volume.setData(volumes(bars, zone, { up: token('--up-soft'), down: token('--down-soft') }));
     found.vwap.setData(sessionVwap(bars, zone, before));
-    found.markers.setMarkers(
-      rolls(bars).map(({ bar, from }) => ({
-        time: chartTime(bar.bar_start, zone),
-        position: 'aboveBar',
-        shape: 'square',
-        color: token('--series-5'),
-        text: `${from} → ${bar.contract}`,
-      })),
-    );
   }, [bars, before, zone, scheme]);
+
+  useEffect(() => {
+    const rolled: SeriesMarker<Time>[] = rolls(bars).map(({ bar, from }) => ({
+      time: chartTime(bar.bar_start, zone),
+      position: 'aboveBar',
+      shape: 'square',
+      color: token('--series-5'),
+      text: `${from} → ${bar.contract}`,
+    }));
+    // The arrow is what was predicted, the sign after it what came of it.
+    const predicted: SeriesMarker<Time>[] = marks(bars, predictions).map(({ bar, way, outcome }) => ({
+      time: chartTime(bar.bar_start, zone),
+      position: way === 'up' ? 'belowBar' : 'aboveBar',
+      shape: way === 'up' ? 'arrowUp' : 'arrowDown',
+      color: token(outcome === 'open' ? '--text-3' : `--${way}`),
+      text: { hit: '✓', miss: '✗', open: '' }[outcome],
+    }));
+    const all = [...rolled, ...predicted];
+    parts.current!.markers.setMarkers(all.sort((one, other) => Number(one.time) - Number(other.time)));
+  }, [bars, predictions, zone, scheme]);
 
   useEffect(() => {
     chart.current?.timeScale().scrollToRealTime();

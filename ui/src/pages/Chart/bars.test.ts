@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { candles, chartTime, merged, rolls, sessionStarts, sessionVwap, type Bar } from './bars';
+import { type Bar, candles, chartTime, marks, merged, type Prediction, rolls, sessionStarts, sessionVwap } from './bars';
 
 const CHICAGO = 'America/Chicago';
 
@@ -82,5 +82,24 @@ describe('the VWAP of a session', () => {
     const begun = { trade_date: '2026-03-02', volume: 0, notional: 0 };
     const [point] = sessionVwap([imported], 'UTC', begun);
     expect(point!.value).toBeCloseTo((2 + 0.5 + 1.5) / 3, 12);
+  });
+});
+
+describe('predictions on the chart', () => {
+  const at = (minute: number) => new Date(Date.UTC(2026, 10, 20, 14, minute)).toISOString();
+  const five = [0, 5].map((minute) => ({ bar_start: at(minute), bar_end: at(minute + 5) }) as Bar);
+  const said = (minute: number, value: number | null, is_hit: boolean | null, more = {}) =>
+    ({ bar_start: at(minute), value, is_hit, kind: 'live', target: 'direction', ...more }) as Prediction;
+
+  it('stand on the bar that holds their moment, with what came of them', () => {
+    expect(marks(five, [said(6, -1, null), said(1, 1, true)])).toEqual([
+      { bar: five[0], way: 'up', outcome: 'hit' },
+      { bar: five[1], way: 'down', outcome: 'open' },
+    ]);
+  });
+
+  it('have no mark where they are refused, within costs, made up for, or of no bar', () => {
+    const none = [said(1, null, null), said(2, 0, true), said(3, 1, true, { kind: 'catch_up' }), said(30, 1, null)];
+    expect(marks(five, none)).toEqual([]);
   });
 });

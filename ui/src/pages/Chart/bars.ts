@@ -213,6 +213,40 @@ function unique<T extends { time: UTCTimestamp }>(points: T[]): T[] {
 }
 
 /** The select that gives what the chart shows. */
+export type Prediction = components['schemas']['PredictionRow'];
+
+/** A prediction on the bar that holds its moment: which way, and what came of it. */
+export interface Mark {
+  bar: Bar;
+  way: 'up' | 'down';
+  outcome: 'hit' | 'miss' | 'open';
+}
+
+/** Live predictions of a direction, each on the bar that it is of; those within costs have no mark. */
+export function marks(bars: readonly Bar[], predictions: readonly Prediction[]): Mark[] {
+  const starts = bars.map((bar) => Date.parse(bar.bar_start));
+  const found = new Map<number, Mark>();
+  // The newest come first: of several on one bar the first of them stays.
+  for (const one of [...predictions].reverse()) {
+    if (one.kind !== 'live' || one.target !== 'direction' || !one.value) continue;
+    const at = Date.parse(one.bar_start);
+    let index = starts.length - 1;
+    while (index >= 0 && starts[index]! > at) index -= 1;
+    const bar = bars[index];
+    if (!bar || at >= Date.parse(bar.bar_end) || found.has(index)) continue;
+    const outcome = one.is_hit === null ? 'open' : one.is_hit ? 'hit' : 'miss';
+    found.set(index, { bar, way: one.value > 0 ? 'up' : 'down', outcome });
+  }
+  return [...found.entries()].sort(([a], [b]) => a - b).map(([, mark]) => mark);
+}
+
+/** The newest live predictions of a symbol, with what came of them. */
+export async function readPredictions(symbol: string): Promise<Prediction[]> {
+  return data(
+    api.GET('/api/predictions', { params: { query: { symbol, target: 'direction', limit: 300 } } }),
+  );
+}
+
 export function chartSql(
   symbol: string,
   width: Width,

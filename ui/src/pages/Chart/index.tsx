@@ -5,7 +5,7 @@ import '@mantine/core/styles/PillsInput.css';
 import { MultiSelect, SegmentedControl, Select } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useParams, useSearch } from '@tanstack/react-router';
-import { useMemo, useState } from 'react';
+import { useEffect, useMemo, useState } from 'react';
 
 import { LiveAge, LiveChange, LivePercent, LivePrice, LiveState } from '@/components/figures/live';
 import { Panel } from '@/components/panel/Panel';
@@ -17,13 +17,16 @@ import { CHICAGO, ownZone, useZoneChoice } from '@/hooks/useZone';
 import { api, ApiError, data } from '@/services/api';
 import * as format from '@/services/format';
 import { serverClock, ticker } from '@/services/clock';
+import { queryClient } from '@/services/queries';
 import { notationOf, quotes } from '@/services/quotes';
+import { stream } from '@/services/stream';
 
 import {
   ADJUSTMENTS,
   chartSql,
   FEATURE_WIDTHS,
   readFeatures,
+  readPredictions,
   readTraded,
   WIDTHS,
   type Adjustment,
@@ -35,6 +38,8 @@ import css from './Chart.module.css';
 import { useBars } from './useBars';
 
 const FEATURES_MAX = 4;
+/** Outcomes are joined between two predictions. */
+const PREDICTIONS_EVERY_MS = 15_000;
 const NONE: readonly never[] = [];
 const ADJUSTED: Record<Adjustment, string> = {
   none: 'As recorded',
@@ -160,6 +165,17 @@ function Series({ symbol, name, width, asked }: SeriesProps) {
     enabled: hasFeatures && drawn.length > 0 && from !== undefined,
   });
 
+  const predictions = useQuery({
+    queryKey: ['predictions', symbol],
+    queryFn: () => readPredictions(symbol),
+    refetchInterval: PREDICTIONS_EVERY_MS,
+    enabled: FEATURE_WIDTHS.includes(width),
+  });
+  useEffect(
+    () => stream.on('prediction', () => void queryClient.invalidateQueries({ queryKey: ['predictions'] })),
+    [],
+  );
+
   const shown = pointed ?? bars.at(-1) ?? null;
   const isUnknown = error instanceof ApiError && error.status === 404;
   return (
@@ -256,6 +272,7 @@ function Series({ symbol, name, width, asked }: SeriesProps) {
           <Canvas
             bars={bars}
             rows={hasFeatures ? (features.data ?? NONE) : NONE}
+            predictions={adjusted === 'none' ? (predictions.data ?? NONE) : NONE}
             before={before.data ?? null}
             drawn={hasFeatures ? drawn : NONE}
             notation={notation}

@@ -9,6 +9,7 @@ import { useZone } from '@/hooks/useZone';
 import { api, data } from '@/services/api';
 import { queryClient } from '@/services/queries';
 
+import { Live } from './Live';
 import css from './Models.module.css';
 import { compared, hasSkill, question, type Alias, type Fold, type Model, type Run } from './models';
 
@@ -106,6 +107,7 @@ export default function Models() {
           </div>
         )}
       </Panel>
+      <Live aliases={aliases.data} zone={zone} />
       <Panel title="Fitted models" meta="skill out of sample over the baseline, 95% interval" isFlush sql={{ statement: () => MODELS_SQL, gives: `${models.data.length} rows` }}>
         {models.data.length === 0 ? (
           <Empty title="There is no model.">`thor train --target direction --horizon 1m --symbols ES` fits one.</Empty>

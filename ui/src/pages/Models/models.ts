@@ -7,6 +7,26 @@ export type Run = components['schemas']['ModelRun'];
 export type Fold = components['schemas']['ModelFold'];
 export type Alias = components['schemas']['ModelAlias'];
 
+export type Drift = components['schemas']['FeatureDrift'];
+export type Level = Drift['level'];
+
+const LEVELS: Record<Level, string> = {
+  well: 'Well',
+  warns: 'Warns',
+  decayed: 'Decayed',
+  unknown: 'Too few rows',
+};
+
+/** The state of a calibration or of a feature, in words. */
+export function levelOf(level: Level | undefined): string {
+  return LEVELS[level ?? 'unknown'];
+}
+
+/** What a model predicts, without its series: direction at 1m. */
+export function questionOf({ target, horizon }: Pick<Model, 'target' | 'horizon'>): string {
+  return `${target} at ${horizon}`;
+}
+
 /** What a model predicts: direction of ES, NQ at 15m. */
 export function question({ target, symbols, horizon }: Pick<Model, 'target' | 'symbols' | 'horizon'>): string {
   return `${target} of ${symbols.join(', ')} at ${horizon}`;
