@@ -14,7 +14,7 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIResponse, Operation, Reference
 
-from thor import observe
+from thor import database, observe
 from thor.errors import (
     Broken,
     Forbidden,
@@ -27,6 +27,8 @@ from thor.errors import (
 )
 
 PROBLEM = "application/problem+json"
+# numeric_value_out_of_range
+_TOO_LARGE = "22003"
 _CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _log = observe.logger("api")
 
@@ -128,6 +130,13 @@ def _http(request: Request[Any, Any, Any], error: HTTPException) -> Any:
     return response
 
 
+def _out_of_range(request: Request[Any, Any, Any], error: database.DataError) -> Any:
+    if error.sqlstate != _TOO_LARGE:
+        return _unforeseen(request, error)
+    detail = "A number of the request is larger than the database takes: ask for a smaller one"
+    return _respond(request, Rejected.http_status, Rejected.__name__, detail)
+
+
 def _unforeseen(request: Request[Any, Any, Any], error: Exception) -> Any:
     _log.error("unforeseen", path=request.url.path, exc_info=error)
     detail = f"Unforeseen {type(error).__name__}; the log has the rest"
@@ -138,5 +147,6 @@ HANDLERS: dict[int | type[Exception], Any] = {
     ThorError: _thor,
     ValidationException: _invalid,
     HTTPException: _http,
+    database.DataError: _out_of_range,
     Exception: _unforeseen,
 }

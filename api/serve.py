@@ -11,10 +11,11 @@ from typing import Any
 import uvicorn
 
 from api.app import create_app
-from api.hosts import checked_host
+from api.hosts import checked_host, is_loopback
 from api.transport import TransportProtocol
+from thor import database
 from thor.config import Settings
-from thor.errors import Unavailable
+from thor.errors import NotFound, Refused, Unavailable
 from thor.runtime import Stop
 
 # Streams end by themselves when stopped; this is the upper limit.
@@ -76,8 +77,11 @@ def serve(
 ) -> None:
     """Serve until SIGINT or SIGTERM; open streams end within two seconds of it.
 
-    The serving loop checks `stop` once a second, which shows that it does not hang.
+    Raises `Refused` where others could reach it and no owner is set up, or where a live database is
+    to be served without login. The serving loop checks `stop` once a second, which shows that it
+    does not hang.
     """
+    check_people(settings, database_url)
     with bound(settings) as listener:
         host, port = listener.getsockname()[:2]
         log.info("serving", url=f"http://{host}:{port}")
@@ -85,6 +89,30 @@ def serve(
         factory = running.config.get_loop_factory()
         with asyncio.Runner(loop_factory=factory) as runner:
             runner.run(_serve(running, listener, Stop() if stop is None else stop))
+
+
+def check_people(settings: Settings, database_url: str) -> None:
+    """Check what the settings ask of the database.
+
+    Raises `Refused`; `Unavailable` where others could reach the API and it cannot be checked.
+    """
+    is_near = is_loopback(checked_host(settings))
+    try:
+        with database.connect(database_url, "api people") as connection:
+            found = database.row(connection, "people_state")
+    except (Unavailable, NotFound):
+        # The database may come later: until then nothing is answered that needs to know.
+        if not is_near:
+            raise
+        return
+    nature, has_owner = (found["nature"], found["has_owner"]) if found else (None, False)
+    if nature == "live" and settings.auth == "off":
+        raise Refused("THOR_AUTH: off is never for a live database; leave it at auto")
+    if not is_near and not has_owner:
+        raise Refused(
+            f"THOR_API_HOST: {settings.api_host} can be reached from other machines, and no owner "
+            "is set up: `thor user add EMAIL --role owner`, or 127.0.0.1"
+        )
 
 
 async def _serve(running: Server, listener: socket.socket, stop: Stop) -> None:

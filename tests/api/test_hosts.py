@@ -1,4 +1,4 @@
-"""Requests from other machines are refused, until people can log in."""
+"""Requests from other machines are refused, unless they are named and people log in."""
 
 import socket
 

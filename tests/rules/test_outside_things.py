@@ -58,6 +58,7 @@ OWNERS: dict[str, tuple[str, ...]] = {
     "zxcvbn": ("thor/people/passwords.py",),
     "jwt": ("thor/people/tokens.py",),
     "pyotp": ("thor/people/totp.py",),
+    "yaml": ("thor/ops/tunnel.py",),
     "msgspec": ANYWHERE,
 }
 ENVIRONMENT = "thor/config.py"

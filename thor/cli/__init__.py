@@ -26,6 +26,7 @@ from thor.cli import (
     lake_sql,
     markets,
     models,
+    people,
     poll_tos_excel,
     predict,
     replay,
@@ -37,6 +38,7 @@ from thor.cli import (
     status,
     ticks,
     train,
+    tunnel,
     up,
 )
 from thor.cli.common import console, cure
@@ -98,6 +100,10 @@ app.add_typer(models.app, name="models")
 app.add_typer(features.app, name="features")
 app.add_typer(lake.app, name="lake")
 app.add_typer(jobs.app, name="jobs")
+app.add_typer(people.user_app, name="user")
+app.add_typer(people.key_app, name="key")
+app.command("audit")(people.audit)
+app.add_typer(tunnel.app, name="tunnel")
 app.add_typer(db.app, name="db")
 
 

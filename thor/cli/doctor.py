@@ -95,13 +95,16 @@ def _settings(settings: Settings) -> Iterator[Finding]:
     if names := unknown_names():
         fix = "look for the name that is meant in .env.example, or take it out"
         yield _finding("settings", f"{', '.join(names)}: no such setting", "note", fix)
-    loopback = settings.api_host in ("127.0.0.1", "localhost", "::1")
+    is_near = settings.api_host in ("127.0.0.1", "localhost", "::1")
+    is_fit = is_near or bool(settings.public_url and settings.auth != "off")
     yield _finding(
         "API address",
         f"{settings.api_host}:{settings.api_port}",
-        "good" if loopback else "wrong",
-        "" if loopback else "set THOR_API_HOST=127.0.0.1: there are no people to log in yet",
+        "good" if is_fit else "wrong",
+        "" if is_fit else "set THOR_API_HOST=127.0.0.1, or THOR_PUBLIC_URL and an owner",
     )
+    if settings.auth == "off":
+        yield _finding("login", "off", "note", "THOR_AUTH=auto asks people to log in")
     home = Home(settings.home)
     is_running = is_there(home.path) and read_status(home).is_alive
     port = home.ports().get("api") if is_running else settings.api_port

@@ -51,6 +51,8 @@ def up(
     nature = "recorded" if tape else "live" if live else settings.nature or USUAL
     settings = settings.model_copy(update={"nature": nature})
     if nature == "live":
+        if settings.auth == "off":
+            raise Refused("THOR_AUTH: off is never for a live database; leave it at auto")
         _note_feeds(settings)
     observe.configure("warning", "console")
     stop = Stop()

@@ -113,6 +113,7 @@ def print_overview(settings: Settings, system: Any, web: str) -> None:
     redis = "its own, on 127.0.0.1" if ours.owns_redis else "THOR_REDIS_URL"
     ask = "thor db psql -c 'select ts, bid, ask, last from ticks_between($$ES$$, null, null, 5)'"
     rows.append(("pages", f"{web}", "open it in a browser"))
+    rows += _login(settings, system, web)
     rows.append(("PostgreSQL", postgres, ask))
     rows.append(("bus", redis, "thor ticks account"))
     rows.append(("API", web, f"curl '{web}/api/quotes?symbols=ES,NQ'"))
@@ -125,6 +126,19 @@ def print_overview(settings: Settings, system: Any, web: str) -> None:
     rows.append(("data, logs", str(system.home.path), f"ls {system.home.logs}"))
     _print_overview(f"Thor, {settings.nature} market", rows)
     console.print("[bold]`thor` is .venv/bin/thor; Ctrl-C stops all of it, the data stay.[/]")
+
+
+def _login(settings: Settings, system: Any, web: str) -> list[tuple[str, str, str]]:
+    from thor import database
+    from thor.cli.people import login_row
+    from thor.services.nature import USUAL
+
+    try:
+        with database.connect(system.endpoints.database_url, "cli") as connection:
+            return [login_row(connection, settings.auth, settings.nature or USUAL, web)]
+    except ThorError as error:
+        tell(f"  the accounts cannot be read: {error}")
+        return []
 
 
 def _print_overview(title: str, rows: list[tuple[str, str, str]]) -> None:
