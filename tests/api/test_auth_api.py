@@ -24,7 +24,9 @@ from thor.domain.people import LOCAL, Role
 from thor.errors import Refused
 from thor.people import accounts, tokens
 
-OWNER, ADMIN, TRADER, VIEWER = (f"{name}@example.com" for name in ("own", "adm", "tra", "vie"))
+OWNER, ADMIN, TRADER, VIEWER = (
+    f"{name}@example.com" for name in ("own", "adm", "trader", "viewer")
+)
 DETAILS = {"title": "Unidentified", "type": "urn:thor:problem:unidentified"}
 
 

@@ -153,7 +153,7 @@ def test_only_a_named_proxy_says_who_asks(peer: str, forwarded: str | None, clie
 def walked(kept_url: str, endpoints: Any) -> Iterator[Api]:
     """An API with an owner and a viewer."""
     account(kept_url, "own@example.com", Role.OWNER)
-    account(kept_url, "vie@example.com", Role.VIEWER)
+    account(kept_url, "view@example.com", Role.VIEWER)
     account(kept_url, "new@example.com", Role.TRADER, is_approved=False)
     with serving(kept_url, endpoints.redis_url) as api:
         yield api
@@ -180,7 +180,7 @@ def test_a_viewer_changes_nothing_but_the_own_account(walked: Api, kept_url: str
         if method in item
     ]
     assert len(routes) > 20
-    with person(walked.url, "vie@example.com") as viewer:
+    with person(walked.url, "view@example.com") as viewer:
         for route in routes:
             needed = ROUTES[route]
             method, path = route.split(" ")
@@ -188,7 +188,7 @@ def test_a_viewer_changes_nothing_but_the_own_account(walked: Api, kept_url: str
                 continue
             answer = viewer.send(method, filled(path), {"anything": 1})
             assert answer.status_code == 403, f"{route}: {answer.text}"
-            assert "vie@example.com has VIEWER" in answer.json()["detail"]
+            assert "view@example.com has VIEWER" in answer.json()["detail"]
         for route in routes:
             method, path = route.split(" ")
             if ROUTES[route].role is not None:
@@ -196,7 +196,7 @@ def test_a_viewer_changes_nothing_but_the_own_account(walked: Api, kept_url: str
                 assert answer.status_code == 401, f"{route}: {answer.text}"
     with psycopg.connect(kept_url) as connection:
         found = connection.execute(
-            "select count(*) from people.audit where who = 'vie@example.com' and status = 403"
+            "select count(*) from people.audit where who = 'view@example.com' and status = 403"
         ).fetchone()
     refused = [r for r in routes if (ROUTES[r].role or Role.VIEWER) > Role.VIEWER]
     assert found == (len(refused),)
@@ -208,7 +208,7 @@ def test_no_body_makes_a_route_break(walked: Api) -> None:
     skipped = {"GET /api/quotes/stream", "POST /api/auth/logout", "GET /metrics", "GET /health"}
     with (
         person(walked.url, "own@example.com") as owner,
-        person(walked.url, "vie@example.com") as viewer,
+        person(walked.url, "view@example.com") as viewer,
         person(walked.url) as nobody,
     ):
         for n, route in enumerate(sorted(set(ROUTES) - skipped)):
@@ -230,7 +230,7 @@ def test_people_are_managed_from_the_command_line(
     thor = Command(tmp_path, THOR_DATABASE_URL=as_role(kept_url)).run
     listed = json.loads(thor("user", "list", "--json").out)
     assert [(row["email"], row["role"]) for row in listed][:2] == [
-        ("own@example.com", "OWNER"), ("vie@example.com", "VIEWER"),
+        ("own@example.com", "OWNER"), ("view@example.com", "VIEWER"),
     ]  # fmt: skip
     assert "waits for approval" in thor("user", "list").out
     approved = thor("user", "approve", "NEW@example.com")
@@ -241,10 +241,10 @@ def test_people_are_managed_from_the_command_line(
     assert thor("user", "disable", "none@example.com").code == 3
     assert thor("user", "add", "x@example.com").code == 2
     assert thor("user", "setup-link").code == 4
-    made = thor("key", "add", "vie@example.com", "--name", "notebook", "--scope", "read")
+    made = thor("key", "add", "view@example.com", "--name", "notebook", "--scope", "read")
     key = made.out.strip()
     headers = {"Authorization": f"Bearer {key}"}
-    assert httpx.get(f"{walked.url}/api/me", headers=headers).json()["name"] == "vie@example.com"
+    assert httpx.get(f"{walked.url}/api/me", headers=headers).json()["name"] == "view@example.com"
     number = json.loads(thor("key", "list", "--json").out)[-1]["key_id"]
     assert thor("key", "revoke", str(number)).code == 0
     assert httpx.get(f"{walked.url}/api/me", headers=headers).status_code == 401
