@@ -60,6 +60,7 @@ JOBS: tuple[Job, ...] = (
     # A capture of the past searches the ticks for each value.
     Job(name="start_market_grader", turn_within_s=600.0),
     Job(name="markets"),
+    Job(name="trade"),
     Job(name="simulate", natures=("simulated",)),
     # Its loop turns once an interval, and waits while another process has the lease.
     Job(name="poll_tos_excel", natures=("live",), is_feed=True, turn_within_s=600.0),

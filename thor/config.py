@@ -353,6 +353,13 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices(_OWN_NAMES["monitor_52w"], "monitor_52w"),
         description="Whether new highs and lows of 52 weeks and of all known time are recorded.",
     )
+    paper_latency_ms: int = Field(
+        default=50, ge=0, description="Mean latency of an order on paper, in ms."
+    )
+    paper_jitter_ms: int = Field(
+        default=20, ge=0, description="Most that the latency of an order on paper differs, in ms."
+    )
+    paper_seed: int = Field(default=0, description="Seed of the latency of orders on paper.")
     sse_conflate_ms: int = Field(
         default=100, ge=10, description="Window of the conflated quote stream, in ms."
     )

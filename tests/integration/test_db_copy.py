@@ -224,6 +224,9 @@ values ('ES', '2024-01-01', 1.25, 'é');
 insert into trade.kill_events (action, who, reason) values ('LATCH', 'é', 'a word');
 insert into trade.breaks (account_id, symbol, expected, actual, reason)
 values ('PAPER', 'CL', '0', '1', 'a word');
+insert into trade.modifications (order_id, quantity, who, at)
+select o.order_id, 3, 'é', '2024-07-01 14:00:02Z' from trade.orders as o;
+insert into trade.broker_progress (account_id, entry_id) values ('PAPER', '17-0');
 insert into trade.notes (order_id, who, text)
 select o.order_id, 'é', E'a\\tb' from trade.orders as o;
 insert into market.bar_files (

@@ -59,6 +59,7 @@ _LIMITS_S = {
     "bars": (600, 60),
     "gaps": (900, 60),
     "extremes": (600, 60),
+    "trade": (60, 30),
 }
 _OTHERWISE_S = (0, 60)
 _IDLE_IN_TRANSACTION_S = 600
@@ -286,6 +287,18 @@ async def fetch(
     async with lent(pool) as connection:
         cursor = await connection.execute(statement(name).encode(), values)
         return await cursor.fetchall()
+
+
+def listen(connection: Connection[Any], channel: str) -> None:
+    """Have the server notify a connection of what is sent to a channel."""
+    with translated():
+        connection.execute(sql.SQL("listen {}").format(sql.Identifier(channel)))
+
+
+def is_notified(connection: Connection[Any]) -> bool:
+    """Return whether a listening connection was notified since the last call; never waits."""
+    with translated():
+        return bool(list(connection.notifies(timeout=0)))
 
 
 def engine(url: str) -> sqlalchemy.Engine:

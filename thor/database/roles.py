@@ -41,7 +41,7 @@ _OF_MLFLOW = "mlflow"
 # Made by `thor db up`, `thor db copy` and migrations; jobs read them.
 _READ_ONLY = ("edition", "logic_files", "alembic_version", "copies", "copied_parts")
 # Rows of trade are written once: fills, verdicts and events are evidence. These change as well.
-_CHANGED = ("accounts", "orders", "breaks")
+_CHANGED = ("accounts", "orders", "breaks", "modifications", "broker_progress")
 
 # Every right that is missing, as the statement that grants it.
 _MISSING_RIGHTS = """

@@ -219,6 +219,23 @@ class Bus:
         """Read entries not yet delivered to any consumer; waits at most `block_ms`, 0 is none."""
         return self._read(consumer, ">", entries_max, block_ms or None)
 
+    def after(self, entry_id: str, entries_max: int, block_ms: int) -> list[Entry]:
+        """Return entries after an id, outside the group, waiting at most `block_ms` for the first.
+
+        They are neither claimed nor acknowledged.
+        """
+        with translated():
+            found: Any = self._redis.xread(
+                {STREAM: entry_id}, count=entries_max, block=max(block_ms, 1)
+            )
+            return self._entries([raw for _, batch in messages.streams(found) for raw in batch])
+
+    def last_id(self) -> str:
+        """Return the newest entry's id, or `0-0` for an empty stream."""
+        with translated():
+            found: Any = self._redis.xrevrange(STREAM, count=1)
+        return found[0][0].decode() if found else "0-0"
+
     def read_own(self, consumer: str, entries_max: int, after: str = "0") -> list[Entry]:
         """Read entries that this consumer received and did not acknowledge, after an id."""
         return self._read(consumer, after, entries_max, None)
