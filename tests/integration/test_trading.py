@@ -64,14 +64,20 @@ class Desk:
         self.bus.publish([tick(ts=at, seq=self.seq, source=SOURCE, symbol="ES", **given)])
         take_in(self.redis_url, self.url)
 
-    def place(self, side: Any, quantity: int, kind: Any = "MARKET", **fields: Any) -> dict[str, Any]:
+    def place(
+        self, side: Any, quantity: int, kind: Any = "MARKET", **fields: Any
+    ) -> dict[str, Any]:
         """Place an order of ES as ann."""
         return place(self.link, self.request(side, quantity, kind, **fields), "ann")
 
-    def request(self, side: Any, quantity: int, kind: Any = "MARKET", **fields: Any) -> OrderRequest:
+    def request(
+        self, side: Any, quantity: int, kind: Any = "MARKET", **fields: Any
+    ) -> OrderRequest:
         """Return what is asked for."""
         values = {"account_id": "PAPER", "client_order_id": f"o{next(_ID)}", "symbol": "ES"}
-        return OrderRequest(**{**values, "side": side, "type": kind, "quantity": quantity, **fields})
+        return OrderRequest(
+            **{**values, "side": side, "type": kind, "quantity": quantity, **fields}
+        )
 
     def orders(self) -> dict[str, str]:
         """Return the status of each order."""
@@ -116,5 +122,3 @@ def test_an_order_goes_from_its_verdict_to_its_fill_and_position(desk: Desk) -> 
     assert (fill["price"], fill["commission"]) == (D("5001.00"), D("5.00"))
     assert desk.orders() == {row["client_order_id"]: "FILLED"}
     assert desk.held() == 2
-
-

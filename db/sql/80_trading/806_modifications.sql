@@ -6,10 +6,10 @@
 -- Reads     trade.accounts, trade.orders, trade.verdicts
 -- Nulls     what is not to change; outcome, reason and done_at until the broker
 --           answered
--- Why       An order changes only when its broker has answered, so what is asked
---           for waits here. What a paper broker has read of the stream is
---           written with what came of it, so a restart neither repeats nor skips
---           a tick.
+-- Why       An order changes only when its broker has answered, so what is
+--           asked for waits here. What a paper broker has read of the stream is
+--           written with what came of it, so a restart neither repeats nor
+--           skips a tick.
 
 create table trade.modifications (
     modification_id bigint generated always as identity primary key,
