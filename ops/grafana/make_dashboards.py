@@ -634,7 +634,75 @@ def models() -> Json:
     )  # fmt: skip
 
 
-DASHBOARDS = (market, pipeline, features, models, jobs, database)
+def trading() -> Json:
+    """What the accounts hold and earn, what works, and what risk refused."""
+    end = "$__timeTo()::timestamptz"
+    return dashboard(
+        "trading", "trading", "Accounts, positions, profit, orders and verdicts.", "now-1d",
+        [query("account", "Account", "select account_id from trade.accounts order by 1", "PAPER")],
+        [
+            panel(
+                "Account", "table",
+                "select account_id, cash::float8, unrealised::float8, net_liquidation::float8, "
+                "pnl_day::float8,\n  margin_initial::float8, available_funds::float8, "
+                f"drawdown::float8, open_orders\nfrom trade.account_at({end})\n"
+                "where account_id = '$account'",
+                w=18, h=4, about="As of the end of the range.",
+            ),
+            panel(
+                "Kill switch", "stat",
+                "select case when is_latched then 'LATCHED' else 'off' end as state\n"
+                "from trade.kill_switch",
+                w=6, h=4, unit="string",
+            ),
+            panel(
+                "Positions", "table",
+                "select series, quantity, average_price::float8, mark::float8, mark_kind, "
+                "unrealised::float8,\n  pnl_day::float8, realised_today::float8, "
+                "margin_initial::float8\n"
+                f"from trade.positions_at({end}) where account_id = '$account'\norder by series",
+                about="As of the end of the range, with what was closed on that trade date.",
+            ),
+            panel(
+                "Working orders", "table",
+                "select series, side, working_quantity, type, limit_price::float8, "
+                "stop_price::float8,\n  last::float8, distance::float8, status, placed_at\n"
+                "from trade.working_orders where account_id = '$account'\norder by placed_at",
+                about="Now, whatever the range.",
+            ),
+            panel(
+                "Net realised profit", "timeseries",
+                'select at as time, net_sum::float8 as "net of commission"\n'
+                "from trade.fills where account_id = '$account' and $__timeFilter(at)\n"
+                "order by number",
+                about="Realised less commission since the account's last reset.",
+            ),
+            panel(
+                "Profit by trade date", "table",
+                "select trade_date, series, quantity, realised::float8, commission::float8, "
+                "pnl::float8\nfrom trade.pnl_days(\n  '$account', "
+                "($__timeFrom()::timestamptz)::date, "
+                f"({end})::date + 1, {end}\n)\norder by trade_date desc, series limit 500",
+            ),
+            panel(
+                "Fills", "table",
+                "select at, series, side, quantity, price::float8, commission::float8, "
+                "slippage::float8,\n  latency_ms::float8, realised::float8, position\n"
+                "from trade.fills where account_id = '$account' and $__timeFilter(at)\n"
+                "order by number desc limit 200",
+                units={"latency_ms": "ms"},
+            ),
+            panel(
+                "Refused by risk", "table",
+                "select at, symbol, side, quantity, rule, limit_value::float8, figure::float8, "
+                "reason\nfrom trade.verdicts where account_id = '$account' and not is_allowed\n"
+                "  and $__timeFilter(at)\norder by at desc limit 200",
+            ),
+        ],
+    )  # fmt: skip
+
+
+DASHBOARDS = (market, pipeline, features, models, jobs, database, trading)
 
 
 def rendered() -> dict[str, str]:

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from macros import UnknownError, filled
 from roles_made import as_role
+from trades_made import place, trade
 
 from thor.learning import feature_store
 
@@ -117,6 +118,19 @@ values ('1m', 'ES', '2024-02-01 15:00Z', '2024-02-01 16:00Z', 'late');
 MAY_BE_EMPTY = {"Late ticks a minute", "Slow statements", "Chunks and partitions"}
 
 
+def trades(link: psycopg.Connection[Any]) -> None:
+    """Buy two and sell one, leave an order working, and have one refused."""
+    at = FROM + timedelta(minutes=5)
+    trade(link, "BUY", 2, "5005.00", at=at)
+    trade(link, "SELL", 1, "5006.50", at=at + timedelta(minutes=1))
+    place(link, "SELL", 1, type="LIMIT", limit_price=5200, placed_at=at)
+    link.execute(
+        "insert into trade.verdicts (at, account_id, symbol, side, quantity, is_allowed, rule,"
+        " reason) values (%s, 'PAPER', 'ES', 'BUY', 99, false, 'max_contracts', 'too many')",
+        (at,),
+    )
+
+
 def dashboards() -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield each dashboard with its name."""
     for file in sorted((ROOT / "ops" / "grafana" / "dashboards").glob("*.json")):
@@ -136,6 +150,7 @@ def url(kept_url: str) -> str:
         while feature_store.catch_up(connection).ranges:
             pass
         connection.execute(LATE.encode())
+        trades(connection)
         connection.execute("analyse")
     return as_role(kept_url, "grafana")
 
@@ -192,6 +207,16 @@ def test_lag_jobs_and_counts_are_what_was_written(url: str) -> None:
     assert [row["value"] for row in took] == [7, 1]
     (failed,) = asked(url, "jobs", "Runs that did not succeed")
     assert failed["error"] == "The lake lacks 2024-03-01"
+
+
+def test_the_account_and_its_positions_are_those_of_the_ranges_end(url: str) -> None:
+    (account,) = asked(url, "trading", "Account")
+    # 1.50 x 50 realised less 3 x 2.50; ES ends at 5119: 114 x 50 open.
+    assert (account["cash"], account["unrealised"]) == (100_067.5, 5700)
+    (position,) = asked(url, "trading", "Positions")
+    assert (position["quantity"], position["mark"], position["pnl_day"]) == (1, 5119, 5767.5)
+    before = asked(url, "trading", "Account", FROM - timedelta(days=1), FROM)
+    assert before[0]["cash"] == 100_000
 
 
 def test_any_feature_is_drawn_by_its_name(url: str) -> None:

@@ -1,15 +1,19 @@
 """Orders, fills, positions and profit in SQL: to the cent, and refused where they must be."""
 
 import random
+import re
 from collections import deque
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from trades_made import AT, fill, move, place, trade
+
+from thor import database
 
 Link = psycopg.Connection[Any]
 CENT = Decimal("0.01")
@@ -532,6 +536,18 @@ def test_the_days_activity_is_what_works_what_was_filled_and_what_was_not(undone
     assert one(undone, "select * from trade.positions")["unrealised"] == 4500
     assert one(undone, "select * from trade.account")["cash"] == Decimal("99997.50")
     assert one(undone, "select * from trade.pnl_daily")["pnl"] == Decimal("4497.50")
+
+
+def test_the_statements_of_the_document_run(undone: Link) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "trading.md").read_text()
+    blocks = re.findall(r"^```sql\n(.+?)^```", text, re.MULTILINE | re.DOTALL)
+    statements = [each for block in blocks for each in block.split(";\n") if each.strip()]
+    assert len(statements) >= 20
+    order = str(trade(undone, "BUY", 1, "5000.00"))
+    trade(undone, "SELL", 1, "5000.00")
+    undone.execute(f"set local search_path = {', '.join(database.SEARCH_PATH)}".encode())
+    for statement in statements:
+        undone.execute(statement.replace("…", order).encode())
 
 
 # A random stream against books kept in Python

@@ -52,6 +52,7 @@ create table trade.fills (
     net_sum numeric not null,
     net_peak numeric not null,
     known_at timestamptz not null default now(),
+    opened_at timestamptz,
     unique (order_id, tick_ts, tick_seq, tick_source, part),
     unique (order_id, broker_fill_id),
     unique (account_id, number),
@@ -145,6 +146,9 @@ comment on column trade.fills.net_peak is
     'Highest net_sum of the epoch so far, 0 at its start.';
 comment on column trade.fills.known_at is
     'When it was written, by the database''s clock.';
+comment on column trade.fills.opened_at is
+    'Since when the position after it is held, without a moment flat; null '
+    'when flat.';
 
 comment on table trade.holdings is
     'What an account has ever traded in an epoch; its last fill has the '

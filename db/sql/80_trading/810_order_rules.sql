@@ -307,7 +307,8 @@ begin
         f.sold,
         f.bought_value,
         f.sold_value,
-        f.realised_fifo_sum
+        f.realised_fifo_sum,
+        f.opened_at
     into last
     from trade.fills as f
     where
@@ -324,7 +325,8 @@ begin
             0::bigint as sold,
             0::numeric as bought_value,
             0::numeric as sold_value,
-            0::numeric as realised_fifo_sum
+            0::numeric as realised_fifo_sum,
+            null::timestamptz as opened_at
         into last;
     end if;
 
@@ -332,6 +334,11 @@ begin
     signed := case new.side when 'BUY' then 1 else -1 end * new.quantity;
     flow := signed * new.price * new.multiplier;
     new.position := last.position + signed;
+    new.opened_at := case
+        when new.position = 0 then null
+        when sign(new.position) = sign(last.position) then last.opened_at
+        else new.at
+    end;
     if sign(last.position) * signed >= 0 then
         new.realised := 0;
     elsif abs(signed) < abs(last.position) then

@@ -103,6 +103,7 @@ begin atomic
             f.multiplier,
             f.price as fill_price,
             f.trade_date,
+            f.opened_at,
             f.bought_value - f.sold_value + f.realised_fifo_sum as cost_fifo,
             f.cost - f.bought_value + f.sold_value as realised,
             f.realised_fifo_sum as realised_fifo
@@ -236,16 +237,16 @@ begin atomic
         case sign(b.position)
             when 1 then 'LONG' when -1 then 'SHORT' else 'FLAT'
         end as side,
-        o.opened_at,
+        b.opened_at,
         case
-            when o.opened_at is not null
+            when b.opened_at is not null
                 then greatest((
                     select count(*)
                     from reference.sessions as s
                     where
                         s.calendar = b.calendar
                         and s.trade_date
-                        between reference.trade_date(o.opened_at) and b.day
+                        between reference.trade_date(b.opened_at) and b.day
                 ), 1)::integer
         end as days,
         trim_scale(b.average_price) as average_price,
@@ -292,29 +293,6 @@ begin atomic
         b.currency
     from based as b
     left join lateral trade.margin_at(b.root, b.margin_date) as m on true
-    left join lateral (
-        select c.at as opened_at
-        from trade.fills as c
-        where
-            c.account_id = b.account_id
-            and c.epoch = b.epoch
-            and c.series = b.series
-            and c.number <= b.number
-            and c.number > coalesce((
-                select l.number
-                from trade.fills as l
-                where
-                    l.account_id = b.account_id
-                    and l.epoch = b.epoch
-                    and l.series = b.series
-                    and l.number <= b.number
-                    and sign(l.position) <> sign(b.position)
-                order by l.number desc
-                limit 1
-            ), 0)
-        order by c.number
-        limit 1
-    ) as o on b.position <> 0
     order by b.account_id, b.series;
 end;
 

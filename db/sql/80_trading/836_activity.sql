@@ -32,6 +32,11 @@ returns table (
 )
 language sql stable strict parallel safe rows 100
 begin atomic
+    -- Asked once, not for every order.
+    with d as materialized (
+        select trade.today(as_of) as today
+    )
+
     select
         o.account_id,
         case
@@ -59,7 +64,7 @@ begin atomic
         o.who,
         o.placed_at,
         o.updated_at
-    from (select trade.today(as_of) as today) as d
+    from d
     inner join trade.orders as o
         on
             o.placed_at <= as_of

@@ -3,9 +3,9 @@
 -- Kind      view
 -- Grain     one row a step of an order's story
 -- Known at  at
--- Reads     market.bars_1m, market.ticks, store.features_1m, trade.fills,
---           trade.notes, trade.order_events, trade.orders, trade.signals,
---           trade.verdicts
+-- Reads     market.bars_1m, market.ticks, model.predictions, store.features_1m,
+--           trade.fills, trade.notes, trade.order_events, trade.orders,
+--           trade.signals, trade.verdicts
 -- Nulls     at where a step has no moment
 -- Why       Why an order was placed or refused, on what it rested and what
 --           became of it, is one select, in the order of the story.
@@ -89,6 +89,30 @@ with story as (
         order by k.bar_start desc, k.symbol = o.symbol desc
         limit 1
     ) as f
+    union all
+    select
+        o.order_id,
+        5,
+        'prediction',
+        p.written_at,
+        concat_ws(
+            ' ', 'model ' || p.model_id, p.symbol,
+            'value ' || round(p.value::numeric, 6),
+            'probability ' || round(p.probability::numeric, 4),
+            'refused: ' || p.refused
+        ),
+        to_jsonb(p)
+    from trade.orders as o
+    cross join lateral (
+        select distinct on (k.model_id) k.*
+        from model.predictions as k
+        where
+            k.symbol in (o.symbol, o.series)
+            and k.bar_start > o.placed_at - interval '1 hour'
+            and k.bar_start < o.placed_at
+            and k.written_at <= o.placed_at
+        order by k.model_id, k.bar_start desc, k.revision desc
+    ) as p
     union all
     select
         o.order_id,
