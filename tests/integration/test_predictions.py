@@ -20,6 +20,7 @@ from thor.flow import infer
 from thor.flow.check_parity import check_parity
 from thor.flow.infer import Inference, join_outcomes, predict_at
 from thor.flow.train import Ask, Trained, train
+from thor.flow.train_due import propose
 from thor.lake.export.export import export
 from thor.lake.export.trade_date import Ask as ExportAsk
 from thor.lake.query.connect import connect
@@ -517,3 +518,65 @@ def test_what_was_shown_is_what_the_lake_gives_and_a_difference_is_named(
     ).fetchall()
     assert kept == [("ES", True), ("NQ", True)]
     assert start is not None
+
+
+def test_drift_hands_over_to_the_challenger_and_then_to_silence_with_its_cause(
+    link: Link, market: Market, trained: Trained
+) -> None:
+    challenger = _another_version(link, trained.version_id)
+    registry.promote(link, challenger, "challenger", "test")
+    # 500 rows that the model learned from, shown again: what is like the training is no drift.
+    _show(link, trained.version_id, 0, 0)
+    assert infer.demote_decayed(link) == []
+    # The same rows with one feature far off.
+    _show(link, trained.version_id, 60, 1)
+    (found,) = infer.demote_decayed(link)
+    assert (found["cause"], found["feature"]) == ("drift", "rsi_14")
+    assert found["successor_id"] == challenger
+    assert infer.served_questions(link)[0].version_id == challenger
+    # What the challenger is shown next drifts as well, and nothing is left.
+    _show(link, challenger, 60, 2)
+    (found,) = infer.demote_decayed(link)
+    assert found["successor_id"] is None
+    assert infer.served_questions(link) == []
+    assert infer.demote_decayed(link) == []
+    rows = link.execute(
+        "select model_id, successor_id, feature, measured > threshold, reason"
+        " from model.demotions order by demotion_id"
+    ).fetchall()
+    assert [row[:4] for row in rows] == [
+        (trained.version_id, challenger, "rsi_14", True), (challenger, None, "rsi_14", True),
+    ]  # fmt: skip
+    assert rows[0][4].startswith("drift of rsi_14: PSI ")
+    (silence,) = database.rows(link, "silences")
+    assert (silence["model_id"], silence["symbols"]) == (challenger, list(SYMBOLS))
+    with pytest.raises(NotFound):
+        predict_at(link, ["ES"])
+    # Both demotions make one training due, once.
+    (due,) = propose(link)
+    assert propose(link) == [due]
+    assert (due["target"], due["horizon"], due["set_name"]) == ("direction", "1m", SET)
+
+
+def _show(link: Link, model: int, shift: float, year: int) -> None:
+    """Show a model 250 minutes of its training anew, both series, a feature of them moved."""
+    first = datetime(2025 + year, 1, 6, tzinfo=UTC)
+    values = {"model": model, "shift": shift, "first": first}
+    link.execute(
+        "insert into store.feature_rows (set_hash, symbol, bar_start, changed_at, values)"
+        " select r.set_hash, r.symbol, %(first)s::timestamptz + r.n * interval '1 minute', now(),"
+        " array[r.values[1], r.values[2], (r.values[3] + %(shift)s)::real, r.values[4]]"
+        " from (select f.*, row_number() over (partition by f.symbol order by f.bar_start) as n"
+        " from store.feature_rows as f where f.set_hash = (select set_hash from model.versions"
+        " where id = %(model)s) and f.version = 1"
+        " and f.bar_start >= '2024-02-05 01:00Z' and f.bar_start < '2024-02-06Z') as r"
+        " where r.n <= 250",
+        values,
+    )
+    link.execute(
+        "insert into model.predictions (model_id, symbol, bar_start, known_at, kind, row_version,"
+        " row_changed_at, value, probability, latency_ms) select %(model)s, s.symbol,"
+        " %(first)s::timestamptz + n * interval '1 minute', %(first)s, 'live', 1, now(), 1, 0.5, 9"
+        " from generate_series(1, 250) as g (n) cross join (values ('ES'), ('NQ')) as s (symbol)",
+        values,
+    )
