@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import notebooks
 import psycopg
 import pytest
 from bars_written import write_tape
 from features_made import made_bars, put_bars, put_sessions
 from lake_made import write_lake
-from nbclient import NotebookClient
 
 from thor.flow.replay import admit
 from thor.market.bars import refresh
@@ -18,8 +18,7 @@ from thor.market.bars import refresh
 Link = psycopg.Connection[Any]
 # As the file itself says of its first and last row.
 ENDS = ["4347.75", "4345.75"]
-REPO = Path(__file__).resolve().parents[2]
-NOTEBOOKS = sorted((REPO / "docs" / "notebooks").glob("*.ipynb"))
+NOTEBOOKS = sorted(notebooks.FOLDER.glob("*.ipynb"))
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +34,8 @@ def url(data: Path, kept_url: str, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def test_there_is_a_notebook() -> None:
-    assert [path.name for path in NOTEBOOKS] == ["a_day_of_features.ipynb"]
+    # The second runs in tests/integration/test_training.py, where a lake has stored features.
+    assert [path.stem for path in NOTEBOOKS] == ["a_day_of_features", "a_training_set"]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -44,22 +44,11 @@ def test_a_notebook_is_committed_without_outputs(path: Path) -> None:
     assert [cell for cell in cells if cell.get("outputs") or cell.get("execution_count")] == []
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_a_notebook_runs_on_a_lake(
-    path: Path, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("IPYTHONDIR", "MPLCONFIGDIR", "JUPYTER_RUNTIME_DIR", "JUPYTER_CONFIG_DIR"):
-        monkeypatch.setenv(name, str(tmp_path))
-    monkeypatch.setenv("PYTHONPATH", str(REPO))
-    monkeypatch.setenv("THOR_LAKE_URL", url)
-    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
-    done = NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path)}})
-    done.execute()
-    shown = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-    tables = [
-        output.data["text/plain"] for output in shown if "text/html" in output.get("data", {})
-    ]
-    held, minutes, ends = tables
+    shown = notebooks.shown(NOTEBOOKS[0], url, tmp_path, monkeypatch)
+    held, minutes, ends = notebooks.tables(shown)
     assert held.split("\n")[1].split()[1:3] == ["ES", "3000"]
     assert all(name in minutes for name in ("close", "vwap_session", "rsi_14", "known_at"))
     # The recording's first and last price, and how many trades it has.

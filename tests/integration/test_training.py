@@ -4,21 +4,23 @@ import hashlib
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import notebooks
 import numpy as np
 import psycopg
 import pytest
 from features_made import fill_store, put_bars, put_sessions
 from lake_made import write_lake
 from roles_made import as_role
-from ticks_made import settings
+from ticks_made import settings, wait_for
 
 from thor import database
 from thor.cli.train import recorded
@@ -30,7 +32,7 @@ from thor.lake.export.export import export
 from thor.lake.export.trade_date import Ask as ExportAsk
 from thor.lake.query.handed import from_database
 from thor.lake.store import Store
-from thor.learning import feature_sets, fit, registry
+from thor.learning import feature_sets, fit, folds, registry
 from thor.services import mlflow_mirror
 from thor.services.mlflow_mirror import Mirrored
 
@@ -179,6 +181,36 @@ def again(link: Link, kept_url: str, trained: Trained, home: Path) -> dict[str, 
     return dict(found)
 
 
+def test_no_row_label_or_fold_moves_with_what_comes_after_it(link: Link, trained: Trained) -> None:
+    # In the last fold: the two before it end earlier.
+    cut = LAST - timedelta(hours=12)
+    before = _rows(link)
+    moved = "open = open + 9, high = high * 2, low = low / 2, close = close + 7, volume = 3"
+    with link.transaction(force_rollback=True):
+        changed = f"update market.bars_imported set {moved} where width = '1m' and bar_start >= %s"
+        link.execute(changed.encode(), (cut,))
+        fill_store(link)
+        after = _rows(link)
+    cut_us = int(cut.timestamp() * 1e6)
+    assert np.any(before.y != after.y[: len(before.y)]) or len(before.y) != len(after.y)
+    ours, theirs = before.label_end_us <= cut_us, after.label_end_us <= cut_us
+    assert ours.sum() > len(before.y) / 2
+    for name in ("x", "y", "known_us", "label_end_us", "cost_ticks", "magnitude_ticks"):
+        one, other = getattr(before, name)[ours], getattr(after, name)[theirs]
+        assert np.array_equal(one, other, equal_nan=True), name
+    shown, again = before.known_us <= cut_us, after.known_us <= cut_us
+    assert np.array_equal(before.x[shown], after.x[again], equal_nan=True)
+    edges = [_folds(rows) for rows in (before, after)]
+    for one, other in zip(*edges, strict=True):
+        if before.label_end_us[one.test].max() <= cut_us:
+            assert np.array_equal(one.train, other.train)
+            assert np.array_equal(one.test, other.test)
+
+
+def _folds(rows: Any) -> list[Any]:
+    return list(folds.walk_forward(rows.known_us, rows.label_end_us, 3, 60_000_000))
+
+
 def test_the_same_rows_and_seed_give_the_same_model_in_another_process(
     link: Link, trained: Trained, again: dict[str, Any]
 ) -> None:
@@ -298,25 +330,44 @@ def _rows(link: Link, **given: Any) -> Any:
         return training_set(lake, **(asked | {"first": FIRST, "last": LAST} | given))
 
 
-def test_the_lake_gives_the_rows_that_the_database_gives(
-    link: Link, kept_url: str, tmp_path: Path, trained: Trained
-) -> None:
+@pytest.fixture(scope="module")
+def lake_url(link: Link, kept_url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A lake with the bars, features and reference data of the database."""
+    folder = str(tmp_path_factory.mktemp("lake"))
     asked = ExportAsk(days=DAYS, what=("bars", "features", "reference"))
-    done = list(export(kept_url, Store(str(tmp_path)), asked, datetime(2024, 7, 20, tzinfo=UTC)))
+    done = list(export(kept_url, Store(folder), asked, datetime(2024, 7, 20, tzinfo=UTC)))
     assert [one.failed for one in done] == [[]] * 4
-    rows = training_set(
-        str(tmp_path), target="direction", horizon="1m", names=NAMES, symbols=["ES"]
-    )
+    return folder
+
+
+def test_the_notebook_of_a_training_set_runs_on_a_lake(
+    lake_url: str, trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = notebooks.FOLDER / "a_training_set.ipynb"
+    newest, moves, skill = notebooks.tables(notebooks.shown(path, lake_url, tmp_path, monkeypatch))
+    assert all(name in newest for name in ("known_at", "label_end", "lead_nq_1width"))
+    assert "next_move_bp" in moves
+    assert "shape: (3, 5)" in skill
+
+
+def test_the_lake_gives_the_rows_that_the_database_gives(
+    link: Link, lake_url: str, trained: Trained
+) -> None:
+    rows = training_set(lake_url, target="direction", horizon="1m", names=NAMES, symbols=["ES"])
     assert rows.checksum == _rows(link).checksum
     frame, polar = rows.pandas(), rows.polars()
     assert list(frame.columns) == polar.columns
     assert len(frame) == len(polar) == trained.rows
+    # Without names all features: the trade date, by which the lake is cut, is none.
+    every = training_set(lake_url, horizon="1m", symbols=["ES"]).names
+    assert {*NAMES} < {*every}
+    assert "trade_date" not in every
     asked: Any = {"horizon": "1m", "names": NAMES, "symbols": ["ES"]}
-    assert training_set(str(tmp_path), **asked, as_="polars").equals(polar, null_equal=True)
-    x, y = training_set(str(tmp_path), **asked, as_="numpy")
+    assert training_set(lake_url, **asked, as_="polars").equals(polar, null_equal=True)
+    x, y = training_set(lake_url, **asked, as_="numpy")
     assert (np.array_equal(x, rows.x, equal_nan=True), y.tolist()) == (True, rows.y.tolist())
     with pytest.raises(Rejected, match="as_: 'csv' is none of numpy, pandas, polars, arrow"):
-        training_set(str(tmp_path), **asked, as_="csv")
+        training_set(lake_url, **asked, as_="csv")
     assert rows.x.flags.f_contiguous
     assert rows.x.dtype == np.float32
 
@@ -454,3 +505,86 @@ def test_a_set_whose_features_change_is_another_version(link: Link) -> None:
     assert (one.version, two.version, one.hash == two.hash) == (1, 2, False)
     assert feature_sets.current(link, "grows") == two
     assert feature_sets.current(link, "base").version == 1
+
+
+def killed_at(statement: str, act: Callable[[], Any]) -> None:
+    """Do something in another process, which is killed before it runs a statement."""
+    child = os.fork()
+    if child == 0:
+        run = database.rows
+
+        def rows(connection: Any, name: str, *given: Any) -> Any:
+            if name == statement:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return run(connection, name, *given)
+
+        try:
+            database.rows = rows
+            act()
+        finally:
+            os._exit(1)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+
+
+def kept(link: Link) -> list[Any]:
+    """Return how many rows there are of all that a training writes at its end."""
+    tables = ("versions", "artifacts", "folds", "reports", "aliases", "alias_changes")
+    return [link.execute(f"select count(*) from model.{one}".encode()).fetchone() for one in tables]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it forks")
+def test_a_training_that_is_killed_while_it_writes_keeps_nothing_and_is_noted(
+    link: Link, kept_url: str, trained: Trained
+) -> None:
+    before = kept(link)
+    killed_at("add_report", lambda: train(kept_url, ASK))
+    assert kept(link) == before
+    newest = "select state, reason from model.runs order by run_id desc limit 1"
+    assert link.execute(newest).fetchone() == ("running", None)
+    asked = {name: getattr(ASK, name) for name in ASK.__struct_fields__} | {"symbols": ("XX",)}
+
+    def is_noted() -> bool:
+        with pytest.raises(Rejected, match="not listed"):
+            train(kept_url, Ask(**asked))
+        return link.execute(newest).fetchone() == ("failed", "interrupted: its process ended")
+
+    wait_for(is_noted, "the end of the killed process's connection")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it forks")
+def test_a_promotion_that_is_killed_changes_no_alias(
+    link: Link, kept_url: str, trained: Trained
+) -> None:
+    before = kept(link)
+
+    def promote() -> None:
+        with database.connect(kept_url, "cli") as connection:
+            registry.promote(connection, trained.version_id, "challenger", "a test")
+
+    killed_at("note_alias", promote)
+    assert kept(link) == before
+    with link.transaction(force_rollback=True):
+        # Nothing is held by it.
+        registry.promote(link, trained.version_id, "challenger", "a test")
+        assert len(registry.aliases(link)) == 1
+
+
+def test_a_full_disk_fails_a_training_by_name_and_keeps_no_half_of_it(
+    link: Link, kept_url: str, trained: Trained, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = kept(link)
+    run = database.rows
+
+    def rows(connection: Any, name: str, *given: Any) -> Any:
+        if name == "add_artifact":
+            with database.translated():
+                raise psycopg.errors.DiskFull("could not extend file: No space left on device")
+        return run(connection, name, *given)
+
+    monkeypatch.setattr(database, "rows", rows)
+    with pytest.raises(Unavailable, match="No space left on device"):
+        train(kept_url, ASK)
+    monkeypatch.undo()
+    assert kept(link) == before
+    row = database.rows(link, "model_runs", {"limit": 1})[0]
+    assert (row["state"], "No space left" in row["reason"]) == ("failed", True)

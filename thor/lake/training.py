@@ -275,7 +275,8 @@ def _stored(connection: Connection, width: str) -> list[str]:
         "and table_name = ? order by column_index",
         [f"features_{width}"],
     ).fetchall()
-    return [name for (name,) in columns][5:]
+    # The lake has the trade date beside the rows, as the folder that they are in.
+    return [name for (name,) in columns if name != "trade_date"][5:]
 
 
 def _features(connection: Connection, width: str) -> list[str]:

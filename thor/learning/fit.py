@@ -289,18 +289,19 @@ def classes_of(rows: Rows) -> Array:
 
 
 def fit(name: str, rows: Rows, train: Array, weights: Array, plan: Plan) -> Fitted:
-    """Fit a model on these rows; of a direction its probabilities are calibrated.
+    """Fit a model on these rows, with the plan's threads; calibrated where it is a direction.
 
     Raises `Rejected` where every feature is constant in them.
     """
-    if rows.target == "direction":
-        return _fit_direction(name, rows, train, weights, plan)
-    columns = _varying(rows, train)
-    model = _model(name, rows.target, plan.seed)
-    x = _part(rows, train, columns)
-    if rows.target == "regime":
-        return Fitted(model.fit(x), columns)
-    return Fitted(_fit(model, x, labels(rows)[train], weights[train]), columns)
+    with threadpool_limits(plan.threads):
+        if rows.target == "direction":
+            return _fit_direction(name, rows, train, weights, plan)
+        columns = _varying(rows, train)
+        model = _model(name, rows.target, plan.seed)
+        x = _part(rows, train, columns)
+        if rows.target == "regime":
+            return Fitted(model.fit(x), columns)
+        return Fitted(_fit(model, x, labels(rows)[train], weights[train]), columns)
 
 
 def _varying(rows: Rows, train: Array) -> tuple[int, ...]:

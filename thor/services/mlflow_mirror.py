@@ -22,7 +22,7 @@ from thor.services.process import rotate
 SCHEMA = "mlflow"
 OFF = "none"
 # A store that is made takes a few seconds; one that does not answer must hold nobody up.
-_WAIT_S = 120
+_WAIT_S = 300
 _ENVIRONMENT = {
     # Thor never loads a model through MLflow.
     "MLFLOW_ALLOW_PICKLE_DESERIALIZATION": "false",
