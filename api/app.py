@@ -19,6 +19,7 @@ from api.hosts import HostGuard, checked_host, checked_origins
 from api.leaving import Leaving
 from api.metrics import Metrics, Observed
 from api.pages import SOURCE, Pages
+from api.routes import trading
 from api.routes.auth import (
     auth_state,
     change_password,
@@ -167,6 +168,7 @@ def create_app(settings: Settings, database_url: str, redis_url: str) -> Litesta
             *(promote_model, rollback_model),
             *(predictions, predict, outlook, model_skill, model_calibration, model_decay),
             *(model_drift, model_silences, model_parity),
+            *trading.ROUTES,
             *(session, global_markets, global_composite),
             *(global_holidays, global_days_of_all, global_days, global_history),
             *(features, features_of, health, metrics, system),

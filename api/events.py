@@ -12,6 +12,7 @@ from thor.domain.nature import Nature
 from thor.stream.desk import DeskExtreme, DeskSignal, DeskTotal
 from thor.stream.predictions import LivePrediction
 from thor.stream.quote import Instant, Price, Quote
+from thor.stream.trades import TradeAccount, TradeFill, TradeOrder, TradePosition
 from thor.stream.world import MarketTransition, OpenGrade, SessionState
 
 Width = Literal["1s", "1m", "5m", "1h", "1d"]
@@ -194,6 +195,30 @@ class PredictionEvent(msgspec.Struct, kw_only=True, tag_field="event", tag="pred
     data: LivePrediction
 
 
+class OrderEvent(msgspec.Struct, kw_only=True, tag_field="event", tag="order"):
+    """An order as it stands after a change; has no id."""
+
+    data: TradeOrder
+
+
+class FillEvent(msgspec.Struct, kw_only=True, tag_field="event", tag="fill"):
+    """A trade of an order; has no id."""
+
+    data: TradeFill
+
+
+class PositionEvent(msgspec.Struct, kw_only=True, tag_field="event", tag="position"):
+    """What is held, as its mark or its contracts change; has no id."""
+
+    data: TradePosition
+
+
+class AccountEvent(msgspec.Struct, kw_only=True, tag_field="event", tag="account"):
+    """An account, as its cash or value changes; has no id."""
+
+    data: TradeAccount
+
+
 class ErrorEvent(msgspec.Struct, kw_only=True, tag_field="event", tag="error"):
     """The bus is away; has no id."""
 
@@ -215,5 +240,9 @@ StreamEvent: Any = (
     | MarketEvent
     | GradeEvent
     | PredictionEvent
+    | OrderEvent
+    | FillEvent
+    | PositionEvent
+    | AccountEvent
     | ErrorEvent
 )

@@ -70,6 +70,7 @@ class SharedState:
             *(self.gate.keep, self.reference.keep, hub.run, hub.beat),
             *(hub.conflate, hub.close_bars, hub.watch_desk, hub.watch_world),
             hub.watch_predictions,
+            hub.watch_trades,
         )
         tasks = [asyncio.create_task(part(), name=part.__qualname__) for part in parts]
         for task in tasks:

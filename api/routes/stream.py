@@ -37,7 +37,8 @@ Events = Annotated[
     str | None,
     QueryParameter(
         description="`tick`, `quote`, `bar`, all three if left out, for mode ticks; and "
-        "`signal`, `total`, `extreme`, the desk's, `session`, `market`, `grade` and `prediction` "
+        "`signal`, `total`, `extreme`, the desk's, `session`, `market`, `grade`, "
+        "`prediction`, `order`, `fill`, `position` and `account` "
         "only where asked for."
     ),
 ]
@@ -83,7 +84,8 @@ async def stream(
     to a stream that asks for one of them, then when they change, at most once a second. `session`
     is sent once for each calendar of the symbols, then when its state or its trade date changes;
     `market` only when a market's state changes, `grade` when a row of a market's opening is
-    captured or graded, `prediction` as a served model predicts at a closed bar.
+    captured or graded, `prediction` as a served model predicts at a closed bar. `position`
+    and `account` are sent once, then as they change, `order` and `fill` as they are written.
 
     `bar` is a bar as /api/bars has it, with its `width`, once its source's clock has passed
     `known_at` and the database has all its ticks; a later tick does not send it again. Events come

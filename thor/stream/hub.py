@@ -42,6 +42,7 @@ from thor.stream.events import (
 from thor.stream.last_values import LastValues
 from thor.stream.predictions import PredictionWatch
 from thor.stream.subscribers import Subscriber, Subscribers
+from thor.stream.trades import TradeWatch
 from thor.stream.world import WorldWatch
 
 _BUFFER_BYTES_MAX = 32_000_000
@@ -79,6 +80,7 @@ class StreamHub:
         self._desk = DeskWatch(pool, self.subscribers, self.market_now)
         self._world = WorldWatch(pool, reference, self.subscribers)
         self._predictions = PredictionWatch(pool, self.subscribers)
+        self._trades = TradeWatch(pool, self.subscribers, self.market_now)
         self.fault: str | None = None
         self.has_snapshot = self.is_ended = False
         self.events_sent = 0
@@ -171,6 +173,10 @@ class StreamHub:
     async def watch_world(self) -> None:
         """Give changes of sessions, markets and grades to those who want them, until cancelled."""
         await self._world.run()
+
+    async def watch_trades(self) -> None:
+        """Give changes of orders, positions and accounts to those who want them."""
+        await self._trades.run()
 
     async def watch_predictions(self) -> None:
         """Give live predictions to those who want them, until cancelled."""

@@ -499,3 +499,31 @@ values (%(account)s, %(symbol)s, %(expected)s, %(actual)s, %(reason)s)
 on conflict (account_id, symbol, reason) where cleared_at is null do nothing
 returning break_id;
 
+-- name: trade_modification
+select *
+from trade.modifications as m
+where m.modification_id = %(modification_id)s::bigint;
+
+-- name: trade_kill
+select *
+from trade.kill(%(who)s::text, %(reason)s::text);
+
+-- name: trade_reset_kill
+select *
+from trade.reset_kill(%(who)s::text, %(reason)s::text);
+
+-- name: trade_open_breaks
+select *
+from trade.breaks as b
+where
+    b.cleared_at is null
+    and (b.account_id = %(account)s::text or %(account)s::text is null)
+order by b.break_id;
+
+-- name: trade_clear_break
+update trade.breaks as b
+set
+    cleared_at = now(),
+    cleared_by = %(who)s::text
+where b.break_id = %(break_id)s::bigint and b.cleared_at is null
+returning *;

@@ -4,6 +4,106 @@
  */
 
 export interface paths {
+    "/api/accounts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListAccounts
+         * @description List the accounts; in SQL `select * from account_at(as_of)`.
+         */
+        get: operations["ApiAccountsListAccounts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/accounts/{account_id}/fund": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * FundAccount
+         * @description Put cash into an account, below 0 take it out.
+         */
+        post: operations["ApiAccountsAccountIdFundFundAccount"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/accounts/{account_id}/reset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * ResetAccount
+         * @description Begin a paper account anew; refused while an order of it is open.
+         */
+        post: operations["ApiAccountsAccountIdResetResetAccount"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/accounts/{account_id}/statement": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * AccountStatement
+         * @description Return the lines of a statement, at most 370 days; in SQL `trade.statement(…)`.
+         */
+        get: operations["ApiAccountsAccountIdStatementAccountStatement"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/activity/today": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ActivityToday
+         * @description List the orders that are open, and those of the trade date by what became of them.
+         */
+        get: operations["ApiActivityTodayActivityToday"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/audit": {
         parameters: {
             query?: never;
@@ -384,6 +484,26 @@ export interface paths {
          *     `Accept: text/csv` the rows come as CSV, a feature a column.
          */
         get: operations["ApiFeaturesSymbolFeaturesOf"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/fills": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListFills
+         * @description List fills, newest first, each with what it takes for granted.
+         */
+        get: operations["ApiFillsListFills"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1291,6 +1411,101 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/orders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListOrders
+         * @description List orders, newest first; in SQL `select * from trade.orders`.
+         */
+        get: operations["ApiOrdersListOrders"];
+        put?: never;
+        /**
+         * PlaceOrder
+         * @description Place an order and return its row; its status is REFUSED where a rule refused it.
+         *
+         *     The same id with the same content is the same order, with other content it is refused (409).
+         *     Give the id in the header or in the body.
+         */
+        post: operations["ApiOrdersPlaceOrder"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/orders/{order_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ShowOrder
+         * @description Return an order.
+         */
+        get: operations["ApiOrdersOrderIdShowOrder"];
+        put?: never;
+        post?: never;
+        /**
+         * CancelOrder
+         * @description Ask for an order to be cancelled; what was filled stays.
+         */
+        delete: operations["ApiOrdersOrderIdCancelOrder"];
+        options?: never;
+        head?: never;
+        /**
+         * ChangeOrder
+         * @description Ask for an order to be changed; the event `order` comes with the broker's answer.
+         */
+        patch: operations["ApiOrdersOrderIdChangeOrder"];
+        trace?: never;
+    };
+    "/api/orders/{order_id}/story": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * OrderStory
+         * @description Return all that led to an order and came of it; in SQL `select * from trade_story`.
+         */
+        get: operations["ApiOrdersOrderIdStoryOrderStory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/orders/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * PreviewOrder
+         * @description Return the verdict that an order would get now; nothing is written.
+         */
+        post: operations["ApiOrdersPreviewPreviewOrder"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/outlook": {
         parameters: {
             query?: never;
@@ -1305,6 +1520,46 @@ export interface paths {
         get: operations["ApiOutlookOutlook"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/positions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListPositions
+         * @description List what is held or was traded today; in SQL `select * from positions_at(as_of)`.
+         */
+        get: operations["ApiPositionsListPositions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/positions/flatten": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * FlattenPositions
+         * @description Cancel the orders and close the positions; returns the orders that close them.
+         */
+        post: operations["ApiPositionsFlattenFlattenPositions"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1414,7 +1669,8 @@ export interface paths {
          *     to a stream that asks for one of them, then when they change, at most once a second. `session`
          *     is sent once for each calendar of the symbols, then when its state or its trade date changes;
          *     `market` only when a market's state changes, `grade` when a row of a market's opening is
-         *     captured or graded, `prediction` as a served model predicts at a closed bar.
+         *     captured or graded, `prediction` as a served model predicts at a closed bar. `position`
+         *     and `account` are sent once, then as they change, `order` and `fill` as they are written.
          *
          *     `bar` is a bar as /api/bars has it, with its `width`, once its source's clock has passed
          *     `known_at` and the database has all its ticks; a later tick does not send it again. Events come
@@ -1430,6 +1686,58 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/risk/kill": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * KillSwitch
+         * @description Return the kill switch.
+         */
+        get: operations["ApiRiskKillKillSwitch"];
+        put?: never;
+        /**
+         * LatchKill
+         * @description Stop trading: no order passes but those that flatten, until an ADMIN resets it.
+         */
+        post: operations["ApiRiskKillLatchKill"];
+        /**
+         * ResetKill
+         * @description Let orders pass again, once it is flat.
+         */
+        delete: operations["ApiRiskKillResetKill"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/risk/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * RiskLimits
+         * @description List the limits that hold now, the newest version of each.
+         */
+        get: operations["ApiRiskLimitsRiskLimits"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * ChangeLimit
+         * @description Change a limit, as a new version.
+         */
+        patch: operations["ApiRiskLimitsChangeLimit"];
         trace?: never;
     };
     "/api/session": {
@@ -1450,6 +1758,30 @@ export interface paths {
         get: operations["ApiSessionSession"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/signals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListSignals
+         * @description List signals that orders may follow, newest first.
+         */
+        get: operations["ApiSignalsListSignals"];
+        put?: never;
+        /**
+         * AddSignal
+         * @description Record a person's view of a symbol.
+         */
+        post: operations["ApiSignalsAddSignal"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1719,6 +2051,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/trades": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListTrades
+         * @description List the fills that closed something, newest first, with the profit that they realised.
+         */
+        get: operations["ApiTradesListTrades"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/users": {
         parameters: {
             query?: never;
@@ -1833,6 +2185,55 @@ export interface components {
             pending: number;
             received: number;
             rejected: number;
+        };
+        /** AccountEvent */
+        AccountEvent: {
+            data: components["schemas"]["TradeAccount"];
+            /** @constant */
+            event: "account";
+        };
+        /** ActivityRow */
+        ActivityRow: {
+            account_id: string;
+            client_order_id: string;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            commission: string | null;
+            filled_quantity: number;
+            order_id: string;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            placed_at: string;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            price: string | null;
+            quantity: number;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            realised: string | null;
+            reason: string | null;
+            section: string;
+            series: string;
+            /** @enum {string} */
+            side: "BUY" | "SELL";
+            status: string;
+            trade_date: string;
+            /** @enum {string} */
+            type: "MARKET" | "LIMIT" | "STOP" | "STOP_LIMIT" | "TRAILING_STOP";
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            updated_at: string;
+            who: string;
         };
         /** AuditRow */
         AuditRow: {
@@ -2229,6 +2630,29 @@ export interface components {
             model_id: number;
             outcomes: number;
             target: string;
+        };
+        /** CashBody */
+        CashBody: {
+            /** @default 100000 */
+            amount: string;
+            /** @default  */
+            note: string;
+        };
+        /** CheckRow */
+        CheckRow: {
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            figure: string | null;
+            is_passed: boolean;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            limit: string | null;
+            reason: string | null;
+            rule: string;
         };
         /** ClosedBar */
         ClosedBar: {
@@ -2667,6 +3091,17 @@ export interface components {
             known_at: string;
             symbol: string;
         };
+        /** FillEvent */
+        FillEvent: {
+            data: components["schemas"]["TradeFill"];
+            /** @constant */
+            event: "fill";
+        };
+        /** FlattenBody */
+        FlattenBody: {
+            account_id?: string | null;
+            symbol?: string | null;
+        };
         /** Gap */
         Gap: {
             from: string;
@@ -2949,6 +3384,18 @@ export interface components {
             revoked_at: string | null;
             scopes: string[];
         };
+        /** KillSwitch */
+        KillSwitch: {
+            is_flat: boolean;
+            is_latched: boolean;
+            reason: string | null;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            since: string | null;
+            who: string | null;
+        };
         /** LakeDay */
         LakeDay: {
             exported: number;
@@ -2963,6 +3410,32 @@ export interface components {
         LakeState: {
             days: components["schemas"]["LakeDay"][];
             missing: string[];
+        };
+        /** LimitChange */
+        LimitChange: {
+            account_id?: string | null;
+            rule: string;
+            symbol?: string | null;
+            value: string;
+        };
+        /** LimitRow */
+        LimitRow: {
+            account_id: string | null;
+            limit_id: number;
+            rule: string;
+            symbol: string | null;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            valid_from: string;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            value: string;
+            version: number;
+            who: string;
         };
         /** LivePrediction */
         LivePrediction: {
@@ -3951,6 +4424,47 @@ export interface components {
             /** @enum {string} */
             wndw: "WORKED" | "DIDNT_WORK" | "NEUTRAL" | "PENDING";
         };
+        /** OrderBody */
+        OrderBody: {
+            /** @default PAPER */
+            account_id: string;
+            client_order_id?: string | null;
+            contract?: string | null;
+            group_id?: string | null;
+            /** @enum {null|string} */
+            group_kind?: "OCO" | "BRACKET" | null;
+            /** @default false */
+            is_flattening: boolean;
+            limit_price?: string | null;
+            parent_order_id?: string | null;
+            quantity: number;
+            /** @enum {string} */
+            side: "BUY" | "SELL";
+            signal_id?: string | null;
+            stop_price?: string | null;
+            symbol: string;
+            /**
+             * @default DAY
+             * @enum {string}
+             */
+            time_in_force: "DAY" | "GTC";
+            trail_by?: string | null;
+            /** @enum {string} */
+            type: "MARKET" | "LIMIT" | "STOP" | "STOP_LIMIT" | "TRAILING_STOP";
+        };
+        /** OrderChange */
+        OrderChange: {
+            limit_price?: string | null;
+            quantity?: number | null;
+            stop_price?: string | null;
+            trail_by?: string | null;
+        };
+        /** OrderEvent */
+        OrderEvent: {
+            data: components["schemas"]["TradeOrder"];
+            /** @constant */
+            event: "order";
+        };
         /** OutlookRow */
         OutlookRow: {
             /**
@@ -4024,6 +4538,12 @@ export interface components {
             /** @constant */
             event: "ping";
             id: string | null;
+        };
+        /** PositionEvent */
+        PositionEvent: {
+            data: components["schemas"]["TradePosition"];
+            /** @constant */
+            event: "position";
         };
         /** PredictionEvent */
         PredictionEvent: {
@@ -4191,6 +4711,10 @@ export interface components {
             event: "quote";
             id: string;
         };
+        /** Reason */
+        Reason: {
+            reason: string;
+        };
         /** RefusedTick */
         RefusedTick: {
             field: string;
@@ -4302,6 +4826,17 @@ export interface components {
             time_zone: string;
             token: string;
         };
+        /** SignalBody */
+        SignalBody: {
+            confidence?: string | null;
+            horizon?: string | null;
+            note?: string | null;
+            /** @enum {string} */
+            side: "BUY" | "SELL" | "HOLD";
+            stop?: string | null;
+            symbol: string;
+            target?: string | null;
+        };
         /** SignalEvent */
         SignalEvent: {
             data: components["schemas"]["DeskSignal"];
@@ -4392,6 +4927,59 @@ export interface components {
              */
             state: "FRESH" | "STALE" | "DEAD" | null;
             symbols: string[];
+        };
+        /** StatementLine */
+        StatementLine: {
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            amount: string | null;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            at: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            balance: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            commission: string | null;
+            detail: string | null;
+            fill_id: number | null;
+            line: number;
+            order_id: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            price: string | null;
+            quantity: number | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            realised: string | null;
+            section: string;
+            side: string | null;
+            symbol: string | null;
+            trade_date: string | null;
+        };
+        /** StoryRow */
+        StoryRow: {
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            at: string | null;
+            kind: string;
+            step: number;
+            what: string | null;
         };
         /** StreamHealth */
         StreamHealth: {
@@ -4607,6 +5195,383 @@ export interface components {
             secret: string;
             uri: string;
         };
+        /** TradeAccount */
+        TradeAccount: {
+            account_id: string;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            as_of: string;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            available_funds: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            cash: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            commission: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            commission_today: string | null;
+            currency: string;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            day_trading_funds: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            drawdown: string | null;
+            epoch: number;
+            fills_today: number | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            funded: string | null;
+            is_enabled: boolean;
+            /** @enum {string} */
+            kind: "PAPER" | "LIVE";
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            margin_initial: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            margin_intraday: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            margin_maintenance: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            market_value: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            net_liquidation: string | null;
+            open_orders: number | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            peak: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            pnl_day: string | null;
+            positions: number | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            realised: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            realised_today: string | null;
+            trade_date: string;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            unrealised: string | null;
+        };
+        /** TradeFill */
+        TradeFill: {
+            account_id: string;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            ask: string | null;
+            assumptions: string[];
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            at: string;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            bid: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            commission: string;
+            contract: string | null;
+            fill_id: number;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            latency_ms: string | null;
+            order_id: string;
+            position: number;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            price: string;
+            quantity: number;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            realised: string;
+            series: string;
+            /** @enum {string} */
+            side: "BUY" | "SELL";
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            slippage: string | null;
+            symbol: string;
+            trade_date: string;
+        };
+        /** TradeOrder */
+        TradeOrder: {
+            account_id: string;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            average_price: string | null;
+            client_order_id: string;
+            contract: string | null;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            expires_at: string | null;
+            filled_quantity: number;
+            group_id: string | null;
+            /** @enum {null|string} */
+            group_kind: "OCO" | "BRACKET" | null;
+            is_flattening: boolean;
+            is_triggered: boolean;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            limit_price: string | null;
+            order_id: string;
+            parent_order_id: string | null;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            placed_at: string;
+            quantity: number;
+            reason: string | null;
+            series: string;
+            /** @enum {string} */
+            side: "BUY" | "SELL";
+            signal_id: string | null;
+            /** @enum {string} */
+            status: "PENDING" | "SUBMITTED" | "WORKING" | "PARTIALLY_FILLED" | "FILLED" | "CANCEL_PENDING" | "CANCELLED" | "REFUSED" | "REJECTED" | "EXPIRED";
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            stop_price: string | null;
+            symbol: string;
+            /** @enum {string} */
+            time_in_force: "DAY" | "GTC";
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            trail_by: string | null;
+            /** @enum {string} */
+            type: "MARKET" | "LIMIT" | "STOP" | "STOP_LIMIT" | "TRAILING_STOP";
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            updated_at: string;
+            verdict_id: string | null;
+            version: number;
+            who: string;
+        };
+        /** TradePosition */
+        TradePosition: {
+            account_id: string;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            average_price: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            average_price_fifo: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            basis: string | null;
+            basis_kind: string | null;
+            bought_today: number | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            commission_today: string | null;
+            contract: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            cost: string | null;
+            currency: string;
+            days: number | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            margin_initial: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            margin_intraday: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            margin_maintenance: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            mark: string | null;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            mark_at: string | null;
+            mark_kind: string | null;
+            mark_state: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            market_value: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            multiplier: string;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            opened_at: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            pnl_day: string | null;
+            quantity: number;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            realised: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            realised_fifo: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            realised_fifo_today: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            realised_today: string | null;
+            root: string;
+            series: string;
+            side: string;
+            sold_today: number | null;
+            symbol: string;
+            trade_date: string;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            unrealised: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            unrealised_percent: string | null;
+        };
+        /** TradeSignal */
+        TradeSignal: {
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            at: string;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            confidence: string | null;
+            horizon: string | null;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            known_at: string;
+            note: string | null;
+            origin: string;
+            origin_ref: string | null;
+            side: string;
+            signal_id: string;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            stop: string | null;
+            symbol: string;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            target: string | null;
+            who: string;
+        };
         /** UserChange */
         UserChange: {
             is_approved?: boolean | null;
@@ -4640,6 +5605,55 @@ export interface components {
             sessions: number;
             user_id: number;
         };
+        /** VerdictRow */
+        VerdictRow: {
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            ask: string | null;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            at: string;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            bid: string | null;
+            checks: components["schemas"]["CheckRow"][];
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            commission: string | null;
+            contract: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            figure: string | null;
+            is_allowed: boolean;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            last: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            limit: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            margin: string | null;
+            reason: string | null;
+            rule: string | null;
+            symbol: string;
+        };
         /** Versions */
         Versions: {
             postgres: string | null;
@@ -4654,6 +5668,8 @@ export interface components {
     pathItems: never;
 }
 export type Account = components['schemas']['Account'];
+export type AccountEvent = components['schemas']['AccountEvent'];
+export type ActivityRow = components['schemas']['ActivityRow'];
 export type AuditRow = components['schemas']['AuditRow'];
 export type AuthState = components['schemas']['AuthState'];
 export type BarEvent = components['schemas']['BarEvent'];
@@ -4663,6 +5679,8 @@ export type BoardRow = components['schemas']['BoardRow'];
 export type BusHealth = components['schemas']['BusHealth'];
 export type CalibrationBin = components['schemas']['CalibrationBin'];
 export type CalibrationDecay = components['schemas']['CalibrationDecay'];
+export type CashBody = components['schemas']['CashBody'];
+export type CheckRow = components['schemas']['CheckRow'];
 export type ClosedBar = components['schemas']['ClosedBar'];
 export type Code = components['schemas']['Code'];
 export type CollectorHealth = components['schemas']['CollectorHealth'];
@@ -4683,6 +5701,8 @@ export type Fault = components['schemas']['Fault'];
 export type FeatureDrift = components['schemas']['FeatureDrift'];
 export type FeatureRow = components['schemas']['FeatureRow'];
 export type FeaturesRow = components['schemas']['FeaturesRow'];
+export type FillEvent = components['schemas']['FillEvent'];
+export type FlattenBody = components['schemas']['FlattenBody'];
 export type Gap = components['schemas']['Gap'];
 export type GapEvent = components['schemas']['GapEvent'];
 export type GapRow = components['schemas']['GapRow'];
@@ -4699,8 +5719,11 @@ export type JobRow = components['schemas']['JobRow'];
 export type JobRunLog = components['schemas']['JobRunLog'];
 export type JobRunRow = components['schemas']['JobRunRow'];
 export type KeyRow = components['schemas']['KeyRow'];
+export type KillSwitch = components['schemas']['KillSwitch'];
 export type LakeDay = components['schemas']['LakeDay'];
 export type LakeState = components['schemas']['LakeState'];
+export type LimitChange = components['schemas']['LimitChange'];
+export type LimitRow = components['schemas']['LimitRow'];
 export type LivePrediction = components['schemas']['LivePrediction'];
 export type Login = components['schemas']['Login'];
 export type MadeKeyRow = components['schemas']['MadeKeyRow'];
@@ -4728,12 +5751,16 @@ export type ModelSkill = components['schemas']['ModelSkill'];
 export type NewKey = components['schemas']['NewKey'];
 export type NextOpening = components['schemas']['NextOpening'];
 export type OpenGrade = components['schemas']['OpenGrade'];
+export type OrderBody = components['schemas']['OrderBody'];
+export type OrderChange = components['schemas']['OrderChange'];
+export type OrderEvent = components['schemas']['OrderEvent'];
 export type OutlookRow = components['schemas']['OutlookRow'];
 export type ParityRow = components['schemas']['ParityRow'];
 export type Password = components['schemas']['Password'];
 export type PasswordChange = components['schemas']['PasswordChange'];
 export type Ping = components['schemas']['Ping'];
 export type PingEvent = components['schemas']['PingEvent'];
+export type PositionEvent = components['schemas']['PositionEvent'];
 export type PredictionEvent = components['schemas']['PredictionEvent'];
 export type PredictionNow = components['schemas']['PredictionNow'];
 export type PredictionRow = components['schemas']['PredictionRow'];
@@ -4741,6 +5768,7 @@ export type Problem = components['schemas']['Problem'];
 export type ProcessRow = components['schemas']['ProcessRow'];
 export type Quote = components['schemas']['Quote'];
 export type QuoteEvent = components['schemas']['QuoteEvent'];
+export type Reason = components['schemas']['Reason'];
 export type RefusedTick = components['schemas']['RefusedTick'];
 export type Registered = components['schemas']['Registered'];
 export type Registration = components['schemas']['Registration'];
@@ -4749,6 +5777,7 @@ export type SessionRow = components['schemas']['SessionRow'];
 export type SessionState = components['schemas']['SessionState'];
 export type SettingValue = components['schemas']['SettingValue'];
 export type SetUp = components['schemas']['SetUp'];
+export type SignalBody = components['schemas']['SignalBody'];
 export type SignalEvent = components['schemas']['SignalEvent'];
 export type SignalWeight = components['schemas']['SignalWeight'];
 export type SignalWeightChange = components['schemas']['SignalWeightChange'];
@@ -4756,6 +5785,8 @@ export type SignalWeightUndo = components['schemas']['SignalWeightUndo'];
 export type SignalWeightVersion = components['schemas']['SignalWeightVersion'];
 export type Silence = components['schemas']['Silence'];
 export type SourceRow = components['schemas']['SourceRow'];
+export type StatementLine = components['schemas']['StatementLine'];
+export type StoryRow = components['schemas']['StoryRow'];
 export type StreamHealth = components['schemas']['StreamHealth'];
 export type StreamTick = components['schemas']['StreamTick'];
 export type SystemState = components['schemas']['SystemState'];
@@ -4768,11 +5799,427 @@ export type TickEvent = components['schemas']['TickEvent'];
 export type TickRow = components['schemas']['TickRow'];
 export type TotalEvent = components['schemas']['TotalEvent'];
 export type TotpOffer = components['schemas']['TotpOffer'];
+export type TradeAccount = components['schemas']['TradeAccount'];
+export type TradeFill = components['schemas']['TradeFill'];
+export type TradeOrder = components['schemas']['TradeOrder'];
+export type TradePosition = components['schemas']['TradePosition'];
+export type TradeSignal = components['schemas']['TradeSignal'];
 export type UserChange = components['schemas']['UserChange'];
 export type UserRow = components['schemas']['UserRow'];
+export type VerdictRow = components['schemas']['VerdictRow'];
 export type Versions = components['schemas']['Versions'];
 export type $defs = Record<string, never>;
 export interface operations {
+    ApiAccountsListAccounts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TradeAccount"][];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiAccountsAccountIdFundFundAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CashBody"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TradeAccount"];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A rule forbids it: record it, do not retry. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiAccountsAccountIdResetResetAccount: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CashBody"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TradeAccount"];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A rule forbids it: record it, do not retry. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiAccountsAccountIdStatementAccountStatement: {
+        parameters: {
+            query: {
+                /** @description First trade date. */
+                from: string;
+                /** @description Last trade date. */
+                to: string;
+            };
+            header?: never;
+            path: {
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StatementLine"][];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiActivityTodayActivityToday: {
+        parameters: {
+            query?: {
+                /** @description One account; all if left out. */
+                account_id?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ActivityRow"][];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     ApiAuditAudit: {
         parameters: {
             query?: {
@@ -6276,6 +7723,91 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FeaturesRow"][];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiFillsListFills: {
+        parameters: {
+            query?: {
+                /** @description One account; all if left out. */
+                account_id?: string | null;
+                /** @description The first moment, ISO 8601. */
+                from?: string | null;
+                /** @description Most rows. */
+                limit?: number;
+                /** @description A series or a contract; all if left out. */
+                symbol?: string | null;
+                /** @description The moment after the last, ISO 8601. */
+                to?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TradeFill"][];
                 };
             };
             /** @description Nobody is known by what the request carries: log in, then ask again. */
@@ -9958,6 +11490,583 @@ export interface operations {
             };
         };
     };
+    ApiOrdersListOrders: {
+        parameters: {
+            query?: {
+                /** @description One account; all if left out. */
+                account_id?: string | null;
+                /** @description Open ones, or those that have ended. */
+                is_open?: boolean | null;
+                /** @description Most rows. */
+                limit?: number;
+                /** @description A series or a contract; all if left out. */
+                symbol?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TradeOrder"][];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiOrdersPlaceOrder: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description As client_order_id in the body. */
+                "Idempotency-Key"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrderBody"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TradeOrder"];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A rule forbids it: record it, do not retry. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiOrdersOrderIdShowOrder: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TradeOrder"];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiOrdersOrderIdCancelOrder: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TradeOrder"];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A rule forbids it: record it, do not retry. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiOrdersOrderIdChangeOrder: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrderChange"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TradeOrder"];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A rule forbids it: record it, do not retry. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiOrdersOrderIdStoryOrderStory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                order_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoryRow"][];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiOrdersPreviewPreviewOrder: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrderBody"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["VerdictRow"];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     ApiOutlookOutlook: {
         parameters: {
             query?: never;
@@ -9987,6 +12096,170 @@ export interface operations {
             };
             /** @description The role of who asks may not do this: ask somebody whose role may. */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiPositionsListPositions: {
+        parameters: {
+            query?: {
+                /** @description One account; all if left out. */
+                account_id?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TradePosition"][];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiPositionsFlattenFlattenPositions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FlattenBody"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TradeOrder"][];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A rule forbids it: record it, do not retry. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10340,7 +12613,7 @@ export interface operations {
             query?: {
                 /** @description Widths whose bars are sent when they close: `1m`, or `1m,5m`, of 1s, 1m, 5m, 1h and 1d. None if left out. */
                 bars?: string | null;
-                /** @description `tick`, `quote`, `bar`, all three if left out, for mode ticks; and `signal`, `total`, `extreme`, the desk's, `session`, `market`, `grade` and `prediction` only where asked for. */
+                /** @description `tick`, `quote`, `bar`, all three if left out, for mode ticks; and `signal`, `total`, `extreme`, the desk's, `session`, `market`, `grade`, `prediction`, `order`, `fill`, `position` and `account` only where asked for. */
                 events?: string | null;
                 /** @description Id of the last event seen: the stream continues after it. */
                 from?: string | null;
@@ -10364,7 +12637,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": components["schemas"]["HelloEvent"] | components["schemas"]["TickEvent"] | components["schemas"]["QuoteEvent"] | components["schemas"]["BarEvent"] | components["schemas"]["PingEvent"] | components["schemas"]["HeardEvent"] | components["schemas"]["GapEvent"] | components["schemas"]["SignalEvent"] | components["schemas"]["TotalEvent"] | components["schemas"]["ExtremeEvent"] | components["schemas"]["SessionEvent"] | components["schemas"]["MarketEvent"] | components["schemas"]["GradeEvent"] | components["schemas"]["PredictionEvent"] | components["schemas"]["ErrorEvent"];
+                    "text/event-stream": components["schemas"]["HelloEvent"] | components["schemas"]["TickEvent"] | components["schemas"]["QuoteEvent"] | components["schemas"]["BarEvent"] | components["schemas"]["PingEvent"] | components["schemas"]["HeardEvent"] | components["schemas"]["GapEvent"] | components["schemas"]["SignalEvent"] | components["schemas"]["TotalEvent"] | components["schemas"]["ExtremeEvent"] | components["schemas"]["SessionEvent"] | components["schemas"]["MarketEvent"] | components["schemas"]["GradeEvent"] | components["schemas"]["PredictionEvent"] | components["schemas"]["OrderEvent"] | components["schemas"]["FillEvent"] | components["schemas"]["PositionEvent"] | components["schemas"]["AccountEvent"] | components["schemas"]["ErrorEvent"];
                 };
             };
             /** @description Nobody is known by what the request carries: log in, then ask again. */
@@ -10387,6 +12660,418 @@ export interface operations {
             };
             /** @description There is no such thing. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiRiskKillKillSwitch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KillSwitch"];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiRiskKillLatchKill: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reason"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KillSwitch"];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A rule forbids it: record it, do not retry. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiRiskKillResetKill: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Reason"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KillSwitch"];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A rule forbids it: record it, do not retry. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiRiskLimitsRiskLimits: {
+        parameters: {
+            query?: {
+                /** @description One account; all if left out. */
+                account_id?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LimitRow"][];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiRiskLimitsChangeLimit: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LimitChange"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LimitRow"];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A rule forbids it: record it, do not retry. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10466,6 +13151,172 @@ export interface operations {
             };
             /** @description There is no such thing. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiSignalsListSignals: {
+        parameters: {
+            query?: {
+                /** @description Most rows. */
+                limit?: number;
+                /** @description Roots, month codes or aliases, in any case: `ES,NQ,$DXY`. All if left out. */
+                symbols?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TradeSignal"][];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiSignalsAddSignal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SignalBody"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TradeSignal"];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A rule forbids it: record it, do not retry. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11439,6 +14290,91 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeskTotalStep"][];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiTradesListTrades: {
+        parameters: {
+            query?: {
+                /** @description One account; all if left out. */
+                account_id?: string | null;
+                /** @description The first moment, ISO 8601. */
+                from?: string | null;
+                /** @description Most rows. */
+                limit?: number;
+                /** @description A series or a contract; all if left out. */
+                symbol?: string | null;
+                /** @description The moment after the last, ISO 8601. */
+                to?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TradeFill"][];
                 };
             };
             /** @description Nobody is known by what the request carries: log in, then ask again. */

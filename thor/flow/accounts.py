@@ -1,0 +1,107 @@
+"""Fund and reset accounts, change limits, use the kill switch, and record people's signals.
+
+Stages: 80 trading. What the database refuses is raised as `Refused`, in its own words.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Any
+
+from thor import database
+from thor.database import Connection
+from thor.errors import NotFound, Refused, Rejected
+from thor.flow.place_orders import market_now
+from thor.reference import instruments
+from thor.trading.risk import LIMITS
+
+Row = dict[str, Any]
+
+
+@contextmanager
+def _refused(connection: Connection[Any]) -> Iterator[None]:
+    try:
+        with database.transaction(connection):
+            yield
+    except database.DriverError as error:
+        raise Refused(str(error).splitlines()[0]) from error
+
+
+def fund(connection: Connection[Any], account: str, amount: Decimal, who: str, note: str) -> Row:
+    """Put cash into an account, below 0 take it out; returns the account."""
+    return _move(connection, "trade_fund", account, amount, who, note)
+
+
+def reset(connection: Connection[Any], account: str, amount: Decimal, who: str, note: str) -> Row:
+    """Begin an account anew with so much cash; nothing is deleted. Returns the account.
+
+    Raises `Refused` while an order is open.
+    """
+    return _move(connection, "trade_reset_account", account, amount, who, note)
+
+
+def _move(
+    connection: Connection[Any], name: str, account: str, amount: Decimal, who: str, note: str
+) -> Row:
+    if not amount.is_finite() or amount != round(amount, 2):
+        raise Rejected(f"amount: {amount} is no amount of whole cents")
+    moment = market_now(connection)
+    values = {"account": account, "amount": amount, "who": who, "note": note, "at": moment}
+    with _refused(connection):
+        database.one(connection, name, values)
+        database.rows(connection, "trade_wake")
+    return account_at(connection, account)
+
+
+def account_at(connection: Connection[Any], account: str) -> Row:
+    """Return an account as of now; raises `NotFound`."""
+    values = {"as_of": market_now(connection), "account": account}
+    found = database.row(connection, "trade_accounts_at", values)
+    if found is None:
+        raise NotFound(f"account: {account!r} is none; `thor account list` shows them")
+    return found
+
+
+def set_limit(
+    connection: Connection[Any],
+    rule: str,
+    value: Decimal,
+    who: str,
+    account: str | None = None,
+    symbol: str | None = None,
+) -> Row:
+    """Write a new version of a limit, for an account and a root or for all, and return it."""
+    if rule not in LIMITS:
+        raise Rejected(f"rule: {rule!r} is none of {', '.join(LIMITS)}")
+    if not value.is_finite() or value < 0:
+        raise Rejected(f"value: {value} has to be a number from 0 ({LIMITS[rule]})")
+    with _refused(connection):
+        values = {"account": account, "rule": rule, "symbol": symbol, "value": value, "who": who}
+        return database.one(connection, "trade_set_limit", values)
+
+
+def kill(connection: Connection[Any], who: str, reason: str) -> Row:
+    """Latch the kill switch; the job cancels, flattens and verifies. Returns the switch."""
+    if not reason.strip():
+        raise Rejected("reason: is missing; say why trading stops")
+    with _refused(connection):
+        database.rows(connection, "trade_kill", {"who": who, "reason": reason})
+        database.rows(connection, "trade_wake")
+    return database.one(connection, "trade_kill_switch")
+
+
+def reset_kill(connection: Connection[Any], who: str, reason: str) -> Row:
+    """Let orders pass again; raises `Refused` where anything is held or an order is open."""
+    if not reason.strip():
+        raise Rejected("reason: is missing; say why trading may go on")
+    with _refused(connection):
+        database.rows(connection, "trade_reset_kill", {"who": who, "reason": reason})
+    return database.one(connection, "trade_kill_switch")
+
+
+def add_signal(connection: Connection[Any], given: Row, who: str) -> Row:
+    """Record a person's view of a symbol; raises `NotFound` for one that is not listed."""
+    symbol = instruments.symbol_of(connection, given["symbol"])
+    with _refused(connection):
+        values = {**given, "symbol": symbol, "who": who, "at": market_now(connection)}
+        return database.one(connection, "trade_insert_signal", values)
