@@ -3,13 +3,16 @@
 The market is a recorded one, on Monday, 1 July 2024, so that nothing depends on today.
 """
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from command import Command
 from msgspec.structs import replace
 from roles_made import as_role
 from ticks_made import rows, value
@@ -180,3 +183,43 @@ def test_a_feed_that_dies_with_a_position_open_refuses_and_keeps_the_position(de
     desk.move("5000.00", "5000.25")
     desk.move("5000.00", "5000.25")
     assert desk.held() == 0
+
+
+def test_the_commands_place_refuse_stop_and_tell_the_story(desk: Desk, tmp_path: Path) -> None:
+    urls = {"THOR_DATABASE_URL": as_role(desk.url), "THOR_REDIS_URL": desk.redis_url}
+    command = Command(tmp_path, **urls)
+
+    def run(*words: str) -> tuple[int, str]:
+        result = command.run(*words)
+        return result.code, result.out
+
+    place_one = ["orders", "place", "--symbol", "ES", "--side", "BUY", "--json", "--quantity"]
+    code, text = run(*place_one, "2")
+    assert code == 0
+    (row,) = json.loads(text)
+    assert row["status"] == "PENDING"
+    assert run(*place_one, "11")[0] == 4
+    assert run(*place_one, "0")[0] == 2
+    desk.move("5000.00", "5000.25")
+    (held,) = json.loads(run("positions", "--json")[1])
+    assert (held["series"], held["quantity"]) == ("ESU24", 2)
+    assert len(json.loads(run("story", row["order_id"], "--json")[1])) > 2
+    assert run("reconcile")[0] == 0
+    assert run("kill", "on", "--reason", "enough")[0] == 0
+    assert run(*place_one, "1")[0] == 4
+    assert run("kill", "reset")[0] == 4
+    assert run("flatten")[0] == 0
+    desk.move("5000.00", "5000.25")
+    desk.move("5000.00", "5000.50")
+    assert run("kill", "reset")[0] == 0
+    assert json.loads(run("account", "list", "--json")[1])[0]["account_id"] == "PAPER"
+
+
+def test_an_order_that_the_switch_overtakes_is_rejected_and_trading_goes_on(desk: Desk) -> None:
+    desk.place("BUY", 1)
+    desk.link.execute("select trade.kill('ann', 'enough')")
+    # Placed before the switch latched, and not yet sent.
+    desk.trader._take_requests()
+    (row,) = rows(desk.link, "select status, reason from trade.orders")
+    assert row["status"] == "REJECTED"
+    assert row["reason"].startswith("the kill switch is latched")

@@ -26,6 +26,7 @@ from thor.cli import (
     lake_sql,
     markets,
     models,
+    orders,
     people,
     poll_tos_excel,
     predict,
@@ -82,6 +83,13 @@ app.command("replay")(replay.replay)
 app.command("export-to-parquet")(export_to_parquet.export_to_parquet)
 app.command("gaps")(ticks.gaps)
 app.command("session")(session.session)
+app.command("positions")(orders.positions)
+app.command("flatten")(orders.flatten)
+app.command("story")(orders.story)
+app.command("reconcile")(orders.reconcile)
+app.add_typer(orders.orders, name="orders")
+app.add_typer(orders.account, name="account")
+app.add_typer(orders.kill, name="kill")
 app.command("predict")(predict.predict)
 app.add_typer(demo.app, name="demo")
 app.add_typer(instruments.app, name="instruments")

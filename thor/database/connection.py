@@ -99,6 +99,14 @@ def translated() -> Iterator[None]:
             f"PostgreSQL: {_first_line(error)}: name the owner of the database in its URL, or have "
             "that owner grant the right"
         ) from error
+    except (
+        psycopg.errors.ObjectNotInPrerequisiteState,
+        psycopg.errors.ObjectInUse,
+    ) as error:
+        # By a function of Thor's it is a rule's refusal; by the server, a state that passes.
+        if error.diag.source_function == "exec_stmt_raise":
+            raise Refused(_first_line(error)) from error
+        raise Unavailable(f"PostgreSQL: {_first_line(error)}") from error
     except psycopg.errors.ReadOnlySqlTransaction as error:
         raise Unavailable(
             f"PostgreSQL: {_first_line(error)}: it is a standby, or has "

@@ -219,7 +219,7 @@ class Trader:
             values = {"who": KILLER, "reason": "verified: nothing is held and no order is open"}
             try:
                 database.rows(self._connection, "trade_flat", values)
-            except database.DriverError:
+            except (database.DriverError, Refused):
                 return  # something was written meanwhile: look again
             self._report("flat", since=switch["since"].isoformat())
         elif self._is_due("flatten", _FLATTEN_EVERY_S) or any(
@@ -286,7 +286,7 @@ class Trader:
                 )
                 values = {"entry_id": self._entry_id, "at": now, "accounts": sorted(self._brokers)}
                 database.rows(self._connection, "trade_keep_progress", values)
-        except database.DriverError as error:
+        except (database.DriverError, Refused) as error:
             # The rows are the truth: what the broker holds in memory is made of them anew.
             self._report("not written", reason=str(error).splitlines()[0])
             raise Unavailable(f"PostgreSQL: {str(error).splitlines()[0]}") from error

@@ -300,7 +300,10 @@ set
         'CANCEL_PENDING' end,
     reason = %(reason)s::text,
     changed_by = %(who)s::text,
-    updated_at = greatest(o.updated_at, %(at)s::timestamptz)
+    -- Later than before, by the market's clock.
+    updated_at = greatest(
+        o.updated_at + interval '1 microsecond', %(at)s::timestamptz
+    )
 where
     o.order_id = %(order_id)s::uuid
     and o.status in ('PENDING', 'SUBMITTED', 'WORKING', 'PARTIALLY_FILLED')
@@ -364,7 +367,10 @@ set
     reason = coalesce(%(reason)s::text, o.reason),
     expires_at = coalesce(%(expires_at)s::timestamptz, o.expires_at),
     changed_by = %(who)s::text,
-    updated_at = greatest(o.updated_at, %(at)s::timestamptz)
+    -- Later than before, by the market's clock.
+    updated_at = greatest(
+        o.updated_at + interval '1 microsecond', %(at)s::timestamptz
+    )
 where
     o.order_id = %(order_id)s::uuid
     and o.status = any(%(from)s::text[])
@@ -380,7 +386,10 @@ set
     is_triggered = %(is_triggered)s::boolean,
     expires_at = %(expires_at)s::timestamptz,
     changed_by = %(who)s::text,
-    updated_at = greatest(o.updated_at, %(at)s::timestamptz)
+    -- Later than before, by the market's clock.
+    updated_at = greatest(
+        o.updated_at + interval '1 microsecond', %(at)s::timestamptz
+    )
 where
     o.order_id = %(order_id)s::uuid
     and o.status in (
@@ -498,11 +507,6 @@ insert into trade.breaks (account_id, symbol, expected, actual, reason)
 values (%(account)s, %(symbol)s, %(expected)s, %(actual)s, %(reason)s)
 on conflict (account_id, symbol, reason) where cleared_at is null do nothing
 returning break_id;
-
--- name: trade_modification
-select *
-from trade.modifications as m
-where m.modification_id = %(modification_id)s::bigint;
 
 -- name: trade_kill
 select *
