@@ -29,7 +29,10 @@ def _refused(connection: Connection[Any]) -> Iterator[None]:
 
 def fund(connection: Connection[Any], account: str, amount: Decimal, who: str, note: str) -> Row:
     """Put cash into an account, below 0 take it out; returns the account."""
-    return _move(connection, "trade_fund", account, amount, who, note)
+    values = _cash(connection, account, amount, who, note)
+    with _refused(connection):
+        database.one(connection, "trade_fund", values)
+    return account_at(connection, account)
 
 
 def reset(connection: Connection[Any], account: str, amount: Decimal, who: str, note: str) -> Row:
@@ -37,20 +40,18 @@ def reset(connection: Connection[Any], account: str, amount: Decimal, who: str, 
 
     Raises `Refused` while an order is open.
     """
-    return _move(connection, "trade_reset_account", account, amount, who, note)
+    values = _cash(connection, account, amount, who, note)
+    with _refused(connection):
+        database.one(connection, "trade_reset_account", values)
+        database.rows(connection, "trade_wake")
+    return account_at(connection, account)
 
 
-def _move(
-    connection: Connection[Any], name: str, account: str, amount: Decimal, who: str, note: str
-) -> Row:
+def _cash(connection: Connection[Any], account: str, amount: Decimal, who: str, note: str) -> Row:
     if not amount.is_finite() or amount != round(amount, 2):
         raise Rejected(f"amount: {amount} is no amount of whole cents")
     moment = market_now(connection)
-    values = {"account": account, "amount": amount, "who": who, "note": note, "at": moment}
-    with _refused(connection):
-        database.one(connection, name, values)
-        database.rows(connection, "trade_wake")
-    return account_at(connection, account)
+    return {"account": account, "amount": amount, "who": who, "note": note, "at": moment}
 
 
 def account_at(connection: Connection[Any], account: str) -> Row:
