@@ -22,6 +22,11 @@ export interface Page {
 export const pages: readonly Page[] = [
   { path: '/', title: 'Futures', nav: { icon: 'futures', isMain: true }, load: () => import('@/pages/Futures') },
   { path: '/chart/$symbol', title: 'Chart', nav: { icon: 'chart', to: '/chart/ES', isMain: true }, load: () => import('@/pages/Chart') },
+  { path: '/trade', title: 'Trade', nav: { icon: 'trade', isMain: true }, load: () => import('@/pages/Trade') },
+  { path: '/activity', title: 'Activity', nav: { icon: 'activity' }, load: () => import('@/pages/Activity') },
+  { path: '/account', title: 'Account', nav: { icon: 'account' }, load: () => import('@/pages/Account') },
+  { path: '/risk', title: 'Risk', nav: { icon: 'risk' }, load: () => import('@/pages/Risk') },
+  { path: '/story/$order', title: 'Story of an order', load: () => import('@/pages/Story') },
   { path: '/total', title: 'TOTAL', nav: { icon: 'total' }, load: () => import('@/pages/Total') },
   { path: '/markets', title: 'Global markets', nav: { icon: 'world' }, load: () => import('@/pages/GlobalMarkets') },
   { path: '/market-open', title: 'Market open', nav: { icon: 'open' }, load: () => import('@/pages/MarketOpen') },

@@ -61,6 +61,10 @@ export function minus(a: Decimal, b: Decimal): Decimal {
   return { units: scaled(a, scale) - scaled(b, scale), scale };
 }
 
+export function plus(a: Decimal, b: Decimal): Decimal {
+  return minus(a, { units: -b.units, scale: b.scale });
+}
+
 export function times(a: Decimal, b: Decimal): Decimal {
   return { units: a.units * b.units, scale: a.scale + b.scale };
 }

@@ -22,8 +22,8 @@ const BACKOFF_MS = [500, 1_000, 2_000, 4_000, 5_000];
 /** A hidden tab lets go of its connection after this: a browser has six for all tabs. */
 const HIDDEN_MS = 60_000;
 const PATH = '/api/quotes/stream';
-/** The events of the desk, of the world's clock and of models, which are sent only where asked for. */
-const DESK = ['signal', 'total', 'extreme', 'session', 'market', 'grade', 'prediction'] as const;
+/** The events of the desk, the world's clock, models and trading, which are sent only where asked for. */
+const DESK = ['signal', 'total', 'extreme', 'session', 'market', 'grade', 'prediction', 'order', 'fill', 'position', 'account'] as const;
 
 export class Stream {
   private source: EventSource | null = null;

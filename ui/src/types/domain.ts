@@ -41,3 +41,20 @@ type InstrumentField =
   | 'margin';
 /** A row as the pages keep it: what changes, by symbol. */
 export type QuoteRow = { symbol: string } & { [F in BoardField]: BoardRow[F] | null };
+
+/** What the API has a value of its own for may be left out. */
+export type OrderBody = Pick<Schemas['OrderBody'], 'account_id' | 'symbol' | 'side' | 'type' | 'quantity' | 'time_in_force'> &
+  Partial<Schemas['OrderBody']>;
+export type OrderChange = Schemas['OrderChange'];
+export type OrderRow = Schemas['TradeOrder'];
+export type Side = OrderRow['side'];
+export type OrderType = OrderRow['type'];
+export type FillRow = Schemas['TradeFill'];
+export type PositionRow = Schemas['TradePosition'];
+export type AccountRow = Schemas['TradeAccount'];
+export type VerdictRow = Schemas['VerdictRow'];
+export type CheckRow = Schemas['CheckRow'];
+export type KillRow = Schemas['KillSwitch'];
+export type LimitRow = Schemas['LimitRow'];
+export type StatementLine = Schemas['StatementLine'];
+export type ActivityRow = Schemas['ActivityRow'];

@@ -17,6 +17,7 @@ import { Notices } from './Notices';
 import { Ribbon } from './Ribbon';
 
 const Search = lazy(() => import('./Search'));
+const Balance = lazy(() => import('./Balance'));
 
 /** The frame around every page: name, nature, connection, navigation, ribbon. */
 export function Frame() {
@@ -69,6 +70,9 @@ export function Frame() {
         <span className="spacer" />
         <ConnectionPill />
         <Clock />
+        <Suspense>
+          <Balance />
+        </Suspense>
         <button
           type="button"
           className={`${css.icon} wide`}

@@ -19,11 +19,13 @@ import { useComputedColorScheme } from '@mantine/core';
 
 import * as format from '@/services/format';
 import type { Notation } from '@/services/format';
+import type { FillRow } from '@/types/domain';
 
 import {
   candles,
   chartTime,
   featureLine,
+  fillBars,
   marks,
   rolls,
   sessionStarts,
@@ -49,6 +51,8 @@ interface Props {
   /** What the session of the first bar had traded before it. */
   before: Traded | null;
   drawn: readonly Drawn[];
+  /** What was bought and sold, marked at its bar. */
+  fills: readonly FillRow[];
   notation: Notation;
   zone: string;
   hasSeconds: boolean;
@@ -70,7 +74,7 @@ function token(name: string): string {
 
 /** The candles with volume, VWAP, sessions, rolls and features, drawn on a canvas. */
 export function Canvas(props: Props) {
-  const { bars, rows, predictions, before, drawn, notation, zone, hasSeconds, label, seriesKey, onOlder, onPointer } = props;
+  const { bars, rows, predictions, before, drawn, fills, notation, zone, hasSeconds, label, seriesKey, onOlder, onPointer } = props;
   const box = useRef<HTMLDivElement>(null);
   const chart = useRef<IChartApi>(null);
   const parts = useRef<{
@@ -207,9 +211,17 @@ export function Canvas(props: Props) {
       color: token(outcome === 'open' ? '--text-3' : `--${way}`),
       text: { hit: '✓', miss: '✗', open: '' }[outcome],
     }));
-    const all = [...rolled, ...predicted];
+    // What was done, beside what was foreseen: a circle, with its contracts and price.
+    const traded: SeriesMarker<Time>[] = fillBars(bars, fills).map(({ bar, fill }) => ({
+      time: chartTime(bar.bar_start, zone),
+      position: fill.side === 'BUY' ? 'belowBar' : 'aboveBar',
+      shape: 'circle',
+      color: token(fill.side === 'BUY' ? '--up' : '--down'),
+      text: `${fill.side === 'BUY' ? '+' : '\u2212'}${fill.quantity} ${format.price(fill.price, notation)}`,
+    }));
+    const all = [...rolled, ...predicted, ...traded];
     parts.current!.markers.setMarkers(all.sort((one, other) => Number(one.time) - Number(other.time)));
-  }, [bars, predictions, zone, scheme]);
+  }, [bars, predictions, fills, notation, zone, scheme]);
 
   useEffect(() => {
     chart.current?.timeScale().scrollToRealTime();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { type Bar, candles, chartTime, marks, merged, type Prediction, rolls, sessionStarts, sessionVwap } from './bars';
+import { type Bar, candles, chartTime, fillBars, marks, merged, type Prediction, rolls, sessionStarts, sessionVwap } from './bars';
 
 const CHICAGO = 'America/Chicago';
 
@@ -101,5 +101,27 @@ describe('predictions on the chart', () => {
   it('have no mark where they are refused, within costs, made up for, or of no bar', () => {
     const none = [said(1, null, null), said(2, 0, true), said(3, 1, true, { kind: 'catch_up' }), said(30, 1, null)];
     expect(marks(five, none)).toEqual([]);
+  });
+});
+
+describe('fills', () => {
+  const minute = (start: string, end: string) => bar(start, { bar_end: end });
+  const bars = [
+    minute('2026-03-02T14:30:00Z', '2026-03-02T14:31:00Z'),
+    minute('2026-03-02T14:31:00Z', '2026-03-02T14:32:00Z'),
+    minute('2026-03-02T14:35:00Z', '2026-03-02T14:36:00Z'),
+  ];
+
+  it('stand at the bar that they fell into, oldest first', () => {
+    const fills = [{ at: '2026-03-02T14:31:00Z' }, { at: '2026-03-02T14:30:59.9Z' }];
+    expect(fillBars(bars, fills).map(({ bar: one, fill }) => [one.bar_start, fill.at])).toEqual([
+      ['2026-03-02T14:30:00Z', '2026-03-02T14:30:59.9Z'],
+      ['2026-03-02T14:31:00Z', '2026-03-02T14:31:00Z'],
+    ]);
+  });
+
+  it('without a bar are left out', () => {
+    const fills = [{ at: '2026-03-02T14:29:59Z' }, { at: '2026-03-02T14:33:00Z' }, { at: '2026-03-02T14:36:00Z' }];
+    expect(fillBars(bars, fills)).toEqual([]);
   });
 });

@@ -205,6 +205,21 @@ export function rolls(bars: readonly Bar[]): { bar: Bar; from: string }[] {
   });
 }
 
+/** The bar that each fill fell into, in the order of time; fills outside of the bars are left out. */
+export function fillBars<F extends { at: string }>(
+  bars: readonly Bar[],
+  fills: readonly F[],
+): { bar: Bar; fill: F }[] {
+  const starts = bars.map((bar) => Date.parse(bar.bar_start));
+  const found = fills.flatMap((fill) => {
+    const at = Date.parse(fill.at);
+    const index = starts.findLastIndex((start) => start <= at);
+    const bar = bars[index];
+    return bar && at < Date.parse(bar.bar_end) ? [{ bar, fill }] : [];
+  });
+  return found.sort((a, b) => Date.parse(a.fill.at) - Date.parse(b.fill.at));
+}
+
 /** In the hour that a clock is put back two bars have one local time: the later one stays. */
 function unique<T extends { time: UTCTimestamp }>(points: T[]): T[] {
   const byTime = new Map<number, T>();

@@ -36,6 +36,7 @@ import {
 import { Canvas, type Drawn } from './Canvas';
 import css from './Chart.module.css';
 import { useBars } from './useBars';
+import { useFills } from './useFills';
 
 const FEATURES_MAX = 4;
 /** Outcomes are joined between two predictions. */
@@ -175,6 +176,7 @@ function Series({ symbol, name, width, asked }: SeriesProps) {
     () => stream.on('prediction', () => void queryClient.invalidateQueries({ queryKey: ['predictions'] })),
     [],
   );
+  const fills = useFills(symbol, bars[0]?.bar_start);
 
   const shown = pointed ?? bars.at(-1) ?? null;
   const isUnknown = error instanceof ApiError && error.status === 404;
@@ -275,6 +277,7 @@ function Series({ symbol, name, width, asked }: SeriesProps) {
             predictions={adjusted === 'none' ? (predictions.data ?? NONE) : NONE}
             before={before.data ?? null}
             drawn={hasFeatures ? drawn : NONE}
+            fills={fills}
             notation={notation}
             zone={zone}
             hasSeconds={width === '1s'}

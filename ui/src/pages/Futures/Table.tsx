@@ -117,6 +117,13 @@ export function FuturesTable({ layouts, shown, order, selected, onSelect, isNarr
         if (selected) void navigate({ to: '/chart/$symbol', params: { symbol: selected } });
       },
     },
+    ...(['BUY', 'SELL'] as const).map((side) => ({
+      keys: [side === 'BUY' ? 'b' : 's'],
+      label: side === 'BUY' ? 'Ticket of the row: buy' : 'Ticket of the row: sell',
+      run: () => {
+        if (selected) void navigate({ to: '/trade', search: { symbol: selected, side } as never });
+      },
+    })),
   ]);
 
   const pin = (symbol: string) =>
