@@ -2,7 +2,7 @@ import './styles/mantine.css';
 import './styles/tokens.css';
 import './styles/base.css';
 
-import { localStorageColorSchemeManager, MantineProvider } from '@mantine/core';
+import { MantineProvider } from '@mantine/core';
 import { QueryClientProvider } from '@tanstack/react-query';
 import { RouterProvider } from '@tanstack/react-router';
 import { StrictMode } from 'react';
@@ -10,10 +10,10 @@ import { createRoot } from 'react-dom/client';
 
 import { router } from './router';
 import { queryClient } from './services/queries';
+import { schemes } from './services/scheme';
 import { start } from './services/start';
 import { theme, variables } from './styles/theme';
 
-const schemes = localStorageColorSchemeManager({ key: 'thor.scheme' });
 const nonce = document.querySelector<HTMLElement>('meta[property="csp-nonce"]')?.nonce ?? '';
 // The scroll lock of modals makes a style of its own, and looks for the nonce by this name.
 Object.assign(globalThis, { __webpack_nonce__: nonce });

@@ -3,11 +3,16 @@
 import type { ComponentType } from 'react';
 
 import type { IconName } from '@/components/Icon';
+import type { Role } from '@/services/session';
 
 export interface Page {
   /** Its address, with `$name` for what varies. */
   readonly path: string;
   readonly title: string;
+  /** What it asks for; without, everybody who is logged in may open it. */
+  readonly role?: Role;
+  /** Without the frame, and open to who is not logged in. */
+  readonly isBare?: boolean;
   readonly load: () => Promise<{ default: ComponentType }>;
   /** How the navigation shows it; without, it is reached by links only. */
   readonly nav?: {
@@ -34,5 +39,10 @@ export const pages: readonly Page[] = [
   { path: '/system', title: 'System', nav: { icon: 'system', isMain: true }, load: () => import('@/pages/System') },
   { path: '/jobs', title: 'Jobs', nav: { icon: 'jobs' }, load: () => import('@/pages/Jobs') },
   { path: '/settings', title: 'Settings', nav: { icon: 'settings', isMain: true }, load: () => import('@/pages/Settings') },
+  { path: '/people', title: 'People', role: 'ADMIN', nav: { icon: 'people' }, load: () => import('@/pages/People') },
+  { path: '/profile', title: 'Profile', load: () => import('@/pages/Profile') },
+  { path: '/login', title: 'Log in', isBare: true, load: () => import('@/pages/Login') },
+  { path: '/register', title: 'Register', isBare: true, load: () => import('@/pages/Register') },
+  { path: '/setup', title: 'Set up', isBare: true, load: () => import('@/pages/SetUp') },
   { path: '/about', title: 'About', nav: { icon: 'about' }, load: () => import('@/pages/About') },
 ];

@@ -10,18 +10,19 @@ import {
 
 import { Broken } from '@/components/states/Broken';
 import { NotFound } from '@/components/states/states';
-import { Frame } from '@/layouts/Frame/Frame';
+import { Root } from '@/layouts/Root';
 
 import { pages } from './pages';
+import type { Role } from './services/session';
 
-const root = createRootRoute({ component: Frame, notFoundComponent: NotFound });
+const root = createRootRoute({ component: Root, notFoundComponent: NotFound });
 
 const routes: AnyRoute[] = pages.map((page) =>
   createRoute({
     getParentRoute: () => root,
     path: page.path,
     component: lazyRouteComponent(page.load),
-    staticData: { title: page.title },
+    staticData: { title: page.title, isBare: page.isBare ?? false, role: page.role },
   }),
 );
 
@@ -53,5 +54,7 @@ export const router = createRouter({
 declare module '@tanstack/react-router' {
   interface StaticDataRouteOption {
     title?: string;
+    isBare?: boolean;
+    role?: Role | undefined;
   }
 }

@@ -6,6 +6,7 @@ import type { paths } from '@/types/api';
 import type { Problem } from '@/types/domain';
 
 import { serverClock } from './clock';
+import { send } from './session';
 
 /** What a request came back with: a problem of the API, or no answer at all. */
 export class ApiError extends Error {
@@ -20,16 +21,13 @@ export class ApiError extends Error {
   }
 }
 
-const TIMEOUT_MS = 15_000;
-
 const middleware: Middleware = {
   onError: () => new ApiError(0, null),
 };
 
 export const api = createClient<paths>({
   baseUrl: typeof location === 'undefined' ? '' : location.origin,
-  // Looked up at each call, so that a test may replace it.
-  fetch: (request) => globalThis.fetch(request, { signal: AbortSignal.timeout(TIMEOUT_MS) }),
+  fetch: send,
 });
 api.use(middleware);
 
@@ -42,6 +40,12 @@ export async function data<T>(
     throw new ApiError(response.status, isProblem(error) ? error : null);
   }
   return found;
+}
+
+/** Wait for an answer without a body; throws `ApiError` where it was refused. */
+export async function done(answer: Promise<{ error?: unknown; response: Response }>): Promise<void> {
+  const { error, response } = await answer;
+  if (!response.ok) throw new ApiError(response.status, isProblem(error) ? error : null);
 }
 
 function isProblem(value: unknown): value is Problem {

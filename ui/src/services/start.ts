@@ -7,6 +7,9 @@ import { connection, markDocument } from './connection';
 import { takeExtreme, takeSignal, takeTotal } from './desk';
 import { instrumentsQuery, queryClient } from './queries';
 import { lastQuoteAt, lastTradeDay, quotes } from './quotes';
+import { schemes } from './scheme';
+import { ask, session, watchSession, type Session } from './session';
+import { adopt, keepWith } from './stored';
 import { stream } from './stream';
 
 /** Start once, before the first render. */
@@ -40,7 +43,33 @@ export function start(): void {
     if (now > epoch && epoch > 0) void queryClient.invalidateQueries();
     epoch = now;
   });
-  stream.start();
+  stream.onRefused = () => void ask();
+  follow();
+  watchSession();
+}
+
+/** Let the stream and what is kept follow who acts. */
+function follow(): void {
+  let before: Session = session.get();
+  session.subscribe(() => {
+    const now = session.get();
+    const isNew = before.me?.user_id !== now.me?.user_id;
+    const isBack = before.state === 'ended' && now.state === 'open';
+    before = now;
+    if (now.state === 'out' || now.state === 'ended') {
+      stream.hold();
+      return;
+    }
+    if (isNew && now.me !== null) {
+      const { settings, time_zone } = now.me;
+      const zone = now.me.user_id === null ? {} : { zone: time_zone };
+      adopt({ ...zone, ...settings });
+      schemes.adopt(settings.theme);
+    }
+    keepWith(now.me?.user_id ?? null);
+    stream.release();
+    if (isBack) void queryClient.invalidateQueries();
+  });
 }
 
 const chicago = new Intl.DateTimeFormat('en-CA', { timeZone: 'America/Chicago' });

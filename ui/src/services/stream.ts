@@ -39,6 +39,9 @@ export class Stream {
   private refusals = 0;
   private timer: ReturnType<typeof setInterval> | undefined;
   private hiddenAt: number | null = null;
+  private isHeld = false;
+  /** Called where the server refuses the stream, which may be because the session has ended. */
+  onRefused: () => void = () => undefined;
 
   constructor(
     private readonly make: (url: string) => EventSource = (url) => new EventSource(url),
@@ -60,6 +63,27 @@ export class Stream {
     this.timer = undefined;
     document.removeEventListener('visibilitychange', this.onVisibility);
     this.close();
+  }
+
+  /** Let go of the connection, until `release`: nobody is logged in who could read it. */
+  hold(): void {
+    if (this.isHeld) return;
+    this.isHeld = true;
+    this.close();
+    this.retryAt = null;
+    changeConnection({ state: 'paused', since: serverClock.real(), nextTryAt: null });
+  }
+
+  /** Connect again, behind the last event that was seen; starts it where it was not. */
+  release(): void {
+    const isNew = this.timer === undefined;
+    if (this.isHeld) {
+      this.isHeld = false;
+      this.checkedAt = this.monotonic();
+      changeConnection({ state: 'connecting' });
+      if (!isNew) this.open();
+    }
+    this.start();
   }
 
   /** Hand each event of a kind to a handler; returns what ends it. */
@@ -117,6 +141,7 @@ export class Stream {
 
   private open(): void {
     this.close();
+    if (this.isHeld) return;
     if (this.hiddenAt !== null && connection.get().state === 'paused') return;
     this.opened = this.url();
     const url =
@@ -199,6 +224,7 @@ export class Stream {
       this.close();
       this.retryAt = this.monotonic() + wait;
       changeConnection({ attempt: connection.get().attempt + 1, nextTryAt: now + wait });
+      this.onRefused();
     } else {
       // The browser tries again by itself, and sends Last-Event-ID.
       this.openedAt = this.monotonic();
@@ -253,7 +279,7 @@ export class Stream {
     }
     this.hiddenAt = null;
     this.checkedAt = this.monotonic();
-    if (connection.get().state === 'paused') {
+    if (connection.get().state === 'paused' && !this.isHeld) {
       changeConnection({ state: 'connecting' });
       this.open();
     }

@@ -7,6 +7,7 @@ import type { ReactNode } from 'react';
 import { ApiError } from '@/services/api';
 import { serverClock } from '@/services/clock';
 import * as format from '@/services/format';
+import { session } from '@/services/session';
 import { useZone } from '@/hooks/useZone';
 
 import css from './states.module.css';
@@ -71,6 +72,9 @@ export function reason(error: unknown, zone: string): string {
   const at = format.time(error instanceof ApiError ? error.at : serverClock.real(), zone);
   if (!(error instanceof ApiError)) return `This page met an error of its own at ${at}.`;
   if (error.status === 0) return `Thor did not answer at ${at}.`;
+  if (error.status === 401 && session.get().state !== 'out') {
+    return 'The session had ended, so nothing was changed: log in, then send it again.';
+  }
   if (error.status === 503) return `A server behind Thor is away since ${at}: ${sentence(error)}`;
   if (error.status >= 500) return `Thor answered with an error (${error.status}) at ${at}.`;
   return sentence(error);

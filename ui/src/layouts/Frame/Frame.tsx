@@ -1,15 +1,19 @@
 import { AppShell, useMantineColorScheme } from '@mantine/core';
 import { useMediaQuery } from '@mantine/hooks';
 import { Link, Outlet, useMatches } from '@tanstack/react-router';
-import { lazy, Suspense, useEffect, useState } from 'react';
+import { lazy, Suspense, useEffect, useState, type ReactNode } from 'react';
 
 import { Icon } from '@/components/Icon';
 import { pressSql } from '@/components/panel/Panel';
+import { Empty } from '@/components/states/states';
 import { useInstruments } from '@/hooks/useInstruments';
+import { useMe } from '@/hooks/useMay';
 import { useKeyboard, useShortcuts } from '@/hooks/useShortcuts';
 import { isBoolean, useStored } from '@/hooks/useStored';
 import { pages } from '@/pages';
+import { may } from '@/services/session';
 
+import { Account } from './Account';
 import { Clock, ConnectionPill, NaturePill } from './Pills';
 import css from './Frame.module.css';
 import { Keys } from './Keys';
@@ -99,6 +103,7 @@ export function Frame() {
         >
           <Icon name={colorScheme === 'dark' ? 'sun' : 'moon'} />
         </button>
+        <Account />
       </AppShell.Header>
       <AppShell.Navbar
         className={`${css.rail} ${isUnfolded ? css.open : ''}`}
@@ -121,7 +126,9 @@ export function Frame() {
         <div className={css.main}>
           <Notices />
           <Suspense>
-            <Outlet />
+            <Allowed>
+              <Outlet />
+            </Allowed>
           </Suspense>
         </div>
       </AppShell.Main>
@@ -141,10 +148,24 @@ export function Frame() {
   );
 }
 
+/** The page, for who may see it. */
+function Allowed({ children }: { children: ReactNode }) {
+  const me = useMe();
+  const role = useMatches({ select: (matches) => matches.at(-1)?.staticData.role });
+  if (role === undefined || me === null || may(me, role)) return children;
+  return (
+    <Empty title={`This page is for the role ${role}.`}>
+      {me.name} has the role {me.role}: an ADMIN can change it.
+    </Empty>
+  );
+}
+
 function PageLinks({ isMainOnly }: { isMainOnly?: boolean }) {
+  const me = useMe();
   return pages.map(
-    ({ path, title, nav }) =>
+    ({ path, title, nav, role }) =>
       nav &&
+      (role === undefined || may(me, role)) &&
       (!isMainOnly || nav.isMain) && (
         <Link
           key={path}

@@ -6,13 +6,16 @@ import { useEffect, useMemo } from 'react';
 
 import { Icon } from '@/components/Icon';
 import { useInstruments } from '@/hooks/useInstruments';
+import { useMe } from '@/hooks/useMay';
 import { pages } from '@/pages';
+import { may } from '@/services/session';
 
 const [store, spotlight] = createSpotlight();
 
 /** Find a symbol, by its name or an alias too, or a page. Loaded at the first `/`. */
 export default function Search({ isOpen, onClose }: { isOpen: boolean; onClose: () => void }) {
   const { instruments } = useInstruments();
+  const me = useMe();
   const navigate = useNavigate();
   useEffect(() => {
     if (isOpen) spotlight.open();
@@ -26,8 +29,8 @@ export default function Search({ isOpen, onClose }: { isOpen: boolean; onClose: 
         keywords: [...one.aliases, one.exchange],
         onClick: () => void navigate({ to: '/chart/$symbol', params: { symbol: one.symbol } }),
       })),
-      ...pages.flatMap(({ path, title, nav }) =>
-        nav
+      ...pages.flatMap(({ path, title, nav, role }) =>
+        nav && (role === undefined || may(me, role))
           ? [
               {
                 id: path,
@@ -40,7 +43,7 @@ export default function Search({ isOpen, onClose }: { isOpen: boolean; onClose: 
           : [],
       ),
     ],
-    [instruments, navigate],
+    [instruments, me, navigate],
   );
   return (
     <Spotlight

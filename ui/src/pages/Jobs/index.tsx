@@ -5,6 +5,7 @@ import { useState } from 'react';
 
 import { Panel } from '@/components/panel/Panel';
 import { Empty, Failure, Loading, Note } from '@/components/states/states';
+import { useMay } from '@/hooks/useMay';
 import { useZone } from '@/hooks/useZone';
 import { api, data } from '@/services/api';
 import { serverClock } from '@/services/clock';
@@ -131,6 +132,7 @@ interface RowProps {
 function Row({ job, zone, isSelected, isSending, onShow, onAct }: RowProps) {
   const now = serverClock.real();
   const state = runState(job.last_status);
+  const mayAct = useMay('ADMIN');
   return (
     <tr data-job={job.name} data-selected={isSelected}>
       <th scope="row">
@@ -156,17 +158,21 @@ function Row({ job, zone, isSelected, isSending, onShow, onAct }: RowProps) {
         {job.last_started_at && <small>{format.time(job.last_started_at, zone, now)}</small>}
       </td>
       <td className={css.actions}>
-        <Button size="compact-xs" disabled={isSending || !mayRun(job)} aria-label={`Run now: ${job.name}`} onClick={() => onAct('run')}>
-          Run now
-        </Button>
-        <Button
-          size="compact-xs"
-          disabled={isSending}
-          aria-label={`${job.is_enabled ? 'Pause' : 'Resume'} ${job.name}`}
-          onClick={() => onAct(job.is_enabled ? 'pause' : 'resume')}
-        >
-          {job.is_enabled ? 'Pause' : 'Resume'}
-        </Button>
+        {mayAct && (
+          <>
+            <Button size="compact-xs" disabled={isSending || !mayRun(job)} aria-label={`Run now: ${job.name}`} onClick={() => onAct('run')}>
+              Run now
+            </Button>
+            <Button
+              size="compact-xs"
+              disabled={isSending}
+              aria-label={`${job.is_enabled ? 'Pause' : 'Resume'} ${job.name}`}
+              onClick={() => onAct(job.is_enabled ? 'pause' : 'resume')}
+            >
+              {job.is_enabled ? 'Pause' : 'Resume'}
+            </Button>
+          </>
+        )}
       </td>
     </tr>
   );

@@ -8,6 +8,7 @@ import { Countdown } from '@/components/figures/figures';
 import { Panel } from '@/components/panel/Panel';
 import { Empty, Failure, Loading } from '@/components/states/states';
 import { now } from '@/hooks/useQuote';
+import { useMay } from '@/hooks/useMay';
 import { useZone } from '@/hooks/useZone';
 import { api, data } from '@/services/api';
 import * as format from '@/services/format';
@@ -36,6 +37,7 @@ export default function MarketOpen() {
   };
   const navigate = useNavigate();
   const zone = useZone();
+  const mayCapture = useMay('TRADER');
   const kind: Kind = askedKind === 'MANUAL' ? 'MANUAL' : 'OPEN';
   const today = useQuery({
     queryKey: ['market-opens', 'today'],
@@ -85,7 +87,7 @@ export default function MarketOpen() {
           ))}
         </nav>
         <span className="spacer" />
-        <CaptureNow markets={next.data ?? []} onCaptured={(group) => go({ capture: group, kind: 'MANUAL' })} />
+        {mayCapture && <CaptureNow markets={next.data ?? []} onCaptured={(group) => go({ capture: group, kind: 'MANUAL' })} />}
       </div>
       {error !== null && (
         <Failure
@@ -190,6 +192,7 @@ function Meta({ row, zone }: { row: Row; zone: string }) {
 }
 
 function Nothing({ next, isUnknown }: { next: NextOpening | undefined; isUnknown: boolean }) {
+  const byHand = useMay('TRADER') ? ' Capture now makes one by hand.' : '';
   if (isUnknown) {
     return <Empty title="There is no such capture.">Choose one in the history below.</Empty>;
   }
@@ -199,10 +202,10 @@ function Nothing({ next, isUnknown }: { next: NextOpening | undefined; isUnknown
         <>
           The next open is {next.market},{' '}
           {format.time(next.open_at, next.time_zone).slice(0, 5)} {next.display}, in{' '}
-          <Countdown to={next.open_at} />. Capture now makes one by hand.
+          <Countdown to={next.open_at} />.{byHand}
         </>
       ) : (
-        'No opening is known ahead. Capture now makes one by hand.'
+        `No opening is known ahead.${byHand}`
       )}
     </Empty>
   );

@@ -5,6 +5,7 @@ import { useState } from 'react';
 import { Plain, Size, Time } from '@/components/figures/figures';
 import { Panel } from '@/components/panel/Panel';
 import { Empty, Failure, Loading, Note } from '@/components/states/states';
+import { useMay } from '@/hooks/useMay';
 import { useZone } from '@/hooks/useZone';
 import { api, data } from '@/services/api';
 import { queryClient } from '@/services/queries';
@@ -20,6 +21,7 @@ const COMPARED_MAX = 3;
 /** What was trained, how good it is on what it had not seen, and what is served. */
 export default function Models() {
   const zone = useZone();
+  const mayServe = useMay('ADMIN');
   const [picked, pick] = useState<readonly number[]>([]);
   const [refused, refuse] = useState<{ title: string; error: unknown } | null>(null);
   const [isSending, send] = useState(false);
@@ -96,9 +98,11 @@ export default function Models() {
                       <small>by {one.set_by}</small>
                     </td>
                     <td className={css.actions}>
-                      <Button size="compact-xs" disabled={isSending} aria-label={`Roll back ${one.alias}: ${question(one)}`} onClick={() => rollBack(one)}>
-                        Roll back
-                      </Button>
+                      {mayServe && (
+                        <Button size="compact-xs" disabled={isSending} aria-label={`Roll back ${one.alias}: ${question(one)}`} onClick={() => rollBack(one)}>
+                          Roll back
+                        </Button>
+                      )}
                     </td>
                   </tr>
                 ))}
@@ -133,7 +137,7 @@ export default function Models() {
                     <td className="nowrap"><Time at={model.span_to} zone={zone} /></td>
                     <td data-field="alias">{model.alias ?? '–'}</td>
                     <td className={css.actions}>
-                      {(['champion', 'challenger'] as const).map((alias) => (
+                      {mayServe && (['champion', 'challenger'] as const).map((alias) => (
                         <Button
                           key={alias}
                           size="compact-xs"

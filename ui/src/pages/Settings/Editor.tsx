@@ -2,6 +2,7 @@ import { Button, Checkbox } from '@mantine/core';
 import { useState, type FormEvent } from 'react';
 
 import { Failure } from '@/components/states/states';
+import { useMay } from '@/hooks/useMay';
 import { api, data } from '@/services/api';
 import * as format from '@/services/format';
 import { queryClient } from '@/services/queries';
@@ -17,6 +18,7 @@ interface EditorProps {
 
 /** Change a symbol's numbers, as a version with its reason. */
 export function Editor({ set, row, onClose }: EditorProps) {
+  const mayChange = useMay('TRADER');
   const [values, setValues] = useState<Record<string, string>>(() =>
     Object.fromEntries(FIELDS.map(([field]) => [field, row[field]])),
   );
@@ -80,7 +82,7 @@ export function Editor({ set, row, onClose }: EditorProps) {
           onChange={(event) => setReason(event.currentTarget.value)}
         />
       </label>
-      <Button type="submit" size="compact-sm" disabled={!isChanged || isSending || !reason.trim()}>
+      <Button type="submit" size="compact-sm" disabled={!isChanged || isSending || !reason.trim() || !mayChange}>
         Save
       </Button>
       <Button size="compact-sm" onClick={onClose}>

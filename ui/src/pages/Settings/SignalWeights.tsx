@@ -5,6 +5,7 @@ import { Fragment, useState, type FormEvent } from 'react';
 import { SignalChip } from '@/components/figures/Signal';
 import { Panel } from '@/components/panel/Panel';
 import { Empty, Failure, Loading } from '@/components/states/states';
+import { useMay } from '@/hooks/useMay';
 import { api, data } from '@/services/api';
 import { serverClock } from '@/services/clock';
 import * as format from '@/services/format';
@@ -22,6 +23,7 @@ order by weight desc, signal;`;
 
 /** What each signal counts for in the composite signal, in every set. */
 export function SignalWeights({ zone }: { zone: string }) {
+  const mayChange = useMay('TRADER');
   const [open, show] = useState<Open | null>(null);
   const { data: rows, error, isPending, refetch } = useQuery({
     queryKey: ['desk', 'signals'],
@@ -83,7 +85,7 @@ export function SignalWeights({ zone }: { zone: string }) {
                       {row.reason}
                     </td>
                     <td className="nowrap">
-                      {(['edit', 'versions'] as const).map((what) => (
+                      {(mayChange ? (['edit', 'versions'] as const) : (['versions'] as const)).map((what) => (
                         <button
                           key={what}
                           type="button"
@@ -119,6 +121,7 @@ export function SignalWeights({ zone }: { zone: string }) {
 }
 
 function Editor({ row, onClose }: { row: Weight; onClose: () => void }) {
+  const mayChange = useMay('TRADER');
   const [weight, setWeight] = useState(row.weight);
   const [reason, setReason] = useState('');
   const [error, setError] = useState<unknown>(null);
@@ -162,7 +165,7 @@ function Editor({ row, onClose }: { row: Weight; onClose: () => void }) {
           onChange={(event) => setReason(event.currentTarget.value)}
         />
       </label>
-      <Button type="submit" size="compact-sm" disabled={weight === row.weight || isSending || !reason.trim()}>
+      <Button type="submit" size="compact-sm" disabled={weight === row.weight || isSending || !reason.trim() || !mayChange}>
         Save
       </Button>
       <Button size="compact-sm" onClick={onClose}>
@@ -179,6 +182,7 @@ function Editor({ row, onClose }: { row: Weight; onClose: () => void }) {
 
 function Versions({ signal, zone }: { signal: Weight['signal']; zone: string }) {
   const path = { signal };
+  const mayChange = useMay('TRADER');
   const [refused, refuse] = useState<unknown>(null);
   const { data: found, error, isPending } = useQuery({
     queryKey: ['desk', 'signals', signal],
@@ -212,9 +216,11 @@ function Versions({ signal, zone }: { signal: Weight['signal']; zone: string }) 
                 {one.changed_by}: {one.reason}
               </td>
               <td>
-                <Button size="compact-xs" onClick={() => void undo(one.version)}>
-                  Bring back
-                </Button>
+                {mayChange && (
+                  <Button size="compact-xs" onClick={() => void undo(one.version)}>
+                    Bring back
+                  </Button>
+                )}
               </td>
             </tr>
           ))}

@@ -5,6 +5,7 @@ import { Fragment, useState, type FormEvent } from 'react';
 import { Panel } from '@/components/panel/Panel';
 import { Empty, Failure, Loading } from '@/components/states/states';
 import { SymbolLink } from '@/components/SymbolLink';
+import { useMay } from '@/hooks/useMay';
 import { api, data } from '@/services/api';
 import { serverClock } from '@/services/clock';
 import * as format from '@/services/format';
@@ -28,6 +29,7 @@ type Open = { readonly symbol: string; readonly what: 'edit' | 'versions' };
 
 /** How far the targets of market-open captures are from their entry, and the way back. */
 export function Targets({ zone }: { zone: string }) {
+  const mayChange = useMay('TRADER');
   const [open, show] = useState<Open | null>(null);
   const { data: rows, error, isPending, refetch } = useQuery({
     queryKey: KEY,
@@ -95,15 +97,17 @@ export function Targets({ zone }: { zone: string }) {
                       {row.reason}
                     </td>
                     <td className="nowrap">
-                      <button
-                        type="button"
-                        className={css.action}
-                        aria-expanded={open?.symbol === row.symbol && open.what === 'edit'}
-                        aria-label={`Change targets of ${row.symbol}`}
-                        onClick={() => toggle(row.symbol, 'edit')}
-                      >
-                        Change
-                      </button>
+                      {mayChange && (
+                        <button
+                          type="button"
+                          className={css.action}
+                          aria-expanded={open?.symbol === row.symbol && open.what === 'edit'}
+                          aria-label={`Change targets of ${row.symbol}`}
+                          onClick={() => toggle(row.symbol, 'edit')}
+                        >
+                          Change
+                        </button>
+                      )}
                       <button
                         type="button"
                         className={css.action}
@@ -137,6 +141,7 @@ export function Targets({ zone }: { zone: string }) {
 }
 
 function Editor({ row, onClose }: { row: Row; onClose: () => void }) {
+  const mayChange = useMay('TRADER');
   const [values, setValues] = useState<Record<string, string>>(() =>
     Object.fromEntries(FIELDS.map(([field]) => [field, row[field] ?? ''])),
   );
@@ -212,7 +217,7 @@ function Editor({ row, onClose }: { row: Row; onClose: () => void }) {
           onChange={(event) => setReason(event.currentTarget.value)}
         />
       </label>
-      <Button type="submit" size="compact-sm" disabled={!isChanged || isSending || !reason.trim()}>
+      <Button type="submit" size="compact-sm" disabled={!isChanged || isSending || !reason.trim() || !mayChange}>
         Save
       </Button>
       <Button size="compact-sm" onClick={onClose}>
@@ -229,6 +234,7 @@ function Editor({ row, onClose }: { row: Row; onClose: () => void }) {
 
 function Versions({ symbol, zone }: { symbol: string; zone: string }) {
   const path = { symbol };
+  const mayChange = useMay('TRADER');
   const [refused, refuse] = useState<unknown>(null);
   const { data: found, error, isPending } = useQuery({
     queryKey: [...KEY, symbol],
@@ -268,9 +274,11 @@ function Versions({ symbol, zone }: { symbol: string; zone: string }) {
                 {one.changed_by}: {one.reason}
               </td>
               <td>
-                <Button size="compact-xs" onClick={() => void undo(one.version)}>
-                  Bring back
-                </Button>
+                {mayChange && (
+                  <Button size="compact-xs" onClick={() => void undo(one.version)}>
+                    Bring back
+                  </Button>
+                )}
               </td>
             </tr>
           ))}

@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 
 import { Empty, Failure, Loading } from '@/components/states/states';
+import { useMay } from '@/hooks/useMay';
 import { api, data } from '@/services/api';
 import { serverClock } from '@/services/clock';
 import * as format from '@/services/format';
@@ -17,6 +18,7 @@ type Version = components['schemas']['DeskVersion'];
 /** What a symbol's numbers were before, and the way back to each. */
 export function Versions({ set, symbol, zone }: { set: string; symbol: string; zone: string }) {
   const path = { of_set: set, symbol };
+  const mayChange = useMay('TRADER');
   const [refused, refuse] = useState<unknown>(null);
   const { data: found, error, isPending } = useQuery({
     queryKey: ['desk', set, symbol],
@@ -58,9 +60,11 @@ export function Versions({ set, symbol, zone }: { set: string; symbol: string; z
                 {one.changed_by}: {one.reason}
               </td>
               <td>
-                <Button size="compact-xs" onClick={() => void undo(one)}>
-                  Bring back
-                </Button>
+                {mayChange && (
+                  <Button size="compact-xs" onClick={() => void undo(one)}>
+                    Bring back
+                  </Button>
+                )}
               </td>
             </tr>
           ))}

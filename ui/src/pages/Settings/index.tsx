@@ -6,7 +6,9 @@ import { Fragment, useState } from 'react';
 import { SymbolLink } from '@/components/SymbolLink';
 import { LiveSignal } from '@/components/figures/Signal';
 import { Panel } from '@/components/panel/Panel';
+import { Preferences } from '@/components/Preferences';
 import { Failure, Loading } from '@/components/states/states';
+import { useMay } from '@/hooks/useMay';
 import { useZone } from '@/hooks/useZone';
 import { api, data } from '@/services/api';
 import { serverClock } from '@/services/clock';
@@ -39,6 +41,7 @@ export default function Settings() {
   const { set: asked } = useSearch({ strict: false }) as { set?: string };
   const navigate = useNavigate();
   const zone = useZone();
+  const mayChange = useMay('TRADER');
   const [open, show] = useState<Open | null>(null);
   const sets = useQuery({ queryKey: ['desk'], queryFn: () => data(api.GET('/api/desk')) });
   const set = sets.data?.find((one) => one.set === asked)?.set ?? SET;
@@ -134,15 +137,17 @@ export default function Settings() {
                         {row.reason}
                       </td>
                       <td className="nowrap">
-                        <button
-                          type="button"
-                          className={css.action}
-                          aria-expanded={open?.symbol === row.symbol && open.what === 'edit'}
-                          aria-label={`Change ${row.symbol}`}
-                          onClick={() => toggle(row.symbol, 'edit')}
-                        >
-                          Change
-                        </button>
+                        {mayChange && (
+                          <button
+                            type="button"
+                            className={css.action}
+                            aria-expanded={open?.symbol === row.symbol && open.what === 'edit'}
+                            aria-label={`Change ${row.symbol}`}
+                            onClick={() => toggle(row.symbol, 'edit')}
+                          >
+                            Change
+                          </button>
+                        )}
                         <button
                           type="button"
                           className={css.action}
@@ -178,6 +183,7 @@ export default function Settings() {
         asked for. In a terminal: <code>thor desk set ES buy=1.5 --reason &quot;…&quot;</code>.
       </p>
       <Targets zone={zone} />
+      <Preferences />
     </>
   );
 }

@@ -1,0 +1,166 @@
+import type { Browser, BrowserContext } from '@playwright/test';
+
+import { expect, overflow, seriousFindings, test, type Page } from './thor';
+
+const PASSWORD = process.env.THOR_PASSWORD ?? '';
+const [OWNER, BOB] = ['own@example.com', 'bob@example.com'];
+
+/** Another person's browser. */
+async function other(browser: Browser): Promise<{ page: Page; context: BrowserContext }> {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
+  return { page: await context.newPage(), context };
+}
+
+async function fill(page: Page, form: string, values: Record<string, string>, button: string): Promise<void> {
+  const found = page.getByRole('form', { name: form });
+  for (const [label, value] of Object.entries(values)) {
+    await found.getByRole('textbox', { name: label }).fill(value);
+  }
+  await found.getByRole('button', { name: button, exact: true }).click();
+}
+
+const credentials = (email: string) => ({ 'E-mail address': email, Password: PASSWORD });
+
+/** Expect that a page fits a desk and a phone, and that axe finds nothing serious, light and dark. */
+async function expectGood(page: Page): Promise<void> {
+  for (const [width, scheme] of [[1440, 'dark'], [360, 'light']] as const) {
+    await page.setViewportSize({ width, height: 800 });
+    await page.evaluate((value) => document.documentElement.setAttribute('data-mantine-color-scheme', value), scheme);
+    expect(await overflow(page), `${page.url()} at ${width}`).toBeLessThanOrEqual(0);
+    expect(await seriousFindings(page), `${page.url()} ${scheme}`).toEqual([]);
+  }
+  await page.setViewportSize({ width: 1440, height: 900 });
+}
+
+// A browser names every refusal in its console.
+test.use({ allow: /status of 4\d\d/ });
+
+test('people set up, log in, are approved, and lose no form', async ({ page, browser }) => {
+  const { page: bob, context: ofBob } = await other(browser);
+
+  await test.step('nobody logs in before the set-up, and the frame says so', async () => {
+    await page.goto('/profile');
+    await expect(page.getByText('Nobody logs in here: who reaches this machine')).toBeVisible();
+    await expect(page.getByTestId('account')).toHaveAccessibleName('Account: local OWNER');
+    await bob.goto('/register');
+    await fill(bob, 'Register', credentials(BOB), 'Register');
+    await expect(bob.getByText(/No owner is set up yet/)).toBeVisible();
+    await page.goto('/setup');
+    await expect(page.getByText('thor user setup-link')).toBeVisible();
+  });
+
+  await test.step('the link sets up the owner once, and refuses a weak password', async () => {
+    await page.goto(process.env.THOR_SETUP ?? '/setup');
+    await expect(page.getByRole('form', { name: 'Set up' })).toBeVisible();
+    await expectGood(page);
+    await fill(page, 'Set up', { ...credentials(OWNER), Password: 'passwordpassword' }, 'Set up');
+    await expect(page.getByRole('alert')).toContainText(/^!Password: /);
+    await fill(page, 'Set up', { Password: PASSWORD }, 'Set up');
+    await expect(page.getByTestId('account')).toHaveAccessibleName(`Account: ${OWNER} OWNER`);
+    await expect(page).toHaveURL(/\/$/);
+    await bob.goto(process.env.THOR_SETUP ?? '/setup');
+    await expect(bob.getByText('this link is good no more')).toBeVisible();
+  });
+
+  await test.step('a colleague registers, and may log in once the owner approves', async () => {
+    await bob.goto('/settings');
+    await expect(bob.getByRole('form', { name: 'Log in' })).toBeVisible();
+    await expect(bob.getByRole('link', { name: 'Futures' })).toBeHidden();
+    await expectGood(bob);
+    await bob.getByRole('link', { name: 'Register' }).click();
+    await fill(bob, 'Register', credentials('Bob@Example.com'), 'Register');
+    await expect(bob.getByText('An ADMIN has to approve')).toBeVisible();
+    await bob.goto('/settings');
+    await fill(bob, 'Log in', credentials(BOB), 'Log in');
+    await expect(bob.getByRole('alert')).toContainText('waits for approval');
+    await page.getByRole('link', { name: 'People' }).first().click();
+    await expect(page.getByText('One account waits for approval.')).toBeVisible();
+    await page.getByRole('button', { name: `Approve ${BOB}` }).click();
+    await expect(page.locator(`tr[data-user="${BOB}"] [data-field="state"]`)).toContainText('may log in');
+    await fill(bob, 'Log in', credentials(BOB), 'Log in');
+    // He is where he wanted to be.
+    await expect(bob.getByRole('button', { name: 'Change ES', exact: true })).toBeVisible();
+    await expect(bob).toHaveURL(/settings/);
+    await expect(bob.getByRole('link', { name: 'People' })).toBeHidden();
+  });
+
+  await test.step('a session that ends in the middle of a form asks again and keeps the form', async () => {
+    await bob.getByRole('button', { name: 'Change ES', exact: true }).click();
+    const form = bob.getByRole('form', { name: 'Numbers of ES' });
+    await form.getByLabel('Strong buy').fill('61.5');
+    await form.getByLabel('Why').fill('typed before the session ended');
+    await ofBob.clearCookies();
+    await form.getByRole('button', { name: 'Save' }).click();
+    const again = bob.getByRole('dialog', { name: 'Your session has ended' });
+    await expect(again).toBeVisible();
+    await again.getByRole('textbox', { name: 'Password' }).fill('not the password');
+    await again.getByRole('button', { name: 'Log in', exact: true }).click();
+    await expect(again.getByRole('alert')).toContainText('wrong');
+    await again.getByRole('textbox', { name: 'Password' }).fill(PASSWORD);
+    await again.getByRole('button', { name: 'Log in', exact: true }).click();
+    await expect(again).toBeHidden();
+    // Nothing was sent by itself.
+    await expect(form.getByText(/The session had ended/)).toBeVisible();
+    await expect(form.getByLabel('Strong buy')).toHaveValue('61.5');
+    await form.getByRole('button', { name: 'Save' }).click();
+    await expect(bob.locator('tr[data-symbol="ES"] [data-field="strong_buy"]')).toHaveText('61.5');
+    await expect(bob.locator('tr[data-symbol="ES"]')).toContainText(BOB);
+  });
+
+  await test.step('a choice goes with the account to another browser', async () => {
+    await bob.getByRole('button', { name: 'Light colours' }).click();
+    await bob.getByRole('combobox', { name: 'Time zone' }).fill('Tokyo');
+    await bob.getByRole('option', { name: 'Asia/Tokyo' }).click();
+    // What is chosen last is kept, too, when the page closes at once.
+    await bob.reload();
+    const { page: phone, context } = await other(browser);
+    await phone.goto('/profile');
+    await fill(phone, 'Log in', credentials(BOB), 'Log in');
+    await expect(phone.getByRole('combobox', { name: 'Time zone' })).toHaveValue('Asia/Tokyo');
+    await expect(phone.locator('html')).toHaveAttribute('data-mantine-color-scheme', 'light');
+    await expect(phone.getByTestId('sessions').getByRole('row')).toHaveCount(4);
+    await fill(phone, 'New key', { 'New key for': 'nightly report' }, 'Make the key');
+    await expect(phone.getByTestId('key')).toHaveText(/^thor_/);
+    await expect(phone.getByRole('checkbox', { name: 'admin' })).toBeHidden();
+    await expectGood(phone);
+    await phone.getByRole('button', { name: 'Revoke nightly report' }).click();
+    await expect(phone.getByTestId('keys')).toContainText('revoked');
+    await phone.getByTestId('account').click();
+    await phone.getByRole('menuitem', { name: 'Log out', exact: true }).click();
+    await expect(phone.getByRole('form', { name: 'Log in' })).toBeVisible();
+    await context.close();
+  });
+
+  await test.step('a role that is taken at work takes its buttons, and leaves what was typed', async () => {
+    await bob.getByRole('button', { name: 'Change NQ', exact: true }).click();
+    const form = bob.getByRole('form', { name: 'Numbers of NQ' });
+    await form.getByLabel('Strong buy').fill('99');
+    await form.getByLabel('Why').fill('too late');
+    await page.getByLabel(`Role of ${BOB}`).selectOption('VIEWER');
+    await expect(page.getByLabel(`Role of ${BOB}`)).toHaveValue('VIEWER');
+    await expect(page.getByTestId('audit')).toContainText('role TRADER → VIEWER');
+    await form.getByRole('button', { name: 'Save' }).click();
+    await expect(form.getByText(/asks for the role TRADER/)).toBeVisible();
+    await expect(form.getByLabel('Strong buy')).toHaveValue('99');
+    await expect(form.getByRole('button', { name: 'Save' })).toBeDisabled();
+    await expect(bob.getByRole('button', { name: /^Change / })).toHaveCount(0);
+    await expect(bob.getByRole('button', { name: 'Versions of NQ' })).toBeVisible();
+    await bob.goto('/market-open');
+    await expect(bob.getByRole('heading', { name: 'Market open', level: 1 })).toBeVisible();
+    await expect(bob.getByRole('button', { name: 'Capture now' })).toHaveCount(0);
+    await bob.goto('/people');
+    await expect(bob.getByText('This page is for the role ADMIN.')).toBeVisible();
+  });
+
+  await test.step('an ADMIN logs somebody out, and reads who did what', async () => {
+    await page.getByRole('button', { name: `Log out ${BOB}` }).click();
+    await expect(page.locator(`tr[data-user="${BOB}"]`).getByRole('button', { name: 'Log out' })).toBeHidden();
+    await bob.goto('/settings');
+    await expect(bob.getByRole('form', { name: 'Log in' })).toBeVisible();
+    await fill(page, 'Filter of the audit', { Who: BOB, 'Part of the route': '/api/desk' }, 'Find');
+    const rows = page.getByTestId('audit').getByRole('row');
+    await expect(rows.filter({ hasText: 'not allowed 403' })).toHaveCount(1);
+    await expect(rows.filter({ hasText: 'done 200' })).toContainText('typed before the session ended');
+    await expectGood(page);
+  });
+});
