@@ -11,9 +11,11 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from excel_made import SAMPLE, save
+from people_made import account
 from test_natures import COUNT, one, settings, up
 from ticks_made import wait_for
 
+from thor.domain.people import Role
 from thor.services.home import Home
 from thor.services.running import endpoints
 
@@ -59,12 +61,17 @@ def test_the_desks_workbook_moves_the_live_board_and_the_simulator_stays_out(
         saved_again(file, 6874.25)
         wait_for(lambda: one(urls.database_url, COUNT) == 12, "the change")
         api = f"http://127.0.0.1:{Home(path).ports()['api']}"
-        quote = httpx.get(f"{api}/api/quotes", params={"symbols": "ES"}).json()
+        assert httpx.get(f"{api}/api/quotes").status_code == 401
+        account(urls.admin_url, "own@example.com", Role.OWNER, is_home=True)
+        key = json.loads(thor.ask("key", "add", "own@example.com", "--name", "test", "--json"))
+        by_key = {"Authorization": f"Bearer {key[0]['key']}"}
+        asked = {"symbols": "ES"}
+        quote = httpx.get(f"{api}/api/quotes", params=asked, headers=by_key).json()
         assert "6874.25" in json.dumps(quote)
         assert "EXCEL" in json.dumps(quote)
         health = httpx.get(f"{api}/health").json()
         assert health["collectors"]["EXCEL"]["state"] in ("live", "quiet")
-        metrics = httpx.get(f"{api}/metrics").text
+        metrics = httpx.get(f"{api}/metrics", headers=by_key).text
         assert 'thor_collector_state{source="EXCEL",state="' in metrics
 
         file.unlink()

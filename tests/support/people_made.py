@@ -16,9 +16,14 @@ PASSWORD = "seven lanterns over Wismar"
 OTHER = "nine kettles under Dover"
 
 
-def account(url: str, email: str, role: Role, *, is_approved: bool = True) -> int:
-    """Make an account, approved by a test; returns its number."""
-    with database.connect(as_role(url), "test") as connection:
+def account(
+    url: str, email: str, role: Role, *, is_approved: bool = True, is_home: bool = False
+) -> int:
+    """Make an account, approved by a test; returns its number.
+
+    The URL of a home, whose roles have passwords of their own, is taken as it is.
+    """
+    with database.connect(url if is_home else as_role(url), "test") as connection:
         given = NewAccount(email=email, password=PASSWORD)
         by = "a test" if is_approved else None
         made = accounts.add(connection, given, role, by)
