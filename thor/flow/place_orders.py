@@ -53,9 +53,10 @@ def preview(connection: Connection[Any], request: OrderRequest) -> Decision:
 
     Raises `Rejected` for an order that is malformed, `NotFound` for an unknown symbol or account.
     """
-    request = _listed(request, instruments.listing(connection))
+    listing = instruments.listing(connection)
+    request = _listed(request, listing)
     _account(connection, request.account_id)
-    return _decide(connection, request, market_now(connection))
+    return _decide(connection, listing, request, market_now(connection))
 
 
 def place(
@@ -67,14 +68,15 @@ def place(
     the order that is there. Raises `Rejected` and `NotFound` as `preview`, and `Refused` for an id
     that an order of other content has, or a kill switch that was latched meanwhile.
     """
-    request = _listed(request, instruments.listing(connection))
+    listing = instruments.listing(connection)
+    request = _listed(request, listing)
     try:
         with database.transaction(connection):
             _account(connection, request.account_id)
             known = _known(connection, request)
             if known is not None:
                 return known
-            decision = _decide(connection, request, at or market_now(connection))
+            decision = _decide(connection, listing, request, at or market_now(connection))
             return _write(connection, request, decision, who)
     except database.DriverError as error:
         raise Refused(str(error).splitlines()[0]) from error
@@ -106,7 +108,7 @@ def modify(connection: Connection[Any], order_id: UUID, change: Change, who: str
             )
         stop = None if request.type == "TRAILING_STOP" else request.stop_price
         check_prices(request.type, request.limit_price, stop, request.trail_by, instrument)
-        decision = _decide(connection, request, market_now(connection), order_id)
+        decision = _decide(connection, listing, request, market_now(connection), order_id)
         verdict_id = _write_verdict(connection, request, decision)
         if decision.verdict.is_allowed:
             values = {**_fields(change), "order_id": order_id, "verdict_id": verdict_id}
@@ -184,7 +186,11 @@ def _known(connection: Connection[Any], request: OrderRequest) -> Row | None:
 
 
 def _decide(
-    connection: Connection[Any], request: OrderRequest, at: datetime, without: UUID | None = None
+    connection: Connection[Any],
+    listing: Listing,
+    request: OrderRequest,
+    at: datetime,
+    without: UUID | None = None,
 ) -> Decision:
     """Return the verdict on an order at a moment; `without` is the order that it replaces."""
     values = {"symbol": request.symbol, "as_of": at, "contract": request.contract}
@@ -214,7 +220,7 @@ def _decide(
         asked = {"contract": contract, "trade_date": subject["trade_date"]}
         found = database.row(connection, "trade_days_to_leave", asked)
         days = None if found is None else found["days"]
-    instrument = instruments.listing(connection).instrument(request.symbol)
+    instrument = listing.instrument(request.symbol)
     assert instrument is not None
     context = RiskContext(
         instrument=instrument,
