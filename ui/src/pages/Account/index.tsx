@@ -12,7 +12,7 @@ import { accountSql, positionsSql, statementSql, symbolsSql } from '@/components
 import { notationFor, Positions, Scroll, StoryLink } from '@/components/trading/tables';
 import css from '@/components/trading/trading.module.css';
 import { useAccount } from '@/hooks/useAccount';
-import { useRole } from '@/hooks/useRole';
+import { useMay } from '@/hooks/useMay';
 import { useZone } from '@/hooks/useZone';
 import * as format from '@/services/format';
 import { notationOf, quotes } from '@/services/quotes';
@@ -27,7 +27,7 @@ export default function Account() {
   const asked = useSearch({ strict: false }) as { span?: string; from?: string; to?: string; text?: string };
   const navigate = useNavigate();
   const zone = useZone();
-  const mayReset = useRole('ADMIN');
+  const mayReset = useMay('ADMIN');
   const { accounts, account, id, positions, choose, error, isPending, retry } = useAccount();
   const more = useAdded(account, positions);
   const today = account?.trade_date ?? null;

@@ -12,7 +12,7 @@ import css from '@/components/trading/trading.module.css';
 import { SymbolLink } from '@/components/SymbolLink';
 import { useAccount } from '@/hooks/useAccount';
 import { useCell } from '@/hooks/useCell';
-import { useRole } from '@/hooks/useRole';
+import { useMay } from '@/hooks/useMay';
 import { useZone } from '@/hooks/useZone';
 import { connection } from '@/services/connection';
 import * as format from '@/services/format';
@@ -29,7 +29,7 @@ const SECTIONS = [
 
 /** What was done today, order by order, and what is held. */
 export default function Activity() {
-  const mayTrade = useRole('TRADER');
+  const mayTrade = useMay('TRADER');
   const isOpen = useCell(connection, (now) => now.state === 'open');
   const { account, id, positions, error, isPending, retry } = useAccount();
   const activity = useQuery(activityQuery);

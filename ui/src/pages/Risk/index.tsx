@@ -11,15 +11,15 @@ import { usedOf } from '@/components/trading/used';
 import { Scroll } from '@/components/trading/tables';
 import css from '@/components/trading/trading.module.css';
 import { useAccount } from '@/hooks/useAccount';
-import { useRole } from '@/hooks/useRole';
+import { useMay } from '@/hooks/useMay';
 import { useZone } from '@/hooks/useZone';
 import { killQuery, limitsQuery, workingQuery } from '@/services/trading';
 
 /** The limits of trading, and how much of each is used now. */
 export default function Risk() {
   const zone = useZone();
-  const mayTrade = useRole('TRADER');
-  const mayReset = useRole('ADMIN');
+  const mayTrade = useMay('TRADER');
+  const mayReset = useMay('ADMIN');
   const { account, id, positions, error, retry } = useAccount();
   const kill = useQuery(killQuery);
   const limits = useQuery(limitsQuery(id));
