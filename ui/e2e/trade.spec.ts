@@ -1,4 +1,4 @@
-import { expect, expectFits, test, type Page } from './thor';
+import { expect, expectFits, hasProcesses, signal, test, type Page } from './thor';
 
 /** Wait until the ticket has a fresh quote and the rules have decided on it. */
 async function openTicket(page: Page, path = '/trade?symbol=ES') {
@@ -85,6 +85,35 @@ test('the kill switch is held, flattens, refuses, and is reset', async ({ page }
   await expect(position(page).locator('[data-field="quantity"]')).toHaveText('0');
   await kill.getByRole('button', { name: 'Reset the kill switch' }).click();
   await expect(kill).toHaveAttribute('data-latched', 'false');
+});
+
+test('a viewer sees all and may press nothing', async ({ page }) => {
+  await page.route('**/api/me', async (route) => {
+    const answer = await route.fetch();
+    await route.fulfill({ response: answer, json: { ...(await answer.json()), role: 'VIEWER' } });
+  });
+  await openTicket(page);
+  await expect(page.getByText('You look on.')).toBeVisible();
+  await expect(page.getByTestId('send')).toBeDisabled();
+  await expect(page.getByRole('button', { name: /Hold 1 s/ })).toBeDisabled();
+  await expect(page.locator('[data-testid="fills"] tbody tr').first()).toBeVisible();
+  await page.goto('/account');
+  await expect(page.getByTestId('balances')).toContainText(/\d/);
+  await expect(page.getByRole('button', { name: 'Fund' })).toHaveCount(0);
+});
+
+test('a stale quote is stale in the ticket, and a dead one sends nothing', async ({ page }) => {
+  test.skip(!hasProcesses, 'needs the processes of a Thor of its own');
+  await openTicket(page);
+  signal('simulate', 'SIGSTOP');
+  try {
+    await expect(page.getByTestId('ticket-quote')).toHaveAttribute('data-quote', 'STALE');
+    await expect(page.getByText('Orders on a stale quote are refused until it is fresh again.')).toBeVisible();
+    await expect(page.getByTestId('ticket-quote')).toHaveAttribute('data-quote', 'DEAD');
+    await expect(page.getByTestId('send')).toBeDisabled();
+  } finally {
+    signal('simulate', 'SIGCONT');
+  }
 });
 
 for (const [path, width] of [['/trade', 360], ['/account', 1280], ['/activity', 360], ['/risk', 1280]] as const) {

@@ -53,7 +53,9 @@ export default function Activity() {
       {failed && <Failure title={failed.title} error={failed.error} />}
       <Panel title="Today's trade activity" meta={`${rows.length} ${rows.length === 1 ? 'order' : 'orders'}`} isFlush sql={{ statement: () => activitySql(id), gives: `${rows.length} rows` }}>
         {SECTIONS.map(([section, title, none]) => {
-          const found = rows.filter((one) => one.section === section);
+          const found = rows
+            .filter((one) => one.section === section)
+            .sort((a, b) => b.updated_at.localeCompare(a.updated_at));
           return (
             <section key={section} aria-label={title} data-section={section}>
               <h3 className={page.section}>{title} <span className="muted">{found.length}</span></h3>
