@@ -161,7 +161,8 @@ def walked(kept_url: str, endpoints: Any) -> Iterator[Api]:
 
 def filled(path: str) -> str:
     """Return a route's path with a value for each parameter."""
-    for name, value in (("symbol", "ES"), ("of_set", "desk")):
+    order = "00000000-0000-4000-8000-000000000001"
+    for name, value in (("symbol", "ES"), ("of_set", "desk"), ("order_id", order)):
         path = path.replace(f"{{{name}}}", value)
     while "{" in path:
         path = path[: path.index("{")] + "1" + path[path.index("}") + 1 :]
