@@ -29,6 +29,7 @@ OF_NOW = {
     "To be made anew", "Size", "Edition", "Saved by columns", "Connections", "Found in memory",
     "Tables", "Slow statements", "Who is connected", "Rows changed, and dead ones",
     "Outlook", "Hit rate by trade date", "Calibration", "Drift", "Demoted", "Parity with the lake",
+    "Kill switch", "Working orders",
 }  # fmt: skip
 
 every_dashboard = pytest.mark.parametrize("name", sorted(DASHBOARDS))
@@ -46,7 +47,7 @@ def test_the_dashboards_are_what_their_script_writes() -> None:
         "write them again: .venv/bin/python ops/grafana/make_dashboards.py"
     )
     assert set(DASHBOARDS) == {
-        "market", "pipeline", "features", "models", "jobs", "database",
+        "market", "pipeline", "features", "models", "jobs", "database", "trading",
     }  # fmt: skip
 
 

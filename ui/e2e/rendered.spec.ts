@@ -30,7 +30,9 @@ test('the table, the newest closed bar, and the selects of all panels', async ({
     await page.getByRole('checkbox', { name, exact: true }).check();
   }
   await page.keyboard.press('Escape');
-  // What the TOTAL said within the last seconds; once all quotes are DEAD it says nothing.
+  // What the TOTAL said within the last seconds; once all quotes are DEAD it says nothing, nor
+  // before it was first read.
+  await expect(page.locator('[data-testid="total"] [data-figure="score"]')).not.toHaveText('–');
   const figures = await page
     .locator('[data-testid="total"] [data-figure]')
     .evaluateAll((found) =>
