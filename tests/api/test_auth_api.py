@@ -562,6 +562,9 @@ def test_the_audit_has_who_did_what_and_no_secret(people_api: Api, kept_url: str
         change = ann.send("PATCH", "/api/desk/desk/ES", {"buy": "2", "reason": "too many"})
         assert change.status_code == 200, change.text
         assert change.json()["changed_by"] == TRADER
+        # A ticket asks at every tick whether its order would pass: that changes nothing.
+        order = {"symbol": "ES", "side": "BUY", "quantity": 1, "type": "MARKET"}
+        assert ann.send("POST", "/api/orders/preview", order).status_code == 200
         problem(ann.send("POST", "/api/jobs/dump/pause"), 403)
         problem(ann.send("GET", "/api/audit"), 403)
     with person(people_api.url, ADMIN) as admin:
