@@ -64,3 +64,33 @@ def persist(
             if attempt:
                 stop.report_running()
             return done
+
+
+def resume(
+    work: Callable[[Callable[[], None]], None],
+    stop: Stop,
+    on_wait: Callable[[str, int], None] = lambda *_: None,
+) -> None:
+    """Do work again whenever it raises `Unavailable`, until `stop` is set.
+
+    `work` calls what it is given once it has reached its servers: the wait before the next attempt
+    begins at 0.1 s again, and doubles to 5 s. `on_wait` is called with the reason and the
+    attempt's number.
+    """
+    delay_s, attempt = FIRST_S, 0
+
+    def has_begun() -> None:
+        nonlocal delay_s, attempt
+        if attempt:
+            stop.report_running()
+        delay_s, attempt = FIRST_S, 0
+
+    while not stop:
+        try:
+            work(has_begun)
+        except Unavailable as error:
+            attempt += 1
+            on_wait(str(error), attempt)
+            stop.report_wait(str(error), attempt)
+            stop.wait(delay_s)
+            delay_s = min(delay_s * 2, LONGEST_S)

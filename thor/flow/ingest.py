@@ -11,7 +11,6 @@ from typing import Any
 from thor import clock, database
 from thor.config import Settings
 from thor.domain.instrument import Listing
-from thor.errors import Unavailable
 from thor.flow.validate import validate
 from thor.market.bus import wire
 from thor.market.bus.client import Bus
@@ -19,7 +18,7 @@ from thor.market.bus.messages import Entry
 from thor.market.ticks.batch import IngestCounts
 from thor.market.ticks.writer import TickWriter
 from thor.reference import instruments
-from thor.runtime import FIRST_S, LONGEST_S, Stop
+from thor.runtime import Stop, resume
 
 # An entry has 1 to 1,000 ticks: so many entries bound the memory used at once.
 _ENTRIES_MAX = 256
@@ -56,22 +55,18 @@ class Ingestor:
     def run(self, stop: Stop, report: Callable[..., None] = lambda *_, **__: None) -> None:
         """Ingest until `stop` is set; wait for a server that is away."""
         self._report = report
-        delay_s, attempt = FIRST_S, 0
-        while not stop:
-            try:
-                with database.connect(self._url, self._consumer) as self._connection:
-                    self._open()
-                    report("taking in", consumer=self._consumer)
-                    if attempt:
-                        stop.report_running()
-                    delay_s, attempt = FIRST_S, 0
-                    self._take_in(stop)
-            except Unavailable as error:
-                attempt += 1
-                report("waiting", reason=str(error), attempt=attempt)
-                stop.report_wait(str(error), attempt)
-                stop.wait(delay_s)
-                delay_s = min(delay_s * 2, LONGEST_S)
+
+        def work(has_begun: Callable[[], None]) -> None:
+            with database.connect(self._url, self._consumer) as self._connection:
+                self._open()
+                report("taking in", consumer=self._consumer)
+                has_begun()
+                self._take_in(stop)
+
+        def on_wait(reason: str, attempt: int) -> None:
+            report("waiting", reason=reason, attempt=attempt)
+
+        resume(work, stop, on_wait)
 
     def _open(self) -> None:
         self._listing = instruments.listing(self._connection)

@@ -22,7 +22,7 @@ from thor.flow.validate import validate
 from thor.market.bus.client import Bus
 from thor.market.bus.messages import Entry
 from thor.reference import instruments
-from thor.runtime import FIRST_S, LONGEST_S, Stop
+from thor.runtime import Stop, resume
 from thor.trading.brokers.broker import BrokerEvent, Change, Holding
 from thor.trading.brokers.paper import Market, PaperRules, PaperTradingBroker
 
@@ -71,23 +71,19 @@ class Trader:
     def run(self, stop: Stop, report: Report = lambda *_, **__: None) -> None:
         """Trade until `stop` is set; wait for a server that is away, then reconcile anew."""
         self._report = report
-        delay_s, attempt = FIRST_S, 0
-        while not stop:
-            try:
-                with database.connect(self._url, "trade") as self._connection:
-                    self.open()
-                    report("trading", accounts=sorted(self._brokers), after=self._entry_id)
-                    if attempt:
-                        stop.report_running()
-                    delay_s, attempt = FIRST_S, 0
-                    while not stop:
-                        self.turn()
-            except Unavailable as error:
-                attempt += 1
-                report("waiting", reason=str(error), attempt=attempt)
-                stop.report_wait(str(error), attempt)
-                stop.wait(delay_s)
-                delay_s = min(delay_s * 2, LONGEST_S)
+
+        def work(has_begun: Callable[[], None]) -> None:
+            with database.connect(self._url, "trade") as self._connection:
+                self.open()
+                report("trading", accounts=sorted(self._brokers), after=self._entry_id)
+                has_begun()
+                while not stop:
+                    self.turn()
+
+        def on_wait(reason: str, attempt: int) -> None:
+            report("waiting", reason=reason, attempt=attempt)
+
+        resume(work, stop, on_wait)
 
     def use(self, connection: Connection[Any]) -> None:
         """Trade by a connection of the caller's, which then calls `open` and `turn`."""
