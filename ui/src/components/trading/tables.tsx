@@ -1,3 +1,4 @@
+import { VisuallyHidden } from '@mantine/core';
 /** Working orders, fills and positions as every page shows them. */
 
 import { Link } from '@tanstack/react-router';
@@ -92,7 +93,7 @@ export function WorkingOrders({ orders, editor, onCancel, isOff }: OrdersProps) 
             <th scope="col" className={css.right}>Price</th>
             <th scope="col" className={`${css.right} ${css.roomy}`}>Away</th>
             <th scope="col" className={css.roomy}>Status</th>
-            <th scope="col"><span className={css.hidden}>Actions</span></th>
+            <th scope="col"><VisuallyHidden>Actions</VisuallyHidden></th>
           </tr>
         </thead>
         <tbody>
@@ -175,7 +176,7 @@ export function Fills({ fills }: { fills: readonly FillRow[] }) {
             <th scope="col" className={`${css.right} ${css.roomy}`}>Bid / ask</th>
             <th scope="col" className={`${css.right} ${css.roomy}`}>Latency</th>
             <th scope="col" className={css.roomy}>Rests on</th>
-            <th scope="col" className={css.roomy}><span className={css.hidden}>Actions</span></th>
+            <th scope="col" className={css.roomy}><VisuallyHidden>Actions</VisuallyHidden></th>
           </tr>
         </thead>
         <tbody>
@@ -233,7 +234,7 @@ export function Positions({ positions, isFull, onFlatten, isOff }: PositionsProp
             <th scope="col" className={css.right}>P/L open</th>
             <th scope="col" className={css.right}>P/L day</th>
             {isFull && <th scope="col" className={`${css.right} ${css.roomy}`}>Margin</th>}
-            {onFlatten && <th scope="col"><span className={css.hidden}>Actions</span></th>}
+            {onFlatten && <th scope="col"><VisuallyHidden>Actions</VisuallyHidden></th>}
           </tr>
         </thead>
         <tbody>

@@ -1,4 +1,4 @@
-import { Button } from '@mantine/core';
+import { Button, VisuallyHidden } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useState, type FormEvent } from 'react';
@@ -196,7 +196,7 @@ export default function Account() {
                   <th scope="col" className={`${css.right} ${css.roomy}`}>Commission</th>
                   <th scope="col" className={css.right}>Realised</th>
                   <th scope="col" className={`${css.right} ${css.roomy}`}>Cash after</th>
-                  <th scope="col"><span className={css.hidden}>Story</span></th>
+                  <th scope="col"><VisuallyHidden>Story</VisuallyHidden></th>
                 </tr>
               </thead>
               <tbody>

@@ -1,3 +1,4 @@
+import { VisuallyHidden } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 
@@ -110,7 +111,7 @@ function Orders({ rows, label }: { rows: readonly ActivityRow[]; label: string }
             <th scope="col" className={css.roomy}>Status</th>
             <th scope="col" className={`${css.right} ${css.roomy}`}>Realised</th>
             <th scope="col" className={css.roomy}>Why</th>
-            <th scope="col"><span className={css.hidden}>Story</span></th>
+            <th scope="col"><VisuallyHidden>Story</VisuallyHidden></th>
           </tr>
         </thead>
         <tbody>

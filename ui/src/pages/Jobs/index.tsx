@@ -1,4 +1,4 @@
-import { Button } from '@mantine/core';
+import { Button, VisuallyHidden } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useState } from 'react';
@@ -85,7 +85,7 @@ export default function Jobs() {
                 <th scope="col">Schedule</th>
                 <th scope="col">Next</th>
                 <th scope="col">Last run</th>
-                <th scope="col"><span className={css.hidden}>Actions</span></th>
+                <th scope="col"><VisuallyHidden>Actions</VisuallyHidden></th>
               </tr>
             </thead>
             <tbody>

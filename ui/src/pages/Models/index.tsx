@@ -1,4 +1,4 @@
-import { Button } from '@mantine/core';
+import { Button, VisuallyHidden } from '@mantine/core';
 import { useQueries, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 
@@ -80,7 +80,7 @@ export default function Models() {
                   <th scope="col">Model</th>
                   <th scope="col" className={css.right}>Skill</th>
                   <th scope="col">Since</th>
-                  <th scope="col"><span className={css.hidden}>Actions</span></th>
+                  <th scope="col"><VisuallyHidden>Actions</VisuallyHidden></th>
                 </tr>
               </thead>
               <tbody>
@@ -125,7 +125,7 @@ export default function Models() {
                   <th scope="col" className={css.right}>Skill</th>
                   <th scope="col">Learned of bars until</th>
                   <th scope="col">Served as</th>
-                  <th scope="col"><span className={css.hidden}>Actions</span></th>
+                  <th scope="col"><VisuallyHidden>Actions</VisuallyHidden></th>
                 </tr>
               </thead>
               <tbody>

@@ -1,4 +1,4 @@
-import { Button } from '@mantine/core';
+import { Button, VisuallyHidden } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 
@@ -74,7 +74,7 @@ export function Accounts({ zone }: { zone: string }) {
                   <th scope="col">State</th>
                   <th scope="col">Logged in last</th>
                   <th scope="col" className={css.right}>Sessions</th>
-                  <th scope="col"><span className={css.hidden}>Actions</span></th>
+                  <th scope="col"><VisuallyHidden>Actions</VisuallyHidden></th>
                 </tr>
               </thead>
               <tbody>

@@ -1,4 +1,4 @@
-import { Button, Checkbox, CopyButton } from '@mantine/core';
+import { Button, Checkbox, CopyButton, VisuallyHidden } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState, type FormEvent } from 'react';
 
@@ -58,7 +58,7 @@ export function KeysOfPrograms({ zone, role }: { zone: string; role: string }) {
                 <th scope="col">Scopes</th>
                 <th scope="col">Used last</th>
                 <th scope="col">Ends</th>
-                <th scope="col"><span className={css.hidden}>Actions</span></th>
+                <th scope="col"><VisuallyHidden>Actions</VisuallyHidden></th>
               </tr>
             </thead>
             <tbody>

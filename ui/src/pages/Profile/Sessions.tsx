@@ -1,4 +1,4 @@
-import { Button } from '@mantine/core';
+import { Button, VisuallyHidden } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 
@@ -46,7 +46,7 @@ export function Sessions({ zone }: { zone: string }) {
                 <th scope="col">Address</th>
                 <th scope="col">Since</th>
                 <th scope="col">Renewed</th>
-                <th scope="col"><span className={css.hidden}>Actions</span></th>
+                <th scope="col"><VisuallyHidden>Actions</VisuallyHidden></th>
               </tr>
             </thead>
             <tbody>

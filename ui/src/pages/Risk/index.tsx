@@ -1,3 +1,4 @@
+import { VisuallyHidden } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 
 import { Time } from '@/components/figures/figures';
@@ -47,7 +48,7 @@ export default function Risk() {
                   <th scope="col">Of</th>
                   <th scope="col" className={css.right}>Used</th>
                   <th scope="col" className={css.right}>Limit</th>
-                  <th scope="col" className={css.roomy}><span className={css.hidden}>Share</span></th>
+                  <th scope="col" className={css.roomy}><VisuallyHidden>Share</VisuallyHidden></th>
                   <th scope="col" className={`${css.right} ${css.roomy}`}>Version</th>
                   <th scope="col" className={css.roomy}>Since</th>
                   <th scope="col" className={css.roomy}>By</th>

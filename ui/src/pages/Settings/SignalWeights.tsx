@@ -1,4 +1,4 @@
-import { Button } from '@mantine/core';
+import { Button, VisuallyHidden } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Fragment, useState, type FormEvent } from 'react';
 
@@ -64,7 +64,7 @@ export function SignalWeights({ zone }: { zone: string }) {
                 <th scope="col">Last change</th>
                 <th scope="col">Why</th>
                 <th scope="col">
-                  <span className={css.hidden}>Actions</span>
+                  <VisuallyHidden>Actions</VisuallyHidden>
                 </th>
               </tr>
             </thead>

@@ -1,3 +1,4 @@
+import { VisuallyHidden } from '@mantine/core';
 import { Failure } from '@/components/states/states';
 import { Meter } from '@/components/trading/parts';
 import { figureOf, RULES, shareOf } from '@/components/trading/rules';
@@ -46,7 +47,7 @@ export function Rules({ verdict }: { verdict: VerdictRow }) {
               <td className={page.right}><span className="fig">{one.figure === null ? '' : figureOf(one.rule, one.figure)}</span></td>
               <td className={`${page.right} muted`}><span className="fig">{one.limit === null ? '' : figureOf(one.rule, one.limit)}</span></td>
               <td><Share of={shareOf(one)} rule={one.rule} /></td>
-              <td className={one.is_passed ? 'up' : 'down'}>{one.is_passed ? '✓' : '✕'}<span className={css.hidden}>{one.is_passed ? 'passes' : 'refuses'}</span></td>
+              <td className={one.is_passed ? 'up' : 'down'}>{one.is_passed ? '✓' : '✕'}<VisuallyHidden>{one.is_passed ? 'passes' : 'refuses'}</VisuallyHidden></td>
             </tr>
           ))}
         </tbody>
