@@ -1,4 +1,4 @@
-"""A query of the ticks of a few instants reads their chunks, not every chunk."""
+"""A query of a few instants reads the chunks of their ticks and bars, not every chunk."""
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -21,6 +21,8 @@ DAYS = 6
 FIRST = datetime(2023, 7, 10, 0, 0, tzinfo=UTC)
 DAY, HOUR, SECOND = timedelta(days=1), timedelta(hours=1), timedelta(seconds=1)
 # An hour of one of the days in between, in which it has ticks.
+# And a tick in each of the months long before.
+MONTHS = [FIRST - timedelta(days=1000 + 30 * n) for n in range(8)]
 START, END = FIRST + 3 * DAY + HOUR, FIRST + 3 * DAY + 2 * HOUR
 SPAN = {"ts_from": START, "ts_to": END}
 ENDS = {"first": START, "last": END}
@@ -54,9 +56,10 @@ def six_days(kept_url: str) -> Iterator[Link]:
     with psycopg.connect(kept_url, autocommit=True) as link:
         for day in range(DAYS):
             write(kept_url, [[stream.entry(known(day))]])
+        write(kept_url, [[stream.entry([tick(ts=ts, seq=n) for n, ts in enumerate(MONTHS)])]])
         caught_up(link)
         run_policies(link, "compression", ["ticks"])
-        assert in_columns(link) == DAYS
+        assert in_columns(link) == DAYS + len(MONTHS)
         yield link
 
 
@@ -91,6 +94,24 @@ def test_a_statement_about_an_hour_reads_the_chunk_of_that_hour_only(
             for one in known(3):
                 copy.write_row(columns(one))
         assert len(chunks_read(six_days, name, STATEMENTS[name])) == 1
+
+
+@pytest.mark.editions("timescale")
+@pytest.mark.parametrize("width", ["1m", "5m", "1h"])
+def test_features_of_a_minute_read_no_chunk_of_years_before(six_days: Link, width: str) -> None:
+    asked = "select count(*) from feat.matrix(%s::text, array['ES'], %s, %s)"
+    # What this transaction has scanned, once what came before it is counted elsewhere.
+    six_days.execute("select pg_stat_force_next_flush()")
+    scanned = (
+        "select count(*)"
+        " from pg_stat_xact_all_tables as t inner join timescaledb_information.chunks as c"
+        " on t.relid = format('%%I.%%I', c.chunk_schema, c.chunk_name)::regclass"
+        " where coalesce(t.seq_scan, 0) + coalesce(t.idx_scan, 0) > 0 and c.range_end < %s"
+    )
+    with six_days.transaction():
+        found = six_days.execute(asked, (width, START, END)).fetchone()
+        old = six_days.execute(scanned, (MONTHS[0] + 60 * DAY,)).fetchone()
+    assert (found is not None and found[0] > 0, old) == (True, (0,))
 
 
 def test_a_batch_of_distant_instants_is_compared_with_stored_ticks(

@@ -88,6 +88,9 @@ declare
         greatest(ts_from, '1900-01-01Z'), '2200-01-01Z'
     );
     last constant timestamptz := least(ts_to, '2200-01-01Z');
+    -- Without a bar in so many days look-backs restart: they hold more than 10
+    -- trade dates. An open search would look into every chunk there is.
+    reach constant interval := interval '21 days';
     -- A tenth more than the bars alone take: the exchange's daily break.
     span interval := bars_back * 1.1::float8 * feat.length(of_width);
     ready text[];
@@ -151,19 +154,29 @@ begin
                         i.symbol = one.symbol
                         and i.width = of_width
                         and i.bar_start < read_at
+                        and i.bar_start >= read_at - reach
                 )
                 or case of_width
                     when '1m' then exists (
                         select 1 from market._bars_1m as b
-                        where b.symbol = one.symbol and b.bar_start < read_at
+                        where
+                            b.symbol = one.symbol
+                            and b.bar_start < read_at
+                            and b.bar_start >= read_at - reach
                     )
                     when '5m' then exists (
                         select 1 from market._bars_5m as b
-                        where b.symbol = one.symbol and b.bar_start < read_at
+                        where
+                            b.symbol = one.symbol
+                            and b.bar_start < read_at
+                            and b.bar_start >= read_at - reach
                     )
                     else exists (
                         select 1 from market._bars_1h as b
-                        where b.symbol = one.symbol and b.bar_start < read_at
+                        where
+                            b.symbol = one.symbol
+                            and b.bar_start < read_at
+                            and b.bar_start >= read_at - reach
                     )
                 end
             ) then
