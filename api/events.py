@@ -12,7 +12,7 @@ from thor.domain.nature import Nature
 from thor.stream.desk import DeskExtreme, DeskSignal, DeskTotal
 from thor.stream.predictions import LivePrediction
 from thor.stream.quote import Instant, Price, Quote
-from thor.stream.trades import TradeAccount, TradeFill, TradeOrder, TradePosition
+from thor.stream.trades import KillSwitch, TradeAccount, TradeFill, TradeOrder, TradePosition
 from thor.stream.world import MarketTransition, OpenGrade, SessionState
 
 Width = Literal["1s", "1m", "5m", "1h", "1d"]
@@ -219,6 +219,12 @@ class AccountEvent(msgspec.Struct, kw_only=True, tag_field="event", tag="account
     data: TradeAccount
 
 
+class KillEvent(msgspec.Struct, kw_only=True, tag_field="event", tag="kill"):
+    """The kill switch, once at the start and as it latches, is flat and is reset; has no id."""
+
+    data: KillSwitch
+
+
 class ErrorEvent(msgspec.Struct, kw_only=True, tag_field="event", tag="error"):
     """The bus is away; has no id."""
 
@@ -244,5 +250,6 @@ StreamEvent: Any = (
     | FillEvent
     | PositionEvent
     | AccountEvent
+    | KillEvent
     | ErrorEvent
 )

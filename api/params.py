@@ -19,7 +19,10 @@ _FIRST, _END = datetime(1900, 1, 1, tzinfo=UTC), datetime(2300, 1, 1, tzinfo=UTC
 _KINDS = ("tick", "quote", "bar")
 # Only for those who ask: each costs a question a second.
 _DESK = ("signal", "total", "extreme")
-_WORLD = ("session", "market", "grade", "prediction", "order", "fill", "position", "account")
+_WORLD = (
+    *("session", "market", "grade", "prediction"),
+    *("order", "fill", "position", "account", "kill"),
+)
 _NAMES_MAX = 1_000
 _ADJUSTED = ("none", "raw", "difference", "ratio")
 _RULE = re.compile(r"[a-z][a-z0-9-]{0,31}", re.ASCII)

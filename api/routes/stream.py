@@ -38,7 +38,7 @@ Events = Annotated[
     QueryParameter(
         description="`tick`, `quote`, `bar`, all three if left out, for mode ticks; and "
         "`signal`, `total`, `extreme`, the desk's, `session`, `market`, `grade`, "
-        "`prediction`, `order`, `fill`, `position` and `account` "
+        "`prediction`, `order`, `fill`, `position`, `account` and `kill` "
         "only where asked for."
     ),
 ]

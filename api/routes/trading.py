@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
-from litestar import delete, get, patch, post
+from litestar import Request, Response, delete, get, patch, post
 from litestar.di import NamedDependency
 from litestar.params import FromPath, HeaderParameter, JSONBody, QueryParameter
 
@@ -19,19 +19,22 @@ from api import params
 from api.errors import BAD_INPUT, ProblemOperation, declared
 from api.routes.quotes import Symbols
 from api.state import SharedState
+from api.tabular import answer
 from thor import database
 from thor.database import Connection
-from thor.domain.orders import GroupKind, OrderRequest, OrderType, Side, TimeInForce
+from thor.domain.orders import OrderRequest, OrderType, Side, TimeInForce
 from thor.domain.people import Identity
 from thor.errors import NotFound, Refused, Rejected, Unavailable
 from thor.flow import accounts
 from thor.flow import flatten as flattening
 from thor.flow import place_orders as orders
 from thor.flow.place_orders import Decision
+from thor.flow.read_order import read_change, read_order
 from thor.stream.desk import Number
 from thor.stream.quote import Instant
 from thor.stream.rows import converted
 from thor.stream.trades import (
+    KillSwitch,
     TradeAccount,
     TradeFill,
     TradeOrder,
@@ -39,11 +42,12 @@ from thor.stream.trades import (
     fill_of,
     order_of,
 )
-from thor.trading.brokers.broker import Change
 
 CHANGED = declared(Rejected, NotFound, Refused, Unavailable)
 _STATEMENT_DAYS_MAX = 370
+_JSON = msgspec.json.Encoder()
 Row = dict[str, Any]
+Orders = tuple[OrderRequest, ...]
 
 OfAccount = Annotated[
     str | None, QueryParameter(name="account_id", description="One account; all if left out.")
@@ -52,6 +56,8 @@ OfSymbol = Annotated[
     str | None,
     QueryParameter(name="symbol", description="A series or a contract; all if left out."),
 ]
+DayFrom = Annotated[str, QueryParameter(name="from", description="First trade date.")]
+DayTo = Annotated[str, QueryParameter(name="to", description="Last trade date.")]
 Limit = Annotated[int, QueryParameter(ge=1, le=10_000, description="Most rows.")]
 Key = Annotated[
     str | None,
@@ -63,8 +69,27 @@ To = Annotated[
 ]
 
 
+class OcoBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The other order of an OCO pair, of the same account and symbol.
+
+    What it leaves out is as in the first one; prices are its own.
+    """
+
+    type: OrderType
+    side: Side | None = None
+    quantity: int | None = None
+    limit_price: str | None = None
+    stop_price: str | None = None
+    trail_by: str | None = None
+
+
 class OrderBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is asked for; prices are decimals in strings, in points."""
+    """What is asked for; prices in points, in strings: `6873.75`, and in 32nds `118'10+`.
+
+    `take_profit` (a limit) and `stop_loss` (a stop) make it a bracket: they work for what the
+    order has filled, and what fills of one is taken off the other. `oco` makes it a pair, of which
+    what fills of one is taken off the other. All of a group is placed, or nothing.
+    """
 
     symbol: str
     side: Side
@@ -75,10 +100,10 @@ class OrderBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     limit_price: str | None = None
     stop_price: str | None = None
     trail_by: str | None = None
+    take_profit: str | None = None
+    stop_loss: str | None = None
+    oco: OcoBody | None = None
     time_in_force: TimeInForce = "DAY"
-    group_id: str | None = None
-    group_kind: GroupKind | None = None
-    parent_order_id: UUID | None = None
     signal_id: UUID | None = None
     is_flattening: bool = False
     contract: str | None = None
@@ -177,16 +202,6 @@ class ActivityRow(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: Instant
 
 
-class KillSwitch(msgspec.Struct, frozen=True, kw_only=True):
-    """The kill switch: flat is what the job, or a reset, has verified."""
-
-    is_latched: bool
-    is_flat: bool
-    since: Instant | None
-    who: str | None
-    reason: str | None
-
-
 class Reason(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Why."""
 
@@ -204,6 +219,93 @@ class LimitRow(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     valid_from: Instant
     who: str
+
+
+class LimitUsed(LimitRow, frozen=True, kw_only=True):
+    """A limit with what an account uses of it, in its unit, working orders counted as filled.
+
+    `used` is null where no account was asked for, or the rule looks at one order alone; `subject`
+    is the root or group that uses the most.
+    """
+
+    used: Number | None = None
+    subject: str | None = None
+
+
+class ExposureRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of `trade.exposure_at(as_of)`: what is held of a root, and what orders may add.
+
+    Contracts, and money in the root's currency.
+    """
+
+    account_id: str
+    root: str
+    correlation_group: str
+    quantity: int
+    working_buy: int
+    working_sell: int
+    long_most: int
+    short_most: int
+    price: Number | None
+    multiplier: Number
+    net: Number | None
+    gross: Number | None
+    gross_most: Number | None
+    margin_initial: Number | None
+    currency: str
+
+
+class PnlOfSymbol(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of `trade.pnl_by_symbol(…)`: `pnl` counts what is open, less commission."""
+
+    series: str
+    root: str
+    bought: int
+    sold: int
+    quantity: int
+    realised: Number
+    realised_fifo: Number
+    commission: Number
+    pnl: Number | None
+    currency: str
+
+
+class ValueDay(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of `trade.value_days(…)`: what an account was worth at the end of a trade date."""
+
+    trade_date: str
+    epoch: int
+    moved: Number
+    pnl: Number | None
+    commission: Number
+    net_liquidation: Number | None
+
+
+class AccountPnl(msgspec.Struct, frozen=True, kw_only=True):
+    """The profit of an account over trade dates, by symbol and by day, in account currency."""
+
+    account_id: str
+    symbols: list[PnlOfSymbol]
+    days: list[ValueDay]
+
+
+class NoteRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of `trade.notes`, the journal: about an order, a series, or neither."""
+
+    note_id: int
+    order_id: str | None
+    symbol: str | None
+    at: Instant
+    who: str
+    text: str
+
+
+class NoteBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is to be written in the journal, and of which order or symbol."""
+
+    text: str
+    order_id: UUID | None = None
+    symbol: str | None = None
 
 
 class LimitChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -276,14 +378,11 @@ def _decimal(field: str, text: str | None) -> Decimal | None:
     return found
 
 
-def _prices(body: OrderBody | OrderChange) -> dict[str, Decimal | None]:
-    names = ("limit_price", "stop_price", "trail_by")
-    return {name: _decimal(name, getattr(body, name)) for name in names}
-
-
-def _request(body: OrderBody, client_order_id: str) -> OrderRequest:
-    given = {name: getattr(body, name) for name in OrderBody.__struct_fields__}
-    return OrderRequest(**{**given, **_prices(body), "client_order_id": client_order_id})
+async def _asked(shared: SharedState, body: OrderBody, client_order_id: str) -> Orders:
+    listing = (await shared.reference.current()).listing
+    given = {**msgspec.structs.asdict(body), "client_order_id": client_order_id}
+    given["oco"] = None if body.oco is None else msgspec.structs.asdict(body.oco)
+    return read_order(listing, given)
 
 
 def _verdict(found: Decision) -> VerdictRow:
@@ -329,13 +428,18 @@ async def place_order(
     """Place an order and return its row; its status is REFUSED where a rule refused it.
 
     The same id with the same content is the same order, with other content it is refused (409).
-    Give the id in the header or in the body.
+    Give the id in the header or in the body. The exits of a bracket and the other of an OCO pair
+    have ids made from it, and its `group_id`.
     """
     name = idempotency_key or data.client_order_id
     if name is None or data.client_order_id not in (None, name):
         raise Rejected("Idempotency-Key: give each order an id of its own, in one of both fields")
-    request = _request(data, name)
-    return order_of(await _call(shared, lambda link: orders.place(link, request, identity.name)))
+    first, *others = await _asked(shared, data, name)
+
+    def do(link: Connection[Any]) -> Row:
+        return orders.place(link, first, identity.name, others=others)
+
+    return order_of(await _call(shared, do))
 
 
 @post(
@@ -349,8 +453,8 @@ async def preview_order(
     shared: NamedDependency[SharedState], data: JSONBody[OrderBody]
 ) -> VerdictRow:
     """Return the verdict that an order would get now; nothing is written."""
-    request = _request(data, data.client_order_id or "preview")
-    return _verdict(await _call(shared, lambda link: orders.preview(link, request)))
+    first, *others = await _asked(shared, data, data.client_order_id or "preview")
+    return _verdict(await _call(shared, lambda link: orders.preview(link, first, others)))
 
 
 @get(
@@ -393,9 +497,14 @@ async def change_order(
     data: JSONBody[OrderChange],
 ) -> TradeOrder:
     """Ask for an order to be changed; the event `order` comes with the broker's answer."""
-    change = Change(quantity=data.quantity, **_prices(data))
-    found = await _call(shared, lambda link: orders.modify(link, order_id, change, identity.name))
-    return order_of(found)
+    listing = (await shared.reference.current()).listing
+
+    def do(link: Connection[Any]) -> Row:
+        symbol = orders.order_row(link, order_id)["symbol"]
+        change = read_change(listing, symbol, msgspec.structs.asdict(data))
+        return orders.modify(link, order_id, change, identity.name)
+
+    return order_of(await _call(shared, do))
 
 
 @delete(
@@ -414,8 +523,11 @@ async def cancel_order(
     return order_of(await _call(shared, lambda link: orders.cancel(link, order_id, identity.name)))
 
 
-async def _fills(shared: SharedState, values: Row) -> list[TradeFill]:
-    found = await database.fetch(shared.pool, "trade_fills", {"after": 0, **values})
+async def _fills(
+    shared: SharedState, values: Row, *, is_closing: bool | None = None
+) -> list[TradeFill]:
+    asked = {"after": 0, "is_closing": is_closing, **values}
+    found = await database.fetch(shared.pool, "trade_fills", asked)
     return [fill_of(row) for row in found]
 
 
@@ -442,10 +554,9 @@ async def list_trades(
     ts_to: To = None,
     limit: Limit = 100,
 ) -> list[TradeFill]:
-    """List the fills that closed something, newest first, with the profit that they realised."""
+    """List the fills that closed contracts, newest first, with the profit that they realised."""
     values = {"account": account_id, "symbol": symbol, "limit": limit}
-    found = await _fills(shared, {**values, **params.span(ts_from, ts_to)})
-    return [one for one in found if one.realised != "0"]
+    return await _fills(shared, {**values, **params.span(ts_from, ts_to)}, is_closing=True)
 
 
 @get("/api/positions", responses=BAD_INPUT, operation_class=ProblemOperation, tags=["trading"])
@@ -493,19 +604,56 @@ async def list_accounts(shared: NamedDependency[SharedState]) -> list[TradeAccou
     tags=["trading"],
 )
 async def account_statement(
+    request: Request[Any, Any, Any],
     shared: NamedDependency[SharedState],
     account_id: FromPath[str],
-    day_from: Annotated[str, QueryParameter(name="from", description="First trade date.")],
-    day_to: Annotated[str, QueryParameter(name="to", description="Last trade date.")],
-) -> list[StatementLine]:
-    """Return the lines of a statement, at most 370 days; in SQL `trade.statement(…)`."""
+    day_from: DayFrom,
+    day_to: DayTo,
+) -> Response[list[StatementLine]]:
+    """Return the lines of a statement, at most 370 days; in SQL `trade.statement(…)`.
+
+    With `Accept: text/csv` the lines come as CSV.
+    """
+    values = await _days(shared, account_id, day_from, day_to)
+    found = await database.fetch(shared.pool, "trade_statement", values)
+    page = [converted(_texts(row), StatementLine) for row in found]
+    return answer(request, _JSON.encode(page), StatementLine)  # type: ignore[no-any-return]
+
+
+@get(
+    "/api/accounts/{account_id:str}/pnl",
+    responses=BAD_INPUT,
+    operation_class=ProblemOperation,
+    tags=["trading"],
+)
+async def account_pnl(
+    shared: NamedDependency[SharedState],
+    account_id: FromPath[str],
+    day_from: DayFrom,
+    day_to: DayTo,
+) -> AccountPnl:
+    """Return an account's profit by symbol and by day, at most 370 days.
+
+    In SQL `trade.pnl_by_symbol(…)` and `trade.value_days(…)`; of the account's epoch, from what
+    was held before counted from the settlement.
+    """
+    values = await _days(shared, account_id, day_from, day_to)
+    values["as_of"] = await shared.market_now()
+    symbols = await database.fetch(shared.pool, "trade_pnl_by_symbol", values)
+    days = await database.fetch(shared.pool, "trade_value_days", values)
+    return AccountPnl(
+        account_id=account_id,
+        symbols=[converted(row, PnlOfSymbol) for row in symbols],
+        days=[converted(row, ValueDay) for row in days],
+    )
+
+
+async def _days(shared: SharedState, account_id: str, day_from: str, day_to: str) -> Row:
     first, last = _day("from", day_from), _day("to", day_to)
     if not timedelta(0) <= last - first < timedelta(days=_STATEMENT_DAYS_MAX):
         raise Rejected(f"to: {day_to} has to be 0 to {_STATEMENT_DAYS_MAX - 1} days after from")
     await _call(shared, lambda link: accounts.account_at(link, account_id))
-    values = {"account": account_id, "date_from": first, "date_to": last}
-    found = await database.fetch(shared.pool, "trade_statement", values)
-    return [converted(_texts(row), StatementLine) for row in found]
+    return {"account": account_id, "date_from": first, "date_to": last}
 
 
 def _day(field: str, text: str) -> date:
@@ -594,10 +742,71 @@ async def add_signal(
 @get("/api/risk/limits", responses=BAD_INPUT, operation_class=ProblemOperation, tags=["trading"])
 async def risk_limits(
     shared: NamedDependency[SharedState], account_id: OfAccount = None
+) -> list[LimitUsed]:
+    """List the limits that hold now, and with an account how much of each it uses."""
+    if account_id is None:
+        found = await database.fetch(shared.pool, "trade_limits", {"account": None})
+    else:
+        await _call(shared, lambda link: accounts.account_at(link, account_id))
+        values = {"account": account_id, "as_of": await shared.market_now()}
+        found = await database.fetch(shared.pool, "trade_limits_used", values)
+    return [converted(row, LimitUsed) for row in found]
+
+
+@get(
+    "/api/risk/limits/versions",
+    responses=BAD_INPUT,
+    operation_class=ProblemOperation,
+    tags=["trading"],
+)
+async def limit_versions(
+    shared: NamedDependency[SharedState],
+    account_id: OfAccount = None,
+    rule: Annotated[str | None, QueryParameter(description="One rule; all if left out.")] = None,
+    limit: Limit = 100,
 ) -> list[LimitRow]:
-    """List the limits that hold now, the newest version of each."""
-    found = await database.fetch(shared.pool, "trade_limits", {"account": account_id})
+    """List the versions of limits, newest first; in SQL `select * from trade.limits`."""
+    values = {"account": account_id, "rule": rule, "limit": limit}
+    found = await database.fetch(shared.pool, "trade_limit_versions", values)
     return [converted(row, LimitRow) for row in found]
+
+
+@get("/api/risk/exposure", responses=BAD_INPUT, operation_class=ProblemOperation, tags=["trading"])
+async def risk_exposure(
+    shared: NamedDependency[SharedState], account_id: OfAccount = None
+) -> list[ExposureRow]:
+    """List what is held and may be, a root a row; in SQL `trade.exposure_at(as_of)`."""
+    values = {"account": account_id, "as_of": await shared.market_now()}
+    found = await database.fetch(shared.pool, "trade_exposure", values)
+    return [converted(row, ExposureRow) for row in found]
+
+
+@get("/api/notes", responses=BAD_INPUT, operation_class=ProblemOperation, tags=["trading"])
+async def list_notes(
+    shared: NamedDependency[SharedState],
+    order_id: Annotated[UUID | None, QueryParameter(description="Those of an order.")] = None,
+    symbol: OfSymbol = None,
+    limit: Limit = 100,
+) -> list[NoteRow]:
+    """List notes of the journal, newest first; in SQL `select * from trade.notes`."""
+    values = {"order_id": order_id, "symbol": symbol, "limit": limit}
+    found = await database.fetch(shared.pool, "trade_notes", values)
+    return [converted(_texts(row), NoteRow) for row in found]
+
+
+@post("/api/notes", responses=CHANGED, operation_class=ProblemOperation, tags=["trading"])
+async def add_note(
+    shared: NamedDependency[SharedState],
+    identity: NamedDependency[Identity],
+    data: JSONBody[NoteBody],
+) -> NoteRow:
+    """Write a note in the journal, about an order, a symbol, or neither; none is changed."""
+
+    def do(link: Connection[Any]) -> Row:
+        of = data.order_id, data.symbol
+        return accounts.add_note(link, data.text, identity.name, *of)
+
+    return converted(_texts(await _call(shared, do)), NoteRow)
 
 
 @patch("/api/risk/limits", responses=CHANGED, operation_class=ProblemOperation, tags=["trading"])
@@ -671,12 +880,17 @@ ROUTES = (
     flatten_positions,
     list_accounts,
     account_statement,
+    account_pnl,
     fund_account,
     reset_account,
     activity_today,
     list_signals,
     add_signal,
     risk_limits,
+    limit_versions,
+    risk_exposure,
+    list_notes,
+    add_note,
     change_limit,
     kill_switch,
     latch_kill,

@@ -1,10 +1,11 @@
 """Orders, positions, accounts and risk over REST and the stream, on a market that is moved."""
 
 from typing import Any
+from uuid import UUID
 
 import psycopg
 import pytest
-from served import problem, serving
+from served import problem, serving, streaming
 from trading_made import made_desk
 
 from thor.market.bus.client import Bus
@@ -36,6 +37,8 @@ def test_a_trader_s_day_over_the_api(
             ({"account_id": "NONE"}, 404),
             ({"type": "LIMIT", "limit_price": "5000.10"}, 422),
             ({"type": "LIMIT", "limit_price": "NaN"}, 422),
+            ({"group_id": "g", "group_kind": "OCO"}, 422),
+            ({"take_profit": "5000.00"}, 422),
         ):
             given = {**body, "client_order_id": "wrong", **wrong}
             problem(api.http.post("/api/orders", json=given), status)
@@ -66,7 +69,10 @@ def test_a_trader_s_day_over_the_api(
         assert working["stop_price"] == "4991"
         assert api.http.delete(path).json()["status"] == "CANCEL_PENDING"
 
-        latched = api.http.post("/api/risk/kill", json={"reason": "enough"}).json()
+        with streaming(api, events="kill") as stream:
+            assert stream.next("kill").data["is_latched"] is False
+            latched = api.http.post("/api/risk/kill", json={"reason": "enough"}).json()
+            assert stream.next("kill").data == latched
         assert (latched["is_latched"], latched["is_flat"]) == (True, False)
         late = {**body, "client_order_id": "late"}
         assert api.http.post("/api/orders", json=late).json()["status"] == "REFUSED"
@@ -82,16 +88,31 @@ def test_a_trader_s_day_over_the_api(
         (trade,) = api.get("/api/trades")
         (account,) = api.get("/api/accounts")
         assert (trade["realised"], account["cash"]) == ("-75", "99915")
-        lines = api.get(
-            "/api/accounts/PAPER/statement", **{"from": "2024-07-01", "to": "2024-07-01"}
+        day = {"from": "2024-07-01", "to": "2024-07-01"}
+        lines = api.get("/api/accounts/PAPER/statement", **day)
+        text = api.http.get(
+            "/api/accounts/PAPER/statement", params=day, headers={"Accept": "text/csv"}
+        ).text
+        assert len(text.splitlines()) == len(lines) + 1
+        assert text.splitlines()[0].startswith("line,section,at,trade_date,symbol,side")
+        # 370 days are taken, 371 are not.
+        year = {"from": "2023-06-28", "to": "2024-07-01"}
+        assert api.get("/api/accounts/PAPER/statement", **year)[-1]["balance"] == "99915"
+        for path in ("statement", "pnl"):
+            given = {**year, "from": "2023-06-27"}
+            api.problem(f"/api/accounts/PAPER/{path}", 422, **given)
+        made = api.get("/api/accounts/PAPER/pnl", **day)
+        (of_symbol,) = made["symbols"]
+        assert (of_symbol["series"], of_symbol["pnl"], of_symbol["commission"]) == (
+            *("ESU24", "-85"),
+            "10",
         )
-        assert lines
-        api.problem(
-            "/api/accounts/PAPER/statement", 422, **{"from": "2023-01-01", "to": "2024-07-01"}
-        )
+        assert [one["net_liquidation"] for one in made["days"]] == ["99915"]
         limit = {"rule": "max_contracts", "symbol": "ES", "value": "3"}
         assert api.http.patch("/api/risk/limits", json=limit).json()["version"] == 1
         assert any(row["symbol"] == "ES" for row in api.get("/api/risk/limits"))
+        versions = api.get("/api/risk/limits/versions", rule="max_contracts")
+        assert [(row["symbol"], row["value"]) for row in versions] == [("ES", "3"), (None, "10")]
         view = {"symbol": "ES", "side": "BUY", "confidence": "0.6", "horizon": "15m"}
         assert api.http.post("/api/signals", json=view).json()["origin"] == "PERSON"
         assert len(api.get("/api/signals")) == 1
@@ -99,3 +120,72 @@ def test_a_trader_s_day_over_the_api(
         assert funded.json()["cash"] == "100000"
         reset = api.http.post("/api/accounts/PAPER/reset", json={"amount": "50000"})
         assert reset.json()["cash"] == "50000"
+
+
+@pytest.mark.editions("plain")
+def test_a_bracket_and_a_pair_are_one_request_each(
+    database_url: str, redis_url: str, bus: Bus, connection: psycopg.Connection[Any]
+) -> None:
+    desk = made_desk(database_url, redis_url, bus, connection)
+    with serving(database_url, redis_url) as api:
+
+        def send(name: str, **fields: Any) -> Any:
+            body = {"symbol": "ES", "side": "BUY", "type": "MARKET", "quantity": 2, **fields}
+            return api.http.post("/api/orders", json=body, headers={"Idempotency-Key": name})
+
+        def statuses() -> dict[str, str]:
+            return {row["client_order_id"]: row["status"] for row in api.get("/api/orders")}
+
+        exits = {"take_profit": "5010.00", "stop_loss": "4990"}
+        made = send("in", **exits).json()
+        assert (made["status"], made["group_kind"]) == ("PENDING", "BRACKET")
+        again = send("in", **{**exits, "take_profit": "5010"}).json()
+        assert again["order_id"] == made["order_id"]
+        assert "another order's" in problem(send("in", take_profit="5010"), 409)["detail"]
+        assert set(statuses()) == {"in", "in:take_profit", "in:stop_loss"}
+        (exposed,) = api.get("/api/risk/exposure", account_id="PAPER")
+        assert (exposed["root"], exposed["long_most"], exposed["short_most"]) == ("ES", 2, 0)
+
+        # A part that a rule refuses refuses the whole, and leaves one row with its story.
+        desk.move("5000.00", "5000.25")
+        wild = send("wild", quantity=1, stop_loss="4990", take_profit="5600").json()
+        assert wild["status"] == "REFUSED"
+        assert wild["reason"].startswith("price_band_pct: of its take_profit: 5600")
+        assert "wild:stop_loss" not in statuses()
+        story = api.get(f"/api/orders/{wild['order_id']}/story")
+        assert "price_band_pct" in next(row["what"] for row in story if row["kind"] == "verdict")
+        seen = {"symbol": "ES", "side": "BUY", "type": "MARKET", "quantity": 1}
+        seen = api.http.post("/api/orders/preview", json={**seen, "take_profit": "5600"}).json()
+        assert (seen["is_allowed"], seen["rule"]) == (False, "price_band_pct")
+        assert len({row["rule"] for row in seen["checks"]}) == len(seen["checks"])
+
+        note = {"text": "Too wide a target.", "order_id": wild["order_id"]}
+        assert api.http.post("/api/notes", json=note).json()["symbol"] == "ESU24"
+        problem(api.http.post("/api/notes", json={"text": " "}), 422)
+        problem(api.http.post("/api/notes", json={**note, "order_id": str(UUID(int=1))}), 404)
+        assert [row["text"] for row in api.get("/api/notes", order_id=wild["order_id"])] == [
+            "Too wide a target."
+        ]
+        assert api.get(f"/api/orders/{wild['order_id']}/story")[-1]["kind"] == "note"
+
+        # The profit is taken, and the stop goes.
+        desk.move("5000.00", "5000.25")
+        desk.move("5010.25", "5010.50")
+        desk.move("5010.25", "5010.50")
+        assert statuses()["in:take_profit"] == "FILLED"
+        assert statuses()["in:stop_loss"] == "CANCELLED"
+        (closed,) = api.get("/api/trades", limit=1)
+        assert (closed["side"], closed["quantity"], closed["position"]) == ("SELL", 2, 0)
+
+        pair = {"side": "SELL", "type": "LIMIT", "limit_price": "5020", "quantity": 3}
+        other = {"type": "STOP", "stop_price": "4995"}
+        first = send("pair", **pair, oco=other).json()
+        assert first["group_kind"] == "OCO"
+        desk.move("5010.25", "5010.50")
+        used = {row["rule"]: row for row in api.get("/api/risk/limits", account_id="PAPER")}
+        # Of a pair one fills: 3 contracts, not 6.
+        assert (used["max_contracts"]["used"], used["max_contracts"]["subject"]) == ("3", "ES")
+        assert used["stale_quote_s"]["used"] is None
+        api.http.delete(f"/api/orders/{first['order_id']}")
+        desk.move("5010.25", "5010.50")
+        api.problem("/api/risk/limits", 404, account_id="NONE")

@@ -205,6 +205,19 @@ def test_the_commands_place_refuse_stop_and_tell_the_story(desk: Desk, tmp_path:
     assert (held["series"], held["quantity"]) == ("ESU24", 2)
     assert len(json.loads(run("story", row["order_id"], "--json")[1])) > 2
     assert run("reconcile")[0] == 0
+    bracket = [*place_one, "1", "--take-profit", "5020", "--stop-loss", "4980"]
+    assert run(*bracket, "--preview")[0] == 0
+    assert run(*bracket)[0] == 0
+    desk.move("5000.00", "5000.25")
+    exits = {x["type"]: x for x in json.loads(run("orders", "list", "--open", "--json")[1])}
+    assert set(exits) == {"LIMIT", "STOP"}
+    stop = exits["STOP"]["order_id"]
+    assert run("orders", "change", stop, "--stop", "4980.10")[0] == 2
+    assert run("orders", "change", stop, "--stop", "4981")[0] == 0
+    desk.move("5000.00", "5000.25")
+    assert json.loads(run("orders", "show", stop, "--json")[1])[0]["stop_price"] == "4981.00000000"
+    assert run("notes", "add", "Moved up.", "--order", stop)[0] == 0
+    assert json.loads(run("notes", "list", "--json")[1])[0]["text"] == "Moved up."
     assert run("kill", "on", "--reason", "enough")[0] == 0
     assert run(*place_one, "1")[0] == 4
     assert run("kill", "reset")[0] == 4

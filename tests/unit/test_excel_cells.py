@@ -136,7 +136,7 @@ def test_what_is_no_count_is_refused(value: Any) -> None:
 
 
 def test_only_fractions_of_a_32nd_are_quoted_in_32nds() -> None:
-    bonds = {root for root, one in INSTRUMENTS.items() if cells.is_quoted_in_32nds(one)}
+    bonds = {root for root, one in INSTRUMENTS.items() if one.is_quoted_in_32nds}
     assert bonds == {"ZB"}
 
 

@@ -223,11 +223,14 @@ def test_a_flattening_order_passes_the_switch_and_only_reduces() -> None:
         ({"limit_price": D(1)}, "limit_price: an order of type MARKET has none"),
         (
             {"type": "LIMIT", "limit_price": D("5550.10")},
-            "limit_price: 5550.10 is not on ES's grid",
+            "limit_price: 5550.10 is not on ES's grid of 0.25; 5550.00 and 5550.25 are",
         ),
         ({"type": "LIMIT", "limit_price": D("NaN")}, "limit_price: NaN is not a finite number"),
-        ({"type": "LIMIT", "limit_price": D(-1)}, "limit_price: -1 is negative"),
-        ({"type": "TRAILING_STOP", "trail_by": D(0)}, "trail_by: 0 is no price"),
+        (
+            {"type": "LIMIT", "limit_price": D(-1)},
+            "limit_price: -1.00 is negative, .*; 0.25 is its",
+        ),
+        ({"type": "TRAILING_STOP", "trail_by": D(0)}, "trail_by: 0.00 has to be above 0; 0.25 is"),
         ({"type": "STOP"}, "stop_price: is missing"),
         ({"group_id": "g"}, "group_kind: a group has an id and a kind"),
     ],
@@ -239,12 +242,12 @@ def test_a_malformed_order_is_rejected_by_field(fields: dict[str, Any], message:
 
 def test_a_stop_on_the_wrong_side_of_the_market_is_rejected() -> None:
     quote = D("5550.00"), D("5550.25")
-    check_stop_side("BUY", D("5550.50"), *quote)
-    check_stop_side("SELL", D("5549.75"), *quote)
-    with pytest.raises(Rejected, match="stop_price: 5550.25 is not above the ask 5550.25"):
-        check_stop_side("BUY", D("5550.25"), *quote)
-    with pytest.raises(Rejected, match="stop_price: 5550.00 is not below the bid 5550.00"):
-        check_stop_side("SELL", D("5550.00"), *quote)
+    check_stop_side("BUY", D("5550.50"), *quote, ES)
+    check_stop_side("SELL", D("5549.75"), *quote, ES)
+    with pytest.raises(Rejected, match="not above the ask 5550.25; .* from 5550.50 on"):
+        check_stop_side("BUY", D("5550.25"), *quote, ES)
+    with pytest.raises(Rejected, match="not below the bid 5550.00; .* from 5549.75 down"):
+        check_stop_side("SELL", D("5550.00"), *quote, ES)
 
 
 def test_equal_content_has_one_digest_however_its_prices_are_written() -> None:

@@ -1,4 +1,4 @@
-"""`thor orders`, `positions`, `account`, `flatten`, `story`, `reconcile`, `kill`: trading by hand.
+"""`thor orders`, `positions`, `account`, `flatten`, `story`, `notes`, `kill`: trading by hand.
 
 Reads and writes the schema trade; the job `trade` talks to the broker. A refusal exits 4.
 """
@@ -15,6 +15,7 @@ from thor.errors import NotFound, Refused, Rejected
 
 orders = typer.Typer(no_args_is_help=True, help="Place, list, show and cancel orders.")
 account = typer.Typer(no_args_is_help=True, help="List, fund and reset accounts.")
+notes = typer.Typer(no_args_is_help=True, help="Write and read the journal of trading.")
 kill = typer.Typer(no_args_is_help=True, help="Stop all trading, and let it go on.")
 
 Symbol = Annotated[str, typer.Option(help="A root, ES, or a month of it, ESH27.")]
@@ -32,31 +33,92 @@ def place(
     kind: Annotated[
         str, typer.Option("--type", help="MARKET, LIMIT, STOP, STOP_LIMIT or TRAILING_STOP.")
     ] = "MARKET",
-    limit: Annotated[str | None, typer.Option(help="Limit price, in points.")] = None,
-    stop: Annotated[str | None, typer.Option(help="Stop price, in points.")] = None,
+    limit: Annotated[str | None, typer.Option(help="Limit price.")] = None,
+    stop: Annotated[str | None, typer.Option(help="Stop price.")] = None,
     trail: Annotated[str | None, typer.Option(help="Distance to trail by, in points.")] = None,
+    take_profit: Annotated[
+        str | None, typer.Option(help="Bracket: exit by a limit at this price.")
+    ] = None,
+    stop_loss: Annotated[
+        str | None, typer.Option(help="Bracket: exit by a stop at this price.")
+    ] = None,
+    oco: Annotated[
+        str | None, typer.Option(help="Type of another order; what fills of one ends the other.")
+    ] = None,
+    oco_limit: Annotated[str | None, typer.Option(help="Its limit price.")] = None,
+    oco_stop: Annotated[str | None, typer.Option(help="Its stop price.")] = None,
+    oco_trail: Annotated[str | None, typer.Option(help="Its distance to trail by.")] = None,
     time_in_force: Annotated[str, typer.Option(help="DAY or GTC.")] = "DAY",
     account_id: Annotated[str, typer.Option("--account", help="The account.")] = "PAPER",
     client_order_id: Annotated[
         str | None, typer.Option(help="The order's own id: a second time it is the same order.")
     ] = None,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Show the verdict, and place nothing.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Place an order and print it; a rule that refuses it is named, and the exit code is 4."""
-    from thor.domain.orders import OrderRequest
-    from thor.flow import place_orders
+    """Place an order and print it; a rule that refuses it is named, and the exit code is 4.
 
+    Prices are 6873.75, or 118'10 and 118'10+ in 32nds.
+    """
+    from thor.flow import place_orders
+    from thor.flow.read_order import read_order
+    from thor.reference import instruments
+
+    if oco is None and (oco_limit or oco_stop or oco_trail):
+        raise Rejected("oco: is missing; give the type of the other order, STOP say")
+    other = {"type": (oco or "").upper(), "limit_price": oco_limit, "stop_price": oco_stop}
     given: dict[str, Any] = {
         **{"account_id": account_id, "client_order_id": client_order_id or f"cli-{uuid4().hex}"},
         **{"symbol": symbol, "side": side.upper(), "type": kind.upper(), "quantity": quantity},
-        **{"limit_price": _price("limit", limit), "stop_price": _price("stop", stop)},
-        **{"trail_by": _price("trail", trail), "time_in_force": time_in_force.upper()},
+        **{"limit_price": limit, "stop_price": stop, "trail_by": trail},
+        **{"take_profit": take_profit, "stop_loss": stop_loss},
+        "oco": {**other, "trail_by": oco_trail} if oco else None,
+        "time_in_force": time_in_force.upper(),
     }
     with open_database() as connection:
-        row = place_orders.place(connection, OrderRequest(**given), getpass.getuser())
+        first, *others = read_order(instruments.listing(connection), given)
+        if preview:
+            _show_verdict(place_orders.preview(connection, first, others), as_json=as_json)
+            return
+        row = place_orders.place(connection, first, getpass.getuser(), others=others)
     _show([row], "order", as_json=as_json)
     if row["status"] == "REFUSED":
         raise Refused(row["reason"])
+
+
+def _show_verdict(found: Any, *, as_json: bool) -> None:
+    """Print every rule with its figure and limit; raises `Refused` for a refusal."""
+    import msgspec
+
+    verdict = found.verdict
+    show([msgspec.structs.asdict(one) for one in verdict.checks], "verdict", as_json=as_json)
+    if not verdict.is_allowed:
+        raise Refused(f"{verdict.rule}: {verdict.reason}")
+
+
+@orders.command("change")
+def change(
+    order: str,
+    quantity: Annotated[int | None, typer.Option(help="Contracts.")] = None,
+    limit: Annotated[str | None, typer.Option(help="Limit price.")] = None,
+    stop: Annotated[str | None, typer.Option(help="Stop price.")] = None,
+    trail: Annotated[str | None, typer.Option(help="Distance to trail by, in points.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask for a working order to be changed; `thor orders show` has the broker's answer."""
+    from thor.flow import place_orders
+    from thor.flow.read_order import read_change
+    from thor.reference import instruments
+
+    prices = {"limit_price": limit, "stop_price": stop, "trail_by": trail}
+    with open_database() as connection:
+        symbol = place_orders.order_row(connection, _id(order))["symbol"]
+        listing = instruments.listing(connection)
+        asked = read_change(listing, symbol, {"quantity": quantity, **prices})
+        row = place_orders.modify(connection, _id(order), asked, getpass.getuser())
+    _show([row], "order", as_json=as_json)
 
 
 @orders.command("list")
@@ -132,8 +194,7 @@ def fund(
     """Put cash into an account."""
     from thor.flow import accounts
 
-    cash = _price("amount", amount)
-    assert cash is not None
+    cash = _amount(amount)
     with open_database() as connection:
         row = accounts.fund(connection, account_id, cash, getpass.getuser(), note)
         show([row], "account", as_json=as_json)
@@ -149,8 +210,7 @@ def reset(
     """Begin a paper account anew; nothing is deleted, and it is refused with orders open."""
     from thor.flow import accounts
 
-    cash = _price("amount", amount)
-    assert cash is not None
+    cash = _amount(amount)
     with open_database() as connection:
         row = accounts.reset(connection, account_id, cash, getpass.getuser(), note)
         show([row], "account", as_json=as_json)
@@ -180,6 +240,38 @@ def story(order: str, as_json: AsJson = False) -> None:
     if not rows:
         raise NotFound(f"order: {order} is none; `thor orders list` shows them")
     show(rows, f"order {order}", as_json=as_json)
+
+
+@notes.command("add")
+def add_note(
+    text: Annotated[str, typer.Argument(help="What is to be kept.")],
+    order: Annotated[str | None, typer.Option(help="The order that it is about.")] = None,
+    symbol: Annotated[str | None, typer.Option(help="The series that it is about.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a note in the journal."""
+    from thor.flow import accounts
+
+    order_id = None if order is None else _id(order)
+    with open_database() as connection:
+        row = accounts.add_note(connection, text, getpass.getuser(), order_id, symbol)
+    show([row], "note", as_json=as_json)
+
+
+@notes.command("list")
+def list_notes(
+    order: Annotated[str | None, typer.Option(help="Those of an order.")] = None,
+    symbol: Annotated[str | None, typer.Option(help="Those of a series.")] = None,
+    limit: Annotated[int, typer.Option(help="Most rows.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List notes of the journal, newest first."""
+    from thor import database
+
+    order_id = None if order is None else _id(order)
+    values = {"order_id": order_id, "symbol": symbol, "limit": limit}
+    with open_database() as connection:
+        show(database.rows(connection, "trade_notes", values), "notes", as_json=as_json)
 
 
 def reconcile(
@@ -234,13 +326,11 @@ def _show(rows: list[dict[str, Any]], title: str, *, as_json: bool) -> None:
     show(shown, title, as_json=as_json)
 
 
-def _price(field: str, text: str | None) -> Decimal | None:
-    if text is None:
-        return None
+def _amount(text: str) -> Decimal:
     try:
         return Decimal(text)
     except InvalidOperation as error:
-        raise Rejected(f"{field}: {text[:40]!r} is not a number") from error
+        raise Rejected(f"amount: {text[:40]!r} is not a number; write it as 25000.00") from error
 
 
 def _id(text: str) -> UUID:

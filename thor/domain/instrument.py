@@ -17,6 +17,7 @@ _PRICE_DIGITS = 10
 _MARGIN_DIGITS = 16
 _DECIMALS_MAX = 8
 _FINEST = Decimal("0.00000001")
+_FEWEST_PARTS = 32
 
 
 class Instrument(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +45,26 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     sort_order: int = 1000
     aliases: tuple[str, ...] = ()
     version: int = 1
+
+    @property
+    def is_quoted_in_32nds(self) -> bool:
+        """Whether prices are whole parts of a 32nd, as a bond's are."""
+        parts = 1 / self.quote_increment
+        if parts != parts.to_integral_value() or parts < _FEWEST_PARTS:
+            return False
+        whole = int(parts)
+        return whole & (whole - 1) == 0
+
+    def price_text(self, price: Decimal) -> str:
+        """Return a price as a trader writes it: `118'10` and `118'10+` in 32nds, else decimals."""
+        if not price.is_finite():
+            return str(price)
+        halves = abs(price) * 64
+        if not self.is_quoted_in_32nds or halves != halves.to_integral_value():
+            return f"{price:.{max(self.display_precision, precision_of(price))}f}"
+        whole, rest = divmod(int(halves), 64)
+        sign = "-" if price < 0 else ""
+        return f"{sign}{whole}'{rest // 2:02}{'+' if rest % 2 else ''}"
 
     def price_fault(self, price: Decimal) -> str | None:
         """Return why a price cannot be this instrument's, or None."""

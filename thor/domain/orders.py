@@ -5,9 +5,10 @@ it; a test compares the two.
 """
 
 import hashlib
+from collections.abc import Sequence
 from datetime import date, datetime
-from decimal import Decimal
-from typing import Literal, get_args
+from decimal import ROUND_FLOOR, Decimal
+from typing import Any, Literal, get_args
 from uuid import UUID
 
 import msgspec
@@ -59,6 +60,8 @@ _LIMITED = ("LIMIT", "STOP_LIMIT")
 _STOPPED = ("STOP", "STOP_LIMIT")
 _QUANTITY_MAX = 1_000_000
 _ID_MAX = 100
+# Of a price before its point: more than any stored price has.
+_DIGITS_MAX = 12
 
 
 class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -252,20 +255,34 @@ def check_prices(
             continue
         if not needs[field]:
             raise Rejected(f"{field}: an order of type {kind} has none; leave it out")
-        fault = instrument.price_fault(price)
-        if field == "trail_by" and fault is None and price <= 0:
-            fault = "has to be above 0"
+        fault = _price_fault(price, instrument)
+        if field == "trail_by" and price.is_finite() and price <= 0:
+            fault = f"has to be above 0; {instrument.price_text(instrument.tick_size)} is"
         if fault is not None:
-            raise Rejected(f"{field}: {price} {fault}")
-        if price % instrument.tick_size:
-            raise Rejected(
-                f"{field}: {price} is not on {instrument.symbol}'s grid of "
-                f"{instrument.tick_size:f}; {on_grid(price, instrument.tick_size):f} is"
-            )
+            raise Rejected(f"{field}: {instrument.price_text(price)} {fault}")
+
+
+def _price_fault(price: Decimal, instrument: Instrument) -> str | None:
+    """Return why an order cannot have a price, with the nearest that it can, or None."""
+    tick, text = instrument.tick_size, instrument.price_text
+    fault = instrument.price_fault(price)
+    if not price.is_finite() or price.adjusted() > _DIGITS_MAX:
+        return fault
+    if price <= 0 and not instrument.is_negative_legal:
+        return f"{fault}; {text(tick)} is its lowest"
+    if price % tick:
+        below = (price / tick).to_integral_value(ROUND_FLOOR) * tick
+        near = f"{text(below)} and {text(below + tick)} are"
+        return f"is not on {instrument.symbol}'s grid of {tick:f}; {near}"
+    return fault
 
 
 def check_stop_side(
-    side: Side, stop_price: Decimal | None, bid: Decimal | None, ask: Decimal | None
+    side: Side,
+    stop_price: Decimal | None,
+    bid: Decimal | None,
+    ask: Decimal | None,
+    instrument: Instrument,
 ) -> None:
     """Raise `Rejected` for a stop that the market has already passed.
 
@@ -273,18 +290,100 @@ def check_stop_side(
     """
     if stop_price is None:
         return
+    tick, text = instrument.tick_size, instrument.price_text
     if side == "BUY" and ask is not None and stop_price <= ask:
         raise Rejected(
-            f"stop_price: {stop_price} is not above the ask {ask}; a stop to buy is, a limit "
-            "order buys below"
+            f"stop_price: {text(stop_price)} is not above the ask {text(ask)}; a stop to buy is, "
+            f"from {text(ask + tick)} on, a limit order buys below"
         )
     if side == "SELL" and bid is not None and stop_price >= bid:
         raise Rejected(
-            f"stop_price: {stop_price} is not below the bid {bid}; a stop to sell is, a limit "
-            "order sells above"
+            f"stop_price: {text(stop_price)} is not below the bid {text(bid)}; a stop to sell is, "
+            f"from {text(bid - tick)} down, a limit order sells above"
         )
 
 
-def on_grid(price: Decimal, tick_size: Decimal) -> Decimal:
-    """Return the nearest price on the grid."""
-    return (price / tick_size).quantize(Decimal(1)) * tick_size
+def bracket(
+    entry: OrderRequest, take_profit: Decimal | None, stop_loss: Decimal | None
+) -> tuple[OrderRequest, ...]:
+    """Return an entry with the exits that wait for it: a limit, a stop, or both.
+
+    What fills of one exit is taken off the other. Their ids are the entry's with a suffix.
+    """
+    group: dict[str, Any] = {"group_id": entry.client_order_id, "group_kind": "BRACKET"}
+    entry = msgspec.structs.replace(entry, **group)
+    exits = []
+    for field, kind, price in (
+        ("take_profit", "LIMIT", take_profit),
+        ("stop_loss", "STOP", stop_loss),
+    ):
+        if price is not None:
+            one: dict[str, Decimal | None] = dict.fromkeys(
+                ("limit_price", "stop_price", "trail_by")
+            )
+            one["limit_price" if kind == "LIMIT" else "stop_price"] = price
+            exits.append(
+                msgspec.structs.replace(
+                    entry,
+                    client_order_id=f"{entry.client_order_id}:{field}",
+                    side="SELL" if entry.side == "BUY" else "BUY",
+                    type=kind,
+                    signal_id=None,
+                    **one,
+                )
+            )
+    return entry, *exits
+
+
+def one_cancels_other(first: OrderRequest, other: OrderRequest) -> tuple[OrderRequest, ...]:
+    """Return two orders of one group: what fills of one is taken off the other."""
+    group: dict[str, Any] = {"group_id": first.client_order_id, "group_kind": "OCO"}
+    name = f"{first.client_order_id}:oco"
+    return (
+        msgspec.structs.replace(first, **group),
+        msgspec.structs.replace(other, client_order_id=name, **group),
+    )
+
+
+def digest_of(orders: Sequence[OrderRequest]) -> str:
+    """Return the digest of what was asked for as a whole: one id with another is refused."""
+    digests = [order.content_sha256 for order in orders]
+    if len(digests) == 1:
+        return digests[0]
+    return hashlib.sha256("\n".join(digests).encode()).hexdigest()
+
+
+def check_exits(
+    orders: Sequence[OrderRequest],
+    bid: Decimal | None,
+    ask: Decimal | None,
+    instrument: Instrument,
+) -> None:
+    """Raise `Rejected` for an exit of a bracket on the wrong side of its entry's price.
+
+    A purchase takes its profit above that price and stops its loss below. The entry's price is its
+    limit or stop, else the market's.
+    """
+    entry, *exits = orders
+    market = ask if entry.side == "BUY" else bid
+    given = (entry.limit_price, entry.stop_price, market)
+    base = next((price for price in given if price is not None), None)
+    if base is None:
+        return
+    tick, text = instrument.tick_size, instrument.price_text
+    for one in exits:
+        is_profit = one.type == "LIMIT"
+        price = one.limit_price if is_profit else one.stop_price
+        is_above = is_profit == (entry.side == "BUY")
+        if price is None or (price > base if is_above else price < base):
+            continue
+        side, near = ("above", base + tick) if is_above else ("below", base - tick)
+        raise Rejected(
+            f"{field_of(one)}: {text(price)} is not {side} the entry at {text(base)}; "
+            f"{text(near)} is"
+        )
+
+
+def field_of(order: OrderRequest) -> str:
+    """Return the field by which an order of a group was asked for beside the first one."""
+    return order.client_order_id.rpartition(":")[2]

@@ -1,4 +1,4 @@
-"""Fund and reset accounts, change limits, use the kill switch, and record people's signals.
+"""Fund and reset accounts, change limits, use the kill switch, and record signals and notes.
 
 Stages: 80 trading. What the database refuses is raised as `Refused`, in its own words.
 """
@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from thor import database
 from thor.database import Connection
 from thor.errors import NotFound, Refused, Rejected
-from thor.flow.place_orders import market_now
+from thor.flow.place_orders import market_now, order_row
 from thor.reference import instruments
 from thor.trading.risk import LIMITS
 
@@ -106,3 +107,25 @@ def add_signal(connection: Connection[Any], given: Row, who: str) -> Row:
     with _refused(connection):
         values = {**given, "symbol": symbol, "who": who, "at": market_now(connection)}
         return database.one(connection, "trade_insert_signal", values)
+
+
+def add_note(
+    connection: Connection[Any],
+    text: str,
+    who: str,
+    order_id: UUID | None = None,
+    symbol: str | None = None,
+) -> Row:
+    """Write a note in the journal and return it; raises `NotFound` for an unknown order or symbol.
+
+    A note of an order has that order's series where no symbol is given.
+    """
+    if not text.strip():
+        raise Rejected("text: is missing; write what is to be kept")
+    if symbol is not None:
+        symbol = instruments.symbol_of(connection, symbol)
+    if order_id is not None:
+        order = order_row(connection, order_id)
+        symbol = symbol or order["series"]
+    values = {"order_id": order_id, "symbol": symbol, "who": who, "text": text.strip()}
+    return database.one(connection, "trade_insert_note", values)

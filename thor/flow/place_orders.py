@@ -5,7 +5,7 @@ brokers, and is notified. An account's row is locked while an order of it is dec
 two traders cannot both have what is left of one limit.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -16,13 +16,23 @@ import msgspec
 from thor import database
 from thor.database import Connection
 from thor.domain.instrument import Listing
-from thor.domain.orders import FINAL, OrderRequest, check, check_prices, check_stop_side
+from thor.domain.orders import (
+    FINAL,
+    OrderRequest,
+    check,
+    check_exits,
+    check_prices,
+    check_stop_side,
+    digest_of,
+    field_of,
+)
 from thor.errors import NotFound, Refused, Rejected
 from thor.reference import instruments
 from thor.trading.brokers.broker import Change
 from thor.trading.risk import Held, RiskContext, Verdict, is_reducing, verdict
 
 Row = dict[str, Any]
+_NO_ID = UUID(int=0)
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,36 +58,51 @@ def market_now(connection: Connection[Any]) -> datetime:
     return moment
 
 
-def preview(connection: Connection[Any], request: OrderRequest) -> Decision:
+def preview(
+    connection: Connection[Any], request: OrderRequest, others: Sequence[OrderRequest] = ()
+) -> Decision:
     """Return the verdict that an order would be given now; writes nothing.
 
-    Raises `Rejected` for an order that is malformed, `NotFound` for an unknown symbol or account.
+    `others` are those of its group, which it is placed with. Raises `Rejected` for an order that
+    is malformed, `NotFound` for an unknown symbol or account.
     """
     listing = instruments.listing(connection)
-    request = _listed(request, listing)
+    orders = [_listed(one, listing) for one in (request, *others)]
     _account(connection, request.account_id)
-    return _decide(connection, listing, request, market_now(connection))
+    return _decide_all(connection, listing, orders, market_now(connection))
 
 
 def place(
-    connection: Connection[Any], request: OrderRequest, who: str, at: datetime | None = None
+    connection: Connection[Any],
+    request: OrderRequest,
+    who: str,
+    at: datetime | None = None,
+    others: Sequence[OrderRequest] = (),
 ) -> Row:
     """Place an order and return its row, `REFUSED` where a rule refused it.
 
-    `at` is the market's moment, its now where left out. The same id with the same content returns
-    the order that is there. Raises `Rejected` and `NotFound` as `preview`, and `Refused` for an id
-    that an order of other content has, or a kill switch that was latched meanwhile.
+    `at` is the market's moment, its now where left out. `others` are those of its group: all are
+    placed, or none is, and the verdict is of all. The same id with the same content returns the
+    order that is there. Raises `Rejected` and `NotFound` as `preview`, and `Refused` for an id that
+    an order of other content has, or a kill switch that was latched meanwhile.
     """
     listing = instruments.listing(connection)
-    request = _listed(request, listing)
+    orders = [_listed(one, listing) for one in (request, *others)]
+    digest = digest_of(orders)
     try:
         with database.transaction(connection):
             _account(connection, request.account_id)
-            known = _known(connection, request)
-            if known is not None:
-                return known
-            decision = _decide(connection, listing, request, at or market_now(connection))
-            return _write(connection, request, decision, who)
+            for order in orders:
+                known = _known(connection, order, digest)
+                if known is not None:
+                    return known
+            decision = _decide_all(connection, listing, orders, at or market_now(connection))
+            row = _write(connection, orders[0], decision, who, digest)
+            if row["status"] != "REFUSED":
+                for order in orders[1:]:
+                    order = _of_entry(order, row["order_id"])
+                    _write(connection, order, decision, who, digest, row["verdict_id"])
+            return row
     except database.DriverError as error:
         raise Refused(str(error).splitlines()[0]) from error
 
@@ -174,15 +199,44 @@ def _listed(request: OrderRequest, listing: Listing) -> OrderRequest:
     return request
 
 
-def _known(connection: Connection[Any], request: OrderRequest) -> Row | None:
+def _known(connection: Connection[Any], request: OrderRequest, digest: str) -> Row | None:
     values = {"account": request.account_id, "client_order_id": request.client_order_id}
     row = database.row(connection, "trade_order_of_client", values)
-    if row is not None and row["content_sha256"] != request.content_sha256:
+    if row is not None and row["content_sha256"] != digest:
         raise Refused(
             f"client_order_id: {request.client_order_id!r} is another order's, of "
             f"{row['side']} {row['quantity']} {row['symbol']}; give this one an id of its own"
         )
     return row
+
+
+def _decide_all(
+    connection: Connection[Any], listing: Listing, orders: Sequence[OrderRequest], at: datetime
+) -> Decision:
+    """Return the verdict on the first order; refused where one of its group is."""
+    request = orders[0]
+    decision = _decide(connection, listing, request, at)
+    if request.group_kind == "BRACKET" and request.parent_order_id is None:
+        instrument = listing.instrument(request.symbol)
+        assert instrument is not None
+        check_exits(orders, decision.bid, decision.ask, instrument)
+    for order in orders[1:]:
+        other = _decide(connection, listing, order, at, entry=request)
+        if decision.verdict.is_allowed and not other.verdict.is_allowed:
+            refused = _of_other(decision.verdict, other.verdict, field_of(order))
+            decision = msgspec.structs.replace(decision, verdict=refused)
+    return decision
+
+
+def _of_other(verdict: Verdict, refused: Verdict, field: str) -> Verdict:
+    """Return the verdict on an order that another of its group is refused with."""
+    failed = {check.rule: check for check in refused.checks if not check.is_passed}
+    checks = [failed.pop(check.rule, check) for check in verdict.checks]
+    return msgspec.structs.replace(
+        refused,
+        checks=(*checks, *failed.values()),
+        reason=f"of its {field}: {refused.reason}",
+    )
 
 
 def _decide(
@@ -191,8 +245,18 @@ def _decide(
     request: OrderRequest,
     at: datetime,
     without: UUID | None = None,
+    entry: OrderRequest | None = None,
 ) -> Decision:
-    """Return the verdict on an order at a moment; `without` is the order that it replaces."""
+    """Return the verdict on an order at a moment; `without` is the order that it replaces.
+
+    `entry` is the first order of its group, where both are placed together.
+    """
+    is_exit = entry is not None and entry.group_kind == "BRACKET"
+    if is_exit:
+        # Its id is not known yet, and the rules only ask whether there is an entry.
+        request = _of_entry(request, _NO_ID)
+    elif request.parent_order_id is not None:
+        _check_parent(connection, request)
     values = {"symbol": request.symbol, "as_of": at, "contract": request.contract}
     subject = database.row(connection, "trade_subject", values)
     if subject is None:
@@ -200,8 +264,13 @@ def _decide(
             f"symbol: {request.symbol} has no series; `thor instruments list` shows them"
         )
     contract, root = subject["contract"], subject["root"]
+    instrument = listing.instrument(request.symbol)
+    assert instrument is not None
     quote = database.row(connection, "trade_quote", values) or {}
-    _check_stop(request, quote)
+    # An exit stands on the right side once its entry has filled; a trailing stop is placed so.
+    if request.type in ("STOP", "STOP_LIMIT") and request.parent_order_id is None:
+        stop, bid, ask = request.stop_price, quote.get("bid"), quote.get("ask")
+        check_stop_side(request.side, stop, bid, ask, instrument)
     account = {
         "account": request.account_id,
         "as_of": at,
@@ -220,8 +289,6 @@ def _decide(
         asked = {"contract": contract, "trade_date": subject["trade_date"]}
         found = database.row(connection, "trade_days_to_leave", asked)
         days = None if found is None else found["days"]
-    instrument = listing.instrument(request.symbol)
-    assert instrument is not None
     context = RiskContext(
         instrument=instrument,
         series=contract or request.symbol,
@@ -249,7 +316,7 @@ def _decide(
     )
     fee = database.one(connection, "trade_fee", {"root": root, "date": subject["trade_date"] or at})
     return Decision(
-        verdict=_of_parent(connection, request) or verdict(request, context),
+        verdict=verdict(request, context),
         symbol=request.symbol,
         contract=contract,
         at=at,
@@ -264,10 +331,9 @@ def _decide(
     )
 
 
-def _of_parent(connection: Connection[Any], request: OrderRequest) -> Verdict | None:
+def _check_parent(connection: Connection[Any], request: OrderRequest) -> None:
     """Raise for an exit that its entry cannot have."""
-    if request.parent_order_id is None:
-        return None
+    assert request.parent_order_id is not None
     parent = order_row(connection, request.parent_order_id)
     for name in ("account_id", "symbol", "group_id"):
         if parent[name] != getattr(request, name):
@@ -276,13 +342,12 @@ def _of_parent(connection: Connection[Any], request: OrderRequest) -> Verdict | 
         raise Rejected(f"side: an exit of a {parent['side']} entry is on the other side")
     if request.quantity > parent["quantity"]:
         raise Rejected(f"quantity: an exit has at most its entry's {parent['quantity']}")
-    return None
 
 
-def _check_stop(request: OrderRequest, quote: Mapping[str, Any]) -> None:
-    # An exit stands on the right side once its entry has filled; a trailing stop is placed so.
-    if request.type in ("STOP", "STOP_LIMIT") and request.parent_order_id is None:
-        check_stop_side(request.side, request.stop_price, quote.get("bid"), quote.get("ask"))
+def _of_entry(request: OrderRequest, order_id: UUID) -> OrderRequest:
+    if request.group_kind != "BRACKET":
+        return request
+    return msgspec.structs.replace(request, parent_order_id=order_id)
 
 
 def _held(row: Row) -> Held:
@@ -300,7 +365,15 @@ def _margin_used(held: list[Row]) -> Decimal | None:
     return used
 
 
-def _write(connection: Connection[Any], request: OrderRequest, decision: Decision, who: str) -> Row:
+def _write(
+    connection: Connection[Any],
+    request: OrderRequest,
+    decision: Decision,
+    who: str,
+    digest: str,
+    verdict_id: UUID | None = None,
+) -> Row:
+    """Write an order, and its verdict where that is not another's of its group; return its row."""
     found = decision.verdict
     values = {
         **msgspec.structs.asdict(request),
@@ -308,9 +381,9 @@ def _write(connection: Connection[Any], request: OrderRequest, decision: Decisio
         "contract": decision.contract,
         "status": "PENDING" if found.is_allowed else "REFUSED",
         "reason": None if found.is_allowed else f"{found.rule}: {found.reason}",
-        "verdict_id": _write_verdict(connection, request, decision),
+        "verdict_id": verdict_id or _write_verdict(connection, request, decision),
         "who": who,
-        "content_sha256": request.content_sha256,
+        "content_sha256": digest,
         "placed_at": decision.at,
     }
     row = database.one(connection, "trade_insert_order", values)

@@ -1,4 +1,4 @@
-"""Send orders, fills, positions and accounts, as they change, to those who asked for them.
+"""Send orders, fills, positions, accounts and the kill switch, as they change, on request.
 
 Stages: 80 trading → API. One reader a process asks four times a second, while anybody wants it.
 """
@@ -20,7 +20,7 @@ from thor.stream.rows import converted
 from thor.stream.subscribers import Subscriber, Subscribers
 
 EVERY_S = 0.25
-KINDS = ("order", "fill", "position", "account")
+KINDS = ("order", "fill", "position", "account", "kill")
 # Events of transactions that end in another order than they were numbered in are found again.
 _AGAIN = 200
 
@@ -167,6 +167,16 @@ class TradeAccount(msgspec.Struct, frozen=True, kw_only=True):
     fills_today: int | None
 
 
+class KillSwitch(msgspec.Struct, frozen=True, kw_only=True):
+    """The row of `trade.kill_switch`: flat is what the job, or a reset, has verified."""
+
+    is_latched: bool
+    is_flat: bool
+    since: Instant | None
+    who: str | None
+    reason: str | None
+
+
 def order_of(row: dict[str, Any]) -> TradeOrder:
     """Return an order's row in the form of the API."""
     return converted(_plain(row), TradeOrder)
@@ -227,6 +237,9 @@ class TradeWatch:
             # Its moment is another at each look.
             key = msgspec.structs.replace(account, as_of="")
             present[f"account {account.account_id}"] = key, event("account", account)
+        for row in await database.fetch(self._pool, "trade_kill_switch"):
+            switch = converted(row, KillSwitch)
+            present["kill"] = switch, event("kill", switch)
         # A new subscriber is sent what is held now, the others what changed.
         changed = {
             name: frame for name, (key, frame) in present.items() if self._sent.get(name) != key
@@ -258,7 +271,7 @@ class TradeWatch:
         found = []
         values = {
             **{"after": self._newest[1] - _AGAIN, "account": None, "symbol": None},
-            **{"ts_from": None, "ts_to": None, "limit": 1000},
+            **{"ts_from": None, "ts_to": None, "is_closing": None, "limit": 1000},
         }
         for row in await database.fetch(self._pool, "trade_fills", values):
             one = fill_of(row)

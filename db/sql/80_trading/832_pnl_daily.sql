@@ -29,8 +29,14 @@ begin atomic
     select
         coalesce(
             (
+                -- A month that a root's feed does not name is no series.
                 select b.basis
                 from market.basis_of(of_series, of_date, null, as_of) as b
+                where exists (
+                    select
+                    from reference.series as s
+                    where s.symbol = of_series
+                )
             ),
             (
                 select b.basis

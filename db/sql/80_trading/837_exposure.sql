@@ -45,27 +45,43 @@ begin atomic
         group by p.account_id, p.root
     ),
 
-    working as (
+    -- As the risk engine counts: an exit of a bracket fills at most what its
+    -- entry has filled, and of an OCO group one order fills.
+    groups as (
         select
             o.account_id,
             s.root,
-            coalesce(
-                sum(o.quantity - o.filled_quantity)
-                filter (where o.side = 'BUY'), 0
-            ) as working_buy,
-            coalesce(
-                sum(o.quantity - o.filled_quantity)
-                filter (where o.side = 'SELL'), 0
-            ) as working_sell
+            o.side,
+            max(o.quantity - o.filled_quantity) as quantity
         from trade.orders as o
         inner join reference.series as s on s.symbol = o.symbol
         where
             o.placed_at <= as_of
+            and o.parent_order_id is null
             and o.status in (
                 'PENDING', 'SUBMITTED', 'WORKING', 'PARTIALLY_FILLED',
                 'CANCEL_PENDING'
             )
-        group by o.account_id, s.root
+        group by
+            o.account_id,
+            s.root,
+            o.side,
+            case
+                when o.group_kind = 'OCO' then o.group_id
+                else o.order_id::text
+            end
+    ),
+
+    working as (
+        select
+            g.account_id,
+            g.root,
+            coalesce(sum(g.quantity) filter (where g.side = 'BUY'), 0)
+                as working_buy,
+            coalesce(sum(g.quantity) filter (where g.side = 'SELL'), 0)
+                as working_sell
+        from groups as g
+        group by g.account_id, g.root
     ),
 
     priced as materialized (

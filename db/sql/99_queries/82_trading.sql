@@ -74,6 +74,14 @@ where
     )
     and (f.at >= %(ts_from)s::timestamptz or %(ts_from)s::timestamptz is null)
     and (f.at < %(ts_to)s::timestamptz or %(ts_to)s::timestamptz is null)
+    and (
+        %(is_closing)s::boolean is null
+        -- Of a position on the other side, also without a profit.
+        or %(is_closing)s::boolean = case f.side
+            when 'BUY' then f.position - f.quantity < 0
+            else f.position + f.quantity > 0
+        end
+    )
 order by f.fill_id desc
 limit %(limit)s::integer;
 
@@ -167,3 +175,58 @@ select trade.reset_account(
     %(account)s::text, %(amount)s::numeric, %(who)s::text, %(note)s::text,
     %(at)s::timestamptz
 ) as movement_id;
+
+-- name: trade_notes
+select *
+from trade.notes as n
+where
+    (n.order_id = %(order_id)s::uuid or %(order_id)s::uuid is null)
+    and (n.symbol = %(symbol)s::text or %(symbol)s::text is null)
+order by n.note_id desc
+limit %(limit)s::integer;
+
+-- name: trade_insert_note
+insert into trade.notes (order_id, symbol, who, text)
+values (
+    %(order_id)s::uuid, %(symbol)s::text, %(who)s::text, %(text)s::text
+)
+returning *;
+
+-- name: trade_limit_versions
+select *
+from trade.limits as l
+where
+    (l.rule = %(rule)s::text or %(rule)s::text is null)
+    and (
+        %(account)s::text is null
+        or l.account_id is null
+        or l.account_id = %(account)s::text
+    )
+order by l.limit_id desc
+limit %(limit)s::integer;
+
+-- name: trade_limits_used
+select *
+from trade.limits_used_at(
+    %(account)s::text, %(as_of)s::timestamptz, now()
+) as u
+order by u.rule, u.account_id nulls first, u.symbol nulls first;
+
+-- name: trade_exposure
+select *
+from trade.exposure_at(%(as_of)s::timestamptz) as e
+where e.account_id = %(account)s::text or %(account)s::text is null;
+
+-- name: trade_pnl_by_symbol
+select *
+from trade.pnl_by_symbol(
+    %(account)s::text, %(date_from)s::date, %(date_to)s::date,
+    %(as_of)s::timestamptz
+);
+
+-- name: trade_value_days
+select *
+from trade.value_days(
+    %(account)s::text, %(date_from)s::date, %(date_to)s::date,
+    %(as_of)s::timestamptz
+);

@@ -44,6 +44,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/accounts/{account_id}/pnl": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * AccountPnl
+         * @description Return an account's profit by symbol and by day, at most 370 days.
+         *
+         *     In SQL `trade.pnl_by_symbol(…)` and `trade.value_days(…)`; of the account's epoch, from what
+         *     was held before counted from the settlement.
+         */
+        get: operations["ApiAccountsAccountIdPnlAccountPnl"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/accounts/{account_id}/reset": {
         parameters: {
             query?: never;
@@ -74,6 +97,8 @@ export interface paths {
         /**
          * AccountStatement
          * @description Return the lines of a statement, at most 370 days; in SQL `trade.statement(…)`.
+         *
+         *     With `Accept: text/csv` the lines come as CSV.
          */
         get: operations["ApiAccountsAccountIdStatementAccountStatement"];
         put?: never;
@@ -1411,6 +1436,30 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/notes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListNotes
+         * @description List notes of the journal, newest first; in SQL `select * from trade.notes`.
+         */
+        get: operations["ApiNotesListNotes"];
+        put?: never;
+        /**
+         * AddNote
+         * @description Write a note in the journal, about an order, a symbol, or neither; none is changed.
+         */
+        post: operations["ApiNotesAddNote"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/orders": {
         parameters: {
             query?: never;
@@ -1429,7 +1478,8 @@ export interface paths {
          * @description Place an order and return its row; its status is REFUSED where a rule refused it.
          *
          *     The same id with the same content is the same order, with other content it is refused (409).
-         *     Give the id in the header or in the body.
+         *     Give the id in the header or in the body. The exits of a bracket and the other of an OCO pair
+         *     have ids made from it, and its `group_id`.
          */
         post: operations["ApiOrdersPlaceOrder"];
         delete?: never;
@@ -1688,6 +1738,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/risk/exposure": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * RiskExposure
+         * @description List what is held and may be, a root a row; in SQL `trade.exposure_at(as_of)`.
+         */
+        get: operations["ApiRiskExposureRiskExposure"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/risk/kill": {
         parameters: {
             query?: never;
@@ -1725,7 +1795,7 @@ export interface paths {
         };
         /**
          * RiskLimits
-         * @description List the limits that hold now, the newest version of each.
+         * @description List the limits that hold now, and with an account how much of each it uses.
          */
         get: operations["ApiRiskLimitsRiskLimits"];
         put?: never;
@@ -1738,6 +1808,26 @@ export interface paths {
          * @description Change a limit, as a new version.
          */
         patch: operations["ApiRiskLimitsChangeLimit"];
+        trace?: never;
+    };
+    "/api/risk/limits/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * LimitVersions
+         * @description List the versions of limits, newest first; in SQL `select * from trade.limits`.
+         */
+        get: operations["ApiRiskLimitsVersionsLimitVersions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/session": {
@@ -2060,7 +2150,7 @@ export interface paths {
         };
         /**
          * ListTrades
-         * @description List the fills that closed something, newest first, with the profit that they realised.
+         * @description List the fills that closed contracts, newest first, with the profit that they realised.
          */
         get: operations["ApiTradesListTrades"];
         put?: never;
@@ -2191,6 +2281,12 @@ export interface components {
             data: components["schemas"]["TradeAccount"];
             /** @constant */
             event: "account";
+        };
+        /** AccountPnl */
+        AccountPnl: {
+            account_id: string;
+            days: components["schemas"]["ValueDay"][];
+            symbols: components["schemas"]["PnlOfSymbol"][];
         };
         /** ActivityRow */
         ActivityRow: {
@@ -3029,6 +3125,48 @@ export interface components {
             /** @constant */
             event: "error";
         };
+        /** ExposureRow */
+        ExposureRow: {
+            account_id: string;
+            correlation_group: string;
+            currency: string;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            gross: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            gross_most: string | null;
+            long_most: number;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            margin_initial: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            multiplier: string;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            net: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            price: string | null;
+            quantity: number;
+            root: string;
+            short_most: number;
+            working_buy: number;
+            working_sell: number;
+        };
         /** ExtremeEvent */
         ExtremeEvent: {
             data: components["schemas"]["DeskExtreme"];
@@ -3384,6 +3522,12 @@ export interface components {
             revoked_at: string | null;
             scopes: string[];
         };
+        /** KillEvent */
+        KillEvent: {
+            data: components["schemas"]["KillSwitch"];
+            /** @constant */
+            event: "kill";
+        };
         /** KillSwitch */
         KillSwitch: {
             is_flat: boolean;
@@ -3424,6 +3568,31 @@ export interface components {
             limit_id: number;
             rule: string;
             symbol: string | null;
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            valid_from: string;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            value: string;
+            version: number;
+            who: string;
+        };
+        /** LimitUsed */
+        LimitUsed: {
+            account_id: string | null;
+            limit_id: number;
+            rule: string;
+            subject?: string | null;
+            symbol: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            used?: string | null;
             /**
              * @description UTC, ISO 8601 with microseconds.
              * @example 2026-11-20T14:30:00.000000Z
@@ -4401,6 +4570,36 @@ export interface components {
             open_at: string;
             time_zone: string;
         };
+        /** NoteBody */
+        NoteBody: {
+            order_id?: string | null;
+            symbol?: string | null;
+            text: string;
+        };
+        /** NoteRow */
+        NoteRow: {
+            /**
+             * @description UTC, ISO 8601 with microseconds.
+             * @example 2026-11-20T14:30:00.000000Z
+             */
+            at: string;
+            note_id: number;
+            order_id: string | null;
+            symbol: string | null;
+            text: string;
+            who: string;
+        };
+        /** OcoBody */
+        OcoBody: {
+            limit_price?: string | null;
+            quantity?: number | null;
+            /** @enum {null|string} */
+            side?: "BUY" | "SELL" | null;
+            stop_price?: string | null;
+            trail_by?: string | null;
+            /** @enum {string} */
+            type: "MARKET" | "LIMIT" | "STOP" | "STOP_LIMIT" | "TRAILING_STOP";
+        };
         /** OpenGrade */
         OpenGrade: {
             /** @enum {null|string} */
@@ -4430,19 +4629,18 @@ export interface components {
             account_id: string;
             client_order_id?: string | null;
             contract?: string | null;
-            group_id?: string | null;
-            /** @enum {null|string} */
-            group_kind?: "OCO" | "BRACKET" | null;
             /** @default false */
             is_flattening: boolean;
             limit_price?: string | null;
-            parent_order_id?: string | null;
+            oco?: components["schemas"]["OcoBody"] | null;
             quantity: number;
             /** @enum {string} */
             side: "BUY" | "SELL";
             signal_id?: string | null;
+            stop_loss?: string | null;
             stop_price?: string | null;
             symbol: string;
+            take_profit?: string | null;
             /**
              * @default DAY
              * @enum {string}
@@ -4538,6 +4736,35 @@ export interface components {
             /** @constant */
             event: "ping";
             id: string | null;
+        };
+        /** PnlOfSymbol */
+        PnlOfSymbol: {
+            bought: number;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            commission: string;
+            currency: string;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            pnl: string | null;
+            quantity: number;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            realised: string;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            realised_fifo: string;
+            root: string;
+            series: string;
+            sold: number;
         };
         /** PositionEvent */
         PositionEvent: {
@@ -5605,6 +5832,31 @@ export interface components {
             sessions: number;
             user_id: number;
         };
+        /** ValueDay */
+        ValueDay: {
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            commission: string;
+            epoch: number;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            moved: string;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            net_liquidation: string | null;
+            /**
+             * @description Exact decimal.
+             * @example -3051.026544
+             */
+            pnl: string | null;
+            trade_date: string;
+        };
         /** VerdictRow */
         VerdictRow: {
             /**
@@ -5669,6 +5921,7 @@ export interface components {
 }
 export type Account = components['schemas']['Account'];
 export type AccountEvent = components['schemas']['AccountEvent'];
+export type AccountPnl = components['schemas']['AccountPnl'];
 export type ActivityRow = components['schemas']['ActivityRow'];
 export type AuditRow = components['schemas']['AuditRow'];
 export type AuthState = components['schemas']['AuthState'];
@@ -5696,6 +5949,7 @@ export type DeskTotalStep = components['schemas']['DeskTotalStep'];
 export type DeskUndo = components['schemas']['DeskUndo'];
 export type DeskVersion = components['schemas']['DeskVersion'];
 export type ErrorEvent = components['schemas']['ErrorEvent'];
+export type ExposureRow = components['schemas']['ExposureRow'];
 export type ExtremeEvent = components['schemas']['ExtremeEvent'];
 export type Fault = components['schemas']['Fault'];
 export type FeatureDrift = components['schemas']['FeatureDrift'];
@@ -5719,11 +5973,13 @@ export type JobRow = components['schemas']['JobRow'];
 export type JobRunLog = components['schemas']['JobRunLog'];
 export type JobRunRow = components['schemas']['JobRunRow'];
 export type KeyRow = components['schemas']['KeyRow'];
+export type KillEvent = components['schemas']['KillEvent'];
 export type KillSwitch = components['schemas']['KillSwitch'];
 export type LakeDay = components['schemas']['LakeDay'];
 export type LakeState = components['schemas']['LakeState'];
 export type LimitChange = components['schemas']['LimitChange'];
 export type LimitRow = components['schemas']['LimitRow'];
+export type LimitUsed = components['schemas']['LimitUsed'];
 export type LivePrediction = components['schemas']['LivePrediction'];
 export type Login = components['schemas']['Login'];
 export type MadeKeyRow = components['schemas']['MadeKeyRow'];
@@ -5750,6 +6006,9 @@ export type ModelRun = components['schemas']['ModelRun'];
 export type ModelSkill = components['schemas']['ModelSkill'];
 export type NewKey = components['schemas']['NewKey'];
 export type NextOpening = components['schemas']['NextOpening'];
+export type NoteBody = components['schemas']['NoteBody'];
+export type NoteRow = components['schemas']['NoteRow'];
+export type OcoBody = components['schemas']['OcoBody'];
 export type OpenGrade = components['schemas']['OpenGrade'];
 export type OrderBody = components['schemas']['OrderBody'];
 export type OrderChange = components['schemas']['OrderChange'];
@@ -5760,6 +6019,7 @@ export type Password = components['schemas']['Password'];
 export type PasswordChange = components['schemas']['PasswordChange'];
 export type Ping = components['schemas']['Ping'];
 export type PingEvent = components['schemas']['PingEvent'];
+export type PnlOfSymbol = components['schemas']['PnlOfSymbol'];
 export type PositionEvent = components['schemas']['PositionEvent'];
 export type PredictionEvent = components['schemas']['PredictionEvent'];
 export type PredictionNow = components['schemas']['PredictionNow'];
@@ -5806,6 +6066,7 @@ export type TradePosition = components['schemas']['TradePosition'];
 export type TradeSignal = components['schemas']['TradeSignal'];
 export type UserChange = components['schemas']['UserChange'];
 export type UserRow = components['schemas']['UserRow'];
+export type ValueDay = components['schemas']['ValueDay'];
 export type VerdictRow = components['schemas']['VerdictRow'];
 export type Versions = components['schemas']['Versions'];
 export type $defs = Record<string, never>;
@@ -5937,6 +6198,87 @@ export interface operations {
             };
             /** @description A rule forbids it: record it, do not retry. */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiAccountsAccountIdPnlAccountPnl: {
+        parameters: {
+            query: {
+                /** @description First trade date. */
+                from: string;
+                /** @description Last trade date. */
+                to: string;
+            };
+            header?: never;
+            path: {
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountPnl"];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11490,6 +11832,174 @@ export interface operations {
             };
         };
     };
+    ApiNotesListNotes: {
+        parameters: {
+            query?: {
+                /** @description Most rows. */
+                limit?: number;
+                /** @description Those of an order. */
+                order_id?: string | null;
+                /** @description A series or a contract; all if left out. */
+                symbol?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoteRow"][];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiNotesAddNote: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NoteBody"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["NoteRow"];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A rule forbids it: record it, do not retry. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     ApiOrdersListOrders: {
         parameters: {
             query?: {
@@ -12613,7 +13123,7 @@ export interface operations {
             query?: {
                 /** @description Widths whose bars are sent when they close: `1m`, or `1m,5m`, of 1s, 1m, 5m, 1h and 1d. None if left out. */
                 bars?: string | null;
-                /** @description `tick`, `quote`, `bar`, all three if left out, for mode ticks; and `signal`, `total`, `extreme`, the desk's, `session`, `market`, `grade`, `prediction`, `order`, `fill`, `position` and `account` only where asked for. */
+                /** @description `tick`, `quote`, `bar`, all three if left out, for mode ticks; and `signal`, `total`, `extreme`, the desk's, `session`, `market`, `grade`, `prediction`, `order`, `fill`, `position`, `account` and `kill` only where asked for. */
                 events?: string | null;
                 /** @description Id of the last event seen: the stream continues after it. */
                 from?: string | null;
@@ -12637,7 +13147,84 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "text/event-stream": components["schemas"]["HelloEvent"] | components["schemas"]["TickEvent"] | components["schemas"]["QuoteEvent"] | components["schemas"]["BarEvent"] | components["schemas"]["PingEvent"] | components["schemas"]["HeardEvent"] | components["schemas"]["GapEvent"] | components["schemas"]["SignalEvent"] | components["schemas"]["TotalEvent"] | components["schemas"]["ExtremeEvent"] | components["schemas"]["SessionEvent"] | components["schemas"]["MarketEvent"] | components["schemas"]["GradeEvent"] | components["schemas"]["PredictionEvent"] | components["schemas"]["OrderEvent"] | components["schemas"]["FillEvent"] | components["schemas"]["PositionEvent"] | components["schemas"]["AccountEvent"] | components["schemas"]["ErrorEvent"];
+                    "text/event-stream": components["schemas"]["HelloEvent"] | components["schemas"]["TickEvent"] | components["schemas"]["QuoteEvent"] | components["schemas"]["BarEvent"] | components["schemas"]["PingEvent"] | components["schemas"]["HeardEvent"] | components["schemas"]["GapEvent"] | components["schemas"]["SignalEvent"] | components["schemas"]["TotalEvent"] | components["schemas"]["ExtremeEvent"] | components["schemas"]["SessionEvent"] | components["schemas"]["MarketEvent"] | components["schemas"]["GradeEvent"] | components["schemas"]["PredictionEvent"] | components["schemas"]["OrderEvent"] | components["schemas"]["FillEvent"] | components["schemas"]["PositionEvent"] | components["schemas"]["AccountEvent"] | components["schemas"]["KillEvent"] | components["schemas"]["ErrorEvent"];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiRiskExposureRiskExposure: {
+        parameters: {
+            query?: {
+                /** @description One account; all if left out. */
+                account_id?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExposureRow"][];
                 };
             };
             /** @description Nobody is known by what the request carries: log in, then ask again. */
@@ -12962,7 +13549,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["LimitRow"][];
+                    "application/json": components["schemas"]["LimitUsed"][];
                 };
             };
             /** @description Nobody is known by what the request carries: log in, then ask again. */
@@ -13072,6 +13659,87 @@ export interface operations {
             };
             /** @description A rule forbids it: record it, do not retry. */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The input is bad: quarantine it, name the field and the value. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description An invariant is violated: stop, a person has to look. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description A server is down or full: wait, then try again. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    ApiRiskLimitsVersionsLimitVersions: {
+        parameters: {
+            query?: {
+                /** @description One account; all if left out. */
+                account_id?: string | null;
+                /** @description Most rows. */
+                limit?: number;
+                /** @description One rule; all if left out. */
+                rule?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LimitRow"][];
+                };
+            };
+            /** @description Nobody is known by what the request carries: log in, then ask again. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The role of who asks may not do this: ask somebody whose role may. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

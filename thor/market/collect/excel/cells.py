@@ -41,7 +41,6 @@ _PART_OF_32ND = {
     "0": Decimal(0), "1": Decimal("0.125"), "2": Decimal("0.25"), "3": Decimal("0.375"),
     "5": Decimal("0.5"), "6": Decimal("0.625"), "7": Decimal("0.75"), "8": Decimal("0.875"),
 }  # fmt: skip
-_FEWEST_PARTS = 32
 
 
 class Unreadable(ValueError):
@@ -85,15 +84,6 @@ def shown(value: Any) -> str:
     return text if len(text) <= 40 else f"{text[:40]}…"
 
 
-def is_quoted_in_32nds(instrument: Instrument) -> bool:
-    """Return whether the instrument's prices are whole parts of a 32nd, as a bond's are."""
-    parts = 1 / instrument.quote_increment
-    if parts != parts.to_integral_value() or parts < _FEWEST_PARTS:
-        return False
-    whole = int(parts)
-    return whole & (whole - 1) == 0
-
-
 def _price_of_text(value: str, instrument: Instrument | None) -> Decimal | None:
     if is_waiting(value):
         return None
@@ -117,7 +107,7 @@ def _price_of_text(value: str, instrument: Instrument | None) -> Decimal | None:
 def _price_of_fraction(
     value: str, fraction: "re.Match[str]", instrument: Instrument | None
 ) -> Decimal:
-    if instrument is not None and not is_quoted_in_32nds(instrument):
+    if instrument is not None and not instrument.is_quoted_in_32nds:
         raise Unreadable(f"{shown(value)} is in 32nds, and {instrument.symbol} is not")
     part, half = fraction["part"], fraction["half"]
     if int(fraction["n32"]) > 31 or (part and (half or part not in _PART_OF_32ND)):
