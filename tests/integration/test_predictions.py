@@ -1,7 +1,10 @@
 """What promoted models predict as bars close: none lost, none twice, held to what happened."""
 
 import json
+import os
 import random
+import signal
+import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -27,6 +30,7 @@ from thor.lake.query.connect import connect
 from thor.lake.store import Store
 from thor.learning import feature_sets, registry
 from thor.market.bus.client import Bus
+from thor.runtime import Stop
 
 Link = psycopg.Connection[Any]
 # Most of Monday's session; what is live follows.
@@ -246,25 +250,107 @@ def test_two_jobs_at_once_predict_a_bar_once(
         assert not database.one(waiter, "hold_inference")["is_held"]
 
 
-def test_a_kill_between_rows_and_predictions_leaves_neither(
-    link: Link, kept_url: str, market: Market, trained: Trained, monkeypatch: pytest.MonkeyPatch
-) -> None:
+# Where a process is stopped: reading, before and in the transaction, committed, and published.
+STEPS = ("rows_to_predict_text", "stage_feature_rows", "add_predictions", "predictions_to_publish",
+         "publish", "note_published")  # fmt: skip
+
+
+def in_process(url: str, redis_url: str, step: str, sign: signal.Signals) -> int:
+    """Run the job's loop in another process, which gets a signal at a step; returns its id."""
+    child = os.fork()
+    if child:
+        return child
+    stop, run, publish, left = Stop(), database.rows, Bus.publish_predictions, [step]
+
+    def reached(name: str) -> None:
+        if name in left:
+            left.remove(name)
+            os.kill(os.getpid(), sign)
+
+    def rows(connection: Any, name: str, *given: Any) -> Any:
+        reached(name)
+        return run(connection, name, *given)
+
+    def one(connection: Any, name: str, *given: Any) -> Any:
+        return rows(connection, name, *given)[0]
+
+    def published(bus: Bus, predictions: Any) -> Any:
+        reached("publish")
+        # The minute that passes is the market's: the bus's clock is not moved, so its bound is.
+        slept = MINUTE if step == "publish" else timedelta()
+        return publish(
+            bus, [(number, late_at - slept, one) for number, late_at, one in predictions]
+        )
+
+    try:
+        database.rows, database.one, Bus.publish_predictions = rows, one, published
+        infer._WAIT_S = 0.01
+        infer.infer(url, redis_url, stop, lambda _: None if left else stop.set())
+    finally:
+        os._exit(0)
+
+
+def kind_of(link: Link, client: "redis.Redis", start: datetime) -> str:
+    """Return the kind of a bar's predictions: each is there once, on the stream where live."""
+    rows = link.execute(
+        "select p.prediction_id, p.symbol, p.kind, p.published_at is not null,"
+        " (select count(*) from store.feature_rows as r where r.symbol = p.symbol"
+        " and r.bar_start = p.bar_start) from model.predictions as p"
+        " where p.bar_start = %s order by p.symbol",
+        (start,),
+    ).fetchall()
+    ((kind, is_published),) = {row[2:4] for row in rows}
+    assert [(row[1], row[4]) for row in rows] == [("ES", 1), ("NQ", 1)]
+    assert is_published == (kind == "live")
+    ids = [int(name.partition(b"-")[0]) for name, _ in published(client)]
+    assert ids == ([row[0] for row in rows] if is_published else [])
+    return str(kind)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it forks")
+@pytest.mark.parametrize("step", STEPS)
+def test_a_process_killed_at_any_step_loses_no_prediction_and_doubles_none(
+    link: Link, kept_url: str, redis_url: str, market: Market, trained: Trained, bus: Bus,
+    client: "redis.Redis", step: str,
+) -> None:  # fmt: skip
     start = close_bar(link, market)
-    kept = infer.keep_shown
+    child = in_process(kept_url, redis_url, step, signal.SIGKILL)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+    Inference(link, bus).turn(0)
+    assert kind_of(link, client, start) == "live"
 
-    def killed(connection: Link, *given: Any) -> None:
-        kept(connection, *given)
-        link.execute("select pg_terminate_backend(%s)", (connection.info.backend_pid,))
 
-    with database.connect(kept_url, "infer") as doomed, monkeypatch.context() as patch:
-        patch.setattr(infer, "keep_shown", killed)
-        with pytest.raises(Unavailable):
-            Inference(doomed, None).turn(0)
-    shown = "select count(*) from store.feature_rows where bar_start = %s"
-    assert link.execute(shown, (start,)).fetchone() == (0,)
-    assert not predicted(link, start)
-    assert Inference(link, None).turn(0).predicted == 2
-    assert link.execute(shown, (start,)).fetchone() == (2,)
+@pytest.mark.skipif(sys.platform == "win32", reason="it forks")
+@pytest.mark.parametrize("step", STEPS)
+def test_a_process_frozen_at_any_step_goes_on_and_publishes_nothing_late(
+    link: Link, kept_url: str, redis_url: str, market: Market, trained: Trained, bus: Bus,
+    client: "redis.Redis", step: str,
+) -> None:  # fmt: skip
+    start = close_bar(link, market)
+    child = in_process(kept_url, redis_url, step, signal.SIGSTOP)
+    assert os.WIFSTOPPED(os.waitpid(child, os.WUNTRACED)[1])
+    # Another job stands by as long as this one is alive.
+    with database.connect(kept_url, "infer") as waiter:
+        assert not database.one(waiter, "hold_inference")["is_held"]
+    pass_time(link, start + timedelta(minutes=2, seconds=1.2))
+    os.kill(child, signal.SIGCONT)
+    assert os.waitpid(child, 0)[1] == 0
+    Inference(link, bus).turn(0)
+    was_published = step == "note_published"
+    assert kind_of(link, client, start) == ("live" if was_published else "catch_up")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it forks")
+def test_a_kill_after_the_publishing_is_not_taken_for_a_late_prediction(
+    link: Link, kept_url: str, redis_url: str, market: Market, trained: Trained, bus: Bus,
+    client: "redis.Redis",
+) -> None:  # fmt: skip
+    start = close_bar(link, market)
+    child = in_process(kept_url, redis_url, "note_published", signal.SIGKILL)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
+    pass_time(link, start + timedelta(minutes=9))
+    Inference(link, bus).turn(0)
+    assert kind_of(link, client, start) == "live"
 
 
 def test_a_model_swapped_in_a_burst_loses_no_bar_and_doubles_none(

@@ -21,6 +21,7 @@ FOLDER = ROOT / "db" / "sql" / "99_queries"
 EMPTY_COPY = b"PGCOPY\n\xff\r\n\0" + bytes(8) + b"\xff\xff"
 
 _NAME = re.compile(r"^-- name: *(\S*) *$", re.MULTILINE)
+_EXCLUSIVE = re.compile(r"\bpg_(?:try_)?advisory_(?:xact_)?lock\(\s*(\d+)")
 _PARAMETER = re.compile(r"%\((\w+)\)s")
 
 
@@ -242,6 +243,16 @@ def test_a_call_gives_the_values_that_its_statement_takes() -> None:
         if use.values is not None and use.values != frozenset(BY_NAME[name].parameters)
     ]
     assert wrong == []
+
+
+def test_no_two_things_are_kept_apart_by_one_lock() -> None:
+    """Two that share a number wait for one another: MLflow waited for the job that predicts."""
+    taken: dict[str, list[str]] = {}
+    for file in sorted((ROOT / "db" / "sql").rglob("*.sql")):
+        for number in _EXCLUSIVE.findall(without_sql_prose(file.read_text())):
+            taken.setdefault(number, []).append(file.name)
+    assert len(taken) > 10
+    assert {number: files for number, files in taken.items() if len(files) > 1} == {}
 
 
 def test_a_statement_is_for_every_edition_or_for_one() -> None:

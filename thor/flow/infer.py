@@ -18,8 +18,7 @@ from thor.database import Connection
 from thor.domain import timestamps
 from thor.domain.bar import FEATURE_WIDTHS
 from thor.errors import NotFound, Refused, ThorError
-from thor.flow import train
-from thor.learning import feature_rows, feature_sets, predict, registry
+from thor.learning import daily, feature_rows, feature_sets, predict, registry
 from thor.learning.predict import Prediction, Served
 from thor.market.bus.client import Bus
 from thor.runtime import Stop, persist
@@ -40,6 +39,7 @@ _RECENT = timedelta(minutes=15)
 _CHANGED = timedelta(days=1)
 _DOWN_MAX = timedelta(days=5)
 _DAYS_READ = timedelta(days=150)
+_DAYS_APART = timedelta(days=14)
 _SECOND = timedelta(seconds=1)
 # A bar with a hole of more than this share of it is partial.
 _HOLE_SHARE = 0.1
@@ -81,9 +81,10 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Clock(msgspec.Struct, frozen=True, kw_only=True):
-    """The market's clock; `behind` is how far a recording is behind the database's."""
+    """The market's clock and the database's; `behind` is how far a recording is behind."""
 
     ts: datetime
+    now: datetime
     is_running: bool
     behind: timedelta
 
@@ -124,6 +125,8 @@ class Inference:
         """Take a connection in autocommit, and the bus; without one nothing is published."""
         self._connection, self._bus, self._on_refused = connection, bus, on_refused
         self._models: dict[int, _Loaded] = {}
+        # The newest rows that were shown live, by set and symbol, until the bus has them.
+        self._newest: dict[str, dict[str, dict[str, str]]] = {}
         self._due_s: dict[str, float] = {}
         self._is_begun = False
 
@@ -141,16 +144,16 @@ class Inference:
         for question in questions:
             loaded = self._loaded(question, now_s)
             if question.target == "regime":
-                if is_whole:
-                    done += self._days(question, loaded, clocks)
+                found = self._days(question, clocks) if is_whole else []
+            elif question.width is None:
                 continue
-            if question.width is None:
-                continue
-            found = self._rows(question, clocks, is_whole=is_whole)
-            if has_holes:
-                found += self._without_row(question, clocks)
+            else:
+                found = self._rows(question, clocks, is_whole=is_whole)
+                if has_holes:
+                    found += self._without_row(question, clocks)
             done += self._predict(question, loaded, found, clocks)
-        done += self._publish(clocks)
+        # Last, so that a bus that is away keeps no bar from being predicted.
+        done += self._publish()
         # A label is known as the next bar is: that bar's prediction comes first.
         if not done.predicted and self._is_due("outcomes", _OUTCOMES_EVERY_S, now_s):
             as_of = clocks.ts - _AFTER_PREDICTIONS
@@ -306,51 +309,56 @@ class Inference:
                     "refusals": [one.refused for one in values],
                 },
             )
+            if question.target == "regime":
+                made = {"prediction_ids": [row["prediction_id"] for row in written]}
+                database.rows(self._connection, "keep_regimes", made)
         live = {row["symbol"] for row in written if row["kind"] == "live"}
-        newest = [(row, at) for at, row in enumerate(shown) if row.symbol in live]
-        if self._bus is not None and newest and question.set_name is not None:
-            fields = {row.symbol: _fields(question, row, x[at]) for row, at in newest}
-            self._bus.remember_rows(question.set_name, fields)
+        if question.set_name is not None:
+            newest = self._newest.setdefault(question.set_name, {})
+            for at, row in enumerate(shown):
+                if row.symbol in live:
+                    newest[row.symbol] = _fields(question, row, x[at])
         refused = sum(row["refused"] is not None for row in written)
         return Done(predicted=len(written) - refused, refused=refused)
 
-    def _days(self, question: Question, loaded: _Loaded, clocks: Clock) -> Done:
-        """Predict the regime of each series' newest daily bar."""
-        link, done = self._connection, Done()
-        span = (clocks.ts - _DAYS_READ, clocks.ts)
+    def _days(self, question: Question, clocks: Clock) -> list[Row]:
+        """Return the daily rows that are new or changed; at first the newest of each series."""
+        link = self._connection
+        first = clocks.ts - _DAYS_READ
         try:
-            days = train.days(link, question.symbols, span)
+            days = daily.days(link, question.symbols, (first, clocks.ts))
         except NotFound:
-            return done
-        asked = {"symbols": list(question.symbols), "ts_from": span[0]}
-        starts = {
-            (row["symbol"], row["known_at"]): row["bar_start"]
-            for row in database.rows(link, "daily_bar_starts", asked)
-        }
-        asked = {"model_id": question.version_id, "ts_from": span[0]}
+            return []
+        asked = {**question.values, "ts_from": first}
         known = {
-            (row["symbol"], row["bar_start"])
+            (row["symbol"], row["bar_start"]): row["values"]
             for row in database.rows(link, "predicted_days", asked)
         }
-        for number, symbol in enumerate(question.symbols):
-            own = np.flatnonzero(days.symbol == number)
-            if not len(own):
+        # Nothing before the question's first day is made up for.
+        begun = min((start for _, start in known), default=_moment(days.bar_start_us.max()))
+        found = []
+        for at, x in enumerate(days.x):
+            symbol, start = days.symbols[days.symbol[at]], _moment(days.bar_start_us[at])
+            is_changed = (symbol, start) in known
+            values = known.get((symbol, start))
+            if start < begun or (
+                is_changed and (values is None or np.array_equal(np.float32(values), x))
+            ):
                 continue
-            known_at = _EPOCH + int(days.known_us[own[-1]]) * _US
-            start = starts.get((symbol, known_at))
-            if start is None or (symbol, start) in known or known_at > clocks.ts:
-                continue
-            row = Row(
-                symbol=symbol,
-                bar_start=start,
-                known_at=known_at,
-                changed_at=known_at,
-                shown=tuple(float(one) for one in days.x[own[-1]]),
+            known_at = _moment(days.known_us[at])
+            found.append(
+                Row(
+                    symbol=symbol,
+                    bar_start=start,
+                    known_at=known_at,
+                    changed_at=clocks.now if is_changed else known_at,
+                    shown=tuple(float(one) for one in x),
+                    is_changed=is_changed,
+                )
             )
-            done += self._commit(question, loaded, [row], clocks)
-        return done
+        return found
 
-    def _publish(self, clocks: Clock) -> Done:
+    def _publish(self) -> Done:
         """Publish what is committed and live, in order, and note that it was."""
         if self._bus is None:
             return Done()
@@ -359,21 +367,28 @@ class Inference:
             newest = database.one(link, "newest_prediction_id")["prediction_id"]
             self._bus.begin_predictions(newest)
             self._is_begun = True
-        rows = database.rows(link, "predictions_to_publish")
-        if not rows:
+        for set_name, rows in self._newest.items():
+            self._bus.remember_rows(set_name, rows)
+        self._newest.clear()
+        found = database.rows(link, "predictions_to_publish")
+        if not found:
             return Done()
-        late = [row for row in rows if not _is_fresh(row["width"], row["known_at"], clocks)]
-        ready = [row for row in rows if row not in late]
-        if late:
-            database.rows(
-                link, "note_too_late", {"prediction_ids": [row["prediction_id"] for row in late]}
-            )
-        if ready:
-            self._bus.publish_predictions([(row["prediction_id"], payload(row)) for row in ready])
-            database.rows(
-                link, "note_published", {"prediction_ids": [row["prediction_id"] for row in ready]}
-            )
-        return Done(published=len(ready))
+        # The process may have slept since the turn began.
+        behind = market_clock(link).behind
+        published = self._bus.publish_predictions(
+            [
+                (
+                    row["prediction_id"],
+                    _next_known_at(row["known_at"], row["width"]) + behind,
+                    payload(row),
+                )
+                for row in found
+            ]
+        )
+        late = {row["prediction_id"] for row in found} - published
+        database.rows(link, "note_published", {"prediction_ids": list(published)})
+        database.rows(link, "note_too_late", {"prediction_ids": list(late)})
+        return Done(published=len(published))
 
 
 def infer(
@@ -455,7 +470,12 @@ def served_questions(connection: Connection[Any]) -> list[Question]:
 def market_clock(connection: Connection[Any]) -> Clock:
     """Return the clock of the source that is furthest; the database's where there is none."""
     row = database.one(connection, "inference_clock")
-    return Clock(ts=row["ts"] or row["now"], is_running=row["is_running"], behind=row["behind"])
+    return Clock(
+        ts=row["ts"] or row["now"],
+        now=row["now"],
+        is_running=row["is_running"],
+        behind=row["behind"],
+    )
 
 
 def check_set(connection: Connection[Any], question: Question) -> None:
@@ -463,7 +483,7 @@ def check_set(connection: Connection[Any], question: Question) -> None:
     if question.set_name is None:
         raise Refused(f"set_hash {question.set_hash[:12]} is no feature set of this database")
     if question.target == "regime":
-        found = feature_sets.daily(connection, train.daily_hash())
+        found = feature_sets.daily(connection, daily.code_hash())
     else:
         assert question.width is not None
         found = feature_sets.define(connection, question.set_name, question.width, question.names)
@@ -502,8 +522,10 @@ def join_outcomes(
 
     `is_again` looks at those with an outcome too, and corrects what changed.
     """
+    # The trade date after a day may be days away.
+    days = {"ts_from": as_of - back - _DAYS_APART, "as_of": as_of}
+    written = len(database.rows(connection, "join_regimes", days))
     values = {"ts_from": as_of - back, "as_of": as_of, "is_again": is_again}
-    written = 0
     for row in database.rows(connection, "due_outcomes", values):
         length = FEATURE_WIDTHS[row["width"]]
         first = row["first"]
@@ -639,13 +661,14 @@ def _checked(row: Row, gaps: list[dict[str, Any]], length: timedelta) -> Row:
 def _kind(question: Question, row: Row, clocks: Clock) -> str:
     if row.is_changed:
         return "changed"
-    is_late = row.changed_at is None or not clocks.is_running
-    return "catch_up" if is_late or not _is_fresh(question.width, row.known_at, clocks) else "live"
+    is_late = clocks.ts >= _next_known_at(row.known_at, question.width)
+    is_made_up = row.changed_at is None or not clocks.is_running or is_late
+    return "catch_up" if is_made_up else "live"
 
 
-def _is_fresh(width: str | None, known_at: datetime, clocks: Clock) -> bool:
-    """Return whether the bar is the newest: the one after it has not closed."""
-    return clocks.ts < known_at + FEATURE_WIDTHS.get(width or "", timedelta(days=1))
+def _next_known_at(known_at: datetime, width: str | None) -> datetime:
+    """Return when the bar after the one that was known at a moment is known."""
+    return known_at + FEATURE_WIDTHS.get(width or "", timedelta(days=1))
 
 
 def _fields(question: Question, row: Row, x: Array) -> dict[str, str]:
@@ -656,6 +679,10 @@ def _fields(question: Question, row: Row, x: Array) -> dict[str, str]:
         "set_hash": question.set_hash,
         **values,
     }
+
+
+def _moment(us: Any) -> datetime:
+    return _EPOCH + int(us) * _US
 
 
 def _us(moments: Sequence[datetime]) -> Array:

@@ -8,10 +8,10 @@ moment; whatever ends it early is there too, and nothing else of it is.
 import hashlib
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from thor.lake.query.handed import from_database
 from thor.lake.training import HORIZONS, TrainingSet, dates_with_features, training_set
 from thor.learning import (
     artifacts,
+    daily,
     feature_rows,
     feature_sets,
     fit,
@@ -38,13 +39,11 @@ from thor.learning import (
     summary,
 )
 from thor.learning.feature_sets import FeatureSet
-from thor.learning.rows import Array, Days, Rows
+from thor.learning.rows import Days, Rows
 
 TARGETS = ("direction", "magnitude", "volatility", "regime")
 SOURCES = ("auto", "lake", "database")
 MINUTES = {"1m": 1, "5m": 5, "15m": 15, "60m": 60}
-# Figures of a trade date look back on so many of them.
-_DAYS_BACK = 60
 _DAY_US = 86_400_000_000
 _MINUTE_US = 60_000_000
 
@@ -138,10 +137,11 @@ def _asked(connection: Connection[Any], ask: Ask) -> _Asked:
             f"--symbols: {', '.join(unknown)}: not listed; `thor instruments list` shows them"
         )
     if ask.target == "regime":
-        features = feature_sets.daily(connection, daily_hash())
+        features = feature_sets.daily(connection, daily.code_hash())
         ask = msgspec.structs.replace(ask, horizon="1d", source="database", symbols=symbols)
         found = database.one(connection, "daily_bar_bounds", {"symbols": list(symbols)})
-        length = timedelta(days=1)
+        # A day belongs to the span in which it is known.
+        length = timedelta()
     else:
         features = feature_sets.current(connection, ask.set_name)
         ask = msgspec.structs.replace(ask, symbols=symbols)
@@ -255,7 +255,7 @@ def _rows(connection: Connection[Any], asked: _Asked) -> Rows:
     ask, features = asked.ask, asked.features
     if ask.target == "regime":
         asked.source = "database"
-        return days(connection, ask.symbols, asked.span)
+        return daily.days(connection, ask.symbols, asked.span)
     first, last = asked.span
     given: dict[str, Any] = {
         "target": ask.target,
@@ -293,80 +293,6 @@ def _lake(connection: Connection[Any], asked: _Asked) -> Any:
         return lake
     lake.close()
     return None
-
-
-def days(
-    connection: Connection[Any], symbols: Sequence[str], span: tuple[datetime, datetime]
-) -> Days:
-    """Return a row a trade date: its range, volume and move beside those of the 60 before it.
-
-    Each is known with the day's bar. Raises `NotFound` where there are too few days.
-    """
-    values = {"symbols": list(symbols), "ts_from": span[0], "ts_to": span[1]}
-    found = database.rows(connection, "daily_bars", values)
-    parts = []
-    for number, symbol in enumerate(symbols):
-        own = [row for row in found if row["symbol"] == symbol]
-        if len(own) > _DAYS_BACK:
-            parts.append((number, own, _daily_figures(own)))
-    if not parts:
-        raise NotFound(
-            f"--from: there are no more than {_DAYS_BACK} daily bars of {', '.join(symbols)} "
-            "in the span; a regime needs those before it"
-        )
-    known = np.concatenate([_us([row["known_at"] for row in own]) for _, own, _ in parts])
-    x = np.concatenate([figures for _, _, figures in parts])
-    codes = np.concatenate([np.full(len(own), number) for number, own, _ in parts])
-    whole = ~np.isnan(x).any(axis=1)
-    order = np.flatnonzero(whole)[np.lexsort((codes[whole], known[whole]))]
-    x = np.asfortranarray(x[order].astype(np.float32))
-    checksum = hashlib.sha256(np.ascontiguousarray(x).tobytes() + known[order].tobytes())
-    return Days(
-        names=feature_sets.REGIME,
-        symbols=tuple(symbols),
-        x=x,
-        y=np.zeros(len(order)),
-        known_us=known[order],
-        # A day's regime is of the day alone.
-        label_end_us=known[order],
-        symbol=codes[order].astype(np.int32),
-        checksum=checksum.hexdigest(),
-    )
-
-
-def daily_hash() -> str:
-    """Return the hash of the code that makes the rows of `days`."""
-    return _hash_of([Path(__file__)])
-
-
-def _daily_figures(rows: list[dict[str, Any]]) -> Array:
-    low, high = _column(rows, "low"), _column(rows, "high")
-    close, volume = _column(rows, "close"), _column(rows, "volume")
-    reach = np.log(high / low)
-    move = np.concatenate([[np.nan], np.diff(np.log(close))])
-    found = np.full((len(rows), 3), np.nan)
-    for at in range(_DAYS_BACK, len(rows)):
-        before = slice(at - _DAYS_BACK, at)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            traded = np.nanmean(volume[before]) if np.isfinite(volume[before]).any() else np.nan
-            # Days without a volume are like any other in it.
-            volume_share = np.log(volume[at] / traded) if traded > 0 and volume[at] > 0 else 0.0
-            found[at] = (
-                np.log(reach[at] / reach[before].mean()),
-                volume_share,
-                move[at] / np.nanstd(move[before]),
-            )
-    found[~np.isfinite(found)] = np.nan
-    return found
-
-
-def _column(rows: list[dict[str, Any]], name: str) -> Array:
-    return np.array([np.nan if row[name] is None else row[name] for row in rows], np.float64)
-
-
-def _us(moments: list[datetime]) -> Array:
-    epoch = datetime(1970, 1, 1, tzinfo=UTC)
-    return np.array([(one - epoch) // timedelta(microseconds=1) for one in moments], np.int64)
 
 
 def _embargo_us(horizon: str, rows: Rows) -> int:
@@ -496,14 +422,13 @@ def _keep_regimes(
             if one.regimes is not None:
                 number[result.fold.test], probability[result.fold.test] = one.regimes
                 is_blind[result.fold.test] = True
-    moments = [datetime.fromtimestamp(us / 1e6, UTC) for us in rows.known_us]
     database.execute_many(
         connection,
         "add_regime",
         [
             {
                 "symbol": rows.symbols[rows.symbol[at]],
-                "trade_date": _trade_date(moments[at]),
+                "trade_date": rows.trade_date[at],
                 "version_id": version_id,
                 "regime": int(number[at]),
                 "probability": float(min(1.0, probability[at])),
@@ -514,23 +439,10 @@ def _keep_regimes(
     )
 
 
-def _trade_date(known_at: datetime) -> date:
-    from thor.domain.sessions import trade_date
-
-    # A day's bar is known just after its date has ended.
-    return trade_date(known_at - timedelta(hours=1))
-
-
 def code_version() -> str:
     """Return Thor's version, and the first digits of the hash of the code that learns."""
     root = Path(__file__).resolve().parents[1]
     files = [*sorted((root / "learning").glob("*.py")), root / "lake" / "training.py"]
     files += [Path(__file__), *sorted((SQL / "60_store").glob("61[5-9]_*.sql"))]
-    return f"{__version__}+{_hash_of(files)[:12]}"
-
-
-def _hash_of(files: Sequence[Path]) -> str:
-    found = hashlib.sha256()
-    for file in files:
-        found.update(file.read_bytes())
-    return found.hexdigest()
+    content = b"".join(file.read_bytes() for file in files)
+    return f"{__version__}+{hashlib.sha256(content).hexdigest()[:12]}"

@@ -32,7 +32,7 @@ BASE = (
     *("beta_nq_60widths", "lead_es_1width", "lead_nq_1width", "volume_z_20sessions"),
     *("vol_regime_60min_20sessions", "volume_ratio_20", "vwap_distance_20", "obv_share_20"),
 )
-# Of daily bars, for regimes: see thor.flow.train.
+# Of daily bars, for regimes: see thor.learning.daily.
 REGIME = ("range_60d", "volume_60d", "move_60d")
 _SEEDED = {"base": ("1m", BASE)}
 

@@ -4,6 +4,7 @@ Stage 60, store. Pure; `thor.lake.training.TrainingSet` is one.
 """
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Protocol
 
 import numpy as np
@@ -96,6 +97,8 @@ class Days:
     symbols: tuple[str, ...]
     x: Array
     y: Array
+    trade_date: tuple[date, ...]
+    bar_start_us: Array
     known_us: Array
     label_end_us: Array
     symbol: Array

@@ -1,9 +1,10 @@
 -- Stage     90 feedback
--- Makes     feedback.predictions, feedback.skill_daily, feedback.calibration,
+-- Makes     feedback.due_at(text, timestamptz), feedback.predictions,
+--           feedback.skill_daily, feedback.calibration,
 --           feedback.calibration_decay
--- Kind      view
--- Grain     one row a prediction; one row a (model, symbol, trade date); one
---           row a (model, bin); one row a model
+-- Kind      function and view
+-- Grain     one value; one row a prediction; one row a (model, symbol, trade
+--           date); one row a (model, bin); one row a model
 -- Known at  label_end
 -- Reads     feedback.outcomes, model.predictions, model.versions,
 --           reference.trade_date(timestamptz), studies.wilson(bigint, bigint)
@@ -11,7 +12,22 @@
 -- Why       How good a model is while it is served. Only first predictions
 --           count: a revision saw what a decision could not have seen. Labels
 --           of minutes that overlap are one observation a horizon, so rates
---           are less certain than their count says.
+--           are less certain than their count says. The probability of a
+--           regime is of the day itself, not of the one after, so nothing holds
+--           it to what happened.
+
+create function feedback.due_at(horizon text, known_at timestamptz)
+returns timestamptz
+language sql immutable strict parallel safe
+return case horizon
+    when '1m' then known_at + interval '1 minute'
+    when '5m' then known_at + interval '5 minutes'
+    when '15m' then known_at + interval '15 minutes'
+    when '60m' then known_at + interval '1 hour'
+    else
+        (reference.trade_date(known_at) + time '17:00')
+        at time zone 'America/Chicago'
+end;
 
 create view feedback.predictions as
 select
@@ -73,7 +89,9 @@ from (
         count(p.actual) as outcomes,
         count(*) filter (where p.is_hit) as hits,
         count(p.is_hit) as judged,
-        avg(p.probability) filter (where p.actual is not null) as expected,
+        avg(p.probability) filter (
+            where p.actual is not null and p.target <> 'regime'
+        ) as expected,
         avg(p.loss) as loss,
         percentile_cont(0.5) within group (order by p.latency_ms)
             filter (where p.kind = 'live') as latency_ms
@@ -97,6 +115,7 @@ where
     p.revision = 1
     and p.probability is not null
     and p.is_hit is not null
+    and p.target <> 'regime'
 group by p.model_id, p.target, p.horizon, 4;
 
 create view feedback.calibration_decay as
@@ -168,6 +187,10 @@ select
     end as level
 from sums as s;
 
+comment on function feedback.due_at(text, timestamptz) is
+    'When the outcome of a prediction is due: its horizon after known_at; of '
+    'the close the end of the exchange''s day.';
+
 comment on view feedback.predictions is
     'Every prediction beside what happened.';
 comment on column feedback.predictions.prediction_id is
@@ -237,7 +260,8 @@ comment on column feedback.skill_daily.hit_rate_low is
 comment on column feedback.skill_daily.hit_rate_high is
     'Upper end of that interval.';
 comment on column feedback.skill_daily.expected is
-    'Mean probability that was predicted: what the hit rate should be.';
+    'Mean probability that was predicted: what the hit rate should be; null of '
+    'regimes.';
 comment on column feedback.skill_daily.loss is
     'Mean loss: see feedback.outcomes.';
 comment on column feedback.skill_daily.latency_ms is

@@ -144,10 +144,12 @@ where
     and b.bar_start < %(ts_to)s::timestamptz
 order by 1;
 
+-- The days that begin in a span and are known at its end.
 -- name: daily_bars
 select
     b.symbol,
     b.trade_date,
+    b.bar_start,
     b.known_at,
     b.high::float8 as high,
     b.low::float8 as low,
@@ -157,17 +159,23 @@ from market.bars_1d as b
 where
     b.symbol = any(%(symbols)s::text[])
     and b.bar_start >= %(ts_from)s::timestamptz
-    and b.bar_start < %(ts_to)s::timestamptz
+    and b.known_at <= %(ts_to)s::timestamptz
     and b.close > 0
     and b.low > 0
 order by b.symbol, b.bar_start;
 
+-- The day that is under way is not learned from.
 -- name: daily_bar_bounds
 select
     min(b.bar_start) as first,
-    max(b.bar_start) as last
+    max(b.known_at) as last
 from market.bars_1d as b
-where b.symbol = any(%(symbols)s::text[]);
+where
+    b.symbol = any(%(symbols)s::text[])
+    and b.known_at <= (
+        select coalesce(max(c.ts), clock_timestamp())
+        from market.source_clocks as c
+    );
 
 -- name: add_run
 insert into model.runs (

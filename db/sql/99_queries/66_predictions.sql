@@ -3,7 +3,7 @@
 
 -- One job predicts; another waits until it ends.
 -- name: hold_inference
-select pg_try_advisory_lock(7405152) as is_held;
+select pg_try_advisory_lock(7405153) as is_held;
 
 -- name: notify_features
 select pg_notify('thor_features', '') as done;
@@ -363,24 +363,47 @@ where prediction_id = any(%(prediction_ids)s::bigint[]);
 select coalesce(max(p.prediction_id), 0) as prediction_id
 from model.predictions as p;
 
--- name: daily_bar_starts
-select
-    b.symbol,
-    b.bar_start,
-    b.known_at
-from market.bars_1d as b
-where
-    b.symbol = any(%(symbols)s::text[])
-    and b.bar_start >= %(ts_from)s::timestamptz;
-
+-- The days that a model of the question was asked about, and what it was shown.
 -- name: predicted_days
+select distinct on (p.symbol, p.bar_start)
+    p.symbol,
+    p.bar_start,
+    r.values
+from model.versions as v
+inner join model.predictions as p on p.model_id = v.id
+left join store.feature_rows as r
+    on
+        r.set_hash = v.set_hash
+        and r.symbol = p.symbol
+        and r.bar_start = p.bar_start
+        and r.version = p.row_version
+where
+    v.target = %(target)s::text
+    and v.horizon = %(horizon)s::text
+    and v.symbols = %(symbols)s::text[]
+    and p.bar_start >= %(ts_from)s::timestamptz
+order by p.symbol, p.bar_start, p.prediction_id desc;
+
+-- Each in the table of regimes too, where days are looked up.
+-- name: keep_regimes
+insert into model.regimes (
+    symbol, trade_date, version_id, regime, probability, is_out_of_sample
+)
 select
     p.symbol,
-    p.bar_start
+    b.trade_date,
+    p.model_id,
+    p.value::integer,
+    p.probability,
+    true
 from model.predictions as p
+inner join market.bars_1d as b
+    on b.symbol = p.symbol and b.bar_start = p.bar_start
 where
-    p.model_id = %(model_id)s::bigint
-    and p.bar_start >= %(ts_from)s::timestamptz;
+    p.prediction_id = any(%(prediction_ids)s::bigint[])
+    and p.value is not null
+on conflict (symbol, trade_date, version_id) do update
+set regime = excluded.regime, probability = excluded.probability;
 
 -- The predictions whose horizon has passed and whose outcome is not known, or
 -- may have changed since: a range a width and target.
@@ -398,14 +421,53 @@ where
     p.value is not null
     and v.target <> 'regime'
     and p.bar_start >= %(ts_from)s::timestamptz
-    and p.known_at + case v.horizon
-        when '1m' then interval '1 minute'
-        when '5m' then interval '5 minutes'
-        when '15m' then interval '15 minutes'
-        else interval '1 hour'
-    end <= %(as_of)s::timestamptz
+    and feedback.due_at(v.horizon, p.known_at) <= %(as_of)s::timestamptz
     and (o.prediction_id is null or %(is_again)s::boolean)
 group by s.width;
+
+-- A regime is held to that of the day after, by the same model: whether the
+-- market stayed as it was.
+-- name: join_regimes
+insert into feedback.outcomes as o (
+    prediction_id, label_end, actual, is_hit, reason
+)
+select
+    p.prediction_id,
+    case when n.value is not null then n.known_at end,
+    n.value,
+    p.value = n.value,
+    case when n.value is null then 'no label: ' || n.refused end
+from model.predictions as p
+inner join model.versions as v on v.id = p.model_id
+cross join lateral (
+    select
+        f.value,
+        f.known_at,
+        f.refused
+    from model.predictions as f
+    where
+        f.model_id = p.model_id
+        and f.symbol = p.symbol
+        and f.bar_start > p.bar_start
+    order by f.bar_start, f.revision desc
+    limit 1
+) as n
+left join feedback.outcomes as k on k.prediction_id = p.prediction_id
+where
+    v.target = 'regime'
+    and p.value is not null
+    and p.bar_start >= %(ts_from)s::timestamptz
+    and n.known_at <= %(as_of)s::timestamptz
+    and (k.prediction_id is null or k.actual is distinct from n.value)
+on conflict (prediction_id) do update
+set
+    label_end = excluded.label_end,
+    actual = excluded.actual,
+    is_hit = excluded.is_hit,
+    reason = excluded.reason,
+    changed_at = clock_timestamp()
+where o.actual is distinct from excluded.actual
+returning o.prediction_id;
 
 -- name: join_outcomes
 with labels as materialized (
@@ -430,13 +492,7 @@ due as (
             when 'magnitude' then l.magnitude
             else l.volatility
         end as actual,
-        p.known_at + case v.horizon
-            when '1m' then interval '1 minute'
-            when '5m' then interval '5 minutes'
-            when '15m' then interval '15 minutes'
-            when '60m' then interval '1 hour'
-            else interval '24 hours'
-        end as due_at
+        feedback.due_at(v.horizon, p.known_at) as due_at
     from model.predictions as p
     inner join model.versions as v on v.id = p.model_id
     inner join store.feature_sets as s on s.hash = v.set_hash
@@ -751,7 +807,9 @@ from (
         count(p.actual) as outcomes,
         count(*) filter (where p.is_hit) as hits,
         count(p.is_hit) as judged,
-        avg(p.probability) filter (where p.actual is not null) as expected,
+        avg(p.probability) filter (
+            where p.actual is not null and p.target <> 'regime'
+        ) as expected,
         percentile_cont(0.5) within group (order by p.latency_ms)
             filter (where p.kind = 'live') as latency_ms
     from feedback.predictions as p

@@ -120,6 +120,7 @@ class Bus:
         self._reset_clock = self._redis.register_script(_script("healed", "reset_clock"))
         self._rebase = self._redis.register_script(_script("rebase"))
         self._settled = self._redis.register_script(_script("settled"))
+        self._predictions = self._redis.register_script(_script("predictions"))
 
     def close(self) -> None:
         """Close the connections."""
@@ -384,23 +385,18 @@ class Bus:
         with translated():
             self._redis.set(_TAPE, status, ex=_JOB_TTL_S)
 
-    def publish_predictions(self, predictions: Sequence[tuple[int, bytes]]) -> None:
-        """Publish predictions, JSON objects by their rising numbers, each once.
+    def publish_predictions(self, predictions: Sequence[tuple[int, datetime, bytes]]) -> set[int]:
+        """Publish predictions by their rising numbers, each once, before the moment it is too late.
 
-        The number is the entry's id, so one that is there already is not added again.
+        A prediction is its number, that moment and a JSON object. Returns the numbers of those that
+        are published, now or before an answer was lost.
         """
+        arguments: list[Any] = [_PREDICTIONS_MAX]
+        for number, too_late_at, content in predictions:
+            arguments += [number, round(too_late_at.timestamp() * 1e6), content]
         with translated():
-            pipe = self._redis.pipeline(transaction=False)
-            for number, payload in predictions:
-                pipe.xadd(
-                    _PREDICTIONS,
-                    {"prediction": payload},
-                    id=f"{number}-0",
-                    maxlen=_PREDICTIONS_MAX,
-                )
-            for found in pipe.execute(raise_on_error=False):
-                if isinstance(found, Exception) and "equal or smaller" not in str(found):
-                    raise found
+            found: Any = self._predictions(keys=[_PREDICTIONS], args=arguments)
+        return {int(one) for one in found}
 
     def begin_predictions(self, newest: int) -> None:
         """Delete the published predictions where their numbers are beyond the database's newest.
