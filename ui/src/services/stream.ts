@@ -23,7 +23,7 @@ const BACKOFF_MS = [500, 1_000, 2_000, 4_000, 5_000];
 const HIDDEN_MS = 60_000;
 const PATH = '/api/quotes/stream';
 /** The events of the desk, the world's clock, models and trading, which are sent only where asked for. */
-const DESK = ['signal', 'total', 'extreme', 'session', 'market', 'grade', 'prediction', 'order', 'fill', 'position', 'account'] as const;
+const DESK = ['signal', 'total', 'extreme', 'session', 'market', 'grade', 'prediction', 'order', 'fill', 'position', 'account', 'kill'] as const;
 
 export class Stream {
   private source: EventSource | null = null;

@@ -2,7 +2,7 @@
 
 import { queryOptions } from '@tanstack/react-query';
 
-import type { AccountRow, OrderBody, OrderChange, OrderRow, PositionRow } from '@/types/domain';
+import type { AccountRow, KillRow, LimitChange, OrderBody, OrderChange, OrderRow, PositionRow } from '@/types/domain';
 
 import { api, ApiError, data } from './api';
 import { queryClient } from './queries';
@@ -11,7 +11,8 @@ import { stream } from './stream';
 const KEY = 'trading';
 /** Without an event all is read again after this: an event may be lost. */
 const EVERY_MS = 15_000;
-const KILL_MS = 2_000;
+/** How much of a limit is used moves with prices, of which no event tells. */
+const LIMITS_MS = 3_000;
 const again = { refetchInterval: EVERY_MS, staleTime: 1_000 };
 
 export const accountsQuery = queryOptions({
@@ -29,9 +30,7 @@ export const positionsQuery = queryOptions({
 export const killQuery = queryOptions({
   queryKey: [KEY, 'kill'],
   queryFn: () => data(api.GET('/api/risk/kill')),
-  // No event tells of it, and a trader has to see it at once.
-  refetchInterval: KILL_MS,
-  staleTime: 500,
+  ...again,
 });
 
 export const workingQuery = (account: string) =>
@@ -76,11 +75,49 @@ export const storyQuery = (order: string) =>
     ...again,
   });
 
+export const pnlQuery = (account: string, from: string, to: string) =>
+  queryOptions({
+    queryKey: [KEY, 'pnl', account, from, to],
+    queryFn: () =>
+      data(api.GET('/api/accounts/{account_id}/pnl', { params: { path: { account_id: account }, query: { from, to } } })),
+    ...again,
+  });
+
+/** Return a statement as CSV, as the page asks for it. */
+export const statementCsv = (account: string, from: string, to: string): Promise<string> =>
+  data(
+    api.GET('/api/accounts/{account_id}/statement', {
+      params: { path: { account_id: account }, query: { from, to } },
+      headers: { Accept: 'text/csv' },
+      parseAs: 'text',
+    }),
+  );
+
+export const exposureQuery = (account: string) =>
+  queryOptions({
+    queryKey: [KEY, 'exposure', account],
+    queryFn: () => data(api.GET('/api/risk/exposure', { params: { query: { account_id: account } } })),
+    ...again,
+    refetchInterval: LIMITS_MS,
+  });
+
+export const limitVersionsQuery = (account: string) =>
+  queryOptions({
+    queryKey: [KEY, 'limit versions', account],
+    queryFn: () => data(api.GET('/api/risk/limits/versions', { params: { query: { account_id: account } } })),
+    ...again,
+  });
+
+export const changeLimit = (change: LimitChange) => data(api.PATCH('/api/risk/limits', { body: change }));
+
+export const addNote = (order: string, text: string) => data(api.POST('/api/notes', { body: { order_id: order, text } }));
+
 export const limitsQuery = (account: string) =>
   queryOptions({
     queryKey: [KEY, 'limits', account],
     queryFn: () => data(api.GET('/api/risk/limits', { params: { query: { account_id: account } } })),
     ...again,
+    refetchInterval: LIMITS_MS,
   });
 
 const whole = (body: OrderBody) => ({ is_flattening: false, ...body });
@@ -133,6 +170,10 @@ export function followTrading(): () => void {
       queryClient.setQueryData(positionsQuery.queryKey, (rows) =>
         replaced(rows, row, (one) => one.account_id === row.account_id && one.series === row.series),
       );
+    }),
+    stream.on('kill', (event) => {
+      queryClient.setQueryData(killQuery.queryKey, event as KillRow);
+      soon();
     }),
     stream.on('account', (event) => {
       const row = event as AccountRow;

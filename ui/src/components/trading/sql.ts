@@ -48,9 +48,22 @@ export const statementSql = (account: string, from: string, to: string) => `sele
        commission, amount, balance, detail, order_id
 from trade.statement(${literal(account)}, ${literal(from)}, ${literal(to)});`;
 
-export const symbolsSql = (account: string, from: string, to: string) => `select symbol as series, sum(quantity) as traded, sum(realised) as realised,
-       sum(commission) as commission, sum(realised - commission) as net
-from trade.statement(${literal(account)}, ${literal(from)}, ${literal(to)})
-where section = 'TRADE'
-group by symbol
-order by symbol;`;
+export const symbolsSql = (account: string, from: string, to: string) => `select series, bought, sold, realised, commission, pnl
+from trade.pnl_by_symbol(${literal(account)}, ${literal(from)}, ${literal(to)}, market.moment(now()));`;
+
+export const valueSql = (account: string, from: string, to: string) => `select trade_date, moved, pnl, commission, net_liquidation
+from trade.value_days(${literal(account)}, ${literal(from)}, ${literal(to)}, market.moment(now()));`;
+
+export const usedSql = (account: string) => `select rule, account_id, symbol, used, subject, value, version, valid_from, who
+from trade.limits_used_at(${literal(account)}, market.moment(now()), now())
+order by rule, account_id, symbol;`;
+
+export const exposureSql = (account: string) => `select root, correlation_group, quantity, working_buy, working_sell, long_most,
+       short_most, net, gross_most, margin_initial
+from trade.exposure_at(market.moment(now()))
+where account_id = ${literal(account)};`;
+
+export const versionsSql = (account: string) => `select valid_from, rule, account_id, symbol, value, version, who
+from trade.limits
+where account_id = ${literal(account)} or account_id is null
+order by limit_id desc;`;

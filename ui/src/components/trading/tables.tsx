@@ -110,7 +110,7 @@ export function WorkingOrders({ orders, editor, onCancel, isOff }: OrdersProps) 
                 <td><SideMark side={order.side} /></td>
                 <td className={css.right}><Size value={order.quantity} /></td>
                 <td className={`muted ${css.roomy}`}>
-                  {TYPE_SHORT[order.type]}{order.group_kind && <>, {order.group_kind.toLowerCase()}</>}{order.time_in_force === 'GTC' && ', GTC'}
+                  {TYPE_SHORT[order.type]}{order.group_kind && <>, {order.parent_order_id ? 'exit' : order.group_kind === 'OCO' ? 'OCO' : 'bracket'}</>}{order.time_in_force === 'GTC' && ', GTC'}
                 </td>
                 <td className={css.right}>
                   <span className="fig">{orderPrices(order)}</span>

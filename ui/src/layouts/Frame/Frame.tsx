@@ -22,6 +22,7 @@ import { Ribbon } from './Ribbon';
 
 const Search = lazy(() => import('./Search'));
 const Balance = lazy(() => import('./Balance'));
+const Latched = lazy(() => import('./Latched'));
 
 /** The frame around every page: name, nature, connection, navigation, ribbon. */
 export function Frame() {
@@ -125,6 +126,9 @@ export function Frame() {
       <AppShell.Main id="main" tabIndex={-1} style={{ outline: 'none' }}>
         <div className={css.main}>
           <Notices />
+          <Suspense>
+            <Latched />
+          </Suspense>
           <Suspense>
             <Allowed>
               <Outlet />

@@ -4,23 +4,24 @@ import { useNavigate, useSearch } from '@tanstack/react-router';
 import { useState, type FormEvent } from 'react';
 
 import { Price, Size, Time } from '@/components/figures/figures';
+import { Sparkline } from '@/components/graphics/Sparkline';
 import { Panel } from '@/components/panel/Panel';
 import { Empty, Failure, Loading, Note } from '@/components/states/states';
 import { sum } from '@/components/trading/marking';
-import { Result, SideMark, useAdded } from '@/components/trading/parts';
-import { accountSql, positionsSql, statementSql, symbolsSql } from '@/components/trading/sql';
+import { Facts, Result, SideMark, useAdded } from '@/components/trading/parts';
+import { accountSql, positionsSql, statementSql, symbolsSql, valueSql } from '@/components/trading/sql';
 import { notationFor, Positions, Scroll, StoryLink } from '@/components/trading/tables';
 import css from '@/components/trading/trading.module.css';
 import { useAccount } from '@/hooks/useAccount';
 import { useMay } from '@/hooks/useMay';
 import { useZone } from '@/hooks/useZone';
 import * as format from '@/services/format';
-import { notationOf, quotes } from '@/services/quotes';
-import { fundAccount, refreshTrading, resetAccount, statementQuery } from '@/services/trading';
-import type { StatementLine } from '@/types/domain';
+import { notationOf } from '@/services/quotes';
+import { fundAccount, pnlQuery, refreshTrading, resetAccount, statementCsv, statementQuery } from '@/services/trading';
+import type { StatementLine, ValueDay } from '@/types/domain';
 
 import page from './Account.module.css';
-import { bySymbol, rangeOf, SPANS, type Span } from './range';
+import { bySymbol, profits, rangeOf, SPANS, sumOf, type Money, type Range, type Span } from './range';
 
 /** What an account is worth, what moved its cash, and each trade behind it. */
 export default function Account() {
@@ -40,7 +41,15 @@ export default function Account() {
   const lines = (statement.data ?? []).filter((one) => matches(one, text));
   const trades = lines.filter((one) => one.section === 'TRADE').reverse();
   const cash = lines.filter((one) => one.section === 'CASH');
-  const symbols = bySymbol(lines);
+  const traded = bySymbol(lines);
+  const asks = { enabled: range !== null && range.fault === null };
+  const pnl = useQuery({ ...pnlQuery(id, range?.from ?? '', range?.to ?? ''), ...asks });
+  const year = useQuery({ ...pnlQuery(id, `${(today ?? '').slice(0, 5)}01-01`, today ?? ''), enabled: today !== null });
+  const days = pnl.data?.days ?? [];
+  const symbols = profits(pnl.data?.symbols ?? [], year.data?.symbols ?? [], positions).filter(
+    (one) => !text || one.series.toLowerCase().includes(text),
+  );
+  const total = (field: Money) => sumOf(symbols.map((one) => one[field]));
   const ends = statement.data?.filter((one) => one.section === 'OPENING' || one.section === 'CLOSING') ?? [];
   if (isPending && !account) return <Loading rows={9} height={24} />;
   return (
@@ -73,13 +82,14 @@ export default function Account() {
           onChange={(event) => go({ text: event.currentTarget.value })}
         />
         <span className="spacer" />
+        <Download account={id} range={range} />
         {mayReset && account?.kind === 'PAPER' && <Cash account={id} />}
       </div>
       {error !== null && <Failure title="The account could not be read." error={error} still="Quotes go on." onRetry={retry} />}
       {range?.fault && <Note kind="error" title={range.fault} />}
       {statement.error && <Failure title="The statement could not be read." error={statement.error} onRetry={() => void statement.refetch()} />}
       {account && (
-        <Panel title="Balances" meta={`now, ${account.currency}`} isFlush sql={{ statement: () => accountSql(id), gives: '1 row' }}>
+        <Panel title="Account summary" meta={`now, ${account.currency}`} isFlush sql={{ statement: () => accountSql(id), gives: '1 row' }}>
           <dl className={page.cells} data-testid="balances">
             <Cell label="Net liquidating value">{format.money(sum(account.net_liquidation, more))}</Cell>
             <Cell label="Cash">{format.money(account.cash)}</Cell>
@@ -88,6 +98,9 @@ export default function Account() {
             <Cell label="Margin in use">{format.money(account.margin_initial)}</Cell>
             <Cell label="Available funds">{format.money(sum(account.available_funds, more))}</Cell>
             <Cell label="Day-trading funds">{format.money(sum(account.day_trading_funds, more))}</Cell>
+            <Cell label="Drawdown from the peak">{format.money(account.drawdown)}</Cell>
+            <Cell label="P/L year"><Result value={sumOf(year.data?.symbols.map((one) => one.pnl))} /></Cell>
+            <Cell label="Commission, year">{format.money(sumOf(year.data?.symbols.map((one) => one.commission)))}</Cell>
           </dl>
         </Panel>
       )}
@@ -118,7 +131,7 @@ export default function Account() {
                     <td className={css.right}><span className="fig">{format.money(one.balance)}</span></td>
                   </tr>
                 ))}
-                {symbols.map((one) => (
+                {traded.map((one) => (
                   <tr key={one.series}>
                     <td className="dim" />
                     <td>Realised, {one.series}</td>
@@ -137,46 +150,71 @@ export default function Account() {
             </table>
           </Scroll>
         </Panel>
-        <Panel title="P/L by symbol" meta="of the trades in the range; what is open stands below" isFlush sql={{ statement: () => symbolsSql(id, range?.from ?? '', range?.to ?? ''), gives: `${symbols.length} rows` }}>
-          {symbols.length === 0 ? (
-            <Empty title="No symbol was traded or held in this range.">Choose a longer range.</Empty>
-          ) : (
-            <Scroll label="P/L by symbol">
-              <table className={css.table} data-testid="symbols">
-                <thead>
-                  <tr>
-                    <th scope="col">Symbol</th>
-                    <th scope="col" className={css.right}>Traded</th>
-                    <th scope="col" className={css.right}>Realised</th>
-                    <th scope="col" className={`${css.right} ${css.roomy}`}>Commission</th>
-                    <th scope="col" className={css.right}>After it</th>
-                  </tr>
-                </thead>
-                <tbody>
-                  {symbols.map((one) => (
-                    <tr key={one.series}>
-                      <th scope="row">{one.series}<small>{quotes.instrument(one.series)?.name}</small></th>
-                      <td className={css.right}><Size value={one.traded} /></td>
-                      <td className={css.right}><Result value={one.realised} /></td>
-                      <td className={`${css.right} ${css.roomy} muted`}><span className="fig">{format.money(one.commission)}</span></td>
-                      <td className={css.right}><Result value={one.net} /></td>
-                    </tr>
-                  ))}
-                </tbody>
-                <tfoot>
-                  <tr>
-                    <th scope="row">Total</th>
-                    <td />
-                    <td className={css.right}><Result value={sum('0', ...symbols.map((one) => one.realised))} /></td>
-                    <td className={`${css.right} ${css.roomy}`}><span className="fig">{format.money(sum('0', ...symbols.map((one) => one.commission)))}</span></td>
-                    <td className={css.right}><Result value={sum('0', ...symbols.map((one) => one.net))} /></td>
-                  </tr>
-                </tfoot>
-              </table>
-            </Scroll>
-          )}
+        <Panel
+          title="Net liquidating value"
+          meta="at the end of each trade date"
+          sql={{ statement: () => valueSql(id, range?.from ?? '', range?.to ?? ''), gives: `${days.length} rows` }}
+        >
+          <Curve days={days} now={sum(account?.net_liquidation, more)} />
         </Panel>
       </div>
+      {pnl.error && <Failure title="The profit by symbol could not be read." error={pnl.error} onRetry={() => void pnl.refetch()} />}
+      <Panel
+        title="P/L by symbol"
+        meta="after commission, what is open counted; the year from 1 January"
+        isFlush
+        sql={{ statement: () => symbolsSql(id, range?.from ?? '', range?.to ?? ''), gives: `${pnl.data?.symbols.length ?? 0} rows` }}
+      >
+        {symbols.length === 0 ? (
+          <Empty title="No symbol was traded or held in this range.">Choose a longer range.</Empty>
+        ) : (
+          <Scroll label="P/L by symbol">
+            <table className={css.table} data-testid="symbols">
+              <thead>
+                <tr>
+                  <th scope="col">Symbol</th>
+                  <th scope="col" className={`${css.right} ${css.roomy}`}>Bought</th>
+                  <th scope="col" className={`${css.right} ${css.roomy}`}>Sold</th>
+                  <th scope="col" className={`${css.right} ${css.roomy}`}>Realised</th>
+                  <th scope="col" className={`${css.right} ${css.roomy}`}>Commission</th>
+                  <th scope="col" className={css.right}>P/L range</th>
+                  <th scope="col" className={`${css.right} ${css.roomy}`}>P/L open</th>
+                  <th scope="col" className={`${css.right} ${css.roomy}`}>P/L day</th>
+                  <th scope="col" className={css.right}>P/L year</th>
+                </tr>
+              </thead>
+              <tbody>
+                {symbols.map((one) => (
+                  <tr key={one.series} data-series={one.series}>
+                    <th scope="row">{one.series}</th>
+                    <td className={`${css.right} ${css.roomy}`}><Size value={one.bought} /></td>
+                    <td className={`${css.right} ${css.roomy}`}><Size value={one.sold} /></td>
+                    <td className={`${css.right} ${css.roomy}`}><Result value={one.realised} /></td>
+                    <td className={`${css.right} ${css.roomy}`}><span className="fig">{format.money(one.commission)}</span></td>
+                    <td className={css.right}><Result value={one.pnl} /></td>
+                    <td className={`${css.right} ${css.roomy}`}><Result value={one.open} /></td>
+                    <td className={`${css.right} ${css.roomy}`}><Result value={one.day} /></td>
+                    <td className={css.right}><Result value={one.year} /></td>
+                  </tr>
+                ))}
+              </tbody>
+              <tfoot>
+                <tr>
+                  <th scope="row">Total</th>
+                  <td className={css.roomy} />
+                  <td className={css.roomy} />
+                  <td className={`${css.right} ${css.roomy}`}><Result value={total('realised')} /></td>
+                  <td className={`${css.right} ${css.roomy}`}><span className="fig">{format.money(total('commission'))}</span></td>
+                  <td className={css.right}><Result value={total('pnl')} /></td>
+                  <td className={`${css.right} ${css.roomy}`}><Result value={total('open')} /></td>
+                  <td className={`${css.right} ${css.roomy}`}><Result value={total('day')} /></td>
+                  <td className={css.right}><Result value={total('year')} /></td>
+                </tr>
+              </tfoot>
+            </table>
+          </Scroll>
+        )}
+      </Panel>
       <Panel title="Futures positions" meta="marked at last, now" isFlush sql={{ statement: () => positionsSql(id), gives: `${positions.length} rows` }}>
         {positions.length === 0 ? <Empty title="Nothing is held.">A filled order opens a position.</Empty> : <Positions positions={positions} isFull />}
       </Panel>
@@ -246,6 +284,60 @@ function Ends({ of, word }: { of: StatementLine; word: string }) {
       <td />
       <td className={css.right}><span className="fig">{format.money(of.balance)}</span></td>
     </tr>
+  );
+}
+
+/** Save the statement as a file of a spreadsheet. */
+function Download({ account, range }: { account: string; range: Range | null }) {
+  const [error, setError] = useState<unknown>(null);
+  const save = async ({ from, to }: Range) => {
+    setError(null);
+    try {
+      const file = new Blob([await statementCsv(account, from, to)], { type: 'text/csv' });
+      const link = document.createElement('a');
+      link.href = URL.createObjectURL(file);
+      link.download = `${account}_${from}_${to}.csv`;
+      link.click();
+      URL.revokeObjectURL(link.href);
+    } catch (found) {
+      setError(found);
+    }
+  };
+  return (
+    <>
+      <Button disabled={range === null || range.fault !== null} onClick={() => range && void save(range)}>CSV</Button>
+      {error !== null && <Failure title="The statement could not be saved." error={error} />}
+    </>
+  );
+}
+
+/** What the account was worth day by day, with its lowest and highest. */
+function Curve({ days, now }: { days: readonly ValueDay[]; now: string | null }) {
+  const known = days.filter((one) => one.net_liquidation !== null);
+  if (known.length === 0) return <Empty title="No day of this range has a value.">Choose a longer range.</Empty>;
+  const values = known.map((one) => Number(one.net_liquidation));
+  const [first, last] = [known[0]!, known.at(-1)!];
+  return (
+    <div className={page.curve} data-testid="curve">
+      {known.length > 1 && (
+        <Sparkline
+          points={values}
+          width={640}
+          height={120}
+          isFilled
+          label={`Net liquidating value from ${format.date(first.trade_date)}, ${format.money(first.net_liquidation)}, to ${format.date(last.trade_date)}, ${format.money(last.net_liquidation)}`}
+        />
+      )}
+      <Facts
+        rows={[
+          [`${format.date(last.trade_date)}, last`, <span key="l" className="fig strong">{format.money(last.net_liquidation)}</span>],
+          ['Now', <span key="n" className="fig">{format.money(now)}</span>],
+          ['Highest', <span key="h" className="fig">{format.money(String(Math.max(...values)))}</span>],
+          ['Lowest', <span key="w" className="fig">{format.money(String(Math.min(...values)))}</span>],
+          ['P/L of the range', <Result key="p" value={sumOf(days.map((one) => one.pnl))} />],
+        ]}
+      />
+    </div>
   );
 }
 

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 
-import type { StatementLine } from '@/types/domain';
+import type { AccountPnl, PositionRow, StatementLine } from '@/types/domain';
 
-import { bySymbol, rangeOf } from './range';
+import { bySymbol, profits, rangeOf, sumOf } from './range';
 
 test('spans end on the trade date', () => {
   expect(rangeOf('Today', '2026-01-05')).toEqual({ from: '2026-01-05', to: '2026-01-05', fault: null });
@@ -28,4 +28,19 @@ test('trades add up by symbol, after commission', () => {
     { series: 'ES', traded: 4, realised: '150.00', commission: '10.00', net: '140.00' },
     { series: 'ZB', traded: 2, realised: '156.25', commission: '5.00', net: '151.25' },
   ]);
+});
+
+test('a symbol of the range, of the year or held has a row, and what is not known is no 0', () => {
+  const made = (series: string, pnl: string | null) =>
+    ({ series, bought: 1, sold: 1, realised: '0', commission: '5.00', pnl }) as AccountPnl['symbols'][number];
+  const held = { series: 'CL', unrealised: '500.00', pnl_day: '495.00' } as PositionRow;
+  const rows = profits([made('ZB', '151.25'), made('CL', null)], [made('ZB', '151.25'), made('CL', null), made('ES', '140.00')], [held]);
+  expect(rows.map(({ series, pnl, open, day, year }) => [series, pnl, open, day, year])).toEqual([
+    ['CL', null, '500.00', '495.00', null],
+    ['ES', '0', '0', '0', '140.00'],
+    ['ZB', '151.25', '0', '0', '151.25'],
+  ]);
+  expect(sumOf(rows.map(({ pnl }) => pnl))).toBeNull();
+  expect(sumOf(['140.00', '151.25'])).toBe('291.25');
+  expect(sumOf(undefined)).toBeNull();
 });

@@ -2,7 +2,7 @@
 
 import { sum } from '@/components/trading/marking';
 import { negated } from '@/services/decimal';
-import type { StatementLine } from '@/types/domain';
+import type { AccountPnl, PositionRow, StatementLine } from '@/types/domain';
 
 export const SPANS = ['Today', 'Week', 'Month', 'Year', 'Range'] as const;
 export type Span = (typeof SPANS)[number];
@@ -70,4 +70,41 @@ export function bySymbol(lines: readonly StatementLine[]): OfSymbol[] {
     });
   }
   return [...found.values()].sort((a, b) => a.series.localeCompare(b.series));
+}
+
+type Made = AccountPnl['symbols'];
+/** The money of a symbol's row. */
+export type Money = 'realised' | 'commission' | 'pnl' | 'open' | 'day' | 'year';
+/** What a symbol made: in the range, open, today and in the year; null where that is not known. */
+export interface Profit extends Record<Money, string | null> {
+  readonly series: string;
+  readonly bought: number;
+  readonly sold: number;
+}
+
+/** Return what each symbol of a range, of the year or of what is held made. */
+export function profits(range: Made, year: Made, positions: readonly PositionRow[]): Profit[] {
+  const of = <T extends { readonly series: string }>(rows: readonly T[], series: string) =>
+    rows.find((one) => one.series === series);
+  const names = new Set([...range, ...year, ...positions].map((one) => one.series));
+  return [...names].sort().map((series) => {
+    const [made, held, all] = [of(range, series), of(positions, series), of(year, series)];
+    return {
+      series,
+      bought: made?.bought ?? 0,
+      sold: made?.sold ?? 0,
+      realised: made?.realised ?? '0',
+      commission: made?.commission ?? '0',
+      pnl: made ? made.pnl : '0',
+      open: held ? held.unrealised : '0',
+      day: held ? held.pnl_day : '0',
+      year: all ? all.pnl : '0',
+    };
+  });
+}
+
+/** Return a sum of money; null while it is not read, or one of it is not known. */
+export function sumOf(values: readonly (string | null)[] | undefined): string | null {
+  if (!values || values.includes(null)) return null;
+  return sum('0', ...values);
 }

@@ -1,5 +1,7 @@
+import { Button } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link, useParams } from '@tanstack/react-router';
+import { useState, type FormEvent } from 'react';
 
 import { Time } from '@/components/figures/figures';
 import { Panel } from '@/components/panel/Panel';
@@ -7,9 +9,12 @@ import { Empty, Failure, Loading } from '@/components/states/states';
 import { storySql } from '@/components/trading/sql';
 import { Scroll } from '@/components/trading/tables';
 import css from '@/components/trading/trading.module.css';
+import { useMay } from '@/hooks/useMay';
 import { useZone } from '@/hooks/useZone';
 import { ApiError } from '@/services/api';
-import { storyQuery } from '@/services/trading';
+import { addNote, refreshTrading, storyQuery } from '@/services/trading';
+
+import page from './Story.module.css';
 
 /** An order's whole story: on what it rested, what was decided, and what became of it. */
 export default function Story() {
@@ -50,6 +55,37 @@ export default function Story() {
           </table>
         </Scroll>
       </Panel>
+      <Journal order={order} />
     </>
+  );
+}
+
+/** A note of the journal on this order; it stands at the end of the story. */
+function Journal({ order }: { order: string }) {
+  const mayWrite = useMay('TRADER');
+  const [text, setText] = useState('');
+  const [error, setError] = useState<unknown>(null);
+  const [isSending, setSending] = useState(false);
+  if (!mayWrite) return null;
+  const save = async (event: FormEvent) => {
+    event.preventDefault();
+    setSending(true);
+    setError(null);
+    try {
+      await addNote(order, text);
+      setText('');
+      await refreshTrading();
+    } catch (failed) {
+      setError(failed);
+    }
+    setSending(false);
+  };
+  return (
+    <form className={page.journal} aria-label="Journal" onSubmit={(event) => void save(event)}>
+      <label htmlFor="note">Note in the journal</label>
+      <textarea id="note" rows={3} value={text} placeholder="What you saw, and what you would do again" onChange={(event) => setText(event.currentTarget.value)} />
+      <Button type="submit" disabled={isSending || !text.trim()}>Write the note</Button>
+      {error !== null && <Failure title="The note was not written." error={error} />}
+    </form>
   );
 }

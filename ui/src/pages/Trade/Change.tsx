@@ -6,12 +6,12 @@ import { Stepper } from '@/components/trading/parts';
 import { notationFor } from '@/components/trading/tables';
 import css from '@/components/trading/trading.module.css';
 import * as format from '@/services/format';
-import { isOnGrid, readPrice, stepped } from '@/services/prices';
+import { readPrice, stepped } from '@/services/prices';
 import { quotes } from '@/services/quotes';
 import { modifyOrder, refreshTrading } from '@/services/trading';
 import type { OrderRow } from '@/types/domain';
 
-import { FIELD_WORDS, FIELDS, readQuantity, type PriceField } from './ticket';
+import { FIELD_WORDS, FIELDS, gridFault, readQuantity, type PriceField } from './ticket';
 
 /** Change the contracts and the prices of an order that works. */
 export function Change({ order, onClose }: { order: OrderRow; onClose: () => void }) {
@@ -26,7 +26,8 @@ export function Change({ order, onClose }: { order: OrderRow; onClose: () => voi
   const [isSending, setSending] = useState(false);
   const contracts = readQuantity(quantity);
   const read = Object.fromEntries(fields.map((field) => [field, readPrice(prices[field] ?? '', notation)]));
-  const isWrong = contracts === null || fields.some((field) => !read[field] || !isOnGrid(read[field]!, tick));
+  const faultOf = (field: PriceField) => gridFault(read[field] ?? null, tick, notation);
+  const isWrong = contracts === null || fields.some((field) => faultOf(field) !== null);
   const save = async (event: FormEvent) => {
     event.preventDefault();
     setSending(true);
@@ -57,7 +58,7 @@ export function Change({ order, onClose }: { order: OrderRow; onClose: () => voi
           value={prices[field] ?? ''}
           onChange={(value) => setPrices({ ...prices, [field]: value })}
           step={(by) => (read[field] ? format.price(stepped(read[field]!, tick, by), notation) : (prices[field] ?? ''))}
-          fault={!read[field] ? 'A price.' : isOnGrid(read[field]!, tick) ? undefined : `On the grid of ${format.asSet(tick)}.`}
+          fault={faultOf(field) ?? undefined}
         />
       ))}
       <Button type="submit" disabled={isWrong || isSending}>Change the order</Button>

@@ -23,25 +23,28 @@ import type { AccountRow, KillRow, OrderBody, OrderType, Side, VerdictRow } from
 
 import { Preview } from './Preview';
 import {
+  ATTACHED_WORDS,
   faultsOf,
-  FIELD_WORDS,
-  FIELDS,
+  fieldsOf,
   firstPrice,
+  hasOther,
+  labelOf,
   orderOf,
   readQuantity,
   TYPE_WORDS,
   TYPES,
   wordsOf,
   wouldPass,
+  type Attached,
+  type Field,
   type Market,
-  type PriceField,
   type Ticket as Content,
 } from './ticket';
 import css from './Trade.module.css';
 import { useSend } from './useSend';
 
 const FIELDS_OF_QUOTE = ['bid', 'ask', 'bid_size', 'ask_size', 'state', 'contract', 'spread_ticks', 'last', 'source'] as const;
-const EMPTY = { limit_price: '', stop_price: '', trail_by: '' };
+const EMPTY = { limit_price: '', stop_price: '', trail_by: '', take_profit: '', stop_loss: '', oco_price: '' };
 const PREVIEW_MS = 2_000;
 /** A field is typed in before it is asked about. */
 const TYPING_MS = 250;
@@ -68,7 +71,8 @@ export function Ticket({ symbol, side, onSymbol, onSide, account, accountId, may
   const nature = useCell(connection, (now) => now.nature);
   const [type, setType] = useState<OrderType>('MARKET');
   const [quantity, setQuantity] = useState('1');
-  const [prices, setPrices] = useState<Record<PriceField, string>>(EMPTY);
+  const [prices, setPrices] = useState<Record<Field, string>>(EMPTY);
+  const [attached, attach] = useState<Attached>('NONE');
   const [timeInForce, setTimeInForce] = useState<'DAY' | 'GTC'>('DAY');
   const { send, sent, isSending, clear } = useSend();
   const market: Market = {
@@ -77,7 +81,7 @@ export function Ticket({ symbol, side, onSymbol, onSide, account, accountId, may
     bid: quote?.bid ?? null,
     ask: quote?.ask ?? null,
   };
-  const content: Content = { symbol, side, type, quantity, prices, timeInForce };
+  const content: Content = { symbol, side, type, quantity, prices, timeInForce, attached };
   const faults = faultsOf(content, market);
   const body = orderOf(content, accountId, market);
   const isUnknown = sent.kind === 'unknown';
@@ -86,20 +90,26 @@ export function Ticket({ symbol, side, onSymbol, onSide, account, accountId, may
   useEffect(() => onVerdict(verdict), [onVerdict, verdict]);
 
   // The prices that were typed are of another symbol or side.
-  const begin = (of: OrderType, on: Side) => {
+  const begin = (of: OrderType, on: Side, with_: Attached, kept: Partial<Record<Field, string>> = {}) => {
     const found = { ...EMPTY };
-    for (const field of FIELDS[of]) {
-      const first = firstPrice(field, on, market);
-      found[field] = first && format.price(first, market.notation);
+    for (const field of fieldsOf({ type: of, attached: with_ })) {
+      const first = firstPrice(field, on, market, of);
+      found[field] = kept[field] || (first && format.price(first, market.notation));
     }
     setPrices(found);
   };
+  const chooseAttached = (next: Attached) => {
+    attach(next);
+    begin(type, side, next, prices);
+  };
   const chooseType = (next: OrderType) => {
+    const left = attached === 'OCO' && !hasOther(next) ? 'NONE' : attached;
     setType(next);
-    begin(next, side);
+    attach(left);
+    begin(next, side, left);
   };
   const chooseSide = (next: Side) => {
-    if (next !== side) begin(type, next);
+    if (next !== side) begin(type, next, attached);
     onSide(next);
   };
   useShortcuts([
@@ -139,6 +149,7 @@ export function Ticket({ symbol, side, onSymbol, onSide, account, accountId, may
             onChange={(event) => {
               setPrices(EMPTY);
               setType('MARKET');
+              attach('NONE');
               onSymbol(event.currentTarget.value);
             }}
           >
@@ -203,14 +214,14 @@ export function Ticket({ symbol, side, onSymbol, onSide, account, accountId, may
             isDisabled={isUnknown}
             inputMode="numeric"
           />
-          {FIELDS[type].map((field) => (
+          {fieldsOf(content).map((field) => (
             <Stepper
               key={field}
-              label={FIELD_WORDS[field]}
+              label={labelOf(field, type)}
               value={prices[field]}
               onChange={(value) => setPrices({ ...prices, [field]: value })}
               step={(by) => {
-                const from = readPrice(prices[field], market.notation) ?? firstPrice(field, side, market);
+                const from = readPrice(prices[field], market.notation) ?? firstPrice(field, side, market, type);
                 return from && format.price(stepped(from, market.tickSize, by), market.notation);
               }}
               fault={faults[field]}
@@ -218,6 +229,23 @@ export function Ticket({ symbol, side, onSymbol, onSide, account, accountId, may
               inputMode={market.notation.kind === '32nds' ? 'text' : 'decimal'}
             />
           ))}
+          <div className={css.tif} role="group" aria-label="Attached">
+            <span>With exits, or as a pair</span>
+            <div className={css.types}>
+              {(['NONE', 'BRACKET', 'OCO'] as const).map((one) => (
+                <button
+                  key={one}
+                  type="button"
+                  aria-pressed={attached === one}
+                  disabled={isUnknown || (one === 'OCO' && !hasOther(type))}
+                  title={one === 'OCO' && !hasOther(type) ? 'A pair is of a limit and a stop' : undefined}
+                  onClick={() => chooseAttached(one)}
+                >
+                  {ATTACHED_WORDS[one]}
+                </button>
+              ))}
+            </div>
+          </div>
           <div className={css.tif} role="group" aria-label="Time in force">
             <span>Time in force</span>
             <div className={css.types}>
@@ -351,5 +379,5 @@ function notionalOf(price: string | null, multiplier: string | undefined, quanti
 
 const quoteSql = (symbol: string) => `select symbol, contract, bid, bid_size, ask, ask_size, last, spread_ticks,
        heard_age_ms, state
-from market.quote_metrics(now())
+from market.quote_metrics(market.moment(now()))
 where symbol = ${literal(symbol)};`;

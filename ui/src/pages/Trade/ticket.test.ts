@@ -4,14 +4,14 @@ import { faultsOf, firstPrice, orderOf, wordsOf, wouldPass, type Market, type Ti
 
 const ES: Market = { tickSize: '0.25', notation: { kind: 'decimal', places: 2 }, bid: '6873.50', ask: '6873.75' };
 const ZB: Market = { tickSize: '0.03125', notation: { kind: '32nds' }, bid: '118.28125', ask: '118.3125' };
-const NONE = { limit_price: '', stop_price: '', trail_by: '' };
+const NONE = { limit_price: '', stop_price: '', trail_by: '', take_profit: '', stop_loss: '', oco_price: '' };
 const ticket = (change: Partial<Ticket>): Ticket => ({
-  symbol: 'ES', side: 'BUY', type: 'MARKET', quantity: '2', prices: NONE, timeInForce: 'DAY', ...change,
+  symbol: 'ES', side: 'BUY', type: 'MARKET', quantity: '2', prices: NONE, timeInForce: 'DAY', attached: 'NONE', ...change,
 });
 
 describe('a ticket', () => {
   test('sends only the prices of its type, in decimals', () => {
-    const prices = { limit_price: "118'10", stop_price: "118'12", trail_by: '1' };
+    const prices = { ...NONE, limit_price: "118'10", stop_price: "118'12", trail_by: '1', stop_loss: '1' };
     expect(orderOf(ticket({ symbol: 'ZB', type: 'LIMIT', prices }), 'PAPER', ZB)).toEqual({
       account_id: 'PAPER', symbol: 'ZB', side: 'BUY', type: 'LIMIT', quantity: 2, limit_price: '118.3125', time_in_force: 'DAY',
     });
@@ -38,7 +38,32 @@ describe('a ticket', () => {
     expect(firstPrice('limit_price', 'BUY', ES)).toBe('6873.75');
     expect(firstPrice('limit_price', 'SELL', ES)).toBe('6873.50');
     expect(firstPrice('stop_price', 'SELL', ES)).toBe('6871.5');
+    expect(firstPrice('take_profit', 'BUY', ES)).toBe('6877.75');
+    expect(firstPrice('stop_loss', 'BUY', ES)).toBe('6871.75');
+    expect(firstPrice('oco_price', 'SELL', ES, 'LIMIT')).toBe('6871.5');
+    expect(firstPrice('oco_price', 'SELL', ES, 'STOP')).toBe('6875.5');
     expect(firstPrice('limit_price', 'BUY', { ...ES, ask: null })).toBe('');
+  });
+
+  test('sends a bracket with one exit or both, each on its side of the entry', () => {
+    const prices = { ...NONE, take_profit: '6880', stop_loss: '6870' };
+    const bracket = ticket({ attached: 'BRACKET', prices });
+    expect(orderOf(bracket, 'PAPER', ES)).toMatchObject({ type: 'MARKET', take_profit: '6880', stop_loss: '6870' });
+    expect(wordsOf(bracket, ES)).toBe('Buy 2 ES at market, ask 6873.75, take 6880.00, stop 6870.00');
+    const half = orderOf(ticket({ attached: 'BRACKET', prices: { ...NONE, stop_loss: '6870' } }), 'PAPER', ES);
+    expect(half).not.toHaveProperty('take_profit');
+    expect(faultsOf(ticket({ attached: 'BRACKET' }), ES).take_profit).toBe('A bracket has a take profit, a stop loss, or both.');
+    const wrong = ticket({ side: 'SELL', attached: 'BRACKET', prices });
+    expect(faultsOf(wrong, ES)).toEqual({ take_profit: 'Below the entry, 6873.50.', stop_loss: 'Above the entry, 6873.50.' });
+  });
+
+  test('sends a pair of a limit and a stop', () => {
+    const prices = { ...NONE, limit_price: '6880', oco_price: '6870' };
+    const pair = ticket({ side: 'SELL', type: 'LIMIT', attached: 'OCO', prices });
+    expect(orderOf(pair, 'PAPER', ES)).toMatchObject({ limit_price: '6880', oco: { type: 'STOP', stop_price: '6870' } });
+    expect(wordsOf(pair, ES)).toBe('Sell 2 ES limit 6880.00 or stop 6870.00');
+    expect(faultsOf({ ...pair, prices: { ...prices, oco_price: '6874' } }, ES).oco_price).toBe('A stop to sell stands below the bid, 6873.50.');
+    expect(orderOf({ ...pair, type: 'MARKET' }, 'PAPER', ES)).not.toHaveProperty('oco');
   });
 
   test('says side, contracts and price on its button', () => {
