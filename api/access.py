@@ -181,11 +181,13 @@ async def guard(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHand
     scope = connection.scope
     method, template = str(scope.get("method")), str(scope["path_template"])
     needed = needed_for(method, template)
-    if needed.role is None:
-        return
     gate: Gate = connection.app.state.shared.gate
+    if needed.role is None:
+        gate.check_origin(connection)
+        return
     found = await gate.identity(connection)
     scope["user"] = found
+    gate.check_origin(connection)
     route = route_of(method, template)
     if needed.no_key and found.key is not None:
         raise Forbidden(f"{route} is for a person who has logged in, not for a key")

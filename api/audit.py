@@ -7,6 +7,7 @@ done is in it; secrets are left out.
 import uuid
 from collections import deque
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
 from litestar.connection import ASGIConnection
@@ -194,11 +195,10 @@ class _Call:
         if len(self._body) > _BODY_MAX:
             return {"bytes": f"more than {_BODY_MAX}"}
         if not self._body:
-            query = self._scope["query_string"].decode("latin-1")[:500]
-            return {"query": query} if query else None
+            return dict(parse_qsl(self._scope["query_string"].decode("latin-1")[:500])) or None
         try:
             return msgspec.json.decode(self._body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return {"bytes": str(len(self._body))}
 
     def _has_tried(self) -> bool:

@@ -27,8 +27,11 @@ from thor.errors import (
 )
 
 PROBLEM = "application/problem+json"
-# numeric_value_out_of_range
-_TOO_LARGE = "22003"
+_TOO_LARGE = "A number of the request is larger than the database takes: ask for a smaller one"
+_NUL = "A text of the request has a NUL, which no name and no note here has: leave it out"
+# What the database's types refuse, by SQLSTATE: numeric_value_out_of_range, and texts with a NUL
+# in JSON and elsewhere, which the driver refuses itself, without a state.
+_INPUTS = {"22003": _TOO_LARGE, "22P05": _NUL, "22021": _NUL, None: _NUL}
 _CAPITAL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _log = observe.logger("api")
 
@@ -121,6 +124,8 @@ def _invalid(request: Request[Any, Any, Any], error: ValidationException) -> Any
 
 
 def _http(request: Request[Any, Any, Any], error: HTTPException) -> Any:
+    if error.status_code == HTTPStatus.BAD_REQUEST:
+        return _respond(request, Rejected.http_status, Rejected.__name__, error.detail)
     title = HTTPStatus(error.status_code).phrase
     detail = {404: f"{request.url.path} is no route; GET /docs lists them"}.get(
         error.status_code, f"{request.method} {request.url.path}: {error.detail}"
@@ -130,10 +135,15 @@ def _http(request: Request[Any, Any, Any], error: HTTPException) -> Any:
     return response
 
 
-def _out_of_range(request: Request[Any, Any, Any], error: database.DataError) -> Any:
-    if error.sqlstate != _TOO_LARGE:
+def _input(request: Request[Any, Any, Any], error: database.DataError) -> Any:
+    detail = _INPUTS.get(error.sqlstate)
+    if detail is None or (error.sqlstate is None and "NUL" not in str(error)):
         return _unforeseen(request, error)
-    detail = "A number of the request is larger than the database takes: ask for a smaller one"
+    return _respond(request, Rejected.http_status, Rejected.__name__, detail)
+
+
+def _too_deep(request: Request[Any, Any, Any], _: RecursionError) -> Any:
+    detail = "The body: it is nested too deep"
     return _respond(request, Rejected.http_status, Rejected.__name__, detail)
 
 
@@ -147,6 +157,7 @@ HANDLERS: dict[int | type[Exception], Any] = {
     ThorError: _thor,
     ValidationException: _invalid,
     HTTPException: _http,
-    database.DataError: _out_of_range,
+    database.DataError: _input,
+    RecursionError: _too_deep,
     Exception: _unforeseen,
 }

@@ -95,7 +95,10 @@ class Gate:
         return is_live or self.state.has_owner
 
     async def identity(self, connection: Asked) -> Identity:
-        """Return who asks; raises `Unidentified`, `Forbidden` for a foreign page, `Unavailable`."""
+        """Return who asks.
+
+        Raises `Unidentified`, `Unavailable`, `Forbidden` for a change without the page's csrf.
+        """
         is_read = connection.scope.get("method") in READS
         is_required = await self.is_required()
         if is_required is False:
@@ -126,7 +129,7 @@ class Gate:
         if found is None:
             raise Unidentified("The session has ended: log in")
         if not is_read:
-            await self._check_page(connection, claimed.session_id)
+            await self._check_csrf(connection, claimed.session_id)
         return found
 
     async def session(self, session_id: str) -> Identity | None:
@@ -197,13 +200,16 @@ class Gate:
             key_sha256=key_sha256,
         )
 
-    async def _check_page(self, connection: Asked, session_id: str) -> None:
-        """Refuse a change that a page of another site, or another program's page, asks for."""
+    def check_origin(self, connection: Asked) -> None:
+        """Refuse a change that a page of another site, or of another program, asks for."""
         origin = connection.headers.get("origin")
-        if origin is not None and origin not in self._origins:
-            host = connection.headers.get("host", "").lower()
-            if urlsplit(origin).netloc.lower() != host:
-                raise Forbidden(f"Origin: {origin[:80]!r} is not the page of {host[:80]!r}")
+        if connection.scope.get("method") in READS or origin is None or origin in self._origins:
+            return
+        host = connection.headers.get("host", "").lower()
+        if urlsplit(origin).netloc.lower() != host:
+            raise Forbidden(f"Origin: {origin[:80]!r} is not the page of {host[:80]!r}")
+
+    async def _check_csrf(self, connection: Asked, session_id: str) -> None:
         expected = tokens.csrf(await self.signing_key(), session_id)
         if not tokens.is_equal(connection.headers.get(CSRF_HEADER, ""), expected):
             raise Forbidden(

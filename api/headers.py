@@ -24,7 +24,7 @@ _PACKED_MIN_BYTES = 1_000
 _PACKED_KINDS = (b"application/json", b"application/problem+json")
 _GZIP_LEVEL = 4
 _ENDLESS = "/stream"
-_METHODS = b"GET, HEAD, PUT, POST, DELETE, OPTIONS"
+_METHODS = b"GET, HEAD, PUT, PATCH, POST, DELETE, OPTIONS"
 _DAY_S = b"86400"
 
 

@@ -11,6 +11,7 @@ import msgspec
 from litestar import Request, Response, get, post
 from litestar.datastructures import Cookie
 from litestar.di import NamedDependency
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody, QueryParameter
 
 from api.audit import note_of
@@ -231,7 +232,7 @@ async def refresh(shared: NamedDependency[SharedState], request: Asked) -> Respo
 @post(
     "/api/auth/logout",
     status_code=204,
-    responses=_OPEN,
+    responses={**_OPEN, 204: ResponseSpec(None, description="The session is over.")},
     operation_class=OpenOperation,
     tags=["people"],
 )

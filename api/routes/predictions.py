@@ -281,7 +281,7 @@ async def model_decay(shared: NamedDependency[SharedState]) -> list[CalibrationD
     return [converted(row, CalibrationDecay) for row in rows]
 
 
-@get("/api/models/drift", responses=AWAY, operation_class=ProblemOperation, tags=["models"])
+@get("/api/models/drift", responses=BAD_INPUT, operation_class=ProblemOperation, tags=["models"])
 async def model_drift(
     shared: NamedDependency[SharedState], model: Model = None
 ) -> list[FeatureDrift]:

@@ -291,6 +291,9 @@ def test_a_change_needs_what_only_the_page_knows(people_api: Api) -> None:
             wrong = ann.send("PATCH", "/api/me", change, **{"X-CSRF-Token": str(other.csrf)})
             problem(wrong, 403)
         assert ann.send("PATCH", "/api/me", change).json()["time_zone"] == "Europe/Berlin"
+        for bad in ("", "Mars/Olympus"):
+            problem(ann.send("PATCH", "/api/me", {"time_zone": bad}), 422)
+        assert ann.send("GET", "/api/me").json()["time_zone"] == "Europe/Berlin"
 
 
 def test_a_page_of_another_site_or_program_changes_nothing(people_api: Api, kept_url: str) -> None:
@@ -310,6 +313,62 @@ def test_a_page_of_another_site_or_program_changes_nothing(people_api: Api, kept
         "and status = 403 order by audit_id desc limit 1",
     )  # fmt: skip
     assert found == [("nobody", 403)]
+
+
+def test_a_page_of_another_program_of_this_machine_cannot_act_as_who_is_logged_in(
+    people_api: Api,
+) -> None:
+    # A browser sends it the cookies: pages of one machine are one site, whatever their port.
+    foreign = {"Origin": "http://127.0.0.1:3000"}
+    with person(people_api.url, VIEWER) as ann:
+        for path, given in (
+            ("/api/auth/logout?everywhere=true", None),
+            ("/api/auth/refresh", None),
+            ("/api/auth/login", {"email": TRADER, "password": PASSWORD}),
+            ("/api/auth/register", {"email": "x@example.com", "password": PASSWORD}),
+            ("/api/auth/setup", {"token": "x", "email": TRADER, "password": PASSWORD}),
+        ):
+            answer = ann.http.post(path, json=given, headers=foreign)
+            assert problem(answer, 403)["detail"].startswith("Origin:"), path
+        assert ann.send("GET", "/api/me").json()["email"] == VIEWER
+        own = {"Origin": people_api.url}
+        assert ann.http.post("/api/auth/logout", headers=own).status_code == 204
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"\\u0000": {"x\\u0000": ["\\u0000"]}}',
+        b'{"x": ' + b"[" * 300 + b"]" * 300 + b"}",
+        b"[" * 30_000,
+        b'{"x": 1e400, "y": ' + b"9" * 400 + b"}",
+        b'{"why": "' + b"x" * 70_000 + b'"}',
+        b'"\\ud800"',
+        b"\xff\xfe{",
+        b"",
+    ],
+    ids=["NUL", "deep", "very deep", "huge numbers", "long", "half a character", "bytes", "empty"],
+)
+def test_what_is_no_change_is_refused_and_is_in_the_audit(people_api: Api, body: bytes) -> None:
+    with person(people_api.url, ADMIN) as ann:
+        headers = {"X-CSRF-Token": str(ann.csrf), "Content-Type": "application/json"}
+        # With a NUL in what the row is about, too.
+        answer = ann.http.patch("/api/desk/desk/ES%00", content=body, headers=headers)
+        problem(answer, 422)
+        (row,) = ann.send("GET", "/api/audit?route=/api/desk&limit=1").json()
+        assert (row["request_id"], row["object"]) == (
+            answer.headers["thor-request-id"], "desk/ES",
+        )  # fmt: skip
+        assert problem(ann.send("GET", "/api/audit?who=%00"), 422)["detail"].startswith("A text")
+
+
+def test_an_upgrade_to_a_socket_is_no_way_around_the_guard(people_api: Api) -> None:
+    headers = {
+        "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    }  # fmt: skip
+    for path in ("/api/quotes/stream", "/api/quotes"):
+        problem(people_api.http.get(path, headers=headers), 401)
 
 
 def test_logging_out_ends_the_session_and_everywhere_all(people_api: Api) -> None:
@@ -538,20 +597,35 @@ def test_sessions_are_listed_and_ended(people_api: Api) -> None:
         problem(ann.send("DELETE", "/api/me/sessions/x"), 422)
 
 
-def test_a_stream_ends_with_its_session(people_api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("end", ["logged out", "disabled", "not approved any more", "revoked"])
+def test_a_stream_ends_when_who_reads_it_may_no_more(
+    people_api: Api, kept_url: str, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
     monkeypatch.setattr(streams, "LOOK_EVERY_S", 0.05)
-    with person(people_api.url, VIEWER) as ann:
-        with ann.http.stream("GET", "/api/quotes/stream") as answer:
+    email = f"{end.replace(' ', '-')}@example.com"
+    number = account(kept_url, email, Role.TRADER)
+    with person(people_api.url, email) as ann, person(people_api.url, OWNER) as owner:
+        made = ann.send("POST", "/api/keys", {"name": "reader", "scopes": ["read"]}).json()
+        bearer = {"Authorization": f"Bearer {made['key']}"} if end == "revoked" else {}
+        with ann.http.stream("GET", "/api/quotes/stream", headers=bearer) as answer:
             assert answer.status_code == 200
             lines = answer.iter_lines()
             assert next(lines)
-            with person(people_api.url) as elsewhere:
-                elsewhere.http.cookies.update(ann.http.cookies)
-                assert elsewhere.send("POST", "/api/auth/logout").status_code == 204
+            # A lower role may read on.
+            path = f"/api/users/{number}"
+            assert owner.send("PATCH", path, {"role": "VIEWER"}).status_code == 200
+            assert next(lines) is not None
+            changed = {
+                "logged out": lambda: owner.send("POST", f"{path}/logout"),
+                "disabled": lambda: owner.send("PATCH", path, {"is_enabled": False}),
+                "not approved any more": lambda: owner.send("PATCH", path, {"is_approved": False}),
+                "revoked": lambda: owner.send("DELETE", f"/api/keys/{made['key_id']}"),
+            }[end]()
+            assert changed.is_success, changed.text
             # It would go on for ever: the client's time limit is 30 s.
             for _ in lines:
                 pass
-        assert ann.http.get("/api/quotes/stream").status_code == 401
+        assert ann.http.get("/api/quotes/stream", headers=bearer).status_code == 401
 
 
 def test_the_audit_has_who_did_what_and_no_secret(people_api: Api, kept_url: str) -> None:

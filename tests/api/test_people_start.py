@@ -48,6 +48,10 @@ def test_the_demo_asks_nobody_until_an_owner_is_set_up(database_url: str, redis_
         for path in ("/api/me/sessions", "/api/keys"):
             assert api.get(path) == []
         change = {"buy": "2", "reason": "to see"}
+        # Not a page of another program of this machine, though.
+        foreign = {"Origin": "http://localhost:3000"}
+        answer = api.http.patch("/api/desk/desk/ES", json=change, headers=foreign)
+        assert problem(answer, 403)["detail"].startswith("Origin:")
         changed = api.http.patch("/api/desk/desk/ES", json=change)
         assert changed.json()["changed_by"] == "local"
         problem(api.http.patch("/api/me", json={"display_name": "x"}), 409)

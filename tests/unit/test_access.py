@@ -48,6 +48,12 @@ def test_a_guarded_route_declares_that_it_refuses() -> None:
             assert {"401", "403"} <= set(operation["responses"]), route
 
 
+def test_a_route_that_takes_something_declares_that_it_refuses_what_is_wrong() -> None:
+    for route, operation in documented().items():
+        if "requestBody" in operation or operation.get("parameters"):
+            assert "422" in operation["responses"], route
+
+
 def test_a_route_without_a_line_answers_nobody() -> None:
     assert needed_for("GET", "/api/ticks/{symbol:str}").role is Role.VIEWER
     assert needed_for("GET", "/docs/openapi.json").role is Role.VIEWER

@@ -42,7 +42,7 @@ def add(
     It does nothing until an ADMIN approves it, unless `approved_by` names who has. Raises
     `Rejected` naming the field.
     """
-    return _insert(connection, _values(given), role, approved_by)
+    return _insert(connection, _checked(given), role, approved_by)
 
 
 def register(connection: Connection[Any], given: NewAccount, address: str) -> int | None:
@@ -52,9 +52,9 @@ def register(connection: Connection[Any], given: NewAccount, address: str) -> in
     """
     if not has_owner(connection):
         raise Refused("No owner is set up yet, who could approve you: `thor user setup-link`")
-    values = _values(given)
-    attempts.begin(connection, "register", values["email"], address)
-    return _insert(connection, values, Role.TRADER, None)
+    checked = _checked(given)
+    attempts.begin(connection, "register", checked.email, address)
+    return _insert(connection, checked, Role.TRADER, None)
 
 
 def set_up(connection: Connection[Any], token: str, given: NewAccount, address: str) -> int:
@@ -63,7 +63,7 @@ def set_up(connection: Connection[Any], token: str, given: NewAccount, address: 
     The link stays good where the account cannot be made. Raises `NotFound` for a link that is not
     good, `Refused` where there is an owner, `Throttled`, `Rejected`.
     """
-    values = _values(given)
+    checked = _checked(given)
     attempt = attempts.begin(connection, "setup", "setup", address)
     with database.transaction(connection):
         database.execute(connection, "lock_people", {"what": "owner"})
@@ -75,7 +75,7 @@ def set_up(connection: Connection[Any], token: str, given: NewAccount, address: 
                 "token: the link was used, has expired or never was; `thor user setup-link` makes "
                 "another"
             )
-        user_id = _insert(connection, values, Role.OWNER, used["made_by"])
+        user_id = _insert(connection, checked, Role.OWNER, used["made_by"])
         if user_id is None:
             raise Refused(
                 "email: it has an account; `thor user role EMAIL owner` makes that one the owner"
@@ -256,8 +256,10 @@ def change_me(
     """Change an account's own name and zone; raises `Rejected` naming the field."""
     values = {
         "user_id": of(connection, me)["user_id"],
-        "display_name": display_name and checked_name("display_name", display_name),
-        "time_zone": time_zone and checked_zone(time_zone),
+        "display_name": (
+            None if display_name is None else checked_name("display_name", display_name)
+        ),
+        "time_zone": None if time_zone is None else checked_zone(time_zone),
     }
     database.execute(connection, "change_me", values)
 
@@ -290,24 +292,30 @@ def of(connection: Connection[Any], me: Identity) -> dict[str, Any]:
     return found
 
 
-def _values(given: NewAccount) -> dict[str, Any]:
-    """Return the values of a new account; raises `Rejected` naming the field."""
+def _checked(given: NewAccount) -> NewAccount:
+    """Return a new account as it is kept; raises `Rejected` naming the field."""
     email = email_of(given.email)
     name = checked_name("display_name", given.display_name)
-    password = passwords.checked("password", given.password, email, name)
-    return {
-        "email": email,
-        "display_name": name,
-        "time_zone": checked_zone(given.time_zone),
-        "password_hash": passwords.hashed(password),
-    }
+    return NewAccount(
+        email=email,
+        password=passwords.checked("password", given.password, email, name),
+        display_name=name,
+        time_zone=checked_zone(given.time_zone),
+    )
 
 
 def _insert(
-    connection: Connection[Any], values: dict[str, Any], role: Role, approved_by: str | None
+    connection: Connection[Any], given: NewAccount, role: Role, approved_by: str | None
 ) -> int | None:
-    given = {**values, "role": role.name, "approved_by": approved_by}
-    found = database.row(connection, "add_user", given)
+    values = {
+        "email": given.email,
+        "display_name": given.display_name,
+        "time_zone": given.time_zone,
+        "password_hash": passwords.hashed(given.password),
+        "role": role.name,
+        "approved_by": approved_by,
+    }
+    found = database.row(connection, "add_user", values)
     return None if found is None else int(found["user_id"])
 
 

@@ -13,6 +13,7 @@ from thor.database import Connection
 
 _SECRETS = re.compile(r"passw|secret|token|^current$|^new$|^code$|^key$", re.IGNORECASE)
 _TEXT_MAX = 2_000
+_DEPTH_MAX = 20
 HIDDEN = "***"
 
 
@@ -34,7 +35,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def values(self) -> dict[str, Any]:
         """The values of the statement that adds it; secrets are left out here at the latest."""
-        given = msgspec.structs.asdict(self)
+        given = {
+            name: _storable(value) if isinstance(value, str) else value
+            for name, value in msgspec.structs.asdict(self).items()
+        }
         return {**given, "before": _text(self.before), "after": _text(self.after)}
 
 
@@ -43,19 +47,25 @@ def add(connection: Connection[Any], entry: Entry) -> None:
     database.execute(connection, "add_audit", entry.values)
 
 
-def without_secrets(value: Any) -> Any:
-    """Return JSON with what its names call a secret hidden, and long texts cut."""
+def without_secrets(value: Any, depth: int = 0) -> Any:
+    """Return JSON with what its names call a secret hidden; long and deep parts are cut."""
+    if depth == _DEPTH_MAX:
+        return HIDDEN
     if isinstance(value, dict):
         return {
-            str(name): HIDDEN if _SECRETS.search(str(name)) else without_secrets(one)
+            _storable(str(name)): HIDDEN
+            if _SECRETS.search(str(name))
+            else without_secrets(one, depth + 1)
             for name, one in value.items()
         }
     if isinstance(value, list):
-        return [without_secrets(one) for one in value]
-    if isinstance(value, str):
-        # PostgreSQL's JSON has no NUL.
-        return value.replace("\0", "")[:_TEXT_MAX]
-    return value
+        return [without_secrets(one, depth + 1) for one in value]
+    return _storable(value) if isinstance(value, str) else value
+
+
+def _storable(text: str) -> str:
+    # PostgreSQL's texts and JSON have no NUL.
+    return text.replace("\0", "")[:_TEXT_MAX]
 
 
 def _text(value: Any) -> str | None:
