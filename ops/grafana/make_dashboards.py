@@ -637,6 +637,9 @@ def models() -> Json:
 def trading() -> Json:
     """What the accounts hold and earn, what works, and what risk refused."""
     end = "$__timeTo()::timestamptz"
+    # A recording ends before the range does.
+    moment = f"market.moment({end})"
+    days = f"'$account', ($__timeFrom()::timestamptz)::date, ({end})::date + 1,\n  {moment}"
     return dashboard(
         "trading", "trading", "Accounts, positions, profit, orders and verdicts.", "now-1d",
         [query("account", "Account", "select account_id from trade.accounts order by 1", "PAPER")],
@@ -645,7 +648,7 @@ def trading() -> Json:
                 "Account", "table",
                 "select account_id, cash::float8, unrealised::float8, net_liquidation::float8, "
                 "pnl_day::float8,\n  margin_initial::float8, available_funds::float8, "
-                f"drawdown::float8, open_orders\nfrom trade.account_at({end})\n"
+                f"drawdown::float8, open_orders\nfrom trade.account_at({moment})\n"
                 "where account_id = '$account'",
                 w=18, h=4, about="As of the end of the range.",
             ),
@@ -660,7 +663,7 @@ def trading() -> Json:
                 "select series, quantity, average_price::float8, mark::float8, mark_kind, "
                 "unrealised::float8,\n  pnl_day::float8, realised_today::float8, "
                 "margin_initial::float8\n"
-                f"from trade.positions_at({end}) where account_id = '$account'\norder by series",
+                f"from trade.positions_at({moment}) where account_id = '$account'\norder by series",
                 about="As of the end of the range, with what was closed on that trade date.",
             ),
             panel(
@@ -680,9 +683,8 @@ def trading() -> Json:
             panel(
                 "Profit by trade date", "table",
                 "select trade_date, series, quantity, realised::float8, commission::float8, "
-                "pnl::float8\nfrom trade.pnl_days(\n  '$account', "
-                "($__timeFrom()::timestamptz)::date, "
-                f"({end})::date + 1, {end}\n)\norder by trade_date desc, series limit 500",
+                f"pnl::float8\nfrom trade.pnl_days(\n  {days}\n)\n"
+                "order by trade_date desc, series limit 500",
             ),
             panel(
                 "Fills", "table",
@@ -697,6 +699,21 @@ def trading() -> Json:
                 "select at, symbol, side, quantity, rule, limit_value::float8, figure::float8, "
                 "reason\nfrom trade.verdicts where account_id = '$account' and not is_allowed\n"
                 "  and $__timeFilter(at)\norder by at desc limit 200",
+            ),
+            panel(
+                "Net liquidating value", "timeseries",
+                "select trade_date::timestamp at time zone 'UTC' as time,\n"
+                '  net_liquidation::float8 as "net liquidating value"\n'
+                f"from trade.value_days(\n  {days}\n)\norder by trade_date",
+                about="At the end of each trade date, marked at the settlement, else the last.",
+            ),
+            panel(
+                "Limits used", "table",
+                'select rule, symbol, used::float8, value::float8 as "limit", subject, version, '
+                "valid_from, who\nfrom trade.limits_used_at(\n  '$account', "
+                f"{moment}, {end}\n)\n"
+                "where used is not null\norder by used / nullif(value, 0) desc nulls last",
+                about="At the end of the range, working orders counted as filled.",
             ),
         ],
     )  # fmt: skip

@@ -108,6 +108,12 @@ def test_a_trader_s_day_over_the_api(
             "10",
         )
         assert [one["net_liquidation"] for one in made["days"]] == ["99915"]
+        for wrong, status in (
+            *(({"rule": "luck"}, 422), ({"value": "-1"}, 422), ({"value": "NaN"}, 422)),
+            *(({"symbol": "XX"}, 404), ({"account_id": "NONE"}, 404)),
+        ):
+            given = {"rule": "max_contracts", "value": "3", **wrong}
+            problem(api.http.patch("/api/risk/limits", json=given), status)
         limit = {"rule": "max_contracts", "symbol": "ES", "value": "3"}
         assert api.http.patch("/api/risk/limits", json=limit).json()["version"] == 1
         assert any(row["symbol"] == "ES" for row in api.get("/api/risk/limits"))

@@ -50,12 +50,14 @@ WALKED: dict[str, tuple[str, ...]] = {
     "jobs history": (),
     "jobs list": (),
     "key list": (),
+    "limits list": (),
     "markets list": (),
     "models compare": ("1", "2"),
     "models list": (),
     "models runs": (),
     "models show": ("1",),
     "models skill": (),
+    "notes list": (),
     "orders list": (),
     "orders show": (ORDER,),
     "positions": (),
@@ -70,9 +72,9 @@ WALKED: dict[str, tuple[str, ...]] = {
 WRITES = {
     "account fund", "account reset", "bars import", "contracts compute", "db copy", "desk set",
     "desk set-targets", "desk undo", "desk undo-targets", "export-to-parquet", "flatten",
-    "jobs run", "key add", "kill on", "kill reset", "lake import", "models parity",
-    "orders cancel", "orders place", "rolls find", "sources reset-clock", "train", "user approve",
-    "user disable", "user enable", "user role",
+    "jobs run", "key add", "kill on", "kill reset", "lake import", "limits set", "models parity",
+    "notes add", "orders cancel", "orders change", "orders place", "rolls find",
+    "sources reset-clock", "train", "user approve", "user disable", "user enable", "user role",
 }  # fmt: skip
 # They print findings, of which there are none here, or need what other tests make.
 ELSEWHERE = {
@@ -134,6 +136,7 @@ FILLING = (
     ("contracts", "compute", "ES"),
     ("desk", "set", "ES", "weight=6.25", "--reason", "a reason of many words " * 4),
     ("desk", "set-targets", "ES", "offset_high=2.25", "--reason", "another reason"),
+    ("notes", "add", "not before the report again " * 4, "--symbol", "ES"),
     ("user", "role", WHO, "admin"),
     ("key", "add", WHO, "--name", "notebook", "--scope", "read"),
 )

@@ -272,6 +272,69 @@ def test_a_reset_begins_anew_and_deletes_nothing(undone: Link) -> None:
     ]  # fmt: skip
 
 
+def test_a_statement_adds_up_where_half_a_tick_is_no_whole_cent(undone: Link) -> None:
+    # 118'12 to 118'08+ is 3.5 x 31.25 = 109.375.
+    trade(undone, "BUY", 1, "118.375", "ZB")
+    trade(undone, "SELL", 1, "118.265625", "ZB")
+    undone.execute("select trade.fund('PAPER', 10, 'ann', '', %s)", (AT,))
+    lines = rows(undone, "select * from trade.statement('PAPER', %s, %s)", MONDAY, MONDAY)
+    balances = [line["balance"] for line in lines]
+    for line, before in zip(lines[1:-1], balances, strict=False):
+        assert line["balance"] == before + line["amount"]
+    assert balances[-1] == one(undone, "select cash from trade.account_at(%s)", AT)["cash"]
+    moved = sum(line["amount"] for line in lines if line["section"] == "CASH")
+    assert balances[0] + moved + lines[-1]["realised"] - lines[-1]["commission"] == balances[-1]
+    (day,) = rows(undone, "select * from trade.value_days('PAPER', %s, %s, %s)", MONDAY, MONDAY, AT)
+    assert (day["moved"], day["pnl"], day["net_liquidation"]) == (
+        *(moved, Decimal("-114.375")),
+        balances[-1],
+    )
+
+
+def test_the_value_of_days_follows_the_account(undone: Link) -> None:
+    trade(undone, "BUY", 2, "5000.00")
+    settle(undone, "ES", MONDAY, "5010.00")
+    later = AT + timedelta(days=1)
+    quote(undone, "ES", "5005.00", later)
+    days = rows(
+        undone, "select * from trade.value_days('PAPER', %s, %s, %s)", MONDAY, TUESDAY, later
+    )
+    # 2 x 10 x 50 less 5.00 on Monday, 2 x 5 x 50 given back on Tuesday.
+    assert [(day["trade_date"], day["pnl"], day["net_liquidation"]) for day in days] == [
+        (MONDAY, 995, 100_995),
+        (TUESDAY, -500, 100_495),
+    ]
+    account = one(undone, "select * from trade.account_at(%s)", later)
+    assert account["net_liquidation"] == days[-1]["net_liquidation"]
+
+
+def test_limits_used_are_those_that_the_rules_count(undone: Link) -> None:
+    trade(undone, "BUY", 2, "5000.00")
+    quote(undone, "ES", "4990.00", AT)
+    for group in ("OCO", None):
+        place(undone, "BUY", 3, type="LIMIT", limit_price="4900", status="PENDING",
+              group_kind=group, group_id=group and "g")  # fmt: skip
+    place(undone, "SELL", 1, type="LIMIT", limit_price="5100", group_kind="OCO", group_id="g")
+    used = {
+        row["rule"]: (row["used"], row["subject"])
+        for row in rows(undone, "select * from trade.limits_used_at('PAPER', %s, now())", AT)
+    }
+    # 2 held and 6 to buy: 8 x 4990 x 50. The loss is 2 x 10 x 50 and 5.00.
+    assert used["max_contracts"] == (8, "ES")
+    assert used["gross_exposure"] == (Decimal(1_996_000), None)
+    assert used["daily_loss"] == (Decimal(1_005), None)
+    assert used["stale_quote_s"] == (None, None)
+    undone.execute(
+        "insert into trade.limits (rule, symbol, value, who) values ('max_contracts', 'NQ', 1, 'a')"
+    )
+    of_nq = one(
+        undone,
+        "select * from trade.limits_used_at('PAPER', %s, now()) where symbol = 'NQ'",
+        AT,
+    )
+    assert of_nq["used"] == 0
+
+
 def test_a_statement_is_of_at_most_370_days(undone: Link) -> None:
     ask = "select * from trade.statement('PAPER', %s, %s)"
     first = date(2024, 1, 1)

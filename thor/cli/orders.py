@@ -1,4 +1,4 @@
-"""`thor orders`, `positions`, `account`, `flatten`, `story`, `notes`, `kill`: trading by hand.
+"""`thor orders`, `positions`, `account`, `flatten`, `story`, `limits`, `kill` …: trading by hand.
 
 Reads and writes the schema trade; the job `trade` talks to the broker. A refusal exits 4.
 """
@@ -15,6 +15,7 @@ from thor.errors import NotFound, Refused, Rejected
 
 orders = typer.Typer(no_args_is_help=True, help="Place, list, show and cancel orders.")
 account = typer.Typer(no_args_is_help=True, help="List, fund and reset accounts.")
+limits = typer.Typer(no_args_is_help=True, help="Show and set the limits of risk.")
 notes = typer.Typer(no_args_is_help=True, help="Write and read the journal of trading.")
 kill = typer.Typer(no_args_is_help=True, help="Stop all trading, and let it go on.")
 
@@ -194,7 +195,7 @@ def fund(
     """Put cash into an account."""
     from thor.flow import accounts
 
-    cash = _amount(amount)
+    cash = _number("amount", amount)
     with open_database() as connection:
         row = accounts.fund(connection, account_id, cash, getpass.getuser(), note)
         show([row], "account", as_json=as_json)
@@ -210,7 +211,7 @@ def reset(
     """Begin a paper account anew; nothing is deleted, and it is refused with orders open."""
     from thor.flow import accounts
 
-    cash = _amount(amount)
+    cash = _number("amount", amount)
     with open_database() as connection:
         row = accounts.reset(connection, account_id, cash, getpass.getuser(), note)
         show([row], "account", as_json=as_json)
@@ -297,6 +298,42 @@ def reconcile(
         raise Refused(f"{len(found)} breaks lock their symbols")
 
 
+@limits.command("list")
+def list_limits(
+    account_id: Annotated[str, typer.Option("--account", help="The account.")] = "PAPER",
+    as_json: AsJson = False,
+) -> None:
+    """Show the limits that hold for an account, and how much of each it uses."""
+    from thor import database
+    from thor.flow import accounts, place_orders
+
+    with open_database() as connection:
+        accounts.account_at(connection, account_id)
+        values = {"account": account_id, "as_of": place_orders.market_now(connection)}
+        rows = database.rows(connection, "trade_limits_used", values)
+    names = ("rule", "account_id", "symbol", "used", "value", "subject", "version", "who")
+    show([{name: row[name] for name in names} for row in rows], "limits", as_json=as_json)
+
+
+@limits.command("set")
+def set_limit(
+    rule: Annotated[str, typer.Argument(help="max_contracts, daily_loss, …")],
+    value: Annotated[str, typer.Argument(help="The limit, in the rule's unit.")],
+    account_id: Annotated[str | None, typer.Option("--account", help="All if left out.")] = None,
+    symbol: Annotated[str | None, typer.Option(help="A root; all if left out.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Set a limit, as a new version."""
+    from thor.flow import accounts
+
+    limit = _number("value", value)
+    with open_database() as connection:
+        row = accounts.set_limit(
+            connection, rule, limit, getpass.getuser(), account=account_id, symbol=symbol
+        )
+    show([row], "limit", as_json=as_json)
+
+
 @kill.command("on")
 def latch(
     reason: Annotated[str, typer.Option(help="Why.")] = "by hand", as_json: AsJson = False
@@ -326,11 +363,11 @@ def _show(rows: list[dict[str, Any]], title: str, *, as_json: bool) -> None:
     show(shown, title, as_json=as_json)
 
 
-def _amount(text: str) -> Decimal:
+def _number(field: str, text: str) -> Decimal:
     try:
         return Decimal(text)
     except InvalidOperation as error:
-        raise Rejected(f"amount: {text[:40]!r} is not a number; write it as 25000.00") from error
+        raise Rejected(f"{field}: {text[:40]!r} is not a number; write it as 25000.00") from error
 
 
 def _id(text: str) -> UUID:

@@ -72,11 +72,24 @@ def set_limit(
     account: str | None = None,
     symbol: str | None = None,
 ) -> Row:
-    """Write a new version of a limit, for an account and a root or for all, and return it."""
+    """Write a new version of a limit, for an account and a root or for all, and return it.
+
+    Raises `Rejected` for an unknown rule or a value that is none, `NotFound` for an unknown account
+    or root.
+    """
     if rule not in LIMITS:
         raise Rejected(f"rule: {rule!r} is none of {', '.join(LIMITS)}")
     if not value.is_finite() or value < 0:
         raise Rejected(f"value: {value} has to be a number from 0 ({LIMITS[rule]})")
+    if account is not None:
+        account_at(connection, account)
+    if symbol is not None:
+        listed = instruments.listing(connection).instrument(symbol)
+        if listed is None:
+            raise NotFound(
+                f"symbol: {symbol[:40]!r} is no root; `thor instruments list` shows them"
+            )
+        symbol = listed.symbol
     with _refused(connection):
         values = {"account": account, "rule": rule, "symbol": symbol, "value": value, "who": who}
         return database.one(connection, "trade_set_limit", values)

@@ -295,7 +295,8 @@ begin atomic
         round(m.realised, 2) as realised,
         round(m.realised_fifo, 2) as realised_fifo,
         m.commission,
-        round(
+        -- Not rounded, since days and series are added up.
+        trim_scale(
             case
                 when m.quantity = 0 then 0
                 else m.quantity * m.mark * m.multiplier
@@ -304,7 +305,7 @@ begin atomic
                 when m.quantity_before = 0 then 0
                 else m.quantity_before * m.basis * m.multiplier
             end
-            - m.flow - m.commission, 2
+            - m.flow - m.commission
         ) as pnl,
         m.currency
     from marked as m

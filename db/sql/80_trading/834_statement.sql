@@ -128,17 +128,10 @@ begin
             f.side,
             f.quantity,
             trim_scale(f.price),
-            f.realised,
+            c.amount + f.commission,
             f.commission,
-            f.realised - f.commission,
-            (
-                select coalesce(sum(x.amount), 0)
-                from trade.cash_movements as x
-                where
-                    x.account_id = f.account_id
-                    and x.epoch = f.epoch
-                    and x.at <= f.at
-            ) + f.net_sum,
+            c.amount,
+            b.balance,
             o.client_order_id,
             f.order_id,
             f.fill_id,
@@ -146,6 +139,24 @@ begin
             f.number
         from trade.fills as f
         inner join trade.orders as o on o.order_id = f.order_id
+        cross join lateral (
+            select
+                (
+                    select coalesce(sum(x.amount), 0)
+                    from trade.cash_movements as x
+                    where
+                        x.account_id = f.account_id
+                        and x.epoch = f.epoch
+                        and x.at <= f.at
+                ) + f.net_sum as balance
+        ) as b
+        -- Half a tick of a bond is no whole cent. What a line moves is what
+        -- its balance does, so that the lines add up to the cent.
+        cross join lateral (
+            select
+                round(b.balance, 2)
+                - round(b.balance - f.realised + f.commission, 2) as amount
+        ) as c
         where
             f.account_id = of_account
             and f.trade_date between date_from and date_to

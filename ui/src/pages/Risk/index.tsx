@@ -20,6 +20,7 @@ import { changeLimit, exposureQuery, killQuery, limitsQuery, limitVersionsQuery,
 import type { ExposureRow, LimitRow, LimitUsed } from '@/types/domain';
 
 const ofWhom = (one: LimitRow) => [one.account_id, one.symbol].filter(Boolean).join(', ') || 'all';
+const ORDER = Object.keys(RULES);
 const titleOf = (rule: string) => RULES[rule]?.title ?? rule;
 
 /** The limits of trading, how much of each is used now, who changed them, and the exposure behind. */
@@ -30,7 +31,7 @@ export default function Risk() {
   const kill = useQuery(killQuery);
   const limits = useQuery(limitsQuery(id));
   const exposure = useQuery(exposureQuery(id));
-  const rows = limits.data ?? [];
+  const rows = [...(limits.data ?? [])].sort((a, b) => ORDER.indexOf(a.rule) - ORDER.indexOf(b.rule));
   const held = exposure.data ?? [];
   return (
     <>
@@ -66,7 +67,7 @@ function Limits({ rows, mayChange }: { rows: readonly LimitUsed[]; mayChange: bo
             <th scope="col">Rule</th>
             <th scope="col" className={css.roomy}>Of</th>
             <th scope="col" className={css.right}>Used</th>
-            <th scope="col" className={css.roomy}>By</th>
+            <th scope="col" className={css.roomy}>Most by</th>
             <th scope="col" className={css.right}>Limit</th>
             <th scope="col" className={css.roomy}><VisuallyHidden>Share</VisuallyHidden></th>
             <th scope="col" className={`${css.right} ${css.roomy}`}>Version</th>

@@ -268,9 +268,9 @@ export function Ticket({ symbol, side, onSymbol, onSide, account, accountId, may
         <Preview of={preview} quantity={readQuantity(quantity) ?? 0} />
         <button type="submit" className={css.send} data-side={side} disabled={isOff} data-testid="send">
           <span aria-hidden="true">{side === 'BUY' ? '▲' : '▼'}</span> {isSending ? 'Sending' : wordsOf(content, market)}
-          <kbd className="wide">Ctrl Enter</kbd>
         </button>
         <p className={css.under}>
+          <kbd className="wide">Ctrl Enter</kbd>{' '}
           {why ?? `${accountId} · ${nature === 'live' ? 'live feed, filled on paper' : `${nature ?? 'no'} feed`}${account?.kind === 'PAPER' ? ' · no money moves' : ''}`}
         </p>
         <div aria-live="polite">
