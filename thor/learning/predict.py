@@ -6,13 +6,15 @@ the last digit whatever rows it comes with: live, in a replay, or alone.
 
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from thor.learning import fit
-from thor.learning.fit import Fitted
 from thor.learning.profiles import Ranges
+
+# scikit-learn takes seconds to import: not before there is a model to predict with.
+if TYPE_CHECKING:
+    from thor.learning.fit import Fitted
 
 Array = np.ndarray[Any, Any]
 
@@ -38,7 +40,7 @@ class Prediction:
 class Served:
     """A fitted model with what it takes to use it."""
 
-    fitted: Fitted
+    fitted: "Fitted"
     target: str
     classes: Array
     order: tuple[int, ...]
@@ -46,8 +48,10 @@ class Served:
     ranges: Ranges
 
 
-def served(fitted: Fitted, row: dict[str, Any], profiles: list[dict[str, Any]]) -> Served:
+def served(fitted: "Fitted", row: dict[str, Any], profiles: list[dict[str, Any]]) -> Served:
     """Return a model to be served, of its row in model.versions and its profiles."""
+    from thor.learning import fit
+
     metrics = row["metrics"]
     is_regime = row["target"] == "regime"
     loss = metrics.get("losses", {}).get(row["model"], 0.0)
@@ -63,6 +67,8 @@ def served(fitted: Fitted, row: dict[str, Any], profiles: list[dict[str, Any]]) 
 
 def predict(model: Served, x: Array) -> list[Prediction]:
     """Return what a model says of each row of its set, float32 with NaN where there is none."""
+    from thor.learning import fit
+
     refusals = [model.ranges.refusal(row) for row in x]
     good = [at for at, why in enumerate(refusals) if why is None]
     found = [Prediction(refused=why) for why in refusals]
@@ -78,6 +84,8 @@ def predict(model: Served, x: Array) -> list[Prediction]:
 
 
 def _block(model: Served, x: Array) -> list[Prediction]:
+    from thor.learning import fit
+
     if model.target == "regime":
         numbers, probabilities = fit.regimes(model.fitted, x, model.order)
         return [

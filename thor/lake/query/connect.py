@@ -14,7 +14,6 @@ from typing import Literal, NamedTuple
 
 import duckdb
 import pyarrow as pa
-import pyarrow.dataset
 
 from thor.config import Settings
 from thor.domain.bar import FEATURE_WIDTHS, WIDTHS
@@ -187,17 +186,20 @@ class _Relation(NamedTuple):
         return f"read_parquet([{quoted}]{hive if self.is_parted else ''}{loose})"
 
     def _dataset(self, connection: Connection, files: Files) -> str:
+        # It brings pandas, whose import takes a second; a lake in a folder does without.
+        from pyarrow import dataset
+
         keys = pa.schema([("date", pa.date32()), ("symbol", pa.string())])
         schema = None
         if self.is_loose:
             held = [(name, _ARROW[kind]) for name, kind in self.columns.items()]
             schema = pa.schema([*held, ("date", pa.date32())])
-        known = pyarrow.dataset.dataset(
+        known = dataset.dataset(
             self.paths,
             schema=schema,
             filesystem=files.store.filesystem,
             format="parquet",
-            partitioning=pyarrow.dataset.partitioning(keys, flavor="hive"),
+            partitioning=dataset.partitioning(keys, flavor="hive"),
             partition_base_dir=files.store.root,
         )
         registered = f"files_{next(_NUMBERS)}"
