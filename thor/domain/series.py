@@ -97,6 +97,7 @@ class SeriesNames:
         """Take the listed roots, of which some may look like month codes."""
         self._roots = frozenset(roots)
         self._known: dict[tuple[str, date], Series] = {}
+        self._months: dict[tuple[str, str, date], Series] = {}
 
     def series(self, name: str, on: date) -> Series:
         """Return the series of a name in a record of a day; an unknown name is its own root."""
@@ -111,6 +112,13 @@ class SeriesNames:
         A contract that is no month code is kept as written; the listing accepts or refuses it.
         Raises `ValueError` with the reason where the contract is no month of the symbol.
         """
+        # Rows of a file repeat their few names and days.
+        known = self._months.get((symbol, contract, on))
+        if known is None:
+            known = self._months[symbol, contract, on] = self._month(symbol, contract, on)
+        return known
+
+    def _month(self, symbol: str, contract: str, on: date) -> Series:
         named = self.series(symbol, on)
         code = parse_month_code(bare(contract))
         if code is None:
