@@ -66,6 +66,8 @@ def up(
         PagesBuild() as pages,
         running(settings, report=_report, appendfsync=settings.bus_fsync) as system,
     ):
+        if stop:
+            return
         _migrate(settings, system)
         player = _player(settings, system, tape, stop)
         jobs = _jobs(settings, system)
