@@ -8,6 +8,7 @@ import sys
 import threading
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,12 +26,14 @@ from thor.flow.copy_database.run import PASSES_MAX, copy
 from thor.flow.copy_database.target import LEFT_OUT
 from thor.market.bars import refresh
 from thor.market.bus.client import Bus
-from thor.services.running import Endpoints
 
 pytestmark = pytest.mark.editions("plain", "timescale")
+# What is refused, counted or compared by the same statements whatever the target is.
+PLAIN = pytest.mark.editions("plain")
 
 Link = psycopg.Connection[Any]
 Make = Callable[[Edition | None], str]
+Copied = Callable[[str], AbstractContextManager[str]]
 
 REFUSED, UNAVAILABLE = 4, 5
 WIDTHS = ("1s", "1m", "5m", "1h", "1d")
@@ -267,32 +270,47 @@ cross join lateral (select h.hour + k.seq / 4 * interval '700 milliseconds') as 
 """
 
 
+@pytest.fixture(scope="module")
+def migrated(template: str, edition: Edition, copied: Copied) -> Iterator[Callable[[Edition], str]]:
+    """Gives the URL of a database of an edition to copy, made when it is first asked for."""
+    urls = {edition: template}
+    with ExitStack() as stack:
+
+        def of(requested: Edition) -> str:
+            if requested not in urls:
+                urls[requested] = stack.enter_context(copied(named(template, "template0")))
+                schema.up(urls[requested], requested=requested)
+            return urls[requested]
+
+        yield of
+
+
+@pytest.fixture(scope="module")
+def filled(template: str, copied: Copied) -> Iterator[str]:
+    """A plain database with a little of everything, made at another moment than all others."""
+    with copied(named(template, "template0")) as url:
+        schema.up(url, requested="plain")
+        fill(url)
+        yield url
+
+
 @pytest.fixture
-def make(endpoints: Endpoints) -> Iterator[Make]:
+def make(template: str, migrated: Callable[[Edition], str], copied: Copied) -> Iterator[Make]:
     """Makes databases: of an edition, or empty."""
-    names: list[str] = []
+    with ExitStack() as stack:
 
-    def made(requested: Edition | None) -> str:
-        names.append(f"thor_test_{uuid.uuid4().hex[:12]}")
-        with psycopg.connect(endpoints.database_url, autocommit=True) as server:
-            server.execute(f"create database {names[-1]} template template0".encode())
-        url = named(endpoints.database_url, names[-1])
-        if requested is not None:
-            schema.up(url, requested=requested)
-        return url
+        def made(requested: Edition | None) -> str:
+            of = migrated(requested) if requested else named(template, "template0")
+            return stack.enter_context(copied(of))
 
-    yield made
-    with psycopg.connect(endpoints.database_url, autocommit=True) as server:
-        for name in names:
-            server.execute(f"drop database if exists {name} with (force)".encode())
+        yield made
 
 
 @pytest.fixture
-def source_url(make: Make) -> str:
+def source_url(filled: str, copied: Copied) -> Iterator[str]:
     """A plain database with a little of everything."""
-    url = make("plain")
-    fill(url)
-    return url
+    with copied(filled) as url:
+        yield url
 
 
 def named(url: str, name: str) -> str:
@@ -417,6 +435,7 @@ def test_everything_stands_in_a_copy_of_another_edition(
     assert_whole(make(of), make(to), to or "timescale")
 
 
+@PLAIN
 def test_the_source_of_these_tests_has_a_row_in_every_table(source_url: str) -> None:
     with linked(source_url) as link:
         link.execute("set search_path = ''")
@@ -428,6 +447,7 @@ def test_the_source_of_these_tests_has_a_row_in_every_table(source_url: str) -> 
     assert empty == [], "give it one in REFERENCE, or say in LEFT_OUT why it is left out"
 
 
+@PLAIN
 def test_a_table_is_copied_or_named_as_left_out(source_url: str) -> None:
     with linked(source_url) as link:
         copied = {table.name for table in tables.found(link, LEFT_OUT)}
@@ -436,6 +456,7 @@ def test_a_table_is_copied_or_named_as_left_out(source_url: str) -> None:
         assert copied & set(LEFT_OUT) == set()
 
 
+@PLAIN
 def test_a_table_that_is_made_tomorrow_is_copied_too(make: Make) -> None:
     source_url, target_url = make("plain"), make("plain")
     for url in (source_url, target_url):
@@ -680,6 +701,7 @@ def test_ticks_that_come_meanwhile_are_copied_too(source_url: str, database_url:
     assert_equal(source_url, database_url)
 
 
+@PLAIN
 def test_while_ticks_keep_coming_the_copy_reports_that_it_is_not_whole(
     source_url: str, database_url: str
 ) -> None:
@@ -702,6 +724,7 @@ def test_while_ticks_keep_coming_the_copy_reports_that_it_is_not_whole(
     assert_equal(source_url, database_url)
 
 
+@PLAIN
 def test_while_a_job_writes_into_the_source_the_copy_is_not_whole(
     source_url: str, database_url: str
 ) -> None:
@@ -713,6 +736,7 @@ def test_while_a_job_writes_into_the_source_the_copy_is_not_whole(
     assert copy(source_url, database_url).is_whole
 
 
+@PLAIN
 def test_the_account_holds_when_the_bus_goes_on_into_the_copy(
     make: Make, database_url: str, redis_url: str
 ) -> None:
@@ -832,6 +856,7 @@ def refused(source_url: str, target_url: str, words: str) -> None:
     assert state(target_url) == before
 
 
+@PLAIN
 def test_a_database_is_not_copied_into_itself(source_url: str) -> None:
     name = urlsplit(source_url).path[1:]
     refused(source_url, source_url, f"database {name} is the one to be copied")
@@ -839,6 +864,7 @@ def test_a_database_is_not_copied_into_itself(source_url: str) -> None:
     refused(source_url, other_way, f"database {name} is the one to be copied")
 
 
+@PLAIN
 def test_another_application_s_database_is_left_alone(source_url: str, make: Make) -> None:
     target_url = make(None)
     with linked(target_url) as link:
@@ -848,12 +874,14 @@ def test_another_application_s_database_is_left_alone(source_url: str, make: Mak
         assert value(link, "select to_regclass('ops.edition')") is None
 
 
+@PLAIN
 def test_a_database_of_another_nature_is_left_alone(source_url: str, make: Make) -> None:
     target_url = make(None)
     schema.up(target_url, nature="live", requested="plain")
     refused(source_url, target_url, "was made for live data and the source for simulated")
 
 
+@PLAIN
 def test_a_live_database_is_copied_into_a_live_one(make: Make) -> None:
     source_url, target_url = make(None), make(None)
     schema.up(source_url, nature="live", requested="plain")
@@ -862,6 +890,7 @@ def test_a_live_database_is_copied_into_a_live_one(make: Make) -> None:
         assert value(link, "select nature from ops.edition") == "live"
 
 
+@PLAIN
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -897,6 +926,7 @@ def test_a_database_that_holds_something_else_is_left_alone(
     refused(source_url, database_url, words)
 
 
+@PLAIN
 def test_sessions_that_were_only_computed_are_no_obstacle(
     source_url: str, database_url: str
 ) -> None:
@@ -909,6 +939,7 @@ def test_sessions_that_were_only_computed_are_no_obstacle(
     assert_equal(source_url, database_url)
 
 
+@PLAIN
 def test_a_copy_of_another_database_is_left_alone(
     source_url: str, make: Make, database_url: str
 ) -> None:
@@ -916,6 +947,7 @@ def test_a_copy_of_another_database_is_left_alone(
     refused(source_url, database_url, "was filled by a copy of thor_test_.*, another database")
 
 
+@PLAIN
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -939,6 +971,7 @@ def test_a_copy_that_was_used_since_is_left_alone(
     refused(source_url, database_url, words)
 
 
+@PLAIN
 def test_ticks_that_the_source_lost_since_are_not_overlooked(
     source_url: str, database_url: str
 ) -> None:
@@ -949,6 +982,7 @@ def test_ticks_that_the_source_lost_since_are_not_overlooked(
         copy(source_url, database_url)
 
 
+@PLAIN
 def test_a_database_that_was_never_migrated_has_nothing_to_copy(
     make: Make, database_url: str
 ) -> None:
@@ -956,6 +990,7 @@ def test_a_database_that_was_never_migrated_has_nothing_to_copy(
         copy(make(None), database_url)
 
 
+@PLAIN
 def test_another_table_in_thors_schemas_is_named_not_lost(
     source_url: str, database_url: str
 ) -> None:
@@ -964,6 +999,7 @@ def test_another_table_in_thors_schemas_is_named_not_lost(
     refused(source_url, database_url, r"^market\.mine of the source are other tables")
 
 
+@PLAIN
 def test_a_user_without_the_right_is_refused_with_a_reason(
     source_url: str, database_url: str
 ) -> None:
@@ -978,6 +1014,7 @@ def test_a_user_without_the_right_is_refused_with_a_reason(
             link.execute(f"drop role {role}".encode())
 
 
+@PLAIN
 def test_rows_written_meanwhile_are_not_mixed_in(source_url: str, database_url: str) -> None:
     def write() -> None:
         with linked(database_url) as link:
@@ -987,6 +1024,7 @@ def test_rows_written_meanwhile_are_not_mixed_in(source_url: str, database_url: 
         copy(source_url, database_url, once("looking for ticks", write))
 
 
+@PLAIN
 def test_two_copies_into_one_database_do_not_mix(source_url: str, database_url: str) -> None:
     def again() -> None:
         refused(source_url, database_url, "another copy into database .* is under way")
@@ -1019,6 +1057,7 @@ def test_a_tick_that_is_not_the_source_s_is_named_and_its_trade_date_not_written
     assert found == [(DATES[0],)]
 
 
+@PLAIN
 def test_prices_that_changed_places_are_not_equal(source_url: str, database_url: str) -> None:
     copy(source_url, database_url)
     with linked(database_url) as link:
@@ -1088,6 +1127,7 @@ def run(folder: Path, url: str, *words: str) -> tuple[int, str, str]:
     return process.returncode, out, err
 
 
+@PLAIN
 def test_the_command_copies_and_prints_the_settings_to_change_next(
     source_url: str, database_url: str, tmp_path: Path
 ) -> None:

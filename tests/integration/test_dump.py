@@ -7,7 +7,8 @@ import subprocess
 import sys
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -30,8 +31,11 @@ from thor.database.edition import Edition
 from thor.errors import NotFound, Refused, Rejected, Unavailable
 from thor.market.bars import refresh
 from thor.market.bus.client import Bus
+from thor.services.running import Endpoints
 
 pytestmark = pytest.mark.editions("plain", "timescale")
+# What does not depend on what is in the dump.
+PLAIN = pytest.mark.editions("plain")
 
 Link = psycopg.Connection[Any]
 WIDTHS = ("1s", "1m", "5m", "1h", "1d")
@@ -77,10 +81,12 @@ def _checksum(connection: Link, name: str) -> Any:
     ).fetchone()
 
 
-@pytest.fixture
-def market(database_url: str, redis_url: str, edition: Edition) -> str:
+@pytest.fixture(scope="module")
+def filled(kept_url: str, endpoints: Endpoints, edition: Edition) -> str:
     """A database with two days of ticks of two symbols, late ones and a refused one; its URL."""
-    bus = Bus(redis_url)
+    with redis.Redis.from_url(endpoints.redis_url) as client:
+        client.flushdb()
+    bus = Bus(endpoints.redis_url)
     minutes = [
         tick(
             symbol=symbol, seq=2 * n + offset, ts=TS + timedelta(minutes=5 * n),
@@ -95,9 +101,9 @@ def market(database_url: str, redis_url: str, edition: Edition) -> str:
     bus.publish([late])
     bus.publish([tick(seq=5001, last=Decimal("5000.10"))])
     bus.close()
-    take_in(redis_url, database_url)
+    take_in(endpoints.redis_url, kept_url)
     if edition == "timescale":
-        with psycopg.connect(database_url, autocommit=True) as connection:
+        with psycopg.connect(kept_url, autocommit=True) as connection:
             # Part in the aggregates, part in columns, the rest read from the ticks themselves.
             span = (TS - timedelta(days=1), TS + timedelta(hours=20))
             for width in WIDTHS[:4]:
@@ -107,25 +113,38 @@ def market(database_url: str, redis_url: str, edition: Edition) -> str:
             connection.execute(
                 "select compress_chunk(c) from show_chunks('market.ticks') as c limit 1"
             )
-    return database_url
+    return kept_url
+
+
+@pytest.fixture(scope="module")
+def dumped(filled: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A dump of it."""
+    file = tmp_path_factory.mktemp("dumped") / "thor.dump"
+    dump.dump(filled, file, settings(), nothing)
+    return file
 
 
 @pytest.fixture
-def target(market: str) -> Iterator[str]:
+def market(filled: str, copied: Callable[[str], AbstractContextManager[str]]) -> Iterator[str]:
+    """A copy of the filled database, to be changed at will."""
+    with copied(filled) as url:
+        yield url
+
+
+@pytest.fixture
+def target(endpoints: Endpoints, maker: Link) -> Iterator[str]:
     """The URL of a database that is not there yet; dropped at the end."""
     name = f"thor_test_{uuid.uuid4().hex[:12]}"
-    yield named(market, name)
-    with psycopg.connect(named(market, "postgres"), autocommit=True) as server:
-        for left in (name, f"{name}_restoring"):
-            drop = sql.SQL("drop database if exists {} with (force)")
-            server.execute(drop.format(sql.Identifier(left)))
+    yield named(endpoints.database_url, name)
+    for left in (name, f"{name}_restoring"):
+        drop = sql.SQL("drop database if exists {} with (force)")
+        maker.execute(drop.format(sql.Identifier(left)))
 
 
 @pytest.fixture
-def file(market: str, tmp_path: Path) -> Path:
-    """A dump of the market."""
-    dump.dump(market, tmp_path / "thor.dump", settings(), nothing)
-    return tmp_path / "thor.dump"
+def file(dumped: Path, tmp_path: Path) -> Path:
+    """A dump of the market, to be damaged at will."""
+    return Path(shutil.copy(dumped, tmp_path / "thor.dump"))
 
 
 def make(url: str) -> None:
@@ -226,6 +245,7 @@ def test_an_empty_database_that_is_there_is_filled_and_keeps_its_owner(
             connection.execute(f"drop role {owner}".encode())
 
 
+@PLAIN
 @pytest.mark.parametrize(
     ("made", "said"),
     [
@@ -258,6 +278,7 @@ def test_a_database_of_thors_is_not_restored_over(market: str, file: Path) -> No
     assert checksums(market) == before
 
 
+@PLAIN
 def test_the_server_s_own_database_is_refused_by_name(file: Path, market: str) -> None:
     with pytest.raises(Refused, match="postgres is the server's own database"):
         dump.restore(file, named(market, "postgres"), settings(), nothing)
@@ -310,6 +331,7 @@ def test_an_interrupted_restore_takes_back_what_it_began(file: Path, target: str
     assert name in databases(target)
 
 
+@PLAIN
 @pytest.mark.parametrize("step", ["_fill", "_give_name"])
 def test_a_second_restore_is_refused_also_while_the_first_is_in_no_database(
     file: Path, target: str, step: str, monkeypatch: pytest.MonkeyPatch
@@ -367,6 +389,7 @@ def _clients(url: str, name: str) -> int:
         return int(value(server, query, name, "client backend"))
 
 
+@PLAIN
 def test_another_database_of_that_name_is_named_and_not_dropped(file: Path, target: str) -> None:
     name = f"{urlsplit(target).path[1:]}_restoring"
     make(named(target, name))
@@ -375,6 +398,7 @@ def test_another_database_of_that_name_is_named_and_not_dropped(file: Path, targ
     assert name in databases(target)
 
 
+@PLAIN
 def test_the_password_is_on_no_command_line(
     market: str, tmp_path: Path, target: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -397,6 +421,7 @@ def test_the_password_is_on_no_command_line(
     assert not any(word.startswith(("-j", "--jobs")) for word in seen)
 
 
+@PLAIN
 def test_a_dump_is_one_new_file_that_only_its_user_reads(market: str, tmp_path: Path) -> None:
     file = tmp_path / "thor.dump"
     steps: list[str] = []
@@ -424,6 +449,7 @@ def test_a_dump_knows_its_edition_and_versions(market: str, file: Path, edition:
     assert (installed is None) is (edition == "plain")
 
 
+@PLAIN
 def test_a_failed_dump_leaves_no_file(market: str, tmp_path: Path) -> None:
     with (
         psycopg.connect(market) as connection,
@@ -438,6 +464,7 @@ def test_a_failed_dump_leaves_no_file(market: str, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@PLAIN
 def test_what_is_no_dump_of_thors_is_rejected_by_name(
     market: str, target: str, bare_database_url: str, tmp_path: Path
 ) -> None:
@@ -466,6 +493,7 @@ def reported_otherwise(monkeypatch: pytest.MonkeyPatch, **changed: Any) -> None:
     monkeypatch.setattr(dump, "read", other)
 
 
+@PLAIN
 def test_a_dump_of_a_newer_postgresql_is_refused(
     file: Path, target: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
