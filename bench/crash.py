@@ -287,8 +287,9 @@ class CrashSystem:
             with contextlib.suppress(*_AWAY):
                 if found := done():
                     return found
-            said = f"{what} did not come about; the ingestor said\n{self.ingestor.said()}"
-            assert time.monotonic() < until, said
+            assert time.monotonic() < until, (
+                f"{what} did not come about; the ingestor said\n{self.ingestor.said()}"
+            )
             time.sleep(0.01)
 
     def see_work(self) -> None:

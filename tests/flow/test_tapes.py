@@ -268,11 +268,14 @@ def test_the_quote_shown_is_the_files_last_word(market: Market) -> None:
 
 def test_a_second_replay_under_another_name_adds_no_row(market: Market, tmp_path: Path) -> None:
     received, inserted, duplicate, _ = account(market.link)
-    for name, count in TICKS.items():
+    # All but the stock's, which is twice as long as the others together.
+    again = {name: count for name, count in TICKS.items() if not name.startswith("bac")}
+    for name, count in again.items():
         copy = tmp_path / f"another name of {count}.parquet"
         shutil.copy(market.file(name), copy)
         assert market.play(copy) == (market.sources[name], False, count)
-    assert account(market.link) == (received + ALL, inserted, duplicate + ALL, 0)
+    repeated = sum(again.values())
+    assert account(market.link) == (received + repeated, inserted, duplicate + repeated, 0)
     assert value(market.link, "select count(*) from market.ticks") == ALL
     names = rows(market.link, "select file_name from reference.tapes")
     assert {row["file_name"] for row in names} == {f"{name}.parquet" for name in TICKS}

@@ -100,13 +100,13 @@ def link(url: str) -> Iterator[Link]:
 @BOTH
 def test_what_is_stored_is_what_the_families_compute(database_url: str, copied: Copied) -> None:
     with psycopg.connect(database_url, autocommit=True) as link:
-        put_market(link, 700)
+        put_market(link, 400)
         refresh.catch_up(link)
         assert waiting(link) > 0
     with copied(database_url) as other, duckdb.connect() as lake:
         for url in (database_url, other):
             with psycopg.connect(url, autocommit=True) as link:
-                fill_store(link) if url == database_url else build_all(link, rows_max=4000)
+                fill_store(link) if url == database_url else build_all(link, rows_max=2000)
                 assert waiting(link) == 0
                 for width in WIDTHS:
                     if url == database_url:
@@ -114,7 +114,7 @@ def test_what_is_stored_is_what_the_families_compute(database_url: str, copied: 
                         into_duckdb(link, lake, whole, f"computed_{width}")
                     count = f"select count(*) from market.bars_{width} where close is not null"
                     rows = f"select count(*) from feat.matrix_{width}"
-                    assert value(link, rows) == value(link, count) > 700
+                    assert value(link, rows) == value(link, count) > 400
                     into_duckdb(link, lake, f"select * from feat.matrix_{width}", "stored")
                     assert differences(lake, f"computed_{width}", "stored", 2e-9) == []
 

@@ -3,6 +3,7 @@ look-back.
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -161,12 +162,15 @@ def test_what_is_known_at_a_moment_does_not_change_with_what_comes_later(
             assert differences(then, "known", found, 1e-9) == []
 
 
-def named_in_minutes(lake: Lake) -> Iterator[tuple[str, str, int]]:
-    """Yield each feature that is named in minutes, with its family and how many."""
+def named_in_minutes(lake: Lake) -> Iterator[tuple[str, int, list[str]]]:
+    """Yield each family that has features named in minutes, how many, and their names."""
     for family in FAMILIES:
+        of: defaultdict[int, list[str]] = defaultdict(list)
         for name, *_ in lake.execute(f"describe feat.{family}_1m").fetchall():
             if found := IN_MINUTES.search(name):
-                yield family, name, int(found[1])
+                of[int(found[1])].append(name)
+        for minutes, names in of.items():
+            yield family, minutes, names
 
 
 @every_width
@@ -186,23 +190,28 @@ def test_a_feature_named_in_minutes_reaches_no_further_even_over_a_gap(
     ).fetchall()
     said, reached = set(), set()
     for bar_start in [*(row[0] for row in rows), "2024-03-11 12:00:00+00"]:
-        for family, name, minutes in named_in_minutes(lake):
+        for family, minutes, names in named_in_minutes(lake):
             reach = f"'{bar_start}'::timestamptz - interval {minutes} minute"
             asked = (
-                f"select symbol, {name} from feat.{family}('{width}', null, '{bar_start}',"
+                f"select symbol, {', '.join(names)}"
+                f" from feat.{family}('{width}', null, '{bar_start}',"
                 f" '{bar_start}'::timestamptz + interval 1 microsecond)"
             )
             found, then, when = (
-                dict(one.execute(asked).fetchall())
+                {
+                    (symbol, name): value
+                    for symbol, *values in one.execute(asked).fetchall()
+                    for name, value in zip(names, values, strict=True)
+                }
                 for one in (
                     lake,
                     others(f"bar_start < {reach}", "changed"),
                     others(f"bar_start < '{bar_start}'", "changed"),
                 )
             )
-            assert then == pytest.approx(found, nan_ok=True), name
-            said |= {name for value in found.values() if value is not None}
-            reached |= {name} if when != found else set()
+            assert then == pytest.approx(found, nan_ok=True)
+            said |= {name for (_, name), value in found.items() if value is not None}
+            reached |= {key[1] for key in found if when.get(key) != found[key]}
     hour = {"return_60min", "realised_60min", "rel_strength_60min"}
     assert hour <= said
     # A change within the minutes is seen: it is one that a feature would show.
