@@ -33,11 +33,11 @@ def build() -> None:
         pytest.fail(f"{built.stdout}{built.stderr}{said}", pytrace=False)
 
 
-def drive(given: Mapping[str, str], spec: str) -> None:
-    """Run a spec with these in its environment; fails with what it printed."""
+def drive(given: Mapping[str, str], *specs: str) -> None:
+    """Run specs with these in their environment; fails with what they printed."""
     node = Path("node_modules/@playwright/test/cli.js")
     ran = subprocess.run(
-        ["node", str(node), "test", f"e2e/{spec}"],
+        ["node", str(node), "test", *(f"e2e/{spec}" for spec in specs)],
         cwd=UI,
         env={**os.environ, **given, "CI": "1"},
         capture_output=True,
