@@ -1,4 +1,4 @@
-"""Export every closed trade date that the lake lacks in part, and end.
+"""Export every closed trade date that the lake lacks in part, and rows shown to models since.
 
 Reads the database; writes the lake. Run it when a trade date has closed, 17:00 in Chicago, or as
 often as you like: complete dates are not touched.
@@ -24,7 +24,8 @@ def main(settings: Settings, _stop: Stop, log: Any) -> None:
     url, store = database_url(Home(settings.home), settings), Store(url_of(settings))
     now = clock.now()
     with database.connect(url, "export") as connection:
-        days = coverage.missing(connection, store, now)
+        missing = coverage.missing(connection, store, now)
+        days = sorted({*missing, *coverage.shown_since(connection, store)})
     for done in export(url, store, Ask(days=tuple(days)), now) if days else ():
         for why in done.failed:
             log.error("not exported", trade_date=str(done.trade_date), reason=why)

@@ -481,6 +481,41 @@ def test_a_question_without_an_answer_is_refused(
     assert running == (0,)
 
 
+# In one process, whose imports count.
+COMMANDS = """
+import sys
+from typer.testing import CliRunner
+from thor.cli import app
+version, target = sys.argv[1], ["--target", "direction", "--horizon", "1m", "--symbols", "ES"]
+for words in (
+    ["list"], ["runs"], ["show", version], ["compare", version, version + "0"],
+    ["promote", version, "--as", "challenger"], ["rollback", *target, "--as", "challenger"],
+):
+    done = CliRunner().invoke(app, ["models", *words])
+    print(words[0], done.exit_code, *done.output.splitlines()[-1:])
+print(*({"mlflow", "sklearn", "skops", "scipy", "pandas", "numpy", "duckdb"} & {*sys.modules}))
+"""
+
+
+def test_the_commands_of_models_import_nothing_that_fits_or_tracks(
+    kept_url: str, trained: Trained
+) -> None:
+    given = {"THOR_DATABASE_URL": as_role(kept_url), "THOR_MLFLOW_URL": "none"}
+    done = subprocess.run(
+        [sys.executable, "-c", COMMANDS, str(trained.version_id)],
+        env=os.environ | given, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    *lines, imported = done.stdout.splitlines()
+    assert [line.split()[:2] for line in lines] == [
+        ["list", "0"], ["runs", "0"], ["show", "0"], ["compare", "1"], ["promote", "0"],
+        ["rollback", "0"],
+    ]  # fmt: skip
+    number = trained.version_id
+    assert lines[-2].endswith(f"challenger of direction at 1m of ES: model {number}, before none")
+    assert lines[-1].endswith(f"challenger of direction at 1m of ES: none, before model {number}")
+    assert imported == ""
+
+
 def test_features_that_cannot_be_learned_from_are_refused(link: Link, kept_url: str) -> None:
     with pytest.raises(Rejected, match="features: rsi_15: not known"):
         feature_sets.define(link, "wrong", "1m", ["rsi_14", "rsi_15"])

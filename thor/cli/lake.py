@@ -87,7 +87,7 @@ def verify(
 
 @app.command("import")
 def import_(first: First = None, last: Last = None, as_json: AsJson = False) -> None:
-    """Restore the lake's ticks, imported bars and reference data into an empty database."""
+    """Restore ticks, imported bars, rows shown to models and reference data out of the lake."""
     from thor.flow import restore_from_lake
 
     store = _store()
@@ -104,7 +104,8 @@ def import_(first: First = None, last: Last = None, as_json: AsJson = False) -> 
     for one in () if as_json else done:
         console.print(
             f"{one.trade_date}: {one.ticks:,} ticks restored, {one.there:,} were there; "
-            f"{one.imported:,} imported bars restored; {one.bars:,} bars are equal to the lake's",
+            f"{one.imported:,} imported bars and {one.shown:,} rows shown to models restored; "
+            f"{one.bars:,} bars are equal to the lake's",
             highlight=False,
         )
         for text in one.failed:

@@ -1,7 +1,7 @@
-"""Restore the lake's ticks and a vendor's bars, and prove that all bars are the same.
+"""Restore the lake's ticks, a vendor's bars and what models were shown; prove that bars are equal.
 
-Stages: 55 lake → 10 reference, 30 ticks, 40 bars. One transaction a partition, so an interrupted
-restore resumes. The ticks came off no bus, so no batch counts them.
+Stages: 55 lake → 10 reference, 30 ticks, 40 bars, 60 store. One transaction a partition, so an
+interrupted restore resumes. The ticks came off no bus, so no batch counts them.
 """
 
 import hashlib
@@ -32,6 +32,9 @@ _BAR_FIELDS = (
     "symbol", "bar_start", "open", "high", "low", "close", "volume", "volume_buy", "volume_sell",
     "trades",
 )  # fmt: skip
+_SHOWN_COLUMNS = (
+    "set_hash", "symbol", "bar_start", "version", "changed_at", "values", "written_at",
+)  # fmt: skip
 # Called with the task, the amount done, and the total; 0 where it is not known.
 Progress = Callable[[str, int, int], None]
 
@@ -39,14 +42,15 @@ Progress = Callable[[str, int, int], None]
 class Restored(msgspec.Struct, frozen=True, kw_only=True):
     """A trade date: the ticks restored, those already there, the bars that are equal.
 
-    `imported` counts the vendor's bars that were restored. `failed` names the parts that could not
-    be restored, and why; the rest was restored.
+    `imported` counts the vendor's bars that were restored, `shown` the rows that models were shown.
+    `failed` names the parts that could not be restored, and why; the rest was restored.
     """
 
     trade_date: date
     ticks: int
     there: int
     imported: int
+    shown: int
     bars: int
     failed: list[str]
 
@@ -68,6 +72,7 @@ def restore_from_lake(
             raise Refused("An export or import of this database is under way: wait for its end")
         if not database.one(connection, "has_ticks")["has_ticks"]:
             _replace_reference(connection, store, on_progress)
+        _restore_sets(connection, store)
         one = _Import(
             connection,
             store,
@@ -117,6 +122,7 @@ class _Import:
             self._on_progress(f"bars of {day}", 0, 0)
             bars.renew(self._connection)
         imported, refused = self._restore_bars(day, exported.of("bars").values())
+        shown, unknown = self._restore_shown(day, exported.shown())
         self._on_progress(f"comparing bars of {day}", 0, 0)
         whole = [part for part in exported.of("bars").values() if part.symbol not in failed]
         equal, different = self._compare(whole, span)
@@ -125,8 +131,9 @@ class _Import:
             ticks=came,
             there=there,
             imported=imported,
+            shown=shown,
             bars=equal,
-            failed=[*failed.values(), *refused, *different],
+            failed=[*failed.values(), *refused, *unknown, *different],
         )
 
     def _restore_part(self, part: Part, span: Bounds) -> int:
@@ -210,6 +217,36 @@ class _Import:
                 return 0
             return bar_import.take(replace=False, makes_wider=not self._is_simulated)
 
+    def _restore_shown(self, day: date, parts: Iterable[Part]) -> tuple[int, list[str]]:
+        """Add the rows that models were shown; rows that are here stay as they are."""
+        count, failed = 0, []
+        for part in parts:
+            self._on_progress(f"rows shown to models of {day}, {part.symbol}", count, 0)
+            try:
+                count += self._restore_rows(part)
+            except (Broken, NotFound, Refused) as error:
+                failed.append(str(error))
+        return count, failed
+
+    def _restore_rows(self, part: Part) -> int:
+        location = self._store.locate(part.path)
+        if parquet.sha256(self._store, part.path) != part.sha256:
+            raise Broken(f"{location} is damaged: its SHA-256 is not the manifest's")
+        with database.transaction(self._connection):
+            database.rows(self._connection, "stage_restored_rows")
+            copy_in = database.one(self._connection, "restored_rows_copy")["copy_in"]
+            for table in parquet.tables(self._store, part.path):
+                copy.pour(self._connection, copy_in, _lines(_with_texts(table)))
+            found = database.execute(self._connection, "keep_restored_rows").rowcount
+            odd = database.one(self._connection, "restored_rows_that_differ")["rows"]
+            if odd:
+                raise Refused(
+                    f"{location}: the database has other values of {odd} rows that models were "
+                    "shown, or not their sets: import into an empty database, and the lake's "
+                    "reference data with it"
+                )
+        return found
+
     def _renew_last_values(self, part: Part, span: Bounds) -> None:
         # A stock's evening is in the folder of the next date, and of the date before.
         for day in {trade_date(span.ts_from), own_date(span.ts_from)}:
@@ -260,11 +297,29 @@ def _sum(parts: Iterator[pa.Table]) -> tuple[int, int]:
     return rows, total
 
 
+def _with_texts(table: pa.Table) -> pa.Table:
+    """Return the rows of store.feature_rows with their values as PostgreSQL writes an array."""
+    texts = [f"{{{','.join(map(repr, one))}}}" for one in table.column("values").to_pylist()]
+    at = table.schema.get_field_index("values")
+    return table.set_column(at, "values", pa.array(texts)).select(list(_SHOWN_COLUMNS))
+
+
 def _lines(table: pa.Table) -> Iterator[bytes]:
     for batch in table.to_batches(max_chunksize=1 << 15):
         text = io.BytesIO()
         csv.write_csv(batch, text, csv.WriteOptions(include_header=False))
         yield text.getvalue()
+
+
+def _restore_sets(connection: Connection[Any], store: Store) -> None:
+    """Add the feature sets that the lake has and the database has not."""
+    exported = manifest.read(store, None)
+    path = manifest.reference_path("store.feature_sets")
+    if exported is None or path not in {part.path for part in exported.parts}:
+        return
+    for table in parquet.tables(store, path):
+        for row in table.to_pylist():
+            database.execute(connection, "restore_feature_set", row)
 
 
 def _replace_reference(connection: Connection[Any], store: Store, on_progress: Progress) -> None:

@@ -172,7 +172,7 @@ def _noted(connection: Connection[Any], asked: _Asked) -> Any:
         "embargo": ask.horizon,
         "jobs": ask.jobs,
         "backend": ask.backend,
-        "models": {name: fit.SETTINGS[name] for name in fit.MODELS[ask.target]},
+        "models": {name: fit.settings(name, ask.target) for name in fit.MODELS[ask.target]},
     }
     row = database.one(
         connection,
@@ -189,7 +189,7 @@ def _noted(connection: Connection[Any], asked: _Asked) -> Any:
             "seed": ask.seed,
             "threads": ask.threads,
             "code_version": code_version(),
-            "libraries": json.dumps(fit.libraries()),
+            "libraries": json.dumps(artifacts.libraries()),
             "parameters": json.dumps(asked.parameters),
         },
     )
@@ -343,7 +343,7 @@ def _kept(
         "data_checksum": rows.checksum,
         "names": list(rows.names),
         "columns": list(model.columns),
-        "libraries": fit.libraries(),
+        "libraries": artifacts.libraries(),
     }
     if ask.target == "direction":
         facts["classes"] = [float(one) for one in fit.classes_of(rows)]

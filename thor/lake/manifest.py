@@ -17,6 +17,7 @@ FORMAT = 1
 KINDS = ("ticks", "bars", "features", "reference")
 REFERENCE = "manifests/reference.json"
 _LAKE = "lake.json"
+_SHOWN = "feature_rows.parquet"
 
 Kind = Literal["ticks", "bars", "features", "reference"]
 
@@ -68,6 +69,10 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
         """Return the parts of a kind by path."""
         return {part.path: part for part in self.parts if part.what == kind}
 
+    def shown(self) -> list[Part]:
+        """Return the parts with rows that models were shown."""
+        return [part for part in self.parts if part.path.endswith(f"/{_SHOWN}")]
+
 
 def ticks_path(day: date, symbol: str) -> str:
     """Return the path of the ticks of a symbol and trade date."""
@@ -82,6 +87,11 @@ def bars_path(day: date, symbol: str, width: str) -> str:
 def features_path(day: date, symbol: str, width: str) -> str:
     """Return the path of the features of a symbol, trade date and width."""
     return f"features/date={day}/symbol={symbol}/matrix_{width}.parquet"
+
+
+def shown_path(day: date, symbol: str) -> str:
+    """Return the path of the rows of a symbol and trade date that models were shown."""
+    return f"features/date={day}/symbol={symbol}/{_SHOWN}"
 
 
 def reference_path(relation: str) -> str:

@@ -195,7 +195,11 @@ def sha256(store: Store, path: str) -> str:
 
 def _options(schema: pa.Schema) -> dict[str, Any]:
     flags = [field.name for field in schema if pa.types.is_boolean(field.type)]
-    floats = [field.name for field in schema if pa.types.is_floating(field.type)]
+    floats = [
+        leaf
+        for field, leaf in zip(schema, _leaves(schema), strict=True)
+        if pa.types.is_floating(field.type.value_type if _is_list(field) else field.type)
+    ]
     delta = [
         field.name
         for field in schema
@@ -218,10 +222,12 @@ def _options(schema: pa.Schema) -> dict[str, Any]:
 
 
 def _leaves(schema: pa.Schema) -> list[str]:
-    return [
-        f"{field.name}.list.element" if pa.types.is_list(field.type) else field.name
-        for field in schema
-    ]
+    return [f"{field.name}.list.element" if _is_list(field) else field.name for field in schema]
+
+
+def _is_list(field: pa.Field) -> bool:
+    found: bool = pa.types.is_list(field.type)
+    return found
 
 
 def _is_instant(kind: Any) -> bool:

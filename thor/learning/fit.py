@@ -5,18 +5,15 @@ fitted on the fold's own rows: fillings, scales, calibration, baselines. One see
 threads that is held, so the same rows give the same model.
 """
 
-import platform
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import version
 from typing import Any
 
 import joblib
 import numpy as np
-import sklearn
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.exceptions import ConvergenceWarning
@@ -50,8 +47,8 @@ MODELS = {
     "regime": ("mixture",),
 }
 # Minutes hold little to learn: a model that is held back hard errs least.
-SETTINGS: dict[str, dict[str, Any]] = {
-    "logistic": {"C": 0.0005, "max_iter": 300},
+_SETTINGS: dict[str, dict[str, Any]] = {
+    "logistic": {"C": 0.0001, "max_iter": 300},
     "ridge": {"alpha": 1000.0},
     "boosting": {
         "max_iter": 50,
@@ -64,6 +61,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     },
     "mixture": {"n_components": REGIMES, "n_init": 3, "reg_covar": 1e-4},
 }
+# A sign holds less than a size: two days of what moves slowly are a few looks at it.
+_OF_A_SIGN = {"max_iter": 30, "max_leaf_nodes": 3, "max_features": 0.3, "min_samples_leaf": 300}
 # The newest share of the rows is kept from the fit and calibrates its probabilities.
 _CALIBRATED_SHARE = 0.2
 _PERMUTED_ROWS = 2_000
@@ -124,14 +123,10 @@ class Plan:
     embargo_us: int
 
 
-def libraries() -> dict[str, str]:
-    """Return the versions of what fits and stores a model."""
-    return {
-        "python": platform.python_version(),
-        "scikit-learn": sklearn.__version__,
-        "numpy": np.__version__,
-        "skops": version("skops"),
-    }
+def settings(name: str, target: str) -> dict[str, Any]:
+    """Return how a model of a target is set."""
+    is_of_a_sign = name == "boosting" and target == "direction"
+    return _SETTINGS[name] | (_OF_A_SIGN if is_of_a_sign else {})
 
 
 def checked(rows: Rows) -> dict[str, Any]:
@@ -362,7 +357,7 @@ def _fit(model: Any, x: Array, y: Array, weights: Array) -> Any:
 
 
 def _model(name: str, target: str, seed: int) -> Any:
-    given = SETTINGS[name]
+    given = settings(name, target)
     if name == "mixture":
         return make_pipeline(StandardScaler(), GaussianMixture(random_state=seed, **given))
     if name == "boosting":

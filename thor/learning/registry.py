@@ -1,7 +1,7 @@
 """List, compare, promote and roll back fitted models; load one that may be served.
 
-Stage 70, models. Reads and writes model.*; knows no library that fits: `thor models` answers at
-once. A promotion says why, and is refused by name where a model has not shown its skill.
+Stage 70, models. Reads and writes model.*; only `load` imports a library that fits, so that
+`thor models` answers at once. A promotion says why, and is refused by name where a model has not shown its skill.
 """
 
 from datetime import UTC
@@ -12,6 +12,7 @@ import msgspec
 from thor import database
 from thor.database import Connection
 from thor.errors import NotFound, Refused, Rejected
+from thor.learning import artifacts
 
 Alias = Literal["champion", "challenger"]
 ALIASES = ("champion", "challenger")
@@ -91,7 +92,7 @@ def promote(
         database.rows(connection, "lock_aliases")
         row = version(connection, version_id)
         check(row)
-        _file(connection, row)
+        _check_file(connection, row)
         why = reason or (
             f"skill {row['skill']:.4f}, 95% from {row['skill_low']:.4f} to {row['skill_high']:.4f}"
         )
@@ -136,7 +137,7 @@ def rollback(
                 was=was,
             )
         row = version(connection, before)
-        _file(connection, row)
+        _check_file(connection, row)
         return _set(connection, row, alias, before, by, why)
 
 
@@ -175,7 +176,7 @@ def demote(connection: Connection[Any], found: dict[str, Any]) -> int | None:
             row = version(connection, successor)
             try:
                 check(row)
-                _file(connection, row)
+                _check_file(connection, row)
             except Refused:
                 successor = None
         values = {**champion, "version_id": successor, "by": "thor", "reason": why}
@@ -218,20 +219,22 @@ def load(connection: Connection[Any], version_id: int) -> tuple[Any, dict[str, A
 
     Raises `Refused` by name where its bytes, set, span or libraries are others.
     """
+    from thor.learning import fit
+
     row = version(connection, version_id)
-    return _file(connection, row), row
+    model, facts = artifacts.read(_content(connection, row), row["artifact_sha256"], facts_of(row))
+    return fit.Fitted(model, tuple(facts["columns"])), row
 
 
-def _file(connection: Connection[Any], row: dict[str, Any]) -> Any:
-    from thor.learning import artifacts, fit
+def _check_file(connection: Connection[Any], row: dict[str, Any]) -> None:
+    artifacts.check(_content(connection, row), row["artifact_sha256"], facts_of(row))
 
+
+def _content(connection: Connection[Any], row: dict[str, Any]) -> bytes:
     found = database.row(connection, "model_artifact", {"sha256": row["artifact_sha256"]})
     if found is None:
         raise Refused(f"model {row['id']}: its artifact {row['artifact_sha256'][:12]} is missing")
-    model, facts = artifacts.read(
-        bytes(found["content"]), row["artifact_sha256"], facts_of(row), fit.libraries()
-    )
-    return fit.Fitted(model, tuple(facts["columns"]))
+    return bytes(found["content"])
 
 
 def facts_of(row: dict[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 -- Stage     55 lake
--- The trade dates, and the stored features of one.
+-- The trade dates; the stored features of one, and the rows that models were
+-- shown of it.
 
 -- name: lake_dates
 select d.trade_date
@@ -69,3 +70,37 @@ from rows as r
 where %(symbols)s::text[] is null or r.symbol = any(%(symbols)s::text[])
 group by r.width, r.symbol
 order by r.symbol, r.width;
+
+-- What models were shown of a date. Rows are only ever inserted. Each set's are
+-- found by their key, which begins with it.
+-- name: lake_feature_rows
+select
+    n.symbol,
+    sum(r.records)::bigint as records,
+    md5(concat_ws(',', sum(r.records), max(r.written_at))) as key
+from reference.series as n
+cross join store.feature_sets as s
+cross join lateral (
+    select
+        count(*) as records,
+        max(f.written_at) as written_at
+    from store.feature_rows as f
+    where
+        f.set_hash = s.hash
+        and f.symbol = n.symbol
+        and f.bar_start >= %(ts_from)s::timestamptz
+        and f.bar_start < %(ts_to)s::timestamptz
+) as r
+where %(symbols)s::text[] is null or n.symbol = any(%(symbols)s::text[])
+group by n.symbol
+having sum(r.records) > 0
+order by n.symbol;
+
+-- How many rows models were shown of each date.
+-- name: lake_feature_row_counts
+select
+    reference.trade_date(f.bar_start) as trade_date,
+    count(*) as records
+from store.feature_rows as f
+group by 1
+order by 1;

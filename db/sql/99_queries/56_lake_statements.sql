@@ -50,6 +50,15 @@ select
                 ' and r.bar_start >= {ts_from}::timestamptz'
                 ' and r.bar_start < {ts_to}::timestamptz'
                 ' order by r.bar_start'
+        when %(relation)s::text = 'store.feature_rows'
+            then
+                ' from store.feature_rows as r where r.symbol = {symbol}'
+                -- The key begins with the set.
+                ' and r.set_hash = any(array('
+                'select s.hash from store.feature_sets as s))'
+                ' and r.bar_start >= {ts_from}::timestamptz'
+                ' and r.bar_start < {ts_to}::timestamptz'
+                ' order by r.bar_start, r.set_hash, r.version'
         else format(' from %%s as r', %(relation)s::text::regclass)
     end
     || ') to stdout (format csv)' as copy_out
@@ -62,13 +71,15 @@ select
     ' where t.ts >= {ts_from}::timestamptz and t.ts < {ts_to}::timestamptz'
     as guess;
 
--- The gaps too: labels do not cross them.
+-- The gaps too: labels do not cross them. And the sets: what the columns of a
+-- row are that a model was shown.
 -- name: lake_reference
 select 'reference.' || quote_ident(c.relname) as relation
 from pg_catalog.pg_class as c
 where c.relnamespace = 'reference'::regnamespace and c.relkind = 'r'
 union all
-select 'market.gaps'
+select v.relation
+from (values ('market.gaps'), ('store.feature_sets')) as v (relation)
 order by 1;
 
 -- The sources and contracts of the ticks of a span, which numbers stand for.

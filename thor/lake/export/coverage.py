@@ -47,6 +47,22 @@ def missing(connection: Connection[Any], store: Store, now: datetime) -> list[da
     return LakeCoverage().missing(connection, store, now)
 
 
+def shown_since(connection: Connection[Any], store: Store) -> list[date]:
+    """Return the trade dates of the lake of which models were shown rows that it lacks, in order.
+
+    A training reads dates that were exported long ago. Reads every row's key, which takes seconds.
+    """
+    found = []
+    for row in database.rows(connection, "lake_feature_row_counts"):
+        day, rows = row["trade_date"], row["records"]
+        exported = manifest.read(store, day)
+        if exported is None or "features" not in exported.what:
+            continue
+        if rows != sum(part.rows for part in exported.shown()):
+            found.append(day)
+    return found
+
+
 class LakeCoverage:
     """The same for a process that asks often: a whole date's manifest is read once in a while."""
 

@@ -139,9 +139,9 @@ def bars(
 def features(
     connection: Connection[Any], day: date, span: Bounds, symbols: list[str] | None
 ) -> list[Wanted]:
-    """Return the files of stored features, a symbol and width each."""
+    """Return the files of stored features, a symbol and width each, and of rows shown to models."""
     values = {"symbols": symbols, "ts_from": span.ts_from, "ts_to": span.ts_to}
-    return [
+    stored = [
         Wanted(
             path=manifest.features_path(day, row["symbol"], row["width"]),
             what="features",
@@ -151,6 +151,17 @@ def features(
             records=row["records"],
         )
         for row in database.rows(connection, "lake_features", values)
+    ]
+    return stored + [
+        Wanted(
+            path=manifest.shown_path(day, row["symbol"]),
+            what="features",
+            symbol=row["symbol"],
+            width=None,
+            key=row["key"],
+            records=row["records"],
+        )
+        for row in database.rows(connection, "lake_feature_rows", values)
     ]
 
 
@@ -176,7 +187,7 @@ def relation(wanted: Wanted) -> str:
     if wanted.what == "bars":
         return f"market.bars_{wanted.width}"
     if wanted.what == "features":
-        return f"store.features_{wanted.width}"
+        return "store.feature_rows" if wanted.width is None else f"store.features_{wanted.width}"
     name = wanted.path.removeprefix("reference/").removesuffix(".parquet")
     return name if "." in name else f"reference.{name}"
 

@@ -174,7 +174,11 @@ def _lists(table: pa.Table, read: Relation) -> pa.Table:
         index = table.schema.get_field_index(name)
         texts = table.column(index).to_pylist()
         values = [None if text is None else json.loads(text) for text in texts]
-        lists = pa.array(values, pa.list_(pa.string()))
+        kind = read.schema.field(name).type
+        if pa.types.is_floating(kind.value_type):
+            # JSON has no NaN: it is a word there.
+            values = [one and [float(value) for value in one] for one in values]
+        lists = pa.array(values, kind)
         table = table.set_column(index, pa.field(name, lists.type), lists)
     return table
 
@@ -183,5 +187,5 @@ def _type(kind: str) -> Any:
     if numeric := _NUMERIC.fullmatch(kind):
         return pa.decimal128(int(numeric["precision"]), int(numeric["scale"]))
     if kind.endswith("[]"):
-        return pa.list_(pa.string())
+        return pa.list_(pa.float32() if kind == "real[]" else pa.string())
     return _TYPES.get(kind, pa.string())

@@ -225,8 +225,11 @@ def _make_relations(connection: Connection, files: Files, *, is_computed: bool) 
     connection.execute(
         f"create or replace macro reference.own_date_symbols() as [{listed}]::varchar[]"
     )
-    gaps = [files.reference["market.gaps"]] if "market.gaps" in files.reference else []
-    relations.append(_Relation("market.gaps", tables["market.gaps"], gaps, False))
+    for name in ("market.gaps", "store.feature_sets"):
+        own = [files.reference[name]] if name in files.reference else []
+        relations.append(_Relation(name, tables[name], own, False))
+    shown = files.parts.get("feature_rows", [])
+    relations.append(_Relation("store.feature_rows", tables["store.feature_rows"], shown))
     stored = "market._stored_" if is_computed else "market.bars_"
     bars = {
         width: _Relation(

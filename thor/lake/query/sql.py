@@ -160,6 +160,8 @@ def tables(folder: Path = SQL) -> dict[str, dict[str, str]]:
         folder / "30_ticks" / "300_ticks.sql",
         folder / "30_ticks" / "330_gaps.sql",
         folder / "40_bars" / "410_bars_imported.sql",
+        folder / "60_store" / "606_feature_sets.sql",
+        folder / "60_store" / "607_feature_rows.sql",
     ]
     return {
         made["name"]: {
