@@ -17,13 +17,15 @@ import notebooks
 import numpy as np
 import psycopg
 import pytest
+from bars_written import Stream
 from features_made import fill_store, put_bars, put_sessions
 from lake_made import write_lake
 from roles_made import as_role
-from ticks_made import settings, wait_for
+from ticks_made import settings, tick, wait_for
 
 from thor import database
 from thor.cli.train import recorded
+from thor.domain.tick import Tick
 from thor.errors import NotFound, Refused, Rejected, Unavailable
 from thor.flow import mirror_models
 from thor.flow.train import Ask, Trained, train
@@ -32,19 +34,23 @@ from thor.lake.export.export import export
 from thor.lake.export.trade_date import Ask as ExportAsk
 from thor.lake.query.handed import from_database
 from thor.lake.store import Store
-from thor.learning import feature_sets, fit, folds, registry
+from thor.learning import feature_sets, feature_store, fit, folds, registry
+from thor.market.ticks.writer import TickWriter
 from thor.services import mlflow_mirror
 from thor.services.mlflow_mirror import Mirrored
 
 Link = psycopg.Connection[Any]
-# Monday's session to Wednesday's: three of 23 hours.
+# The sessions of Monday and Tuesday, 23 hours each.
 FIRST = datetime(2024, 2, 4, 23, tzinfo=UTC)
-LAST = datetime(2024, 2, 7, 22, tzinfo=UTC)
-DAYS = (date(2024, 2, 5), date(2024, 2, 6), date(2024, 2, 7))
+LAST = datetime(2024, 2, 6, 22, tzinfo=UTC)
+DAYS = (date(2024, 2, 5), date(2024, 2, 6))
 NAMES = ("log_return_1", "lead_nq_1width", "rsi_14", "minutes_since_open", "day_of_week")
 SET = "made"
+TICKS_FROM = datetime(2024, 2, 7, tzinfo=UTC)
+# Of ticks too: what was quoted, and who traded.
+TICK_NAMES = ("log_return_1", "rsi_14", "realised_15min", "spread_mean_ticks", "trade_size_mean")
 ASK = Ask(
-    target="direction", horizon="1m", symbols=("ES",), set_name=SET, folds=3, source="database"
+    target="direction", horizon="1m", symbols=("ES",), set_name=SET, folds=2, source="database"
 )
 _TICK = Decimal("0.25")
 
@@ -84,7 +90,7 @@ def daily() -> Iterator[tuple[Any, ...]]:
 
 @pytest.fixture(scope="module")
 def link(kept_url: str) -> Iterator[Link]:
-    """A database with three days of minutes, their features, and days before them."""
+    """A database with two days of minutes, their features, and days before them."""
     with psycopg.connect(kept_url, autocommit=True) as found:
         put_sessions(found, ("CME_EQUITY",))
         put_bars(found, bars())
@@ -101,10 +107,46 @@ def link(kept_url: str) -> Iterator[Link]:
         yield found
 
 
+class Fits:
+    """The fits of a training: another of the same question, about writing, need not fit again."""
+
+    def __init__(self) -> None:
+        self.run, self.fit = fit.run, fit.fit
+        self.folds: Any = None
+        self.model: Any = None
+
+    def keep(self, patch: pytest.MonkeyPatch) -> None:
+        """Keep what the next training fits."""
+
+        def run(*given: Any) -> Any:
+            self.folds = self.run(*given)
+            return self.folds
+
+        def fit_whole(*given: Any) -> Any:
+            self.model = self.fit(*given)
+            return self.model
+
+        patch.setattr(fit, "run", run)
+        patch.setattr(fit, "fit", fit_whole)
+
+    def give(self, patch: pytest.MonkeyPatch) -> None:
+        """Give the next training what was kept."""
+        patch.setattr(fit, "run", lambda *_: self.folds)
+        patch.setattr(fit, "fit", lambda *_: self.model)
+
+
 @pytest.fixture(scope="module")
-def trained(link: Link, kept_url: str) -> Trained:
+def fits() -> Fits:
+    """The fits of `trained`, once it is there."""
+    return Fits()
+
+
+@pytest.fixture(scope="module")
+def trained(link: Link, kept_url: str, fits: Fits) -> Trained:
     """A training of ES's direction."""
-    return train(kept_url, ASK)
+    with pytest.MonkeyPatch.context() as patch:
+        fits.keep(patch)
+        return train(kept_url, ASK)
 
 
 def test_a_training_finds_what_there_is_to_be_learned(link: Link, trained: Trained) -> None:
@@ -170,7 +212,7 @@ def again(link: Link, kept_url: str, trained: Trained, home: Path) -> dict[str, 
     """The same training by the command, as thor_app, once the first one's model is promoted."""
     registry.promote(link, trained.version_id, "champion", "a test")
     command = [sys.executable, "-m", "thor", "train", "--json", "--target", "direction"]
-    command += ["--horizon", "1m", "--set", SET, "--folds", "3", "--source", "database"]
+    command += ["--horizon", "1m", "--set", SET, "--folds", "2", "--source", "database"]
     settings = {"THOR_DATABASE_URL": as_role(kept_url), "THOR_HOME": str(home)}
     done = subprocess.run(
         command, env=os.environ | settings, capture_output=True, text=True, check=False
@@ -181,34 +223,59 @@ def again(link: Link, kept_url: str, trained: Trained, home: Path) -> dict[str, 
     return dict(found)
 
 
-def test_no_row_label_or_fold_moves_with_what_comes_after_it(link: Link, trained: Trained) -> None:
-    # In the last fold: the two before it end earlier.
-    cut = LAST - timedelta(hours=12)
-    before = _rows(link)
-    moved = "open = open + 9, high = high * 2, low = low / 2, close = close + 7, volume = 3"
+def ticks(cut: datetime | None = None) -> Iterator[Tick]:
+    """Yield five hours of quotes and trades of ES and NQ; every one after the cut is another."""
+    rng = random.Random(7)
+    last, seq = {"ES": Decimal(5000), "NQ": Decimal(17000)}, 0
+    for minute in range(300):
+        for second in (3, 21, 48):
+            for symbol in last:
+                seq += 1
+                last[symbol] += _TICK * rng.randrange(-9, 10)
+                price, size, is_trade, wide = last[symbol], rng.randrange(1, 9), second != 3, _TICK
+                ts = TICKS_FROM + timedelta(minutes=minute, seconds=second)
+                if cut is not None and ts > cut:
+                    price, size, is_trade, wide = 2 * price, size + 3, second != 21, 4 * _TICK
+                names = ("last", "last_size", "volume_delta")
+                trade = (price, size, size) if is_trade else (None, None, None)
+                yield tick(
+                    symbol=symbol, ts=ts, seq=seq, bid=price - wide, ask=price + wide,
+                    is_trade=is_trade, **dict(zip(names, trade, strict=True)),
+                )  # fmt: skip
+
+
+def learned_of(link: Link, made: Iterator[Tick]) -> tuple[Any, list[folds.Fold]]:
+    """Return the rows and folds of ticks that an ingestor wrote; nothing of them stays."""
+    hours = (TICKS_FROM, TICKS_FROM + timedelta(hours=5))
     with link.transaction(force_rollback=True):
-        changed = f"update market.bars_imported set {moved} where width = '1m' and bar_start >= %s"
-        link.execute(changed.encode(), (cut,))
-        fill_store(link)
-        after = _rows(link)
+        TickWriter(link, "ingest").write([Stream().entry([*made])])
+        feature_store.fill_holes(link, ("1m",), *hours)
+        with from_database(link, "1m", ["ES"], *hours) as lake:
+            rows = training_set(lake, horizon="5m", names=TICK_NAMES, symbols=["ES"])
+    return rows, list(folds.walk_forward(rows.known_us, rows.label_end_us, 3, 300_000_000))
+
+
+def test_no_row_label_or_fold_before_a_cut_moves_with_the_ticks_after_it(link: Link) -> None:
+    # Within a minute, in the last fold.
+    cut = TICKS_FROM + timedelta(hours=4, minutes=10, seconds=30)
+    before, cut_before = learned_of(link, ticks())
+    after, cut_after = learned_of(link, ticks(cut))
+    assert len(before.y) == len(after.y) == 295
     cut_us = int(cut.timestamp() * 1e6)
-    assert np.any(before.y != after.y[: len(before.y)]) or len(before.y) != len(after.y)
-    ours, theirs = before.label_end_us <= cut_us, after.label_end_us <= cut_us
-    assert ours.sum() > len(before.y) / 2
-    for name in ("x", "y", "known_us", "label_end_us", "cost_ticks", "magnitude_ticks"):
-        one, other = getattr(before, name)[ours], getattr(after, name)[theirs]
-        assert np.array_equal(one, other, equal_nan=True), name
-    shown, again = before.known_us <= cut_us, after.known_us <= cut_us
-    assert np.array_equal(before.x[shown], after.x[again], equal_nan=True)
-    edges = [_folds(rows) for rows in (before, after)]
-    for one, other in zip(*edges, strict=True):
-        if before.label_end_us[one.test].max() <= cut_us:
-            assert np.array_equal(one.train, other.train)
-            assert np.array_equal(one.test, other.test)
-
-
-def _folds(rows: Any) -> list[Any]:
-    return list(folds.walk_forward(rows.known_us, rows.label_end_us, 3, 60_000_000))
+    shown = before.known_us <= cut_us
+    assert shown.sum() == 250
+    assert np.array_equal(before.x[shown], after.x[shown], equal_nan=True)
+    assert not np.array_equal(before.x[250:], after.x[250:], equal_nan=True)
+    # A label is known five minutes later.
+    known = before.label_end_us <= cut_us
+    assert known.sum() == 245
+    for name in ("y", "known_us", "label_end_us", "cost_ticks", "magnitude_ticks", "last_return"):
+        one, other = getattr(before, name), getattr(after, name)
+        assert np.array_equal(one[known], other[known], equal_nan=True), name
+    assert not np.array_equal(before.magnitude_ticks, after.magnitude_ticks)
+    for one, other in zip(cut_before, cut_after, strict=True):
+        assert np.array_equal(one.train, other.train)
+        assert np.array_equal(one.test, other.test)
 
 
 def test_the_same_rows_and_seed_give_the_same_model_in_another_process(
@@ -266,7 +333,7 @@ def test_mlflow_has_what_the_database_has_in_a_schema_of_its_own(
         " where t.key = 'thor.run_id' and t.value = %s and m.key = 'fold_skill/boosting'",
         (str(trained.run_id),),
     ).fetchone()
-    assert folds == (3,)
+    assert folds == (2,)
     assert _mlflow_aliases(link) == [("champion", str(trained.version_id))]
 
 
@@ -336,7 +403,7 @@ def lake_url(link: Link, kept_url: str, tmp_path_factory: pytest.TempPathFactory
     folder = str(tmp_path_factory.mktemp("lake"))
     asked = ExportAsk(days=DAYS, what=("bars", "features", "reference"))
     done = list(export(kept_url, Store(folder), asked, datetime(2024, 7, 20, tzinfo=UTC)))
-    assert [one.failed for one in done] == [[]] * 4
+    assert [one.failed for one in done] == [[]] * 3
     return folder
 
 
@@ -372,13 +439,16 @@ def test_the_lake_gives_the_rows_that_the_database_gives(
     assert rows.x.dtype == np.float32
 
 
-def test_a_model_is_promoted_and_rolled_back(link: Link, kept_url: str, trained: Trained) -> None:
+def test_a_model_is_promoted_and_rolled_back(
+    link: Link, kept_url: str, trained: Trained, fits: Fits, monkeypatch: pytest.MonkeyPatch
+) -> None:
     question = ("direction", "1m", ["ES"], "champion")
     with pytest.raises(NotFound, match="alias: direction of ES at 1m has no champion"):
         registry.rollback(link, *question, "a test")
     assert registry.promote(link, trained.version_id, "champion", "a test").was is None
     row = registry.version(link, trained.version_id)
     assert row["alias"] == "champion"
+    fits.give(monkeypatch)
     other = train(kept_url, ASK).version_id
     assert registry.promote(link, other, "champion", "a test").was == trained.version_id
     assert registry.rollback(link, *question, "a test").version_id == trained.version_id
@@ -464,7 +534,7 @@ def test_each_target_has_its_baselines_and_models(link: Link, kept_url: str) -> 
         (
             {"ts_to": FIRST + timedelta(minutes=61)},
             Rejected,
-            "folds: fold 1 of 3 has 13 rows to learn from after the purge, 50 are the least",
+            "folds: fold 1 of 2 has 18 rows to learn from after the purge, 50 are the least",
         ),
         ({"ts_from": LAST - timedelta(minutes=30), "horizon": "60m"}, NotFound, "has a label of"),
         ({"folds": 0}, Rejected, "--folds: 0 is below 1"),
@@ -569,9 +639,10 @@ def kept(link: Link) -> list[Any]:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="it forks")
 def test_a_training_that_is_killed_while_it_writes_keeps_nothing_and_is_noted(
-    link: Link, kept_url: str, trained: Trained
+    link: Link, kept_url: str, trained: Trained, fits: Fits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = kept(link)
+    fits.give(monkeypatch)
     killed_at("add_report", lambda: train(kept_url, ASK))
     assert kept(link) == before
     newest = "select state, reason from model.runs order by run_id desc limit 1"
@@ -605,9 +676,10 @@ def test_a_promotion_that_is_killed_changes_no_alias(
 
 
 def test_a_full_disk_fails_a_training_by_name_and_keeps_no_half_of_it(
-    link: Link, kept_url: str, trained: Trained, monkeypatch: pytest.MonkeyPatch
+    link: Link, kept_url: str, trained: Trained, fits: Fits, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = kept(link)
+    fits.give(monkeypatch)
     run = database.rows
 
     def rows(connection: Any, name: str, *given: Any) -> Any:

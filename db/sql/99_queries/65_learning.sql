@@ -420,7 +420,7 @@ order by a.target, a.horizon, a.symbols, a.alias;
 
 -- One process at a time brings MLflow in step.
 -- name: lock_mirror
-select pg_advisory_lock(7405153);
+select pg_advisory_lock(7405152);
 
 -- name: mirrored_database
 select
