@@ -104,10 +104,10 @@ def read(content: bytes, sha256: str, facts: dict[str, Any]) -> tuple[Any, dict[
 
 def check_libraries(made_by: dict[str, str], installed: dict[str, str], sha256: str) -> None:
     """Raise `Refused` where a library that wrote a model is newer than the one installed."""
-    for name, version in made_by.items():
-        if name != "python" and _parts(version) > _parts(installed.get(name, "0")):
+    for name, made in made_by.items():
+        if name != "python" and _parts(made) > _parts(installed.get(name, "0")):
             raise Refused(
-                f"artifact {sha256[:12]}: {name} {version} wrote it, newer than the installed "
+                f"artifact {sha256[:12]}: {name} {made} wrote it, newer than the installed "
                 f"{installed.get(name, 'none')}; install the lock that it was trained with"
             )
 

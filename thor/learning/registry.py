@@ -1,7 +1,8 @@
 """List, compare, promote and roll back fitted models; load one that may be served.
 
-Stage 70, models. Reads and writes model.*; only `load` imports a library that fits, so that
-`thor models` answers at once. A promotion says why, and is refused by name where a model has not shown its skill.
+Stage 70, models. Reads and writes model.*. Only `load` imports a library that fits, so that
+`thor models` answers at once. A promotion says why, and is refused by name where a model has not
+shown its skill.
 """
 
 from datetime import UTC
