@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
-from command import Command
+from command import ROOT, Command
 from people_made import PASSWORD, account, person
 from roles_made import as_role
 from served import NO_BUS, NOBODY, Api, problem, serving
@@ -259,6 +259,31 @@ def test_people_are_managed_from_the_command_line(
     ]  # fmt: skip
     assert key not in str(audit)
     assert audit[-1]["who"].startswith("cli:")
+
+
+def test_a_tunnel_is_refused_while_people_do_not_log_in(
+    walked: Api, kept_url: str, database_url: str, tmp_path: Path
+) -> None:
+    given = {
+        "THOR_DATABASE_URL": as_role(kept_url),
+        "THOR_PUBLIC_URL": "https://thor-dev.example.com",
+        "THOR_PROXIES": "127.0.0.1,::1",
+        "THOR_API_PORT": "8000",
+    }
+    file = str(ROOT / "ops/cloudflared/config.yml")
+    thor = Command(tmp_path, **given).run
+    checked = thor("tunnel", "check", file)
+    assert (checked.code, "4 rules, and people log in" in checked.out) == (0, True), checked.err
+    for off in ({"THOR_DATABASE_URL": as_role(database_url)}, {"THOR_AUTH": "off"}):
+        refused = thor("tunnel", "check", file, **off)
+        assert (refused.code, "login is off" in refused.err) == (4, True)
+    one_address = thor("tunnel", "check", file, THOR_PROXIES="")
+    assert (one_address.code, "THOR_PROXIES: 127.0.0.1 is not in it" in one_address.err) == (
+        2,
+        True,
+    )
+    named = thor("tunnel", "check", file, THOR_PUBLIC_URL="https://other.example.com")
+    assert (named.code, "is none of THOR_PUBLIC_URL" in named.err) == (2, True)
 
 
 def test_the_start_names_the_way_in(database_url: str) -> None:

@@ -39,7 +39,7 @@ export function Account() {
         >
           <Icon name="person" />
           <span className={`${css.who} wide`}>{name}</span>
-          {!isLocal && <small className="wide muted"> {me.role}</small>}
+          {!isLocal && <small className={`${css.role} wide muted`}> {me.role}</small>}
         </button>
       </Menu.Target>
       <Menu.Dropdown>

@@ -66,9 +66,9 @@ export function Frame() {
           Thor
         </Link>
         <NaturePill />
-        <button type="button" className={`${css.find} wide`} onClick={() => setSearch('open')}>
+        <button type="button" className={`${css.find} wide`} aria-label="Symbol or page" onClick={() => setSearch('open')}>
           <Icon name="search" />
-          Symbol or page
+          <span className={css.words}>Symbol or page</span>
           <span className="spacer" />
           <kbd>/</kbd>
         </button>

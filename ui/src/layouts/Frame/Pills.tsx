@@ -94,5 +94,5 @@ function LastTick() {
 export function Clock() {
   const zone = useZone();
   const text = useTicking((now) => `${format.time(now, zone)} ${format.city(zone)}`);
-  return <span className="wide muted">{text}</span>;
+  return <span className={`${css.clock} wide muted`}>{text}</span>;
 }

@@ -14,7 +14,7 @@ import css from './People.module.css';
 
 type Row = components['schemas']['AuditRow'];
 
-const PAGE = 50;
+const PAGE = 25;
 const EVERY_MS = 10_000;
 const NOTHING = { who: '', route: '', from: '', to: '' };
 
@@ -77,7 +77,7 @@ export function Audit({ zone }: { zone: string }) {
       {pages && rows.length === 0 && <Empty title="Nothing of this kind was done or refused.">Take less into the filter.</Empty>}
       {rows.length > 0 && (
         <div className={css.scroll}>
-          <table className={css.table} data-testid="audit">
+          <table className={`${css.table} ${css.audit}`} data-testid="audit">
             <thead>
               <tr>
                 <th scope="col">When</th>
@@ -85,7 +85,7 @@ export function Audit({ zone }: { zone: string }) {
                 <th scope="col">What</th>
                 <th scope="col">Outcome</th>
                 <th scope="col">Change</th>
-                <th scope="col">From</th>
+                <th scope="col">Address</th>
               </tr>
             </thead>
             <tbody>
@@ -112,26 +112,24 @@ function AuditLine({ row, zone }: { row: Row; zone: string }) {
   const lines = written(row.before, row.after);
   return (
     <tr>
-      <td className="nowrap">{format.time(row.at, zone, serverClock.real())}</td>
-      <td data-label="Who">
+      <td className={`nowrap ${css.when}`}>{format.time(row.at, zone, serverClock.real())}</td>
+      <td className={css.who}>
         {row.who}
         <small>
           {row.role}
           {row.key && `, by the key ${row.key}`}
         </small>
       </td>
-      <td data-label="What" className={css.broken}>
+      <td className={`${css.what} ${css.broken}`}>
         <span className="mono">
           {row.method} {row.route}
         </span>
         {row.object && <small>{row.object}</small>}
       </td>
-      <td data-label="Outcome" data-kind={found.kind} title={row.request_id ? `Thor-Request-Id ${row.request_id}` : undefined}>
-        <span>
-          {found.words} <span className="dim">{row.status}</span>
-        </span>
+      <td className={css.outcome} data-kind={found.kind} title={row.request_id ? `Thor-Request-Id ${row.request_id}` : undefined}>
+        {found.words} <span className="dim">{row.status}</span>
       </td>
-      <td data-label="Change" data-empty={lines.length === 0} className={css.broken}>
+      <td className={`${css.changes} ${css.broken}`} data-empty={lines.length === 0}>
         {lines.length === 0 && <span className="dim">{format.MISSING}</span>}
         {lines.map((line) => (
           <div key={line} className={css.change}>
@@ -139,7 +137,7 @@ function AuditLine({ row, zone }: { row: Row; zone: string }) {
           </div>
         ))}
       </td>
-      <td data-label="From">{row.address ?? format.MISSING}</td>
+      <td className={css.from}>{row.address ?? format.MISSING}</td>
     </tr>
   );
 }
