@@ -7,7 +7,9 @@ from typing import Any
 
 import psycopg
 import pytest
+from command import Command
 from lake_database import AFTER, out
+from roles_made import as_role
 from ticks_made import rows, tick, value
 
 from thor import lake
@@ -180,6 +182,61 @@ def test_the_lake_has_a_stock_s_ticks_by_their_folder_and_its_day_when_it_has_en
             for width in ("1s", "1m", "5m", "1h", "1d"):
                 asked = f"select {columns} from bars_{width} order by symbol, bar_start"
                 assert duck.execute(asked).fetchall() == tape.execute(asked.encode()).fetchall()
+
+    # A tick of the evening that comes after the export is filed under Saturday, and changes Friday.
+    late = tick(symbol="AAPL", ts=TIMES[2] + timedelta(minutes=1), seq=9, last=Decimal(200))
+    TickWriter(tape, "ingest-1").write([EntryTicks("100-0", 100, 1, [late], [])])
+    refresh.catch_up(tape)
+    feature_store.catch_up(tape, rows_max=10**12)
+    assert coverage.missing(tape, store, AFTER) == [FRIDAY, saturday]
+    assert [one.failed for one in out(database_url, store, FRIDAY, saturday)] == [[], []]
+    assert coverage.missing(tape, store, AFTER) == []
+    assert [one for one in verify(tape, store, FRIDAY) if not one.is_good] == []
+
+
+def test_a_stock_that_had_the_calendar_of_futures_gets_its_own_days_by_one_command(
+    tape: Link, tmp_path: Path, database_url: str
+) -> None:
+    everything = (
+        "select * from last_values where symbol = 'AAPL' order by trade_date",
+        "select symbol, width, bar_start, open, high, low, close, volume, made_of"
+        " from bars_imported order by width, bar_start",
+    )
+    path = tmp_path / "minutes.csv"
+    # 17:30 and 19:59 of Friday in New York, of a week before.
+    path.write_text(
+        "symbol,ts,interval,open,high,low,close,volume\n"
+        "AAPL,2024-03-01T22:30:00Z,1m,90,92,89,91,10\n"
+        "AAPL,2024-03-02T00:59:00Z,1m,91,95,91,94,20\n"
+    )
+    import_bars(tape, open_bars(path))
+    expected = [rows(tape, one) for one in everything]
+    refresh.catch_up(tape)
+    feature_store.catch_up(tape, rows_max=10**12)
+    # As they were while it had the hours of ES: Friday's evening is Saturday's.
+    tape.execute("update reference.instruments set calendar = 'CME_EQUITY' where symbol = 'AAPL'")
+    tape.execute("delete from last_values where symbol = 'AAPL'")
+    for day in (FRIDAY, date(2024, 3, 9), MONDAY):
+        tape.execute("insert into last_values select * from last_values_of('AAPL', %s)", (day,))
+    tape.execute("delete from bars_imported where width = '1d'")
+    tape.execute(
+        "insert into bars_imported (symbol, width, bar_start, open, high, low, close, volume,"
+        " file, made_of) select 'AAPL', '1d', d, 90, 95, 89, 94, 10, f.file, '1h' from bar_files"
+        " as f, unnest('{2024-02-29 23:00Z, 2024-03-01 23:00Z}'::timestamptz[]) as d"
+    )
+    assert [rows(tape, one) for one in everything] != expected
+    thor = Command(tmp_path, THOR_DATABASE_URL=as_role(database_url))
+    done = thor.run("instruments", "add", "AAPL", "--calendar", "US_EQUITY")
+    assert (done.code, done.err) == (0, "")
+    assert [rows(tape, one) for one in everything] == expected
+    # The families that count by the trade date.
+    stale = "select distinct family from store.features_to_refresh where symbol = 'AAPL'"
+    noted = {row["family"] for row in rows(tape, f"{stale} and reason = 'calendar'")}
+    assert noted == {"context", "session", "cross_asset"}
+    assert expected[1][0]["bar_start"] == datetime(2024, 2, 29, 23, tzinfo=UTC)
+    # And once more, of what is right already.
+    assert thor.run("instruments", "add", "AAPL", "--calendar", "US_EQUITY").code == 0
+    assert [rows(tape, one) for one in everything] == expected
 
 
 def test_a_vendor_s_day_of_a_stock_meets_the_computed_one(tape: Link) -> None:

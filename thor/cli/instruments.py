@@ -96,11 +96,13 @@ def _listed(connection: Any, rows: list[tuple[str, str, dict[str, str]]]) -> lis
     """List all of the rows or none, each given as where it stands, its root and its texts."""
     from thor import database
     from thor.domain.listing_form import fields_of, instrument_of
+    from thor.flow.renew_own_days import renew_own_days
     from thor.reference import instruments
 
     done = []
     with database.transaction(connection):
         listed = instruments.instruments(connection)
+        before = _with_own_days(connection)
         for where, symbol, texts in rows:
             try:
                 one = instrument_of(symbol, listed.get(symbol), fields_of(texts))
@@ -108,7 +110,19 @@ def _listed(connection: Any, rows: list[tuple[str, str, dict[str, str]]]) -> lis
             except ThorError as error:
                 raise type(error)(f"{where}{error}") from error
             done.append(one)
+        after = _with_own_days(connection)
+        for _, symbol, texts in rows:
+            # Named once more, its calendar repairs what an older Thor stored.
+            is_named = symbol in after and "calendar" in texts
+            if symbol in listed and (is_named or symbol in before ^ after):
+                renew_own_days(connection, symbol)
     return done
+
+
+def _with_own_days(connection: Any) -> set[str]:
+    from thor import database
+
+    return set(database.one(connection, "own_date_symbols")["symbols"])
 
 
 def _rows(file: Path) -> list[tuple[str, str, dict[str, str]]]:

@@ -37,7 +37,8 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     """A file: its rows, their checksum, and the database's key for them.
 
     `content` is the checksum of the rows, see `thor.lake.fingerprint`; `key` is cheap to query, to
-    know whether the rows have changed since.
+    know whether the rows have changed since. `day_ticks` are the ticks of the whole day of a
+    stock's daily bar, those too that are filed under the next date; files of before have none.
     """
 
     path: str
@@ -51,6 +52,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     content: str
     source_rows: int
     key: str
+    day_ticks: int | None = None
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):

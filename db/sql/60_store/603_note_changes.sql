@@ -154,7 +154,10 @@ begin
     from reference.series as s
     cross join (values ('1m'), ('5m'), ('1h')) as w (width)
     cross join (values
+        -- A stock's trade date is its own.
         ('context', new.calendar is distinct from old.calendar),
+        ('session', new.calendar is distinct from old.calendar),
+        ('cross_asset', new.calendar is distinct from old.calendar),
         ('microstructure', new.tick_size is distinct from old.tick_size)
     ) as f (family, is_changed)
     where

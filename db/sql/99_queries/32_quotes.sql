@@ -82,6 +82,34 @@ select reference.own_date_symbols() as symbols;
 select jsonb_agg(v)::text as found
 from market.last_values_of(%(symbol)s::text, %(trade_date)s::date) as v;
 
+-- The trade dates of series, by both ways to count them, except those of which
+-- ticks were dropped.
+-- name: days_of_ticks
+select distinct
+    d.symbol,
+    d.trade_date
+from (
+    select
+        b.symbol,
+        unnest(array[
+            (b.bar_start at time zone 'America/New_York')::date,
+            reference.trade_date(b.bar_start)
+        ]) as trade_date
+    from market._bars_1h as b
+    where b.symbol = any(%(symbols)s::text[])
+) as d
+where not exists (
+    select from market.dropped_ranges as x
+    where x.trade_date between d.trade_date - 1 and d.trade_date + 1
+)
+order by d.symbol, d.trade_date;
+
+-- name: remove_last_values
+delete from market.last_values as k
+where
+    k.symbol = %(symbol)s::text
+    and k.trade_date = %(trade_date)s::date;
+
 -- name: quote_limits
 select
     l.stale_after,

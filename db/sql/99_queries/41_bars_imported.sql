@@ -181,6 +181,15 @@ on conflict (symbol, width, bar_start) do update
         imported_at = excluded.imported_at
     where b.file <> excluded.file or b.made_of is not null;
 
+-- The hours of series, and the days that were made of some.
+-- name: touch_days
+insert into pg_temp.bars_touched (symbol, width, bar_start)
+select b.symbol, b.width, b.bar_start
+from market.bars_imported as b
+where
+    b.symbol = any(%(symbols)s::text[])
+    and (b.width = '1h' or (b.width = '1d' and b.made_of is not null));
+
 -- Which widths have narrower bars that came or went: the others are as they
 -- were.
 -- name: touched_widths

@@ -121,17 +121,34 @@ with bars as (
         and b.bar_start < %(ts_to)s::timestamptz
         -- A stock's day goes on after 17:00 in Chicago.
         and coalesce(b.bar_end <= %(as_of)s::timestamptz, true)
+),
+
+-- Its ticks are those from midnight to midnight in New York.
+own_days as (
+    select
+        '1d' as width,
+        b.symbol,
+        sum(b.ticks)::bigint as ticks
+    from market._bars_1h as b
+    where
+        b.symbol = any((select reference.own_date_symbols())::text[])
+        and b.bar_start >= %(ts_from)s::timestamptz + interval '6 hours'
+        and b.bar_start < %(ts_to)s::timestamptz + interval '6 hours'
+    group by b.symbol
 )
 
 select
     b.width,
     b.symbol,
     count(*) as records,
+    max(o.ticks) as day_ticks,
     md5(concat_ws(
         ',', count(*), sum(b.ticks), sum(b.trades), sum(b.volume),
-        sum(b.late_ticks), sum(b.open), sum(b.close), max(b.changed_at)
+        sum(b.late_ticks), sum(b.open), sum(b.close), max(b.changed_at),
+        max(o.ticks)
     )) as key
 from bars as b
+left join own_days as o on o.symbol = b.symbol and o.width = b.width
 where %(symbols)s::text[] is null or b.symbol = any(%(symbols)s::text[])
 group by b.width, b.symbol
 order by b.symbol, b.width;

@@ -27,8 +27,23 @@ select
     d.symbol,
     d.ticks,
     (d.trade_date + time '17:00') at time zone 'America/Chicago' as bar_end,
-    d.day_end
+    d.day_end,
+    o.ticks as day_ticks
 from market._tick_days as d
+-- Those of a stock's evening are filed under the next date.
+left join (
+    select
+        b.symbol,
+        (b.bar_start at time zone 'America/New_York')::date as own_date,
+        sum(b.ticks)::bigint as ticks
+    from market._bars_1h as b
+    where b.symbol = any((select reference.own_date_symbols())::text[])
+    group by b.symbol, own_date
+) as o
+    on
+        o.symbol = d.symbol
+        and o.own_date = d.trade_date
+        and d.day_end is not null
 where
     not exists (
         select from market.dropped_ranges as x

@@ -19,10 +19,10 @@ _EXPORTED = {"ticks", "bars", "features"}
 
 
 class _Closed(msgspec.Struct):
-    """What the lake must have of a closed date: ticks by symbol, and daily bars of stocks."""
+    """What the lake must have of a closed date: ticks by symbol, and those of stocks' own days."""
 
     ticks: dict[str, int] = msgspec.field(default_factory=dict)
-    days: set[str] = msgspec.field(default_factory=set)
+    day_ticks: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 class LakeDay(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +85,7 @@ class LakeCoverage:
             if now >= row["bar_end"] + CLOSE_DELAY:
                 closed[row["trade_date"]].ticks[row["symbol"]] = row["ticks"]
             if row["day_end"] is not None and now >= row["day_end"] + CLOSE_DELAY:
-                closed[row["trade_date"]].days.add(row["symbol"])
+                closed[row["trade_date"]].day_ticks[row["symbol"]] = row["day_ticks"]
         return [self._day(store, day, there[day], closed.get(day)) for day in sorted(there)]
 
     def _day(
@@ -119,9 +119,19 @@ class LakeCoverage:
 def _is_whole(found: manifest.Manifest, day: date, closed: _Closed) -> bool:
     if not found.is_closed or not set(found.what) >= _EXPORTED:
         return False
-    parts = {part.path: part.rows for part in found.parts}
+    parts = {part.path: part for part in found.parts}
+
+    def has(path: str, ticks: int) -> bool:
+        part = parts.get(path)
+        # A file of before the ticks of its day were counted is taken as it is.
+        return part is not None and part.day_ticks in {ticks, None}
+
     return all(
-        parts.get(manifest.ticks_path(day, symbol)) == count
+        (part := parts.get(manifest.ticks_path(day, symbol))) is not None
+        and part.rows == count
         and manifest.bars_path(day, symbol, "1s") in parts
         for symbol, count in closed.ticks.items()
-    ) and all(manifest.bars_path(day, symbol, "1d") in parts for symbol in closed.days)
+    ) and all(
+        has(manifest.bars_path(day, symbol, "1d"), count)
+        for symbol, count in closed.day_ticks.items()
+    )

@@ -26,6 +26,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     width: str | None
     key: str | None
     records: int
+    day_ticks: int | None = None
 
 
 class Bounds(msgspec.Struct, frozen=True):
@@ -131,6 +132,7 @@ def bars(
             width=row["width"],
             key=row["key"],
             records=row["records"],
+            day_ticks=row["day_ticks"],
         )
         for row in database.rows(connection, "lake_bars", values)
     ]

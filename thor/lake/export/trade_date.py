@@ -190,7 +190,9 @@ class Export:
             total = fingerprint.text(sum(map(fingerprint.of, tables)) % 2**64)
             rows = sum(table.num_rows for table in tables)
             if old and (old.content, old.rows) == (total, rows) and self._has(old):
-                self._parts[one.path] = msgspec.structs.replace(old, key=one.key or "")
+                self._parts[one.path] = msgspec.structs.replace(
+                    old, key=one.key or "", day_ticks=one.day_ticks
+                )
                 self.done.kept += 1
             elif (written := self._write(one, tables)) is not None:
                 self._keep(one, written, rows, one.key or "")
@@ -236,6 +238,7 @@ class Export:
             symbol=one.symbol,
             source_rows=source_rows,
             key=key,
+            day_ticks=one.day_ticks,
             **msgspec.structs.asdict(written),
         )
         self.done.written += 1

@@ -147,3 +147,15 @@ class BarImport:
                 f"{found['width']} at {found['bar_start'].isoformat()}; --replace replaces "
                 "them"
             )
+
+
+def remake_days(connection: Connection[Any], symbols: list[str]) -> None:
+    """Make the daily bars of series anew that were made of narrower ones, within a transaction.
+
+    For series whose trade date begins at another hour than when the bars were imported.
+    """
+    database.rows(connection, "lock_bars_imported")
+    database.rows(connection, "create_bars_touched")
+    database.rows(connection, "touch_days", {"symbols": symbols})
+    values = {"width": "1d", "narrower": _NARROWER["1d"], "touched": ["1h", "1d"]}
+    database.rows(connection, "make_wider_bars", values)
