@@ -125,13 +125,13 @@ def test_a_bar_is_sent_once_its_sources_clock_has_passed_known_at(
 
 
 def test_only_the_widths_and_symbols_asked_for_are_sent(
-    either: Api, edge: Publisher, redis_url: str, database_url: str
+    api: Api, edge: Publisher, redis_url: str, database_url: str
 ) -> None:
     with (
         keeping(redis_url, database_url),
-        streaming(either, bars="5m,1s", symbols="cl", events="tick,bar") as some,
-        streaming(either, bars="1m,1h", events="bar") as wide,
-        streaming(either) as none,
+        streaming(api, bars="5m,1s", symbols="cl", events="tick,bar") as some,
+        streaming(api, bars="1m,1h", events="bar") as wide,
+        streaming(api) as none,
     ):
         for stream in (some, wide, none):
             stream.next("hello")
@@ -176,10 +176,10 @@ def test_events_after_a_clock_wait_for_its_bars_only_where_bars_are_wanted(
 
 
 def test_ticks_are_delayed_no_longer_than_the_limit_and_the_bar_is_marked_incomplete(
-    either: Api, edge: Publisher, redis_url: str, database_url: str, monkeypatch: pytest.MonkeyPatch
+    api: Api, edge: Publisher, redis_url: str, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(closed_bars, "HASTE_S", 0.5)
-    with streaming(either, events="tick,bar", bars="1m") as stream:
+    with streaming(api, events="tick,bar", bars="1m") as stream:
         stream.next("hello")
         edge.publish(trades((1, "5000")))
         take_in(redis_url, database_url)
@@ -196,7 +196,7 @@ def test_ticks_are_delayed_no_longer_than_the_limit_and_the_bar_is_marked_incomp
         "tick 5003",
     ]  # fmt: skip
     assert [one.data["is_complete"] for one in events if one.kind == "bar"] == [False, True]
-    assert [bar["close"] for bar in either.get("/api/bars/ES")] == ["5001.00", "5002.00", "5003.00"]
+    assert [bar["close"] for bar in api.get("/api/bars/ES")] == ["5001.00", "5002.00", "5003.00"]
 
 
 def test_bars_that_cannot_be_read_are_a_gap_and_the_ticks_go_on(
@@ -281,11 +281,11 @@ def test_a_resumed_stream_with_more_widths_gets_them_from_its_position(
 
 
 def test_a_conflated_client_gets_closed_bars_too(
-    either: Api, edge: Publisher, redis_url: str, database_url: str
+    api: Api, edge: Publisher, redis_url: str, database_url: str
 ) -> None:
     with (
         keeping(redis_url, database_url),
-        streaming(either, mode="conflated", bars="1m", symbols="ES") as stream,
+        streaming(api, mode="conflated", bars="1m", symbols="ES") as stream,
     ):
         assert stream.next("hello").data["bars"] == ["1m"]
         edge.publish([*trades((1, "5000")), *trades((2, "80"), symbol="CL")])
@@ -293,7 +293,7 @@ def test_a_conflated_client_gets_closed_bars_too(
         edge.publish(trades((121, "5002")))
         heard = stream.take(2, "bar")
     assert shown(heard) == ["1m 14:30:00 5000.00", "1m 14:31:00 5001.00"]
-    found = either.get("/api/bars/ES", limit=3)[:2]
+    found = api.get("/api/bars/ES", limit=3)[:2]
     assert [one.data for one in heard] == [
         {"width": "1m", "is_complete": True, **bar} for bar in found
     ]
@@ -393,13 +393,11 @@ def test_a_closed_bar_whose_tick_comes_late_is_not_sent_again(
     assert api.get("/api/bars/ES")[0]["open"] == "4000.00"
 
 
-def test_bars_continue_after_a_bus_was_wiped(
-    either: Api, redis_url: str, database_url: str
-) -> None:
+def test_bars_continue_after_a_bus_was_wiped(api: Api, redis_url: str, database_url: str) -> None:
     bus = Bus(redis_url)
     with (
         keeping(redis_url, database_url),
-        streaming(either, events="tick,bar", bars="1m") as stream,
+        streaming(api, events="tick,bar", bars="1m") as stream,
     ):
         stream.next("hello")
         for day in (0, 1):

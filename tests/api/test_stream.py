@@ -95,11 +95,9 @@ def test_a_tick_and_its_quote_follow_each_other_under_one_id(either: Api, redis_
     assert (quote["is_stale"], quote["source_kind"]) == (True, "simulator")
 
 
-def test_a_new_client_is_shown_the_latest_quotes_before_any_tick(
-    either: Api, redis_url: str
-) -> None:
+def test_a_new_client_is_shown_the_latest_quotes_before_any_tick(api: Api, redis_url: str) -> None:
     publish(redis_url, [tick(seq=1), tick(seq=2, symbol="CL", last=Decimal("80.1"))])
-    with streaming(either, symbols="CL") as stream:
+    with streaming(api, symbols="CL") as stream:
         stream.next("hello")
         shown = stream.next()
         publish(redis_url, [tick(seq=3, symbol="CL", last=Decimal("80.2"))])
@@ -117,10 +115,10 @@ def test_a_quote_of_the_stream_equals_the_quote_that_is_asked_for(api: Api, redi
     assert {**last.data, **ages} == {**asked, **ages}
 
 
-def test_only_the_symbols_and_kinds_asked_for_are_sent(either: Api, redis_url: str) -> None:
+def test_only_the_symbols_and_kinds_asked_for_are_sent(api: Api, redis_url: str) -> None:
     with (
-        streaming(either, symbols="es", events="tick") as ticks,
-        streaming(either, symbols="CL,es", events="quote") as quotes,
+        streaming(api, symbols="es", events="tick") as ticks,
+        streaming(api, symbols="CL,es", events="quote") as quotes,
     ):
         ticks.next("hello")
         quotes.next("hello")
@@ -297,8 +295,8 @@ def test_an_id_of_the_future_is_a_gap_and_the_stream_goes_on_from_now(
         assert seqs([stream.next("tick")]) == [1]
 
 
-def test_a_bus_that_is_wiped_under_a_client_is_a_gap(either: Api, redis_url: str) -> None:
-    with streaming(either, events="tick") as stream:
+def test_a_bus_that_is_wiped_under_a_client_is_a_gap(api: Api, redis_url: str) -> None:
+    with streaming(api, events="tick") as stream:
         stream.next("hello")
         (before,) = publish(redis_url, series(1))
         stream.next("tick")
@@ -312,9 +310,9 @@ def test_a_bus_that_is_wiped_under_a_client_is_a_gap(either: Api, redis_url: str
 
 
 def test_a_bus_that_is_set_back_is_a_gap_and_the_reader_hears_again(
-    either: Api, redis_url: str
+    api: Api, redis_url: str
 ) -> None:
-    with redis.Redis.from_url(redis_url) as client, streaming(either, events="tick") as stream:
+    with redis.Redis.from_url(redis_url) as client, streaming(api, events="tick") as stream:
         stream.next("hello")
         # An id far ahead, as a machine's wrong clock gives one.
         fields: Any = {"first": 5, "n": 1, "source": "SIM", "ticks": json.dumps([written(tick())])}
@@ -327,8 +325,8 @@ def test_a_bus_that_is_set_back_is_a_gap_and_the_reader_hears_again(
         assert seqs([stream.next("tick")]) == [7]
 
 
-def test_ticks_that_the_database_would_refuse_are_never_shown(either: Api, redis_url: str) -> None:
-    with redis.Redis.from_url(redis_url) as client, streaming(either) as stream:
+def test_ticks_that_the_database_would_refuse_are_never_shown(api: Api, redis_url: str) -> None:
+    with redis.Redis.from_url(redis_url) as client, streaming(api) as stream:
         stream.next("hello")
         publish(
             redis_url,
@@ -368,9 +366,9 @@ def test_ticks_of_what_was_just_listed_are_shown(
 
 
 def test_a_tick_older_than_the_latest_is_sent_but_changes_no_quote(
-    either: Api, redis_url: str
+    api: Api, redis_url: str
 ) -> None:
-    with streaming(either) as stream:
+    with streaming(api) as stream:
         stream.next("hello")
         publish(
             redis_url,

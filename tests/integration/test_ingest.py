@@ -53,6 +53,8 @@ from thor.reference.instruments import add_instrument, listing
 from thor.runtime import Stop, persist
 
 pytestmark = pytest.mark.editions("plain", "timescale")
+# What is about the bus, the batches and the quarantine, which are ordinary tables on both.
+PLAIN = pytest.mark.editions("plain")
 
 Link = psycopg.Connection[Any]
 
@@ -160,6 +162,7 @@ def test_after_a_replay_new_ticks_are_taken_as_before(
     assert account(connection) == (40, 30, 10, 0)
 
 
+@PLAIN
 def test_a_batch_closes_by_its_size(
     bus: Bus, redis_url: str, database_url: str, connection: Link
 ) -> None:
@@ -172,6 +175,7 @@ def test_a_batch_closes_by_its_size(
     assert max(batches) <= 3000
 
 
+@PLAIN
 def test_a_batch_closes_by_its_age(
     bus: Bus, redis_url: str, database_url: str, connection: Link
 ) -> None:
@@ -189,6 +193,7 @@ def test_a_batch_closes_by_its_age(
     assert [row["received"] for row in rows(connection, received)] == [1, 2]
 
 
+@PLAIN
 def test_an_ingestor_that_restarts_begins_with_what_it_had_taken(
     bus: Bus, redis_url: str, database_url: str, connection: Link
 ) -> None:
@@ -202,6 +207,7 @@ def test_an_ingestor_that_restarts_begins_with_what_it_had_taken(
     assert bus.state().pending_entries == 0
 
 
+@PLAIN
 def test_an_ingestor_takes_over_what_a_dead_one_left(
     bus: Bus, redis_url: str, database_url: str, connection: Link
 ) -> None:
@@ -230,6 +236,7 @@ def take_in_unheard(redis_url: str, database_url: str) -> None:
     bus.close()
 
 
+@PLAIN
 def test_an_entry_that_was_committed_and_not_acknowledged_is_not_counted_again(
     bus: Bus, client: "redis.Redis", redis_url: str, database_url: str, connection: Link
 ) -> None:
@@ -244,6 +251,7 @@ def test_an_entry_that_was_committed_and_not_acknowledged_is_not_counted_again(
     assert bus.state().pending_entries == 0
 
 
+@PLAIN
 def test_an_entry_that_is_not_thors_is_kept_once_however_often_it_comes(
     bus: Bus, client: "redis.Redis", redis_url: str, database_url: str, connection: Link
 ) -> None:
@@ -256,6 +264,7 @@ def test_an_entry_that_is_not_thors_is_kept_once_however_often_it_comes(
     assert [row["payload"] for row in rejected(connection)] == ["hello=world", "hello=again"]
 
 
+@PLAIN
 def test_a_bus_wiped_under_the_ingestor_is_followed_into_its_next_life(
     bus: Bus, client: "redis.Redis", redis_url: str, database_url: str, connection: Link
 ) -> None:
@@ -278,6 +287,7 @@ def test_a_bus_wiped_under_the_ingestor_is_followed_into_its_next_life(
     }
 
 
+@PLAIN
 def test_a_bus_that_forgot_its_newest_seconds_gives_no_ordinal_twice(
     bus: Bus, client: "redis.Redis", redis_url: str, database_url: str, connection: Link
 ) -> None:
@@ -309,10 +319,12 @@ def test_the_account_of_a_batch_is_what_it_did(store: TickWriter, connection: Li
     assert store.newest_ordinal() == 117
 
 
+@PLAIN
 def test_an_empty_database_has_no_newest_ordinal(store: TickWriter) -> None:
     assert store.newest_ordinal() == 0
 
 
+@PLAIN
 def test_an_entry_that_is_not_thors_is_kept_and_not_counted(
     store: TickWriter, connection: Link
 ) -> None:
@@ -509,6 +521,7 @@ def test_a_server_that_goes_away_while_poison_is_sought_is_unavailable(
 # Folding
 
 
+@PLAIN
 def test_folding_keeps_the_sums_and_what_is_covered(store: TickWriter, connection: Link) -> None:
     store.write([entry(1000, many(3))])
     store.write([entry(1003, many(3), refused())])
@@ -528,6 +541,7 @@ def test_folding_keeps_the_sums_and_what_is_covered(store: TickWriter, connectio
     assert account(connection) == (10, 6, 3, 1)
 
 
+@PLAIN
 def test_a_fold_while_others_write_and_fold_loses_no_batch(
     database_url: str, connection: Link
 ) -> None:
@@ -556,6 +570,7 @@ def test_a_fold_while_others_write_and_fold_loses_no_batch(
     assert TickWriter(connection, "late").write(batches[7] + batches[50]) == IngestCounts()
 
 
+@PLAIN
 def test_a_fold_does_not_mix_the_lives_of_the_bus(
     bus: Bus, client: "redis.Redis", redis_url: str, database_url: str, connection: Link
 ) -> None:
@@ -594,6 +609,7 @@ def monkeypatched_age(connection: Link) -> Iterator[None]:
 # Accounting
 
 
+@PLAIN
 def test_the_counts_of_an_unused_bus_are_all_zero(
     bus: Bus, client: "redis.Redis", redis_url: str, database_url: str, connection: Link
 ) -> None:
@@ -836,6 +852,7 @@ def test_the_account_holds_at_every_moment_while_consumers_die_and_servers_hang_
 # Quarantine
 
 
+@PLAIN
 def test_a_refused_tick_goes_in_once_its_symbol_is_listed(
     bus: Bus, redis_url: str, database_url: str, connection: Link
 ) -> None:
@@ -860,6 +877,7 @@ def test_a_refused_tick_goes_in_once_its_symbol_is_listed(
     assert retry_rejected(connection, bus, None, 10) == (0, 0)
 
 
+@PLAIN
 def test_a_tick_that_is_still_wrong_comes_back_and_one_that_is_no_tick_stays(
     bus: Bus, client: "redis.Redis", redis_url: str, database_url: str, connection: Link
 ) -> None:
@@ -878,6 +896,7 @@ def test_a_tick_that_is_still_wrong_comes_back_and_one_that_is_no_tick_stays(
     ]  # fmt: skip
 
 
+@PLAIN
 def test_a_listed_instrument_is_known_to_an_ingestor_that_runs(
     bus: Bus, redis_url: str, database_url: str, connection: Link
 ) -> None:
@@ -891,6 +910,7 @@ def test_a_listed_instrument_is_known_to_an_ingestor_that_runs(
     assert account(connection) == (2, 1, 0, 1)
 
 
+@PLAIN
 def test_what_is_ahead_of_the_databases_clock_is_refused_and_its_clock_with_it(
     client: "redis.Redis", redis_url: str, database_url: str, connection: Link
 ) -> None:

@@ -38,6 +38,8 @@ from thor.lake.export.verify import verify
 from thor.lake.store import Store
 
 pytestmark = pytest.mark.editions("plain", "timescale")
+# What is about the lake's files and locks, and not about how the database keeps its rows.
+PLAIN = pytest.mark.editions("plain")
 
 DIFFERENT = 7
 # In the second hour of Monday's trade date.
@@ -246,6 +248,7 @@ def test_ticks_that_are_gone_from_the_database_stay_in_the_lake(
     assert store.read(manifest.ticks_path(MONDAY, "ES")) == content
 
 
+@PLAIN
 def test_a_date_without_data_is_not_found_and_the_rest_goes_on(
     database_url: str, store: Store
 ) -> None:
@@ -257,6 +260,7 @@ def test_a_date_without_data_is_not_found_and_the_rest_goes_on(
     assert manifest.dates(store) == [WEDNESDAY]
 
 
+@PLAIN
 def test_an_open_date_is_refused_unless_it_is_asked_for(database_url: str, store: Store) -> None:
     fill(database_url, MONDAY)
     close = datetime(2024, 7, 1, 22, tzinfo=UTC)
@@ -271,6 +275,7 @@ def test_an_open_date_is_refused_unless_it_is_asked_for(database_url: str, store
     assert manifest.known(store, MONDAY).is_closed
 
 
+@PLAIN
 def test_an_unknown_symbol_is_rejected(database_url: str, store: Store) -> None:
     fill(database_url, MONDAY)
     with pytest.raises(Rejected, match="--symbols: XX, YY is not listed"):
@@ -278,6 +283,7 @@ def test_an_unknown_symbol_is_rejected(database_url: str, store: Store) -> None:
     assert store.list("") == []
 
 
+@PLAIN
 def test_a_lake_of_a_newer_thor_is_refused(database_url: str, store: Store) -> None:
     fill(database_url, MONDAY)
     store.write("lake.json", b'{"format": 2, "made_by": "thor 9", "nature": "simulated"}')
@@ -286,12 +292,14 @@ def test_a_lake_of_a_newer_thor_is_refused(database_url: str, store: Store) -> N
     assert store.list("") == ["lake.json"]
 
 
+@PLAIN
 def test_a_lake_of_live_data_takes_none_that_is_simulated(database_url: str, store: Store) -> None:
     store.write("lake.json", b'{"format": 1, "made_by": "thor 0", "nature": "live"}')
     with pytest.raises(Refused, match="holds live data and the database simulated"):
         out(database_url, store, MONDAY)
 
 
+@PLAIN
 def test_two_exports_at_once_are_refused(database_url: str, store: Store) -> None:
     fill(database_url, MONDAY)
     first = export(database_url, store, Ask(days=(MONDAY, MONDAY), what=("ticks",)), AFTER)
@@ -302,6 +310,7 @@ def test_two_exports_at_once_are_refused(database_url: str, store: Store) -> Non
     assert not store.exists(lock.LOCK)
 
 
+@PLAIN
 def test_another_database_waits_for_the_lake(
     database_url: str, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -315,6 +324,7 @@ def test_another_database_waits_for_the_lake(
     assert [one.failed for one in out(database_url, store, MONDAY)] == [[]]
 
 
+@PLAIN
 def test_a_read_only_lake_is_reported(database_url: str, tmp_path: Path) -> None:
     fill(database_url, MONDAY)
     tmp_path.chmod(0o500)
@@ -324,6 +334,7 @@ def test_a_read_only_lake_is_reported(database_url: str, tmp_path: Path) -> None
         out(database_url, Store(str(folder / "lake")), MONDAY)
 
 
+@PLAIN
 def test_an_impossible_folder_for_the_lake_is_reported(database_url: str, tmp_path: Path) -> None:
     fill(database_url, MONDAY)
     (tmp_path / "lake").write_text("a file")
@@ -331,6 +342,7 @@ def test_an_impossible_folder_for_the_lake_is_reported(database_url: str, tmp_pa
         out(database_url, Store(str(tmp_path / "lake")), MONDAY)
 
 
+@PLAIN
 def test_a_full_disk_leaves_nothing_half_written(database_url: str, store: Store) -> None:
     fill(database_url, MONDAY)
     out(database_url, store, MONDAY, what=("ticks",))
@@ -347,6 +359,7 @@ def test_a_full_disk_leaves_nothing_half_written(database_url: str, store: Store
     assert [one.failed for one in out(database_url, store, TUESDAY)] == [[]]
 
 
+@PLAIN
 def test_a_reader_that_fails_is_heard_and_the_other_ends(
     database_url: str, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -421,6 +434,7 @@ def test_what_is_cut_among_files_written_together_leaves_no_half_and_goes_on(
     assert set(state(database_url, store, MONDAY).values()) == {"equal"}
 
 
+@PLAIN
 def test_a_file_that_lacks_what_the_server_sent_is_not_put_in_its_place(
     database_url: str, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -468,6 +482,7 @@ def test_verification_names_what_differs_and_goes_on(
     assert only.exit_code == 0
 
 
+@PLAIN
 def test_the_commands_end_with_the_codes_of_what_is_wrong(
     database_url: str, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

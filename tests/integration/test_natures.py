@@ -1,7 +1,6 @@
 """One home, a database of each nature: what one runs the others neither see nor disturb."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 import redis
+from command import Command
 from ticks_made import wait_for
 
 from thor.config import Settings
@@ -117,16 +117,8 @@ class up:
     def __init__(
         self, path: Path, *words: str, env: Mapping[str, str] | None = None, stdout: Any = None
     ) -> None:
-        own = {name: item for name, item in os.environ.items() if not name.startswith("THOR_")}
-        self._env = {
-            **own,
-            "THOR_HOME": str(path),
-            "THOR_EDITION": "plain",
-            "THOR_API_PORT": "0",
-            "COLUMNS": "200",
-            **(env or {}),
-        }
-        self._cwd = path.parent
+        given = {"THOR_EDITION": "plain", "THOR_API_PORT": "0", **(env or {})}
+        self._command = Command(path.parent, **given)
         self._log = path.parent / "up.log"
         self._words = words
         self._stdout = stdout
@@ -135,8 +127,8 @@ class up:
         with self._log.open("w") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "thor", "up", *self._words],
-                cwd=self._cwd,
-                env=self._env,
+                cwd=self._command.folder,
+                env=self._command.env,
                 stdout=log if self._stdout is None else self._stdout,
                 stderr=log,
             )
@@ -150,12 +142,7 @@ class up:
         return self._log.read_text()
 
     def ask(self, *words: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "thor", *words],
-            cwd=self._cwd,
-            env=self._env,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return done.stdout
+        """Return what a command prints; it runs in this process, since some are asked often."""
+        done = self._command.run(*words)
+        assert done.code == 0, done.err
+        return done.out
