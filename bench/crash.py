@@ -59,7 +59,7 @@ SYMBOLS = ("ES", "NQ")
 # Of a hundred ticks: published twice, and off the grid.
 TWICE, BAD = 10, 3
 _AWAY = (psycopg.Error, redis.RedisError, OSError, Unavailable)
-_PATIENCE_S = 120.0
+_PATIENCE_S = 300.0
 _FROZEN_S = 2.0
 # Of a disk to be filled: the servers' own files, and what a load of a minute writes.
 _DISK_MB = 700
