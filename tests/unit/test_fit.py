@@ -72,3 +72,26 @@ def test_a_local_cluster_of_dask_gives_the_figures_of_one_process() -> None:
 def test_a_cluster_that_is_not_installed_is_named() -> None:
     with pytest.raises(Rejected, match="THOR_JOBLIB_BACKEND: ray is not installed: pip install"):
         losses("ray", 2)
+
+
+def test_rows_that_hold_nothing_to_learn_are_refused_with_what_they_lack() -> None:
+    rows = made()
+    with pytest.raises(Rejected, match="target: every one of the 900 labels is 1; take a longer"):
+        fit.checked(replace(rows, target="direction", y=np.ones(ROWS)))
+    with pytest.raises(Rejected, match="target: every one of the 900 labels is 0"):
+        fit.checked(replace(rows, y=np.zeros(ROWS)))
+    still = np.asfortranarray(np.ones((ROWS, 3)), np.float32)
+    with pytest.raises(Rejected, match="features: a, b, c: constant over the span"):
+        fit.checked(replace(rows, x=still))
+    # One of them is said, and the others are learned from.
+    still[:, 1:] = rows.x[:, 1:]
+    assert fit.checked(replace(rows, x=still))["constant_features"] == ["a"]
+    every = np.arange(ROWS)
+    plan = fit.Plan(jobs=1, backend="sequential", **PLAN)
+    assert fit.fit("ridge", replace(rows, x=still), every, np.ones(ROWS), plan).columns == (1, 2)
+
+
+def test_a_sign_is_learned_with_more_restraint_than_a_size() -> None:
+    of_sign, of_size = (fit.settings("boosting", one) for one in ("direction", "volatility"))
+    assert of_sign.keys() == of_size.keys()
+    assert of_sign["max_leaf_nodes"] < of_size["max_leaf_nodes"]

@@ -10,8 +10,8 @@ from html import escape
 from typing import Any
 
 # Small, so that its words can be read on a phone, where it is drawn 320 wide.
-_WIDTH, _HEIGHT = 460, 190
-_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 14, 10, 26
+_WIDTH, _HEIGHT = 460, 200
+_LEFT, _RIGHT, _TOP, _BOTTOM = 56, 14, 20, 26
 _TICKS = 5
 _STYLE = """
 body { font: 14px/1.45 system-ui, sans-serif; color: #1d2733; background: #fff;
@@ -19,7 +19,7 @@ body { font: 14px/1.45 system-ui, sans-serif; color: #1d2733; background: #fff;
 h1 { font-size: 22px; margin: 0 0 4px; } h2 { font-size: 16px; margin: 28px 0 6px; }
 p { margin: 4px 0 8px; color: #46566a; max-width: 72ch; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { text-align: right; padding: 3px 10px; border-bottom: 1px solid #e2e8f0;
+th, td { text-align: right; padding: 3px 7px; border-bottom: 1px solid #e2e8f0;
   white-space: nowrap; }
 th:first-child, td:first-child, td:nth-child(2), th:nth-child(2) { text-align: left; }
 th { color: #46566a; font-weight: 600; } tr.best { font-weight: 600; }
@@ -92,10 +92,14 @@ def page(run: dict[str, Any], folds: Sequence[dict[str, Any]], plots: dict[str, 
 
 
 def _verdict(run: dict[str, Any]) -> str:
+    over = run["metrics"]["skill_over"]
+    better_rules = [f"{name} ({over[name]:+.4f})" for name in over if over[name] < 0]
     if run["skill_low"] > 0:
+        but = f' <b class="bad">It is worse than {escape(", ".join(better_rules))}.</b>'
         return (
             f'<b class="good">{escape(run["best_model"])} is better than '
             f"{escape(run['baseline'])}</b>, by the whole of the interval."
+            + (but if better_rules else "")
         )
     return (
         f'<b class="bad">no skill over {escape(run["baseline"])} was shown</b>: the interval of '
@@ -220,7 +224,7 @@ def _intervals(run: dict[str, Any], folds: Sequence[dict[str, Any]]) -> str:
             f'<circle class="own" cx="{x:.1f}" cy="{axis.y(row["skill"]):.1f}" r="3.5"/>'
             + axis.below(row["fold"], f"fold {row['fold']}")
         )
-    return axis.svg("Skill by fold with its interval", drawn)
+    return axis.svg("Skill by fold with its interval", "skill", drawn)
 
 
 def _calibration(bins: Sequence[dict[str, float]]) -> str:
@@ -237,7 +241,7 @@ def _calibration(bins: Sequence[dict[str, float]]) -> str:
         for one in bins
     ]
     drawn += [axis.below(at, _figure(at, 0.05)) for at in round_steps(low, high)]
-    return axis.svg("Predicted, from left to right, and happened", drawn)
+    return axis.svg("Predicted and happened", "share that rose, by what was predicted", drawn)
 
 
 def _line(points: Sequence[tuple[float, float]], unit: str) -> str:
@@ -254,7 +258,7 @@ def _line(points: Sequence[tuple[float, float]], unit: str) -> str:
             for at, anchor in ((points[0][0], "start"), (points[-1][0], "end"))
         ),
     ]
-    return axis.svg(f"Sum over time, {unit}", drawn)
+    return axis.svg("Sum over time", unit, drawn)
 
 
 def _bars(values: Sequence[tuple[str, float]]) -> str:
@@ -323,7 +327,7 @@ class _Axis:
             f'fill="currentColor" font-size="11">{escape(words)}</text>'
         )
 
-    def svg(self, name: str, drawn: Sequence[str]) -> str:
+    def svg(self, name: str, unit: str, drawn: Sequence[str]) -> str:
         steps = round_steps(self._y0, self._y1)
         step = steps[1] - steps[0] if len(steps) > 1 else abs(steps[0]) / 100
         marks = "".join(
@@ -333,7 +337,9 @@ class _Axis:
             for at in steps
         )
         return (
-            f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="{escape(name)}">'
+            f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" '
+            f'aria-label="{escape(name)}, {escape(unit)}">'
+            f'<text x="4" y="11" fill="currentColor" font-size="11">{escape(unit)}</text>'
             f"{marks}{''.join(drawn)}</svg>"
         )
 
