@@ -4,7 +4,8 @@ Reads the bus, the ingest counts and the streams; gives the text format.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from litestar.enums import ScopeType
@@ -15,7 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from api.health import Account, JobHealth, account_of, bounded, collectors_of, jobs_of, scheduled_of
 from api.routes.quotes import quotes_of
 from api.state import SharedState
-from thor import clock
+from thor import clock, database
 from thor.database import edition
 from thor.errors import ThorError
 from thor.market.bus.messages import BusState
@@ -31,6 +32,30 @@ _PARTS = ("database", "bus", "stream")
 _LEFT = 499
 
 
+@dataclass(frozen=True, slots=True)
+class ModelFigures:
+    """What was predicted in the last hour, how far champions have drifted, and what is silent."""
+
+    hour: Sequence[dict[str, Any]] = ()
+    drift: Sequence[dict[str, Any]] = ()
+    silences: Sequence[dict[str, Any]] = ()
+
+
+async def model_figures_of(shared: SharedState) -> ModelFigures:
+    """Return the figures of what is served. Raises `ThorError` where they cannot be read."""
+    as_of = {"as_of": clock.now()}
+    found = await asyncio.gather(
+        bounded(database.fetch(shared.pool, "predictions_of_hour", as_of), "PostgreSQL"),
+        bounded(database.fetch(shared.pool, "drift_of_champions"), "PostgreSQL"),
+        bounded(database.fetch(shared.pool, "silences"), "PostgreSQL"),
+    )
+    return ModelFigures(*found)
+
+
+def _question(row: dict[str, Any]) -> list[str]:
+    return [row["target"], row["horizon"], ",".join(row["symbols"])]
+
+
 class Metrics:
     """The registry of one application, filled at each scrape."""
 
@@ -44,6 +69,7 @@ class Metrics:
         self._jobs: dict[str, JobHealth] = {}
         self._feeds: list[CollectorStatus] = []
         self._scheduled: list[dict[str, Any]] = []
+        self._models = ModelFigures()
         self._up: dict[str, bool] = {}
         self.registry = CollectorRegistry()
         self.requests = Histogram(
@@ -82,8 +108,9 @@ class Metrics:
             await bounded(edition.fetch(self._shared.pool), "PostgreSQL")
             self._up["database"] = True
             self._scheduled = await scheduled_of(self._shared)
+            self._models = await model_figures_of(self._shared)
         except ThorError:
-            self._scheduled = []
+            self._scheduled, self._models = [], ModelFigures()
 
     async def _ask_jobs(self) -> None:
         self._jobs = await jobs_of(self._shared)
@@ -106,6 +133,7 @@ class Metrics:
         )
         yield from self._of_jobs()
         yield from self._of_scheduled()
+        yield from self._of_models()
         yield from self._of_feeds()
         yield from self._of_bus()
         yield from self._of_account()
@@ -157,6 +185,50 @@ class Metrics:
                     family.add_metric([row["name"]], row[name].timestamp())
         yield well
         yield from moments.values()
+
+    def _of_models(self) -> Iterator[Metric]:
+        question = ["target", "horizon"]
+        made = GaugeMetricFamily(
+            "thor_predictions_last_hour",
+            "Bars of the last hour that were predicted, or refused for a reason.",
+            labels=[*question, "result"],
+        )
+        newest = GaugeMetricFamily(
+            "thor_prediction_timestamp_seconds",
+            "When a bar was last predicted, in seconds since 1970.",
+            labels=question,
+        )
+        latency = GaugeMetricFamily(
+            "thor_prediction_latency_seconds",
+            "From when a bar was known until its live prediction, median of the last hour.",
+            labels=question,
+        )
+        for row in self._models.hour:
+            labels = [row["target"], row["horizon"]]
+            made.add_metric([*labels, row["result"]], row["rows"])
+            if row["result"] == "predicted":
+                newest.add_metric(labels, row["newest_at"].timestamp())
+                if row["latency_ms"] is not None:
+                    latency.add_metric(labels, row["latency_ms"] / 1000)
+        yield made
+        yield newest
+        yield latency
+        drift = GaugeMetricFamily(
+            "thor_model_drift",
+            "Drift of a served model's worst feature over the limit at which it is demoted.",
+            labels=[*question, "symbols"],
+        )
+        for row in self._models.drift:
+            drift.add_metric(_question(row), row["drift"])
+        yield drift
+        silent = GaugeMetricFamily(
+            "thor_model_silent",
+            "1 for a question that nothing answers since what was served decayed.",
+            labels=[*question, "symbols", "cause"],
+        )
+        for row in self._models.silences:
+            silent.add_metric([*_question(row), row["cause"]], 1)
+        yield silent
 
     def _of_feeds(self) -> Iterator[Metric]:
         states = GaugeMetricFamily(

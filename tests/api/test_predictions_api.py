@@ -74,6 +74,14 @@ def test_predictions_are_listed_streamed_and_held_to_what_happened(
         # Of none in one, Wilson: 0 to 0.793.
         assert (skill["hit_rate"], round(skill["hit_rate_high"], 3)) == (0, 0.793)
         assert api.get("/api/outlook")[0]["refused"] == "direction: stale: no trade"
+        text = api.http.get("/metrics").text
+        for line in (
+            'last_hour{horizon="1m",result="predicted",target="direction"} 2.0',
+            'last_hour{horizon="1m",result="stale",target="direction"} 1.0',
+            'latency_seconds{horizon="1m",target="direction"} 0.25',
+        ):
+            assert f"{line}\n" in text
+        assert 'thor_prediction_timestamp_seconds{horizon="1m",target="direction"} 1.' in text
         (one,) = api.get("/api/models/1/calibration")
         assert (one["bin"], one["predicted"], one["happened"]) == (7, 0.625, 0)
 
@@ -92,6 +100,8 @@ def test_a_champion_that_cannot_be_served_says_why_and_what_is_asked_wrongly_is_
     assert "features are computed as" in one["refused"]
     (silence,) = api.get("/api/models/silences")
     assert (silence["horizon"], silence["cause"], silence["feature"]) == ("5m", "drift", "rsi_14")
+    text = api.http.get("/metrics").text
+    assert 'silent{cause="drift",horizon="5m",symbols="ES",target="direction"} 1.0' in text
     assert api.get("/api/models/drift") == api.get("/api/models/parity") == []
     missing = api.problem("/api/predict", 404, symbol="NQ")
     assert missing["detail"].startswith("symbol: no model is served for NQ")

@@ -819,6 +819,52 @@ from (
 cross join lateral studies.wilson(s.hits, s.judged) as w
 order by s.model_id desc;
 
+-- What was predicted and refused in the last hour, of the newest rows.
+-- name: predictions_of_hour
+select
+    v.target,
+    v.horizon,
+    n.result,
+    count(*) as rows,
+    max(n.written_at) as newest_at,
+    percentile_cont(0.5) within group (order by n.latency_ms)
+        filter (where n.kind = 'live') as latency_ms
+from (
+    select
+        p.model_id,
+        p.kind,
+        p.latency_ms,
+        p.written_at,
+        case
+            when p.refused is null then 'predicted'
+            when p.refused like 'model %%' then 'not served'
+            else split_part(p.refused, ':', 1)
+        end as result
+    from model.predictions as p
+    where
+        p.prediction_id > (
+            select max(m.prediction_id) - 50000
+            from model.predictions as m
+        )
+        and p.written_at > %(as_of)s::timestamptz - interval '1 hour'
+) as n
+inner join model.versions as v on v.id = n.model_id
+group by v.target, v.horizon, n.result
+order by v.target, v.horizon, n.result;
+
+-- How near each champion is to its demotion by drift: 1 demotes.
+-- name: drift_of_champions
+select
+    a.target,
+    a.horizon,
+    a.symbols,
+    max(d.psi / d.demotes_at) as drift
+from model.aliases as a
+inner join feedback.drift as d on d.model_id = a.version_id
+where a.alias = 'champion' and d.level <> 'unknown'
+group by a.target, a.horizon, a.symbols
+order by a.target, a.horizon, a.symbols;
+
 -- name: model_calibration
 select c.*
 from feedback.calibration as c
