@@ -5,7 +5,8 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -16,14 +17,17 @@ import psycopg
 import pytest
 import redis
 from features_made import fill_store, put_bars, put_sessions
+from served import publish
+from ticks_made import take_in, tick
 
 from thor import database
+from thor.domain.tick import Tick
 from thor.errors import NotFound, Unavailable
 from thor.flow import infer
 from thor.flow.check_parity import check_parity
 from thor.flow.infer import Inference, join_outcomes, predict_at
 from thor.flow.train import Ask, Trained, train
-from thor.flow.train_due import propose
+from thor.flow.train_due import propose, train_due
 from thor.lake.export.export import export
 from thor.lake.export.trade_date import Ask as ExportAsk
 from thor.lake.query.connect import connect
@@ -84,26 +88,36 @@ def market() -> Market:
 
 
 @pytest.fixture(scope="module")
-def link(kept_url: str, market: Market) -> Iterator[Link]:
-    """A database with the minutes before `LIVE`, and their features."""
-    with psycopg.connect(kept_url, autocommit=True) as found:
-        put_sessions(found, ("CME_EQUITY",))
-        put_bars(found, market.until(LIVE))
-        fill_store(found)
-        feature_sets.define(found, SET, "1m", NAMES)
-        found.execute("insert into market.source_clocks (source, ts) values ('SIM', %s)", (LIVE,))
-        yield found
-
-
-@pytest.fixture(scope="module")
-def trained(link: Link, kept_url: str) -> Trained:
-    """A direction of both series, promoted."""
+def trained(kept_url: str, market: Market) -> Trained:
+    """The minutes before `LIVE`, their features, and a direction of both series, promoted."""
     ask = Ask(
         target="direction", horizon="1m", symbols=SYMBOLS, set_name=SET, folds=3, source="database"
     )
-    found = train(kept_url, ask)
-    registry.promote(link, found.version_id, "champion", "test")
+    with psycopg.connect(kept_url, autocommit=True) as link:
+        put_sessions(link, ("CME_EQUITY",))
+        put_bars(link, market.until(LIVE))
+        fill_store(link)
+        feature_sets.define(link, SET, "1m", NAMES)
+        link.execute("insert into market.source_clocks (source, ts) values ('SIM', %s)", (LIVE,))
+        found = train(kept_url, ask)
+        registry.promote(link, found.version_id, "champion", "test")
     return found
+
+
+@pytest.fixture(scope="module")
+def replayed_url(
+    kept_url: str, trained: Trained, copied: Callable[[str], AbstractContextManager[str]]
+) -> Iterator[str]:
+    """Another database that is the same until `LIVE`."""
+    with copied(kept_url) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def link(kept_url: str, replayed_url: str) -> Iterator[Link]:
+    """The database in which time goes on."""
+    with psycopg.connect(kept_url, autocommit=True) as found:
+        yield found
 
 
 @pytest.fixture
@@ -134,6 +148,67 @@ def predicted(link: Link, start: datetime, columns: str = "symbol, kind, refused
         f"select {columns} from model.predictions where bar_start = %s"
         " order by symbol, prediction_id",
         (start,),
+    ).fetchall()
+
+
+def test_recorded_minutes_replayed_give_the_live_predictions_row_for_row(
+    link: Link, kept_url: str, replayed_url: str, redis_url: str, market: Market, bus: Bus
+) -> None:
+    one, tape = Inference(link, bus), []
+    one.turn(0)
+    for minute in range(6):
+        start = market.at
+        bars = list(market.next())
+        # A minute in which NQ does not trade.
+        parts = [ticks_of(bar) for bar in bars if minute != 2 or bar[0] == "ES"]
+        tape += parts
+        publish(redis_url, *parts)
+        take_in(redis_url, kept_url)
+        pass_time(link, start + MINUTE + timedelta(seconds=1.2 if minute != 2 else 12))
+        fill_store(link)
+        one.turn(5 * minute)
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushdb()
+    # The whole tape at once, by another database, which was down meanwhile.
+    with psycopg.connect(replayed_url, autocommit=True) as again:
+        Inference(again, bus).turn(0)
+        publish(redis_url, *tape)
+        take_in(redis_url, replayed_url)
+        pass_time(again, market.at + timedelta(seconds=1.2))
+        fill_store(again)
+        Inference(again, bus).turn(0)
+        live, replayed = all_predicted(link), all_predicted(again)
+    assert len(live) == 14
+    assert live == replayed
+    # Of the minute without a trade, and of the two after it, which need NQ's return before.
+    reasons = [row[-1].partition(":")[0] for row in live if row[-1] is not None]
+    assert reasons == ["stale", *["incomplete"] * 4]
+    made = "select count(*) from model.predictions where bar_start >= %s and kind = 'live'"
+    # The minute without a trade is not of a bar that had just closed.
+    assert link.execute(made, (LIVE,)).fetchone() == (11,)
+
+
+def ticks_of(bar: tuple[Any, ...]) -> list[Tick]:
+    """Return the trades of a minute: its open, high, low and close."""
+    symbol, _, start, *prices, volume = bar
+    number = int(start.timestamp()) * 10 + SYMBOLS.index(symbol) * 5
+    return [
+        tick(
+            symbol=symbol, ts=start + timedelta(seconds=14 * at + 1), seq=number + at, last=price,
+            bid=price - _TICK, ask=price + _TICK, last_size=volume,
+        )
+        for at, price in enumerate(prices)
+    ]  # fmt: skip
+
+
+def all_predicted(link: Link) -> list[Any]:
+    """Return every prediction with what its model was shown, without how and when it was made."""
+    return link.execute(
+        "select p.bar_start, p.symbol, p.revision, p.known_at, p.value, p.probability,"
+        " p.confidence, p.low, p.high, r.version, r.values::text, p.refused"
+        " from model.predictions as p"
+        " left join store.feature_rows as r on r.symbol = p.symbol and r.bar_start = p.bar_start"
+        " and r.version = p.row_version order by p.bar_start, p.symbol, p.revision"
     ).fetchall()
 
 
@@ -200,7 +275,7 @@ def test_a_bus_that_is_away_loses_no_prediction_and_doubles_none(
     link: Link, market: Market, trained: Trained, bus: Bus, client: "redis.Redis"
 ) -> None:
     class Away(Bus):
-        def publish_predictions(self, predictions: Any) -> None:
+        def publish_predictions(self, predictions: Any) -> Any:
             # The answer is lost: the entries are there.
             super().publish_predictions(predictions)
             raise Unavailable("Redis: away")
@@ -260,7 +335,7 @@ def in_process(url: str, redis_url: str, step: str, sign: signal.Signals) -> int
     child = os.fork()
     if child:
         return child
-    stop, run, publish, left = Stop(), database.rows, Bus.publish_predictions, [step]
+    stop, run, send, left = Stop(), database.rows, Bus.publish_predictions, [step]
 
     def reached(name: str) -> None:
         if name in left:
@@ -274,16 +349,15 @@ def in_process(url: str, redis_url: str, step: str, sign: signal.Signals) -> int
     def one(connection: Any, name: str, *given: Any) -> Any:
         return rows(connection, name, *given)[0]
 
-    def published(bus: Bus, predictions: Any) -> Any:
+    def sent(bus: Bus, predictions: Any) -> Any:
         reached("publish")
         # The minute that passes is the market's: the bus's clock is not moved, so its bound is.
         slept = MINUTE if step == "publish" else timedelta()
-        return publish(
-            bus, [(number, late_at - slept, one) for number, late_at, one in predictions]
-        )
+        return send(bus, [(number, late_at - slept, one) for number, late_at, one in predictions])
 
     try:
-        database.rows, database.one, Bus.publish_predictions = rows, one, published
+        hooked: Any = (rows, one, sent)
+        database.rows, database.one, Bus.publish_predictions = hooked  # type: ignore[method-assign]
         infer._WAIT_S = 0.01
         infer.infer(url, redis_url, stop, lambda _: None if left else stop.set())
     finally:
@@ -642,6 +716,25 @@ def test_drift_hands_over_to_the_challenger_and_then_to_silence_with_its_cause(
     (due,) = propose(link)
     assert propose(link) == [due]
     assert (due["target"], due["horizon"], due["set_name"]) == ("direction", "1m", SET)
+
+
+def test_a_training_that_is_due_is_run_once_and_served_by_a_promotion_alone(
+    link: Link, kept_url: str, trained: Trained
+) -> None:
+    ((due, found),) = train_due(kept_url, folds=2, source="database")
+    assert due["reason"].startswith("drift of rsi_14: PSI ")
+    row = registry.version(link, found.version_id)
+    assert (row["target"], row["horizon"], row["symbols"]) == ("direction", "1m", list(SYMBOLS))
+    assert row["span_to"] > registry.version(link, trained.version_id)["span_to"]
+    answered = link.execute(
+        "select run_id, closed_at is not null from model.training_proposals"
+    ).fetchall()
+    assert answered == [(found.run_id, True)]
+    assert list(train_due(kept_url, folds=2, source="database")) == []
+    assert infer.served_questions(link) == []
+    registry.promote(link, found.version_id, "champion", "test")
+    assert [one.version_id for one in infer.served_questions(link)] == [found.version_id]
+    assert database.rows(link, "silences") == []
 
 
 def _show(link: Link, model: int, shift: float, year: int) -> None:
