@@ -1,8 +1,8 @@
 """How long a promoted model takes, on a running Thor: `python bench/predictions.py`.
 
-Prints the time of 11 rows through each champion, and of live bars how long after `known_at` their
-features were stored and their predictions were committed, beside a bare commit. Needs a champion:
-`thor demo learn` promotes one.
+Prints the time of 11 rows through each champion, and of the next bars how long after `known_at`
+their features were committed, which is when the feature store's notice comes, and their predictions
+beside it and a bare commit. Needs a champion: `thor demo learn` promotes one.
 """
 
 import statistics
@@ -18,16 +18,17 @@ from thor.learning import predict
 from thor.services.home import Home
 from thor.services.running import database_url
 
-ROWS, TURNS = 11, 200
-LIVE = """
+ROWS, TURNS, BARS = 11, 200, 3
+NEWEST = """
 select
-    1000 * extract(epoch from f.made_at - p.known_at)::float8,
-    1000 * extract(epoch from p.written_at - p.known_at)::float8
-from model.predictions as p
-inner join store.features_1m as f using (symbol, bar_start)
-where p.kind = 'live' and p.revision = 1
-order by p.bar_start desc
-limit 500
+    max(bar_start) as bar_start,
+    1000 * extract(epoch from clock_timestamp() - max(bar_start) - interval '61 s')::float8 as ms
+from store.features_1m
+"""
+PREDICTED = """
+select 1000 * extract(epoch from max(written_at) - max(known_at))::float8
+from model.predictions
+where bar_start = %s and revision = 1
 """
 
 
@@ -41,11 +42,31 @@ def main() -> None:
             middle = [row["low"] for row in _profiles(connection, question.version_id)]
             x = np.array([middle] * ROWS, np.float32)
             _report(f"{ROWS} rows through model {question.version_id}", _times(model, x))
-        rows = connection.execute(LIVE).fetchall()
-        if rows:
-            _report(f"known_at to stored features, {len(rows)} bars", [row[0] for row in rows])
-            _report("known_at to committed prediction", [row[1] for row in rows])
-        _report("a bare commit", _commits(connection))
+        commit_ms = _commits(connection)
+        _report("a bare commit", commit_ms)
+        bare_ms = statistics.median(commit_ms)
+        for features_ms, predicted_ms in _bars(connection):
+            ratio = predicted_ms / (features_ms + bare_ms)
+            print(
+                f"known_at to features {features_ms:8.1f} ms, to predictions {predicted_ms:8.1f} "
+                f"ms: {ratio:.2f} times features and a commit"
+            )
+
+
+def _bars(connection: psycopg.Connection[object]) -> list[tuple[float, float]]:
+    """Wait for the next bars; returns when their features and predictions were committed, ms."""
+    database.rows(connection, "listen_features")
+    (last, _) = connection.execute(NEWEST).fetchone()
+    found = {}
+    while len(found) < BARS:
+        database.wait_for_notice(connection, 90.0)
+        (start, ms) = connection.execute(NEWEST).fetchone()
+        if start != last:
+            last = start
+            found[start] = ms
+    time.sleep(5)
+    made = {start: connection.execute(PREDICTED, (start,)).fetchone()[0] for start in found}
+    return [(ms, made[start]) for start, ms in found.items() if made[start] is not None]
 
 
 def _profiles(connection: psycopg.Connection[object], model: int) -> list[dict[str, float]]:

@@ -125,6 +125,11 @@ export function Rate({ value, places }: { value: Value; places?: number }) {
   return <Figure text={format.rate(value, places)} />;
 }
 
+/** A share from 0 to 1, in per cent. */
+export function Share({ value, places = 1 }: { value: number | null | undefined; places?: number }) {
+  return <Figure text={format.rate(value == null ? null : 100 * value, places)} />;
+}
+
 /** A number that is no price, with its decimals. */
 export function Plain({ value, places }: { value: Value; places: number }) {
   return <Figure text={format.plainNumber(value, places)} />;

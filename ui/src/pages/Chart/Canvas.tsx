@@ -26,14 +26,13 @@ import {
   chartTime,
   featureLine,
   fillBars,
-  marks,
   rolls,
   sessionStarts,
   sessionVwap,
   volumes,
   type Bar,
   type FeaturesRow,
-  type Prediction,
+  type Mark,
   type Traded,
 } from './bars';
 import css from './Chart.module.css';
@@ -47,7 +46,7 @@ export interface Drawn {
 interface Props {
   bars: readonly Bar[];
   rows: readonly FeaturesRow[];
-  predictions: readonly Prediction[];
+  marked: readonly Mark[];
   /** What the session of the first bar had traded before it. */
   before: Traded | null;
   drawn: readonly Drawn[];
@@ -74,7 +73,7 @@ function token(name: string): string {
 
 /** The candles with volume, VWAP, sessions, rolls and features, drawn on a canvas. */
 export function Canvas(props: Props) {
-  const { bars, rows, predictions, before, drawn, fills, notation, zone, hasSeconds, label, seriesKey, onOlder, onPointer } = props;
+  const { bars, rows, marked, before, drawn, fills, notation, zone, hasSeconds, label, seriesKey, onOlder, onPointer } = props;
   const box = useRef<HTMLDivElement>(null);
   const chart = useRef<IChartApi>(null);
   const parts = useRef<{
@@ -204,7 +203,7 @@ export function Canvas(props: Props) {
       text: `${from} → ${bar.contract}`,
     }));
     // The arrow is what was predicted, the sign after it what came of it.
-    const predicted: SeriesMarker<Time>[] = marks(bars, predictions).map(({ bar, way, outcome }) => ({
+    const predicted: SeriesMarker<Time>[] = marked.map(({ bar, way, outcome }) => ({
       time: chartTime(bar.bar_start, zone),
       position: way === 'up' ? 'belowBar' : 'aboveBar',
       shape: way === 'up' ? 'arrowUp' : 'arrowDown',
@@ -221,7 +220,7 @@ export function Canvas(props: Props) {
     }));
     const all = [...rolled, ...predicted, ...traded];
     parts.current!.markers.setMarkers(all.sort((one, other) => Number(one.time) - Number(other.time)));
-  }, [bars, predictions, fills, notation, zone, scheme]);
+  }, [bars, marked, fills, notation, zone, scheme]);
 
   useEffect(() => {
     chart.current?.timeScale().scrollToRealTime();

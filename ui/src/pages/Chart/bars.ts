@@ -227,13 +227,13 @@ function unique<T extends { time: UTCTimestamp }>(points: T[]): T[] {
   return [...byTime.values()].sort((a, b) => a.time - b.time);
 }
 
-/** The select that gives what the chart shows. */
 export type Prediction = components['schemas']['PredictionRow'];
 
 /** A prediction on the bar that holds its moment: which way, and what came of it. */
 export interface Mark {
   bar: Bar;
   way: 'up' | 'down';
+  probability: number | null;
   outcome: 'hit' | 'miss' | 'open';
 }
 
@@ -250,7 +250,7 @@ export function marks(bars: readonly Bar[], predictions: readonly Prediction[]):
     const bar = bars[index];
     if (!bar || at >= Date.parse(bar.bar_end) || found.has(index)) continue;
     const outcome = one.is_hit === null ? 'open' : one.is_hit ? 'hit' : 'miss';
-    found.set(index, { bar, way: one.value > 0 ? 'up' : 'down', outcome });
+    found.set(index, { bar, way: one.value > 0 ? 'up' : 'down', probability: one.probability, outcome });
   }
   return [...found.entries()].sort(([a], [b]) => a - b).map(([, mark]) => mark);
 }
@@ -262,6 +262,7 @@ export async function readPredictions(symbol: string): Promise<Prediction[]> {
   );
 }
 
+/** The select that gives what the chart shows. */
 export function chartSql(
   symbol: string,
   width: Width,

@@ -26,11 +26,13 @@ import {
   chartSql,
   FEATURE_WIDTHS,
   readFeatures,
+  marks,
   readPredictions,
   readTraded,
   WIDTHS,
   type Adjustment,
   type Bar,
+  type Mark,
   type Width,
 } from './bars';
 import { Canvas, type Drawn } from './Canvas';
@@ -176,6 +178,10 @@ function Series({ symbol, name, width, asked }: SeriesProps) {
     () => stream.on('prediction', () => void queryClient.invalidateQueries({ queryKey: ['predictions'] })),
     [],
   );
+  const marked = useMemo(
+    () => (adjusted === 'none' ? marks(bars, predictions.data ?? NONE) : NONE),
+    [bars, predictions.data, adjusted],
+  );
   const fills = useFills(symbol, bars[0]?.bar_start);
 
   const shown = pointed ?? bars.at(-1) ?? null;
@@ -263,7 +269,7 @@ function Series({ symbol, name, width, asked }: SeriesProps) {
           gives: `${bars.length} bars`,
         }}
       >
-        {shown && <Facts bar={shown} notation={notation} zone={zone} />}
+        {shown && <Facts bar={shown} mark={marked.find(({ bar }) => bar.bar_start === shown.bar_start)} notation={notation} zone={zone} />}
         {isPending ? (
           <div className={css.canvas}><Loading rows={8} height={24} /></div>
         ) : bars.length === 0 ? (
@@ -274,14 +280,14 @@ function Series({ symbol, name, width, asked }: SeriesProps) {
           <Canvas
             bars={bars}
             rows={hasFeatures ? (features.data ?? NONE) : NONE}
-            predictions={adjusted === 'none' ? (predictions.data ?? NONE) : NONE}
+            marked={marked}
             before={before.data ?? null}
             drawn={hasFeatures ? drawn : NONE}
             fills={fills}
             notation={notation}
             zone={zone}
             hasSeconds={width === '1s'}
-            label={`Candles of ${symbol}, ${width}, ${bars.length} bars`}
+            label={`Candles of ${symbol}, ${width}, ${bars.length} bars${marked.length > 0 ? `, ${marked.length} predictions` : ''}`}
             seriesKey={`${symbol} ${width} ${adjusted}`}
             onOlder={older}
             onPointer={setPointed}
@@ -302,7 +308,9 @@ function Series({ symbol, name, width, asked }: SeriesProps) {
   );
 }
 
-function Facts({ bar, notation, zone }: { bar: Bar; notation: format.Notation; zone: string }) {
+const OUTCOMES = { hit: '✓ came true', miss: '✗ did not come true', open: 'not known yet' };
+
+function Facts({ bar, mark, notation, zone }: { bar: Bar; mark: Mark | undefined; notation: format.Notation; zone: string }) {
   const marks = [
     bar.is_open && 'open',
     bar.is_imported && 'imported',
@@ -318,6 +326,10 @@ function Facts({ bar, notation, zone }: { bar: Bar; notation: format.Notation; z
     ['Volume', format.size(bar.volume)],
     ['Ticks', format.size(bar.ticks)],
   ];
+  if (mark) {
+    const sure = mark.probability === null ? '' : ` ${format.rate(100 * mark.probability, 0)}`;
+    facts.push(['Predicted', `${mark.way}${sure}, ${OUTCOMES[mark.outcome]}`]);
+  }
   return (
     <div className={css.facts} data-testid="facts" data-bar={bar.bar_start}>
       <dl>

@@ -1,7 +1,8 @@
+import { Button } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
-import { useEffect } from 'react';
+import { useEffect, useState } from 'react';
 
-import { Plain, Rate, Size, Time } from '@/components/figures/figures';
+import { Plain, Share, Size, Time } from '@/components/figures/figures';
 import { Panel } from '@/components/panel/Panel';
 import { Empty, Failure, Loading, Note } from '@/components/states/states';
 import { api, data } from '@/services/api';
@@ -12,6 +13,10 @@ import { levelOf, question, questionOf, type Alias, type Drift } from './models'
 import css from './Models.module.css';
 
 const EVERY_MS = 10_000;
+// From how many on feedback.drift and feedback.calibration_decay know a level.
+const ROWS_MIN = 400;
+const OUTCOMES_MIN = 200;
+const DRIFTS = 10;
 
 /** What is served, as it does live: hit rates, calibration, drift, and what fell silent and why. */
 export function Live({ aliases, zone }: { aliases: readonly Alias[]; zone: string }) {
@@ -66,33 +71,43 @@ export function Live({ aliases, zone }: { aliases: readonly Alias[]; zone: strin
                     <tr key={one.model_id} data-model={one.model_id} data-selected={served.has(one.model_id)}>
                       <th scope="row">
                         {one.model_id}
-                        <small>{questionOf(one)}</small>
+                        <small className="nowrap">{questionOf(one)}</small>
                       </th>
                       <td className={`${css.right} nowrap`} data-field="hit-rate">
-                        <Rate value={one.hit_rate} places={1} />
+                        <Share value={one.hit_rate} />
                         <small>
-                          <Rate value={one.hit_rate_low} places={1} /> to <Rate value={one.hit_rate_high} places={1} />
+                          <Share value={one.hit_rate_low} /> to <Share value={one.hit_rate_high} />
                         </small>
                       </td>
-                      <td className={css.right}><Rate value={one.expected} places={1} /></td>
+                      <td className={css.right}><Share value={one.expected} /></td>
                       <td className={css.right}>
                         <Size value={one.predictions} />
                         <small><Size value={one.refused} /> refused</small>
                       </td>
                       <td className={css.right}><Size value={one.outcomes} /></td>
                       <td className={css.right}><Plain value={one.latency_ms} places={0} /></td>
-                      <td data-level={calibration?.level ?? 'unknown'}>
+                      <td className="nowrap" data-level={calibration?.level ?? 'unknown'}>
                         {levelOf(calibration?.level)}
                         {calibration && (
                           <small>
-                            <Rate value={calibration.happened} places={1} /> of <Rate value={calibration.expected} places={1} />
+                            {calibration.level === 'unknown' ? (
+                              <><Size value={calibration.outcomes} /> of {OUTCOMES_MIN} outcomes</>
+                            ) : (
+                              <><Share value={calibration.happened} /> of <Share value={calibration.expected} /></>
+                            )}
                           </small>
                         )}
                       </td>
-                      <td data-level={worst?.level ?? 'unknown'}>
+                      <td className="nowrap" data-level={worst?.level ?? 'unknown'}>
                         {levelOf(worst?.level)}
-                        {worst?.psi != null && (
-                          <small>{worst.feature} <Plain value={worst.psi} places={2} /></small>
+                        {worst && (
+                          <small>
+                            {worst.level === 'unknown' ? (
+                              <><Size value={worst.rows} /> of {ROWS_MIN} rows</>
+                            ) : (
+                              <>{worst.feature} <Plain value={worst.psi} places={2} /></>
+                            )}
+                          </small>
                         )}
                       </td>
                     </tr>
@@ -132,8 +147,8 @@ function Calibration({ model }: { model: number }) {
           <tbody>
             {found.data.map((one) => (
               <tr key={one.bin}>
-                <td className={css.right}><Rate value={one.predicted} places={1} /></td>
-                <td className={css.right}><Rate value={one.happened} places={1} /></td>
+                <td className={css.right}><Share value={one.predicted} /></td>
+                <td className={css.right}><Share value={one.happened} /></td>
                 <td className={css.right}><Size value={one.outcomes} /></td>
               </tr>
             ))}
@@ -144,38 +159,50 @@ function Calibration({ model }: { model: number }) {
   );
 }
 
-/** The population stability index of each feature that a served model is shown. */
+/** The population stability index of each feature that a served model is shown; of few rows it says nothing. */
 function Drifts({ rows }: { rows: readonly Drift[] }) {
+  const [isWhole, showWhole] = useState(false);
+  const known = rows.filter(({ level }) => level !== 'unknown');
+  const shown = isWhole ? known : known.slice(0, DRIFTS);
   return (
-    <Panel title="Drift" meta="population stability index of the newest 500 rows, a feature a row, the worst first" isFlush sql={{ statement: () => DRIFT_SQL, gives: `${rows.length} rows` }}>
-      <div className={css.scroll} tabIndex={0} role="region" aria-label="Drift">
-        <table className={css.table} data-testid="drift">
-          <thead>
-            <tr>
-              <th scope="col">Feature</th>
-              <th scope="col" className={css.right}>Model</th>
-              <th scope="col" className={css.right}>PSI</th>
-              <th scope="col" className={css.right}>Usual</th>
-              <th scope="col" className={css.right}>Demotes at</th>
-              <th scope="col" className={css.right}>Rows</th>
-              <th scope="col">State</th>
-            </tr>
-          </thead>
-          <tbody>
-            {rows.map((one) => (
-              <tr key={`${one.model_id} ${one.feature}`}>
-                <th scope="row">{one.feature}</th>
-                <td className={css.right}>{one.model_id}</td>
-                <td className={css.right}><Plain value={one.psi} places={3} /></td>
-                <td className={css.right}><Plain value={one.usual_psi} places={3} /></td>
-                <td className={css.right}><Plain value={one.demotes_at} places={3} /></td>
-                <td className={css.right}><Size value={one.rows} /></td>
-                <td data-level={one.level}>{levelOf(one.level)}</td>
+    <Panel title="Drift" meta="population stability index of the newest 500 rows, the worst feature first" isFlush sql={{ statement: () => DRIFT_SQL, gives: `${rows.length} rows` }}>
+      {shown.length === 0 ? (
+        <Empty title="Too few rows to know.">A drift is measured from {ROWS_MIN} rows on; there are {Math.max(...rows.map((one) => one.rows))}.</Empty>
+      ) : (
+        <div className={css.scroll} tabIndex={0} role="region" aria-label="Drift">
+          <table className={css.table} data-testid="drift">
+            <thead>
+              <tr>
+                <th scope="col">Feature</th>
+                <th scope="col" className={css.right}>Model</th>
+                <th scope="col" className={css.right}>PSI</th>
+                <th scope="col" className={css.right}>Usual</th>
+                <th scope="col" className={css.right}>Demotes at</th>
+                <th scope="col" className={css.right}>Rows</th>
+                <th scope="col">State</th>
               </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+            </thead>
+            <tbody>
+              {shown.map((one) => (
+                <tr key={`${one.model_id} ${one.feature}`}>
+                  <th scope="row">{one.feature}</th>
+                  <td className={css.right}>{one.model_id}</td>
+                  <td className={css.right}><Plain value={one.psi} places={3} /></td>
+                  <td className={css.right}><Plain value={one.usual_psi} places={3} /></td>
+                  <td className={css.right}><Plain value={one.demotes_at} places={3} /></td>
+                  <td className={css.right}><Size value={one.rows} /></td>
+                  <td className="nowrap" data-level={one.level}>{levelOf(one.level)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+          {known.length > DRIFTS && (
+            <Button variant="subtle" size="compact-xs" m="xs" onClick={() => showWhole(!isWhole)}>
+              {isWhole ? `The worst ${DRIFTS}` : `All ${known.length} features`}
+            </Button>
+          )}
+        </div>
+      )}
     </Panel>
   );
 }
