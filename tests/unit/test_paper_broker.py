@@ -189,19 +189,166 @@ def test_the_exits_of_a_bracket_work_for_what_the_entry_has_filled() -> None:
 
 
 def test_an_entry_that_ends_unfilled_takes_its_exits_with_it() -> None:
-    entry = order("in", "BUY", "LIMIT", 1, limit_price="5540.00")
+    group = {"group_id": "g", "group_kind": "BRACKET"}
+    entry = order("in", "BUY", "LIMIT", 1, limit_price="5540.00", **group)
     one = opened(
         entry,
         order(
             *("out", "SELL", "STOP", 1),
             stop_price="5530.00",
-            group_id="g",
-            group_kind="BRACKET",
+            **group,
             parent_order_id=entry.order_id,
         ),
     )
     one.cancel(entry.order_id, at(1))
     assert kinds(one) == [("out", "ACCEPTED"), ("in", "CANCELLED"), ("out", "CANCELLED")]
+
+
+def bracket(entry: int) -> tuple[Order, dict[str, Any]]:
+    """Return a bracket's entry of so many contracts, and what its exits are given."""
+    group: dict[str, Any] = {"group_id": "g", "group_kind": "BRACKET"}
+    parent = order("in", "BUY", "MARKET", entry, **group)
+    return parent, {**group, "parent_order_id": parent.order_id}
+
+
+def test_an_exit_that_comes_after_its_entry_has_filled_works_at_once() -> None:
+    entry, exits = bracket(4)
+    one = opened(entry)
+    one.on_tick(tick(60, "5550.00", "5550.25", bid_size=8, ask_size=6))
+    assert fills(one) == [("in", 4, D("5551.00"))]
+    one.submit(order("lose", "SELL", "STOP", 4, stop_price="5549.00", placed_at=at(100), **exits))
+    one.on_tick(tick(149, "5548.00", "5548.25", bid_size=9, last="5548.00", last_size=1))
+    assert fills(one) == []
+    # It arrives at 150 ms like any order, and the market has passed it: it sells at the next trade.
+    one.on_tick(tick(160, "5547.00", "5547.25", bid_size=9, last="5547.00", last_size=1))
+    found = one.events()
+    assert [event.kind for event in found] == ["ACCEPTED", "TRIGGERED", "FILLED"]
+    fill = found[-1].fill
+    assert fill is not None
+    assert (fill.quantity, fill.price, fill.assumptions[0]) == (
+        4,
+        D("5546.25"),
+        "latency 50.000 ms",
+    )
+    # Nothing is left of the entry: another exit is not taken.
+    one.submit(order("win", "SELL", "LIMIT", 4, limit_price="5560.00", placed_at=at(170), **exits))
+    assert reasons(one) == "its entry is no longer working"
+
+
+def test_the_stop_of_a_bracket_that_the_market_jumps_over_sells_what_the_entry_had_filled() -> None:
+    entry, exits = bracket(8)
+    one = opened(
+        entry,
+        order("win", "SELL", "LIMIT", 8, limit_price="5552.00", **exits),
+        order("lose", "SELL", "STOP", 8, stop_price="5549.00", **exits),
+    )
+    one.on_tick(tick(60, "5550.00", "5550.25", bid_size=8, ask_size=6))
+    one.events()
+    # 6 are held; the market falls to 5540, where 4 are displayed, then 9 at 5539.
+    one.on_tick(tick(70, "5540.00", "5541.00", bid_size=4, ask_size=0, last="5540.00", last_size=1))
+    found = one.events()
+    assert [(e.order.client_order_id, e.kind) for e in found] == [
+        ("lose", "TRIGGERED"), ("lose", "FILLED"),
+    ]  # fmt: skip
+    assert found[-1].fill is not None
+    # 1 bp of 5540 is 0.554: three quarters.
+    assert (found[-1].fill.quantity, found[-1].fill.price) == (4, D("5539.25"))
+    assert "the market was 9.00 points beyond the stop 5549.00" in found[-1].fill.assumptions
+    one.on_tick(tick(80, "5539.00", "5541.00", bid_size=9, ask_size=0, last="5539.00", last_size=1))
+    assert fills(one) == [("lose", 2, D("5538.25"))]
+    assert one.positions() == []
+    # The entry still waits for 2, and its exits with it.
+    assert [each.client_order_id for each in one.orders()] == ["in", "win", "lose"]
+
+
+def test_one_leg_that_is_cancelled_leaves_the_other_to_work() -> None:
+    entry, exits = bracket(2)
+    win = order("win", "SELL", "LIMIT", 2, limit_price="5552.00", **exits)
+    one = opened(entry, win, order("lose", "SELL", "STOP", 2, stop_price="5549.00", **exits))
+    one.on_tick(tick(60, "5550.00", "5550.25", bid_size=8, ask_size=6))
+    one.cancel(win.order_id, at(65))
+    one.events()
+    one.on_tick(tick(70, "5552.00", "5552.25", bid_size=9, ask_size=6))
+    assert fills(one) == []
+    one.on_tick(tick(80, "5549.00", "5549.25", bid_size=9, last="5549.00", last_size=1))
+    assert fills(one) == [("lose", 2, D("5548.25"))]
+    group = {"group_id": "h", "group_kind": "OCO", "placed_at": at(100)}
+    up = order("up", "SELL", "LIMIT", 1, limit_price="5551.00", **group)
+    one.submit(up)
+    one.submit(order("down", "SELL", "STOP", 1, stop_price="5548.00", **group))
+    one.on_tick(tick(200, "5549.00", "5549.25", bid_size=9, ask_size=9))
+    one.cancel(up.order_id, at(210))
+    one.on_tick(tick(220, "5548.00", "5548.25", bid_size=9, last="5548.00", last_size=1))
+    assert fills(one) == [("down", 1, D("5547.25"))]
+
+
+def test_of_a_bracket_that_one_tick_touches_at_both_ends_the_stop_fills() -> None:
+    entry, exits = bracket(1)
+    one = opened(
+        entry,
+        order("win", "SELL", "LIMIT", 1, limit_price="5550.50", **exits),
+        order("lose", "SELL", "STOP", 1, stop_price="5549.75", **exits),
+    )
+    one.on_tick(tick(60, "5550.00", "5550.25", bid_size=8, ask_size=6))
+    one.events()
+    one.on_tick(tick(70, "5550.50", "5550.75", bid_size=9, last="5549.75", last_size=1))
+    assert kinds(one) == [("lose", "TRIGGERED"), ("lose", "FILLED"), ("win", "CANCELLED")]
+
+
+def test_an_order_of_a_group_that_comes_when_another_has_filled_is_cancelled() -> None:
+    group = {"group_id": "g", "group_kind": "OCO"}
+    one = opened(order("up", "SELL", "MARKET", 2, **group))
+    one.on_tick(tick(60, "5550.00", "5550.25", bid_size=8, ask_size=6))
+    one.events()
+    one.submit(order("down", "SELL", "STOP", 2, stop_price="5549.00", placed_at=at(70), **group))
+    one.on_tick(tick(200, "5540.00", "5540.25", bid_size=8, last="5540.00", last_size=1))
+    assert kinds(one) == [("down", "CANCELLED")]
+
+
+def test_a_trailing_stop_that_the_market_jumps_over_sells_at_the_quote_that_is_there() -> None:
+    one = opened(order("a", "SELL", "TRAILING_STOP", 3, trail_by="2.00"))
+    one.on_tick(tick(60, "5555.00", "5555.25", bid_size=9, last="5555.00", last_size=1))
+    one.on_tick(tick(70, "5545.00", "5545.25", bid_size=2, last="5545.00", last_size=1))
+    fill = one.events()[-1].fill
+    assert fill is not None
+    # It followed to 5553, eight points above the bid of 5545.
+    assert (fill.quantity, fill.price) == (2, D("5544.25"))
+    assert "the market was 8.00 points beyond the stop 5553.00" in fill.assumptions
+
+
+def test_an_order_that_comes_late_is_refused_and_one_that_flattens_is_not() -> None:
+    one = broker()
+    one.on_tick(tick(0, "5550.00", "5550.25", bid_size=9, ask_size=9))
+    hour = at(3_600_000)
+    one.on_tick(tick(3_600_000, "5550.00", "5550.25", bid_size=9, ask_size=9))
+    one.submit(order("a", "SELL", "MARKET", 1))
+    one.submit(order("b", "SELL", "MARKET", 1, is_flattening=True))
+    # By a clock that is a day ahead.
+    ahead = at(90_000_000)
+    one.submit(order("c", "SELL", "MARKET", 1, is_flattening=True, placed_at=ahead))
+    one.on_tick(tick(3_600_100, "5550.00", "5550.50", bid_size=9, ask_size=9))
+    found = one.events()
+    assert [(e.order.client_order_id, e.kind) for e in found] == [
+        ("a", "REJECTED"), ("b", "ACCEPTED"), ("b", "FILLED"), ("c", "ACCEPTED"), ("c", "FILLED"),
+    ]  # fmt: skip
+    assert found[0].reason == (
+        "clock: it arrived 3600 s after it was placed, at most 60 s are allowed; place it anew"
+    )
+    assert found[-1].at == hour + (at(50) - at(0))
+
+
+def test_a_quote_that_a_database_shows_is_met_and_the_stream_may_repeat_what_led_to_it() -> None:
+    one = broker()
+    one.show(tick(100, "5550.00", "5550.25", bid_size=9, ask_size=9), at(2000))
+    one.restore(
+        order("low", "BUY", "LIMIT", 1, limit_price="5549.00", status="WORKING",
+              time_in_force="GTC")
+    )  # fmt: skip
+    one.submit(order("a", "BUY", "MARKET", 1, placed_at=at(2100)))
+    one.on_tick(tick(90, last="5548.75", last_size=3))
+    assert fills(one) == [("low", 1, D("5549.00"))]
+    one.on_clock("TAPE:00000000", at(2200), ["ES"])
+    assert fills(one) == [("a", 1, D("5551.00"))]
 
 
 def test_a_day_order_expires_when_its_session_closes_and_gtc_does_not() -> None:

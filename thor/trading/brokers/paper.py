@@ -27,12 +27,17 @@ _MS = timedelta(milliseconds=1)
 
 
 class PaperRules(msgspec.Struct, frozen=True, kw_only=True):
-    """What a paper fill assumes: latency in ms, slippage in bp, ages, and the seed."""
+    """What a paper fill assumes: latency in ms, slippage in bp, ages, and the seed.
+
+    An order whose time is further from the market's than `late_after` is refused: its verdict is
+    of another market.
+    """
 
     latency_ms: int = 50
     jitter_ms: int = 20
     slippage_bp: Decimal = Decimal(1)
     stale_after: timedelta = timedelta(seconds=5)
+    late_after: timedelta = timedelta(seconds=60)
     seed: int = 0
 
 
@@ -79,6 +84,8 @@ class _Book:
         self.last: Decimal | None = None
         self.tick: Tick | None = None
         self.heard_at: datetime | None = None
+        # Its quote is of a database, and the stream may repeat what led to it.
+        self.is_shown = False
         # Orders at the market that wait for displayed size.
         self.resting: list[_Live] = []
         self.trailing: list[_Live] = []
@@ -95,6 +102,7 @@ class _Live:
         "ahead",
         "is_entered",
         "is_restored",
+        "is_sent",
         "key",
         "latency",
         "limit",
@@ -114,7 +122,8 @@ class _Live:
         # Contracts before it at its price: None until the market displays that price.
         self.ahead: int | None = None
         self.queued: int | None = None
-        self.is_entered = self.is_restored = False
+        # An exit that its broker holds until its entry fills was not sent to the market.
+        self.is_entered = self.is_restored = self.is_sent = False
         self.triggered_by: Decimal | None = None
         self.parts = 0
         self.was_filled_at: tuple[datetime, int, str] | None = None
@@ -197,14 +206,17 @@ class PaperTradingBroker:
         if order.order_id in self._live or order.status in FINAL:
             return
         live = self._known(order)
-        if order.parent_order_id is not None:
-            if not self._is_awaited(order):
-                self._end(live, "CANCELLED", order.placed_at, "its entry is no longer working")
-            else:
-                self._emit("ACCEPTED", live, order.placed_at, "waits for its entry to fill")
+        if order.parent_order_id is not None and not self._is_awaited(live):
+            self._end(live, "CANCELLED", order.placed_at, "its entry is no longer working")
             return
-        due = order.placed_at + live.latency
-        heappush(self._arriving, (due, live.number, order.order_id))
+        if order.parent_order_id is not None and not self._filled_of(order.parent_order_id):
+            self._emit("ACCEPTED", live, order.placed_at, "waits for its entry to fill")
+            return
+        sent_at, live.is_sent = order.placed_at, True
+        if order.is_flattening and self.now is not None:
+            # A clock that is ahead keeps no position open.
+            sent_at = min(sent_at, self.now)
+        heappush(self._arriving, (sent_at + live.latency, live.number, order.order_id))
 
     def restore(self, order: Order) -> None:
         """Take an order that was accepted before a restart; its place in a queue is not known."""
@@ -218,8 +230,7 @@ class PaperTradingBroker:
 
     def restore_filled(self, order: Order) -> None:
         """Take what an order had filled that is now final, for the others of its group."""
-        self._parents[order.order_id] = order
-        self._count(order)
+        self._remember(order)
 
     def cancel(self, order_id: UUID, at: datetime, reason: str | None = None) -> None:
         """Cancel what still works of an order; one that is not here is left alone."""
@@ -286,15 +297,28 @@ class PaperTradingBroker:
 
     # What the market does.
 
+    def show(self, tick: Tick, heard_at: datetime) -> None:
+        """Take the quote that stood when the broker was made; no order meets it before it moves."""
+        self.now = heard_at if self.now is None else max(self.now, heard_at)
+        book = self._books[tick.symbol] = _Book()
+        book.tick, book.heard_at, book.last = tick, heard_at, tick.last
+        book.is_shown = True
+        book.bid.update(tick.bid, tick.bid_size)
+        book.ask.update(tick.ask, tick.ask_size)
+
     def on_tick(self, tick: Tick) -> None:
         """Take a tick that was checked: time, quote, trade, and what they do to the orders."""
         self._advance(tick.ts, is_after=False)
         book = self._books.get(tick.symbol)
         if book is None:
             book = self._books[tick.symbol] = _Book()
-        if book.tick is not None and (tick.ts, tick.seq) < (book.tick.ts, book.tick.seq):
+        if (
+            book.tick is not None
+            and not book.is_shown
+            and (tick.ts, tick.seq) < (book.tick.ts, book.tick.seq)
+        ):
             return
-        book.tick, book.had_of_trade = tick, 0
+        book.tick, book.had_of_trade, book.is_shown = tick, 0, False
         book.heard_at = tick.ts if book.heard_at is None else max(book.heard_at, tick.ts)
         book.bid.update(tick.bid, tick.bid_size)
         book.ask.update(tick.ask, tick.ask_size)
@@ -335,6 +359,12 @@ class PaperTradingBroker:
             if (live := self._live.get(order_id)) is not None:
                 self._end(live, "EXPIRED", due, "the session has closed")
 
+    def fault(self, symbol: str, sign: int) -> str | None:
+        """Return why the market would not take a purchase (1) or a sale (-1) now, or None."""
+        if self.now is None:
+            return f"quote: {symbol} has none yet"
+        return self._refusal(symbol, sign, self._books.get(symbol), self.now)
+
     def _arrive(self, live: _Live, due: datetime) -> None:
         # Taken up late, it cannot meet what the market showed before: the latency was longer.
         at = due
@@ -342,7 +372,10 @@ class PaperTradingBroker:
         if book is not None and book.tick is not None and book.tick.ts > at:
             at = book.tick.ts
             live.latency = at - order.placed_at
-        reason = self._refusal(order, book, at)
+        if self._available(live) <= 0:
+            self._end(live, "CANCELLED", at, "the others of its group have filled")
+            return
+        reason = self._refusal(order.symbol, order.sign, book, at) or self._lateness(order, at)
         if reason is not None:
             self._end(live, "REJECTED", at, reason)
             return
@@ -356,26 +389,35 @@ class PaperTradingBroker:
         self._emit("ACCEPTED", live, at, None)
         self._enter(live, at)
 
-    def _refusal(self, order: Order, book: _Book | None, at: datetime) -> str | None:
-        instrument = self._market.instrument(order.symbol)
+    def _refusal(self, symbol: str, sign: int, book: _Book | None, at: datetime) -> str | None:
+        instrument = self._market.instrument(symbol)
         if instrument is None:
-            return f"symbol: {order.symbol} is not listed"
+            return f"symbol: {symbol} is not listed"
         if self._market.session(instrument.calendar, at) is None:
             return f"session: {instrument.calendar} is closed at {at.isoformat()}"
         if self._market.fee(instrument.symbol, trade_date(at)) is None:
             return f"commission: the table of fees has none for {instrument.symbol}"
         if book is None or book.tick is None or book.heard_at is None:
-            return f"quote: {order.symbol} has none yet"
+            return f"quote: {symbol} has none yet"
         if at - book.heard_at > self._rules.stale_after:
             age_s = (at - book.heard_at).total_seconds()
             return (
-                f"quote: {order.symbol}'s is {age_s:.1f} s old, at most "
+                f"quote: {symbol}'s is {age_s:.1f} s old, at most "
                 f"{self._rules.stale_after.total_seconds():g} s are allowed"
             )
-        level = book.ask if order.sign > 0 else book.bid
+        level = book.ask if sign > 0 else book.bid
         if level.price is None:
-            return f"quote: {order.symbol} has no {'ask' if order.sign > 0 else 'bid'}"
+            return f"quote: {symbol} has no {'ask' if sign > 0 else 'bid'}"
         return None
+
+    def _lateness(self, order: Order, at: datetime) -> str | None:
+        late = at - order.placed_at
+        if order.is_flattening or late <= self._rules.late_after:
+            return None
+        return (
+            f"clock: it arrived {late.total_seconds():.0f} s after it was placed, at most "
+            f"{self._rules.late_after.total_seconds():g} s are allowed; place it anew"
+        )
 
     def _expire_later(self, live: _Live) -> None:
         if live.order.expires_at is not None:
@@ -385,8 +427,7 @@ class PaperTradingBroker:
         self._number += 1
         live = _Live(order, self._number, self._latency(order))
         self._live[order.order_id] = live
-        self._parents[order.order_id] = order
-        self._count(order)
+        self._remember(order)
         if order.parent_order_id is not None:
             self._children.setdefault(order.parent_order_id, []).append(order.order_id)
         elif order.group_id is not None and order.group_kind == "OCO":
@@ -647,8 +688,7 @@ class PaperTradingBroker:
         )
         key = (order.symbol, order.contract)
         self._held[key] = self._held.get(key, 0) + quantity * order.sign
-        self._parents[order.order_id] = live.order
-        self._count(live.order)
+        self._remember(live.order)
         self._events.append(BrokerEvent(kind="FILLED", order=live.order, at=at, fill=fill))
         if live.order.status == "FILLED":
             self._leave(live)
@@ -657,13 +697,16 @@ class PaperTradingBroker:
 
     def _about_arrival(self, live: _Live) -> tuple[str, ...]:
         ms = live.latency / _MS
-        if live.order.parent_order_id is not None:
+        if live.order.parent_order_id is not None and not live.is_sent:
             return ("held at the broker until its entry filled",)
         return (f"latency {ms:.3f} ms",)
 
     # Groups.
 
-    def _count(self, order: Order) -> None:
+    def _remember(self, order: Order) -> None:
+        """Keep an order of a group as it stands, also after it has gone."""
+        if order.group_kind is not None:
+            self._parents[order.order_id] = order
         key = _group_key(order)
         if key is not None:
             self._filled_in_group.setdefault(key, {})[order.order_id] = order.filled_quantity
@@ -672,10 +715,10 @@ class PaperTradingBroker:
         parent = self._parents.get(order_id)
         return 0 if parent is None else parent.filled_quantity
 
-    def _is_awaited(self, child: Order) -> bool:
-        assert child.parent_order_id is not None
-        parent = self._parents.get(child.parent_order_id)
-        return parent is not None and (parent.status not in FINAL or parent.filled_quantity > 0)
+    def _is_awaited(self, child: _Live) -> bool:
+        """Return whether an exit has, or may yet have, something of its entry to close."""
+        parent = self._parents.get(child.order.parent_order_id)  # type: ignore[arg-type]
+        return parent is not None and (parent.status not in FINAL or self._available(child) > 0)
 
     def _available(self, live: _Live) -> int:
         """Return the contracts that an order may fill now, by its group."""
@@ -696,7 +739,7 @@ class PaperTradingBroker:
 
     def _after_fill(self, order: Order, at: datetime) -> None:
         for live in self._awaiting(order.order_id):
-            if not live.is_entered:
+            if not (live.is_entered or live.is_sent):
                 self._begin_exit(live, at)
         self._settle_group(order, at)
 
@@ -738,7 +781,7 @@ class PaperTradingBroker:
         self._leave(live)
         self._live.pop(live.order.order_id, None)
         live.order = live.order.moved(status)
-        self._parents[live.order.order_id] = live.order
+        self._remember(live.order)
         kinds: dict[Status, EventKind] = {
             "CANCELLED": "CANCELLED",
             "REJECTED": "REJECTED",
@@ -752,7 +795,7 @@ class PaperTradingBroker:
     def _emit(self, kind: EventKind, live: _Live, at: datetime, reason: str | None) -> None:
         if kind == "ACCEPTED" and live.order.status in ("PENDING", "SUBMITTED"):
             live.order = msgspec.structs.replace(live.order, status="WORKING")
-            self._parents[live.order.order_id] = live.order
+            self._remember(live.order)
         self._events.append(BrokerEvent(kind=kind, order=live.order, at=at, reason=reason))
 
     def _is_open(self, symbol: str, at: datetime) -> bool:
