@@ -5,30 +5,30 @@ The market is a recorded one, on Monday, 1 July 2024, so that nothing depends on
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from itertools import count
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 import pytest
+import trades_made as made
 from command import Command
 from msgspec.structs import replace
 from roles_made import as_role
-from ticks_made import rows, value
-from trading_made import Desk, made_desk
+from ticks_made import TS, rows, value
+from trading_made import SOURCE, Desk, made_desk
 
-from thor import database
+from thor import clock, database
 from thor.domain.orders import LEGAL
-from thor.errors import NotFound, Refused, Rejected
+from thor.errors import NotFound, Refused, Rejected, Unavailable
 from thor.flow.flatten import flatten
 from thor.flow.place_orders import cancel, modify, place, preview
 from thor.market.bus.client import Bus
 from thor.trading.brokers.broker import Change
 
 D = Decimal
-SOURCE = "TAPE:0123abcd"
-_ID = count(1)
 
 
 @pytest.fixture
@@ -135,16 +135,68 @@ def test_a_job_that_dies_between_any_two_steps_repeats_and_loses_nothing(desk: D
     assert not desk.trader.reconcile()
 
 
-def test_a_difference_from_the_broker_locks_the_symbol(desk: Desk) -> None:
+def test_a_difference_of_any_position_or_order_locks_its_symbol_until_it_is_cleared(
+    desk: Desk,
+) -> None:
     desk.place("BUY", 1)
+    resting = {"kind": "LIMIT", "limit_price": D("4990.00"), "time_in_force": "GTC"}
+    for name, quantity in (("lost", 2), ("other", 3)):
+        desk.place("BUY", quantity, client_order_id=name, **resting)
     desk.move("5000.00", "5000.25")
     broker = desk.trader._brokers["PAPER"]
+    assert desk.trader.reconcile() == []
+    # The broker holds 4, has lost one order, works another at a price of its own, and one more.
     broker._held[("ES", "ESU24")] = 4
-    (found,) = desk.trader.reconcile()
-    assert (found["expected"], found["actual"]) == ("1", "4")
+    live = {one.order.client_order_id: one for one in broker._live.values()}
+    lost, other = live["lost"], live["other"]
+    del broker._live[lost.order.order_id]
+    other.order = replace(other.order, limit_price=D("4991.00"))
+    broker.restore(replace(other.order, order_id=uuid4(), client_order_id="stray"))
+    found = {row["reason"].split(":")[0]: row for row in desk.trader.reconcile()}
+    assert {name: (row["expected"], row["actual"]) for name, row in found.items()} == {
+        "position": ("1", "4"),
+        "order lost": ("BUY 0 of 2 4990", "unknown"),
+        "order other": ("BUY 0 of 3 4990", "BUY 0 of 3 4991"),
+        "order stray": ("not open", "BUY 0 of 3 4991"),
+    }
+    assert {row["symbol"] for row in found.values()} == {"ESU24"}
+    assert all("thor reconcile --clear" in row["reason"] for row in found.values())
     assert desk.trader.reconcile() == []
     refused = desk.place("BUY", 2)
     assert refused["reason"].startswith("break: ES is locked")
+    # Once the broker agrees and each break is cleared, orders pass; a difference that stays locks
+    # anew.
+    broker._held[("ES", "ESU24")] = 1
+    for row in found.values():
+        database.rows(desk.link, "trade_clear_break", {"break_id": row["break_id"], "who": "eve"})
+    assert len(desk.trader.reconcile()) == 3
+    desk.trader = desk.started()
+    assert desk.trader.reconcile() == []
+    for row in rows(desk.link, "select break_id from trade.breaks where cleared_at is null"):
+        database.rows(desk.link, "trade_clear_break", {**row, "who": "eve"})
+    assert desk.place("SELL", 1, client_order_id="again")["status"] == "PENDING"
+
+
+def test_a_comparison_that_is_not_complete_closes_the_account_until_one_is(desk: Desk) -> None:
+    waiting = desk.place("BUY", 1)
+    broker = desk.trader._brokers["PAPER"]
+
+    def away() -> Any:
+        raise Unavailable("broker: no answer")
+
+    broker.positions = away  # type: ignore[method-assign]
+    (found,) = desk.trader.reconcile()
+    assert (found["symbol"], found["actual"]) == ("*", "none")
+    assert "it is not complete (broker: no answer)" in found["reason"]
+    assert desk.place("BUY", 1, client_order_id="b")["reason"].startswith("break: ES is locked")
+    # What waited is not sent either: by the database.
+    desk.trader._take_requests()
+    (row,) = rows(desk.link, "select status, reason from trade.orders where status = 'REJECTED'")
+    assert row["reason"].startswith("ESU24 is locked by break")
+    assert desk.orders()[waiting["client_order_id"]] == "REJECTED"
+    del broker.positions  # type: ignore[method-assign]
+    assert desk.trader.reconcile() == []
+    assert desk.place("BUY", 2, client_order_id="c")["status"] == "PENDING"
 
 
 def test_the_switch_cancels_flattens_and_is_verified_flat(desk: Desk) -> None:
@@ -164,6 +216,120 @@ def test_the_switch_cancels_flattens_and_is_verified_flat(desk: Desk) -> None:
     assert desk.place("BUY", 1, client_order_id="later")["status"] == "REFUSED"
     sent = rows(desk.link, "select quantity, is_flattening from trade.orders where side = 'SELL'")
     assert sent == [{"quantity": 3, "is_flattening": True}]
+
+
+def test_a_change_that_the_switch_overtakes_is_refused_and_the_switch_goes_on(desk: Desk) -> None:
+    desk.place("BUY", 1)
+    row = desk.place("BUY", 2, "LIMIT", limit_price=D("4990.00"))
+    desk.move("5000.00", "5000.25")
+    modify(desk.link, row["order_id"], Change(quantity=3, limit_price=D("4995.00")), "ann")
+    desk.link.execute("select trade.kill('ann', 'enough')")
+    for ask in ("5000.25", "5000.50", "5000.25"):
+        desk.trader._due.clear()
+        desk.move("5000.00", ask)
+    (change,) = rows(desk.link, "select outcome, reason from trade.modifications")
+    assert change["outcome"] == "REFUSED"
+    assert change["reason"].startswith("the kill switch is latched")
+    assert desk.orders()[row["client_order_id"]] == "CANCELLED"
+    assert database.one(desk.link, "trade_kill_switch")["is_flat"]
+
+
+def test_a_switch_that_cannot_flatten_says_why_and_does_once_the_market_is_back(
+    desk: Desk,
+) -> None:
+    desk.place("BUY", 2)
+    desk.move("5000.00", "5000.25")
+    desk.link.execute("select trade.kill('ann', 'enough')")
+
+    def silent(turns: int) -> None:
+        for _ in range(turns):
+            desk.trader._due.clear()
+            desk.trader._moved_s -= 60
+            desk.trader.turn(1)
+
+    silent(4)
+    # One order was tried, and no other before the market is back: a weekend is long.
+    count = "select count(*) from trade.orders where is_flattening"
+    assert value(desk.link, count) == 1
+    (left,) = rows(desk.link, "select kind, quantity, detail from trade.not_flat()")
+    assert (left["kind"], left["quantity"]) == ("POSITION", 2)
+    assert left["detail"].startswith("2 ESU24: not flattened, quote: the market stands still")
+    with pytest.raises(psycopg.Error, match="not flat: PAPER ESU24 2"):
+        desk.link.execute("select trade.reset_kill('eve', 'go on')")
+    for ask in ("5000.25", "5000.50", "5000.25"):
+        desk.trader._due.clear()
+        desk.move("5000.00", ask)
+    assert (desk.held(), value(desk.link, count)) == (0, 2)
+    assert database.one(desk.link, "trade_kill_switch")["is_flat"]
+
+
+def test_exits_that_come_after_their_entry_and_a_restart_protect_what_was_filled(
+    desk: Desk,
+) -> None:
+    group = {"group_id": "g", "group_kind": "BRACKET"}
+    entry = desk.place("BUY", 2, **group)
+    desk.move("5000.00", "5000.25")
+    desk.trader = desk.started()
+    exits = {**group, "parent_order_id": entry["order_id"], "time_in_force": "GTC"}
+    desk.place("SELL", 2, "STOP", stop_price=D("4999.00"), client_order_id="stop", **exits)
+    desk.place("SELL", 2, "LIMIT", limit_price=D("5010.00"), client_order_id="win", **exits)
+    desk.move("5000.00", "5000.50")
+    assert desk.orders()["stop"] == desk.orders()["win"] == "WORKING"
+    desk.move("4998.00", "4998.25", last=D("4998.00"), last_size=1)
+    assert (desk.orders()["stop"], desk.orders()["win"], desk.held()) == ("FILLED", "CANCELLED", 0)
+
+
+def test_what_is_held_is_flattened_before_the_close_where_the_limit_asks(desk: Desk) -> None:
+    desk.place("BUY", 2)
+    desk.place("BUY", 1, "LIMIT", limit_price=D("4990.00"), time_in_force="GTC")
+    desk.move("5000.00", "5000.25")
+    # The session closes at 16:00 in Chicago: 15:44:59, then 15:45:01.
+    close_ms = round((datetime(2024, 7, 1, 21, tzinfo=UTC) - TS).total_seconds() * 1000)
+    desk.move("5000.00", "5000.50", close_ms - 901_000 - desk.ms)
+    assert desk.held() == 2
+    desk.link.execute(
+        "insert into trade.limits (rule, value, version, who)"
+        " values ('flat_by_close', 15, 2, 'eve')"
+    )
+    desk.trader._due.clear()
+    desk.move("5000.00", "5000.25", 0)
+    assert desk.held() == 2
+    for step in (2_000, 500, 500):
+        desk.trader._due.clear()
+        desk.move("5000.00", f"5000.{25 + step % 1000 // 20}", step)
+    assert (desk.held(), set(desk.orders().values())) == (0, {"FILLED", "CANCELLED"})
+    assert desk.place("BUY", 1)["reason"].startswith("flat_by_close: ES closes in 15.0 minutes")
+
+
+def test_a_source_s_clock_that_is_ahead_ends_no_day_order(desk: Desk) -> None:
+    desk.place("BUY", 1, "LIMIT", limit_price=D("4990.00"))
+    desk.move("5000.00", "5000.25")
+    desk.bus.publish_clock("SIM", clock.now() + timedelta(days=1))
+    desk.trader.turn(1)
+    assert set(desk.orders().values()) == {"WORKING"}
+    # At the close, by the market's own clock, it ends.
+    desk.bus.publish_clock(SOURCE, datetime(2024, 7, 1, 21, tzinfo=UTC))
+    desk.trader.turn(1)
+    assert set(desk.orders().values()) == {"EXPIRED"}
+
+
+def test_an_order_that_waited_for_the_job_meets_the_market_of_its_time_or_none(
+    desk: Desk,
+) -> None:
+    placed = desk.place("BUY", 1)
+    desk.publish("5050.00", "5050.25", 61_000)
+    desk.trader = desk.started()
+    desk.move("5060.00", "5060.25")
+    (fill,) = rows(desk.link, "select price, at from trade.fills")
+    # The stream is read from where it was left: 50 ms after the order 5000.25 was asked.
+    assert (fill["price"], fill["at"]) == (
+        D("5001.00"), placed["placed_at"] + timedelta(milliseconds=50),
+    )  # fmt: skip
+    # Of one whose market the job has read already, nothing is known: it is not sent to this one.
+    made.place(desk.link, "BUY", 1, contract="ESU24", status="PENDING", placed_at=TS)
+    desk.move("5060.00", "5060.50")
+    (row,) = rows(desk.link, "select reason from trade.orders where status = 'REJECTED'")
+    assert row["reason"].startswith("clock: it arrived 61 s after it was placed")
 
 
 def test_a_feed_that_dies_with_a_position_open_refuses_and_keeps_the_position(desk: Desk) -> None:

@@ -70,11 +70,13 @@ _OF_BOTH = {
     "studies.check_weights()",
     "studies.extreme_events_of(text, date)",
     "trade.fund(text, numeric, text, text, timestamptz)",
+    "trade.keep_break()",
     "trade.keep_fill()",
     "trade.keep_kill_event()",
     "trade.keep_order()",
     "trade.note_fill()",
     "trade.note_order()",
+    "trade.refuse_opening(text, text, text)",
     "trade.statement(text, date, date)",
     "trade.reset_account(text, numeric, text, text, timestamptz)",
 }

@@ -82,8 +82,14 @@ def test_a_calm_order_passes_and_shows_every_rule_that_was_asked() -> None:
     assert found.limits_version == 7
     assert [check.rule for check in found.checks] == [
         *("tradable", "kill_switch", "account", "break", "session", "stale_quote_s", "quote"),
-        *("orders_per_minute", "duplicate_s", "no_open_before_close_minutes", "days_to_notice"),
-        *("max_contracts", "max_group_contracts", "gross_exposure", "net_exposure"),
+        *("orders_per_minute", "duplicate_s", "no_open_before_close_minutes", "flat_by_close"),
+        *(
+            "days_to_notice",
+            "max_contracts",
+            "max_group_contracts",
+            "gross_exposure",
+            "net_exposure",
+        ),
         *("group_exposure", "daily_loss", "drawdown", "margin_pct"),
     ]
     figures = {check.rule: check.figure for check in found.checks}
@@ -94,6 +100,7 @@ def test_a_calm_order_passes_and_shows_every_rule_that_was_asked() -> None:
 YM = Held(
     series="YMU24", root="YM", group="equity_index", multiplier=D(5), quantity=-12, price=D(39_000)
 )
+FLAT_BY_15 = {**LIMITS, "flat_by_close": D(15)}
 # The rule, what passes just, what just does not, what is asked for.
 EDGES: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] = [
     ("tradable", {}, {"is_tradable": False}, {}),
@@ -102,10 +109,14 @@ EDGES: list[tuple[str, dict[str, Any], dict[str, Any], dict[str, Any]]] = [
     ("break", {}, {"is_locked": True}, {}),
     ("session", {}, {"session_minutes": None}, {}),
     ("stale_quote_s", {"quote_age_s": 5.0}, {"quote_age_s": 5.1}, {}),
+    # By a clock that was put back the newest quote is of the future.
+    ("stale_quote_s", {"quote_age_s": -5.0}, {"quote_age_s": -3600.0}, {}),
     ("quote", {"bid": None}, {"ask": None}, {}),
     ("orders_per_minute", {"orders_last_minute": 59}, {"orders_last_minute": 60}, {}),
     ("duplicate_s", {"duplicate_age_s": 1.0}, {"duplicate_age_s": 0.999}, {}),
     ("no_open_before_close_minutes", {"session_minutes": 5}, {"session_minutes": 4}, {}),
+    ("flat_by_close", {"session_minutes": 15, "limits": FLAT_BY_15},
+     {"session_minutes": 14, "limits": FLAT_BY_15}, {}),
     ("days_to_notice", {"days_to_leave": 5}, {"days_to_leave": 4}, {}),
     # 5 held, 3 that buy: 2 more make 10.
     ("max_contracts", {"held": (held(5, buying=3),)}, {"held": (held(5, buying=4),)},
@@ -174,7 +185,7 @@ def test_what_is_not_known_or_no_number_refuses(field: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize("value", [None, D("NaN")])
-@pytest.mark.parametrize("rule", [rule for rule in LIMITS if rule != "flat_by_close"])
+@pytest.mark.parametrize("rule", LIMITS)
 def test_a_limit_that_is_missing_or_no_number_refuses(rule: str, value: D | None) -> None:
     limits = {name: limit for name, limit in LIMITS.items() if name != rule}
     if value is not None:

@@ -184,6 +184,22 @@ def rows(
         return cursor.fetchall() if cursor.description else []
 
 
+def together(
+    connection: Connection[Any], values: Mapping[str, Any], *names: str
+) -> list[list[dict[str, Any]]]:
+    """Run named statements in one trip to the server, and return the rows of each.
+
+    Each takes what it needs of the values.
+    """
+    with translated():
+        with connection.pipeline():
+            cursors = [
+                connection.cursor(row_factory=dict_row).execute(statement(name).encode(), values)
+                for name in names
+            ]
+        return [cursor.fetchall() for cursor in cursors]
+
+
 def row(
     connection: Connection[Any], name: str, values: Mapping[str, Any] | None = None
 ) -> dict[str, Any] | None:

@@ -266,11 +266,6 @@ def _decide(
     contract, root = subject["contract"], subject["root"]
     instrument = listing.instrument(request.symbol)
     assert instrument is not None
-    quote = database.row(connection, "trade_quote", values) or {}
-    # An exit stands on the right side once its entry has filled; a trailing stop is placed so.
-    if request.type in ("STOP", "STOP_LIMIT") and request.parent_order_id is None:
-        stop, bid, ask = request.stop_price, quote.get("bid"), quote.get("ask")
-        check_stop_side(request.side, stop, bid, ask, instrument)
     account = {
         "account": request.account_id,
         "as_of": at,
@@ -281,9 +276,16 @@ def _decide(
         **{name: getattr(request, name) for name in ("symbol", "side", "type", "quantity")},
         **{name: getattr(request, name) for name in ("limit_price", "stop_price")},
     }
-    held = database.rows(connection, "trade_held", account)
-    facts = database.one(connection, "trade_account_facts", account)
-    limits = database.rows(connection, "trade_limits_for", account)
+    quotes, held, (facts,), limits = database.together(
+        connection,
+        account,
+        *("trade_quote", "trade_held", "trade_account_facts", "trade_limits_for"),
+    )
+    quote = quotes[0] if quotes else {}
+    # An exit stands on the right side once its entry has filled; a trailing stop is placed so.
+    if request.type in ("STOP", "STOP_LIMIT") and request.parent_order_id is None:
+        stop, bid, ask = request.stop_price, quote.get("bid"), quote.get("ask")
+        check_stop_side(request.side, stop, bid, ask, instrument)
     days = None
     if subject["needs_month"] and contract is not None:
         asked = {"contract": contract, "trade_date": subject["trade_date"]}
@@ -314,7 +316,6 @@ def _decide(
         limits={row["rule"]: row["value"] for row in limits},
         limits_version=max((row["limit_id"] for row in limits), default=None),
     )
-    fee = database.one(connection, "trade_fee", {"root": root, "date": subject["trade_date"] or at})
     return Decision(
         verdict=verdict(request, context),
         symbol=request.symbol,
@@ -327,7 +328,7 @@ def _decide(
         margin=None
         if context.margin is None
         else context.margin * request.quantity * (not is_reducing(request, context)),
-        commission=None if fee["fee"] is None else fee["fee"] * request.quantity,
+        commission=None if subject["fee"] is None else subject["fee"] * request.quantity,
     )
 
 

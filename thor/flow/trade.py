@@ -14,10 +14,11 @@ import msgspec
 from thor import clock, database
 from thor.config import Settings
 from thor.database import Connection
-from thor.domain.orders import Order
 from thor.domain.sessions import Session, Sessions
+from thor.domain.tick import Tick
 from thor.errors import NotFound, Refused, Unavailable
 from thor.flow.flatten import flatten
+from thor.flow.reconcile import order_of, reconcile
 from thor.flow.validate import validate
 from thor.market.bus.client import Bus
 from thor.market.bus.messages import Entry
@@ -64,6 +65,8 @@ class Trader:
         self._brokers: dict[str, PaperTradingBroker] = {}
         self._epochs: dict[str, int] = {}
         self._fees: dict[tuple[str, date], Decimal | None] = {}
+        # What the market did not take: the account, the series, the symbol and the sign of it.
+        self._unflattened: dict[tuple[str, str], tuple[str, int]] = {}
         self._entry_id, self._written_id = "0-0", ""
         self._moved_s = clock.monotonic_s()
         self._connection: Connection[Any]
@@ -126,30 +129,23 @@ class Trader:
         for entry in entries:
             self._read(entry)
         if entries:
-            self._entry_id, self._moved_s = entries[-1].entry_id, clock.monotonic_s()
-        elif clock.monotonic_s() - self._moved_s > _STILL_S:
+            self._entry_id = entries[-1].entry_id
+        if reason := self._stillness():
             for broker in self._brokers.values():
-                if broker.is_waiting:
-                    broker.refuse_waiting(
-                        f"quote: the market stands still, without a tick and a clock for "
-                        f"{_STILL_S:g} s"
-                    )
+                broker.refuse_waiting(reason)
         self._write()
         return len(entries)
+
+    def _stillness(self) -> str | None:
+        if clock.monotonic_s() - self._moved_s <= _STILL_S:
+            return None
+        return f"quote: the market stands still, without a tick and a clock for {_STILL_S:g} s"
 
     def reconcile(self) -> list[Row]:
         """Compare positions and open orders with the brokers', and write a row for each break."""
         found: list[Row] = []
-        for account_id, broker in self._brokers.items():
-            found += reconcile_positions(self._connection, account_id, broker.positions())
-            known = {order.order_id for order in broker.orders()}
-            for row in database.rows(
-                self._connection, "trade_open_orders", {"account": account_id}
-            ):
-                if row["status"] == "SUBMITTED" and row["order_id"] not in known:
-                    # It never arrived, or its answer was lost with the process: the same id again
-                    # makes one order of it.
-                    broker.submit(_order(row))
+        for broker in self._brokers.values():
+            found += reconcile(self._connection, broker)
         for row in found:
             self._report("break", account=row["account_id"], symbol=row["symbol"])
         return found
@@ -174,7 +170,9 @@ class Trader:
 
     def _submit(self, broker: PaperTradingBroker, row: Row) -> None:
         instrument = self._listing.instrument(row["symbol"])
-        order = _order(row)
+        order = order_of(row)
+        if order.group_kind is not None:
+            self._restore_group(broker, order.account_id)
         fault = broker.capabilities.fault(order, instrument.asset_class if instrument else "")
         if fault is None:
             try:
@@ -196,9 +194,18 @@ class Trader:
 
     def _modify(self, broker: PaperTradingBroker, row: Row) -> None:
         change = msgspec.convert(row["change"], Change, strict=False)
-        reason = broker.modify(row["order_id"], change, broker.now or row["updated_at"])
-        # With the events of the change, in their order.
-        self._write()
+        try:
+            with database.transaction(self._connection):
+                if not row["is_flattening"]:
+                    database.rows(self._connection, "trade_refuse_opening", row)
+                reason = broker.modify(row["order_id"], change, broker.now or row["updated_at"])
+                # With the events of the change, in their order.
+                self._write()
+                self._end_modification(row, reason)
+        except Refused as error:
+            self._end_modification(row, str(error))
+
+    def _end_modification(self, row: Row, reason: str | None) -> None:
         values = {
             "modification_id": row["modification_id"],
             "outcome": "DONE" if reason is None else "REFUSED",
@@ -244,28 +251,37 @@ class Trader:
                         )
 
     def _flatten(self, reason: str, who: str, **what: str | None) -> None:
+        # What the market did not take is not placed anew before the market would take it.
+        without = {key for key in self._unflattened if self._fault(key)}
         try:
-            placed = flatten(self._connection, who, reason=reason, **what)
+            placed = flatten(
+                self._connection, who, reason=reason, at=self._market_at(), without=without, **what
+            )
         except Refused as error:
             self._report("not flattened", reason=str(error))
             return
         for row in placed:
+            self._unflattened.pop((row["account_id"], row["series"]), None)
             self._report("flattening", order=row["client_order_id"], reason=reason)
         self._take_requests()
+
+    def _fault(self, key: tuple[str, str]) -> str | None:
+        return self._stillness() or self._brokers[key[0]].fault(*self._unflattened[key])
+
+    def _market_at(self) -> datetime | None:
+        times = [broker.now for broker in self._brokers.values() if broker.now is not None]
+        return max(times, default=None)
 
     # What the market does.
 
     def _read(self, entry: Entry) -> None:
-        if entry.first is None or entry.marks is not None:
-            return
-        if entry.clock is not None:
-            if entry.source is not None:
-                for broker in self._brokers.values():
-                    broker.on_clock(entry.source, entry.clock, entry.seen)
-            return
-        good = validate(entry, self._listing, self._skew_max, clock.now()).ticks
+        found = validate(entry, self._listing, self._skew_max, clock.now())
+        if found.clock is not None or found.ticks:
+            self._moved_s = clock.monotonic_s()
         for broker in self._brokers.values():
-            for tick in good:
+            if found.clock is not None:
+                broker.on_clock(*found.clock, found.seen)
+            for tick in found.ticks:
                 broker.on_tick(tick)
 
     def _write(self) -> None:
@@ -277,10 +293,10 @@ class Trader:
             with database.transaction(self._connection):
                 for event in events:
                     self._write_event(event)
-                now = max(
-                    (one.now for one in self._brokers.values() if one.now is not None), default=None
-                )
-                values = {"entry_id": self._entry_id, "at": now, "accounts": sorted(self._brokers)}
+                values = {
+                    **{"entry_id": self._entry_id, "at": self._market_at()},
+                    "accounts": sorted(self._brokers),
+                }
                 database.rows(self._connection, "trade_keep_progress", values)
         except (database.DriverError, Refused) as error:
             # The rows are the truth: what the broker holds in memory is made of them anew.
@@ -303,6 +319,9 @@ class Trader:
         elif event.kind in ("MODIFIED", "TRIGGERED", "TRAILED"):
             database.rows(self._connection, "trade_change", values)
         else:
+            if event.kind == "REJECTED" and order.is_flattening:
+                key = (order.account_id, order.contract or order.symbol)
+                self._unflattened[key] = order.symbol, order.sign
             self._move(row, order.status, _OPEN, event.reason, at)
 
     def _move(
@@ -337,18 +356,31 @@ class Trader:
                 for row in held
             ],
         )
-        values = {"account": account_id}
-        for row in database.rows(self._connection, "trade_ended_of_groups", values):
-            broker.restore_filled(_order(row))
-        for row in database.rows(self._connection, "trade_open_orders", values):
+        as_of = self._market_at() or account["market_at"] or self._now()
+        for row in database.rows(self._connection, "trade_quotes", {"as_of": as_of}):
+            heard_at = row.pop("heard_at")
+            broker.show(Tick(**row, is_trade=False), heard_at)
+        self._restore_group(broker, account_id)
+        for row in database.rows(self._connection, "trade_open_orders", {"account": account_id}):
             if row["status"] not in ("PENDING", "SUBMITTED"):
-                broker.restore(_order(row))
+                broker.restore(order_of(row))
         self._brokers[account_id] = broker
         self._epochs[account_id] = account["epoch"]
 
+    def _restore_group(self, broker: PaperTradingBroker, account_id: str) -> None:
+        """Give the broker what ended of the groups that still have an open order."""
+        for row in database.rows(
+            self._connection, "trade_ended_of_groups", {"account": account_id}
+        ):
+            broker.restore_filled(order_of(row))
+
+    def _now(self) -> datetime | None:
+        moment: datetime | None = database.one(self._connection, "trade_market_now")["moment"]
+        return moment
+
     def _renew_reference(self) -> None:
         self._listing = instruments.listing(self._connection)
-        self._load_sessions(database.one(self._connection, "trade_market_now")["moment"])
+        self._load_sessions(self._now())
         limits = database.one(self._connection, "quote_limits")
         self._rules = msgspec.structs.replace(self._rules, stale_after=limits["stale_after"])
         self._fees.clear()
@@ -383,38 +415,6 @@ class Trader:
             return False
         self._due[task] = now_s + every_s
         return True
-
-
-def reconcile_positions(
-    connection: Connection[Any], account_id: str, holdings: Sequence[Holding]
-) -> list[Row]:
-    """Compare what the rows hold with what a broker holds, the union of both.
-
-    Writes a break for each difference, which locks its symbol, and returns the new ones.
-    """
-    rows = database.rows(connection, "trade_holdings", {"account": account_id})
-    expected = {(row["symbol"], row["contract"]): row["quantity"] for row in rows}
-    actual = {(one.symbol, one.contract): one.quantity for one in holdings}
-    found: list[Row] = []
-    for symbol, contract in sorted(expected.keys() | actual.keys(), key=str):
-        ours, theirs = expected.get((symbol, contract), 0), actual.get((symbol, contract), 0)
-        if ours == theirs:
-            continue
-        values = {
-            "account": account_id,
-            "symbol": contract or symbol,
-            "expected": str(ours),
-            "actual": str(theirs),
-            "reason": f"position: {ours} contracts by the fills, {theirs} at the broker; compare "
-            "the fills with the broker's, then `thor reconcile --clear` the break",
-        }
-        if (made := database.row(connection, "trade_insert_break", values)) is not None:
-            found.append({**values, "account_id": account_id, **made})
-    return found
-
-
-def _order(row: Row) -> Order:
-    return msgspec.convert({name: row[name] for name in Order.__struct_fields__}, Order)
 
 
 def _key(entry_id: str) -> tuple[int, int]:

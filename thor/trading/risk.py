@@ -70,7 +70,7 @@ class RiskContext(msgspec.Struct, frozen=True, kw_only=True):
     ask: Decimal | None
     last: Decimal | None
     quote_age_s: float | None
-    session_minutes: int | None
+    session_minutes: float | None
     needs_month: bool
     days_to_leave: int | None
     held: tuple[Held, ...]
@@ -171,10 +171,11 @@ def _of_quote(order: OrderRequest, context: RiskContext) -> Iterator[Check]:
     age = _number(context.quote_age_s)
     side = "ask" if order.side == "BUY" else "bid"
     price = context.ask if order.side == "BUY" else context.bid
+    # A quote from the future is no fresher than an old one: one of the clocks is wrong.
     yield _at_most(
         "stale_quote_s",
         context,
-        age,
+        None if age is None else abs(age),
         f"{order.symbol}'s quote is {_shown(age, ' s')} old",
     )
     yield _must("quote", _is_number(price), f"{order.symbol} has no {side} now")
@@ -259,6 +260,12 @@ def _of_calendar(order: OrderRequest, context: RiskContext) -> Iterator[Check]:
         context,
         minutes,
         f"{order.symbol} closes in {_shown(minutes, ' minutes')}: nothing is opened into the close",
+    )
+    yield _at_least(
+        "flat_by_close",
+        context,
+        minutes,
+        f"{order.symbol} closes in {_shown(minutes, ' minutes')}, and positions are flattened",
     )
     if context.needs_month:
         days = _number(context.days_to_leave)

@@ -90,6 +90,9 @@ where status in (
     'PENDING', 'SUBMITTED', 'WORKING', 'PARTIALLY_FILLED', 'CANCEL_PENDING'
 );
 create index orders_placed_at on trade.orders (account_id, placed_at);
+create index orders_updated_at on trade.orders (updated_at);
+create index orders_flattening on trade.orders (account_id, series, placed_at)
+where is_flattening;
 create index orders_group_id on trade.orders (group_id)
 where group_id is not null;
 create index orders_parent on trade.orders (parent_order_id)

@@ -66,6 +66,8 @@ on trade.fills (account_id, epoch, series, number);
 create index fills_side
 on trade.fills (account_id, epoch, series, side, side_total);
 create index fills_trade_date on trade.fills (account_id, trade_date, number);
+create index fills_series_date
+on trade.fills (account_id, epoch, series, trade_date, number);
 create index fills_order on trade.fills (order_id, number);
 
 create table trade.holdings (

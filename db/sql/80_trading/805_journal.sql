@@ -42,7 +42,8 @@ comment on table trade.breaks is
     'symbol.';
 comment on column trade.breaks.break_id is 'Its number.';
 comment on column trade.breaks.account_id is 'The account.';
-comment on column trade.breaks.symbol is 'The series.';
+comment on column trade.breaks.symbol is
+    'The series, or * where the account could not be compared at all.';
 comment on column trade.breaks.found_at is 'When it was found.';
 comment on column trade.breaks.expected is 'What Thor has.';
 comment on column trade.breaks.actual is 'What the broker has.';

@@ -4,24 +4,23 @@
 --           trade.keep_fill(), trigger keep_fill on trade.fills,
 --           trade.note_fill(), trigger note_fill on trade.fills,
 --           trade.keep_kill_event(),
---           trigger keep_kill_event on trade.kill_events
+--           trigger keep_kill_event on trade.kill_events,
+--           trade.keep_break(), trigger keep_break on trade.breaks
 -- Kind      trigger function and trigger
 -- Grain     one call a row
 -- Known at  –
 -- Reads     reference.instruments, reference.series, trade.accounts,
---           trade.fills, trade.holdings, trade.kill_events,
---           trade.order_events, trade.order_transitions, trade.orders
+--           trade.breaks, trade.fills, trade.holdings, trade.kill_events,
+--           trade.order_events, trade.order_transitions, trade.orders,
+--           trade.refuse_opening(text, text, text)
 -- Nulls     –
 -- Why       What must hold for every writer, the database refuses: an
---           illegal change of status, an order past the latched switch, a fill
---           beyond its order.
+--           illegal change of status, an order past the latched switch or in
+--           a locked symbol, a fill beyond its order.
 
--- An order and the latch wait for one another: the second one sees what the
--- first one wrote. That needs a snapshot of each statement's own.
 create function trade.keep_order() returns trigger
 language plpgsql as $$
 declare
-    is_latched boolean;
     held integer;
 begin
     if current_setting('transaction_isolation') <> 'read committed' then
@@ -154,26 +153,18 @@ begin
         end if;
     end if;
     if not new.is_flattening then
-        select e.action = 'LATCH'
-        into is_latched
-        from trade.kill_events as e
-        where e.action <> 'FLAT'
-        order by e.event_id desc
-        limit 1;
-        if is_latched then
-            raise exception using
-                errcode = 'object_not_in_prerequisite_state',
-                message = 'the kill switch is latched: only orders that '
-                'flatten a position pass, until an ADMIN resets it';
-        end if;
+        perform trade.refuse_opening(
+            new.account_id, new.symbol, coalesce(new.contract, new.symbol)
+        );
     end if;
     return new;
 end
 $$;
 
 comment on function trade.keep_order() is
-    'Refuses an illegal change of an order, and while the kill switch is '
-    'latched every order but those that reduce a position.';
+    'Refuses an illegal change of an order, and every order but those that '
+    'reduce a position while the kill switch is latched or a break locks its '
+    'symbol.';
 
 create trigger keep_order
 before insert or update on trade.orders
@@ -537,3 +528,19 @@ comment on function trade.keep_kill_event() is
 create trigger keep_kill_event
 before insert on trade.kill_events
 for each row execute function trade.keep_kill_event();
+
+create function trade.keep_break() returns trigger
+language plpgsql as $$
+begin
+    -- Orders that are being written end first, later ones see the break.
+    perform pg_advisory_xact_lock(7405160);
+    return new;
+end
+$$;
+
+comment on function trade.keep_break() is
+    'Lets a break wait for the orders that are being written.';
+
+create trigger keep_break
+before insert on trade.breaks
+for each row execute function trade.keep_break();

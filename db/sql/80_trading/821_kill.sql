@@ -75,7 +75,9 @@ begin atomic
         h.series,
         null::uuid as order_id,
         f.position as quantity,
-        format('%s %s', f.position, h.series) as detail
+        concat_ws(
+            ': ', format('%s %s', f.position, h.series), r.reason
+        ) as detail
     from trade.holdings as h
     inner join trade.accounts as a
         on a.account_id = h.account_id and a.epoch = h.epoch
@@ -89,6 +91,19 @@ begin atomic
         order by l.number desc
         limit 1
     ) as f
+    left join lateral (
+        select
+            case
+                when x.status = 'REJECTED' then 'not flattened, ' || x.reason
+            end as reason
+        from trade.orders as x
+        where
+            x.account_id = h.account_id
+            and x.series = h.series
+            and x.is_flattening
+        order by x.placed_at desc
+        limit 1
+    ) as r on true
     where f.position <> 0
     union all
     select
@@ -110,7 +125,8 @@ begin atomic
 end;
 
 comment on function trade.not_flat() is
-    'Every position and open order, of all accounts: none means flat.';
+    'Every position and open order, of all accounts: none means flat. A '
+    'position that could not be flattened says why.';
 
 create function trade.kill(by_whom text, why text) returns trade.kill_switch
 language sql volatile

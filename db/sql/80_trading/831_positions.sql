@@ -222,7 +222,7 @@ begin atomic
                 and l.epoch = v.epoch
                 and l.series = v.series
                 and l.trade_date < v.day
-            order by l.number desc
+            order by l.trade_date desc, l.number desc
             limit 1
         ) as p on v.position_before <> 0 and b.basis is null
     )

@@ -51,7 +51,7 @@ begin atomic
                     and f.epoch = of_epoch
                     and f.series = of_series
                     and f.trade_date < of_date
-                order by f.number desc
+                order by f.trade_date desc, f.number desc
                 limit 1
             )
         );
@@ -231,11 +231,15 @@ begin atomic
     based as (
         select
             c.*,
-            b.price as basis
+            -- A join would ask for every row, and leave out those after that.
+            case
+                when c.quantity_before <> 0
+                    then trade._start_price(
+                        of_account, c.epoch, c.series, c.symbol, c.trade_date,
+                        as_of
+                    )
+            end as basis
         from counted as c
-        left join lateral trade._start_price(
-            of_account, c.epoch, c.series, c.symbol, c.trade_date, as_of
-        ) as b (price) on c.quantity_before <> 0
         where c.quantity_before <> 0 or c.fills > 0
     ),
 

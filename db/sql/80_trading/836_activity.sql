@@ -3,8 +3,8 @@
 -- Kind      function and view
 -- Grain     one row an order that is open or changed on the trade date
 -- Known at  as_of
--- Reads     reference.trade_date(timestamptz), trade.fills,
---           trade.newest_moment(), trade.orders, trade.today(timestamptz)
+-- Reads     trade.fills, trade.newest_moment(), trade.orders,
+--           trade.today(timestamptz)
 -- Nulls     what an order without a fill does not have
 -- Why       The desk's page of the day: what works, what was filled, what was
 --           not.
@@ -34,7 +34,13 @@ language sql stable strict parallel safe rows 100
 begin atomic
     -- Asked once, not for every order.
     with d as materialized (
-        select trade.today(as_of) as today
+        select
+            t.today,
+            (t.today - interval '7 hours') at time zone 'America/Chicago'
+                as begin_at,
+            (t.today + interval '17 hours') at time zone 'America/Chicago'
+                as end_at
+        from (select trade.today(as_of) as today) as t
     )
 
     select
@@ -73,7 +79,10 @@ begin atomic
                     'PENDING', 'SUBMITTED', 'WORKING', 'PARTIALLY_FILLED',
                     'CANCEL_PENDING'
                 )
-                or reference.trade_date(o.updated_at) = d.today
+                or (
+                    o.updated_at >= d.begin_at
+                    and o.updated_at < d.end_at
+                )
             )
     left join lateral (
         select

@@ -40,12 +40,19 @@ select
         when e.nature <> 'simulated' then coalesce(r.to_contract, c.symbol)
     end as contract,
     e.nature <> 'simulated' and m.has_months as needs_month,
-    t.minutes_to_close,
+    (
+        extract(epoch from t.close_at - %(as_of)s::timestamptz) / 60
+    )::float8 as minutes_to_close,
     coalesce(
         %(as_of)s::timestamptz >= t.regular_open_at
         and %(as_of)s::timestamptz < t.regular_close_at, false
     ) as is_regular,
-    t.trade_date
+    coalesce(t.trade_date, reference.trade_date(%(as_of)s::timestamptz))
+        as trade_date,
+    trade.fee_at(
+        s.root,
+        coalesce(t.trade_date, reference.trade_date(%(as_of)s::timestamptz))
+    ) as fee
 from reference.series as s
 inner join reference.instruments as i on i.symbol = s.root
 cross join ops.edition as e
@@ -55,8 +62,8 @@ cross join lateral (
             select from reference.contracts as x where x.root = s.root
         ) as has_months
 ) as m
-left join lateral reference.session_state(
-    of_calendar => i.calendar, as_of => %(as_of)s::timestamptz
+left join lateral reference.session_at(
+    i.calendar, %(as_of)s::timestamptz
 ) as t on true
 left join lateral (
     select x.to_contract
@@ -96,18 +103,41 @@ from reference.contracts as c
 inner join reference.instruments as i on i.symbol = c.root
 where c.symbol = %(contract)s::text;
 
+-- Where the newest tick is from after the moment, the moment's clock is behind:
+-- the age is below 0.
 -- name: trade_quote
 select
     q.symbol,
     q.bid,
     q.ask,
     q.last,
-    extract(epoch from %(as_of)s::timestamptz - q.heard_at)::float8 as age_s
+    extract(
+        epoch from %(as_of)s::timestamptz
+        - case
+            when n.received_at > %(as_of)s::timestamptz then n.received_at
+            else q.heard_at
+        end
+    )::float8 as age_s
 from market.quotes_at(%(as_of)s::timestamptz) as q
+inner join market.quotes as n on n.symbol = q.symbol
 where q.symbol = %(symbol)s::text;
 
--- A recorded day before the first list of margins takes the oldest list. What
--- is held, and what working orders may add: the exits of a bracket fill
+-- name: trade_quotes
+select
+    q.symbol,
+    q.ts,
+    q.seq,
+    q.source,
+    q.received_at,
+    q.heard_at,
+    q.last,
+    q.bid,
+    q.ask,
+    q.bid_size,
+    q.ask_size
+from market.quotes_at(%(as_of)s::timestamptz) as q;
+
+-- What is held, and what working orders may add: the exits of a bracket fill
 -- at most what its entry has filled, and of an OCO group one fills.
 -- name: trade_held
 with working as (
@@ -169,16 +199,8 @@ inner join reference.series as s on s.symbol = coalesce(h.symbol, w.symbol)
 inner join reference.instruments as i on i.symbol = s.root
 left join market.quotes_at(%(as_of)s::timestamptz) as q
     on q.symbol = s.symbol and h.series is null
-left join lateral (
-    select
-        x.initial,
-        coalesce(x.intraday, x.initial) as intraday
-    from reference.margins as x
-    where x.symbol = s.root
-    order by
-        x.from_date > reference.trade_date(%(as_of)s::timestamptz),
-        abs(x.from_date - reference.trade_date(%(as_of)s::timestamptz))
-    limit 1
+left join lateral trade.margin_at(
+    s.root, reference.trade_date(%(as_of)s::timestamptz)
 ) as m on true
 order by 1;
 
@@ -190,17 +212,10 @@ select
     a.pnl_day,
     (
         select
-            case
-                when %(is_regular)s::boolean
-                    then coalesce(m.intraday, m.initial)
-                else m.initial
-            end
-        from reference.margins as m
-        where m.symbol = %(root)s::text
-        order by
-            m.from_date > reference.trade_date(%(as_of)s::timestamptz),
-            abs(m.from_date - reference.trade_date(%(as_of)s::timestamptz))
-        limit 1
+            case when %(is_regular)s::boolean then m.intraday else m.initial end
+        from trade.margin_at(
+            %(root)s::text, reference.trade_date(%(as_of)s::timestamptz)
+        ) as m
     ) as margin,
     (
         select count(*)
@@ -210,7 +225,6 @@ select
             and o.status <> 'REFUSED'
             and not o.is_flattening
             and o.placed_at > %(as_of)s::timestamptz - interval '1 minute'
-            and o.placed_at <= %(as_of)s::timestamptz
     ) as orders_last_minute,
     (
         select
@@ -239,7 +253,7 @@ select
         where
             b.account_id = a.account_id
             and b.cleared_at is null
-            and b.symbol in (%(symbol)s::text, %(series)s::text)
+            and b.symbol in (%(symbol)s::text, %(series)s::text, '*')
     ) as is_locked,
     k.is_latched
 from trade.account_at(%(as_of)s::timestamptz) as a
@@ -424,7 +438,8 @@ select
     a.currency,
     a.is_enabled,
     a.epoch,
-    p.entry_id
+    p.entry_id,
+    p.at as market_at
 from trade.accounts as a
 left join trade.broker_progress as p on p.account_id = a.account_id
 where a.kind = coalesce(%(kind)s::text, a.kind)
@@ -449,12 +464,15 @@ select
     h.account_id,
     h.symbol,
     h.contract,
-    f.position as quantity
+    f.position as quantity,
+    f.at as filled_at
 from trade.holdings as h
 inner join trade.accounts as a
     on a.account_id = h.account_id and a.epoch = h.epoch
 cross join lateral (
-    select l.position
+    select
+        l.position,
+        l.at
     from trade.fills as l
     where
         l.account_id = h.account_id
@@ -507,6 +525,24 @@ insert into trade.breaks (account_id, symbol, expected, actual, reason)
 values (%(account)s, %(symbol)s, %(expected)s, %(actual)s, %(reason)s)
 on conflict (account_id, symbol, reason) where cleared_at is null do nothing
 returning break_id;
+
+-- A break of a whole account is that of a comparison that could not be made.
+-- name: trade_clear_incomplete
+update trade.breaks as b
+set
+    cleared_at = now(),
+    cleared_by = 'trade'
+where
+    b.account_id = %(account)s::text
+    and b.symbol = '*'
+    and b.cleared_at is null;
+
+-- Fails where the switch or a break refuses what opens, and lets neither begin
+-- before the transaction ends.
+-- name: trade_refuse_opening
+select trade.refuse_opening(
+    %(account_id)s::text, %(symbol)s::text, %(series)s::text
+);
 
 -- name: trade_kill
 select *

@@ -1,0 +1,2 @@
+create index fills_series_date
+on trade.fills (account_id, epoch, series, trade_date, number);
