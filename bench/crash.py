@@ -154,7 +154,7 @@ class Ingestor:
     def __init__(self, folder: Path, urls: Endpoints) -> None:
         """Take where it logs and what it works on."""
         self._log = folder / "ingest-1.log"
-        self._env = {
+        self.env = {
             **os.environ,
             "THOR_HOME": str(folder / "home"),
             "THOR_DATABASE_URL": urls.database_url,
@@ -167,7 +167,7 @@ class Ingestor:
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "jobs.ingest", "ingest-1"],
-                cwd=REPO, env=self._env, stdout=log, stderr=log,
+                cwd=REPO, env=self.env, stdout=log, stderr=log,
             )  # fmt: skip
 
     def kill(self) -> None:
