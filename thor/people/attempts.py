@@ -4,6 +4,7 @@ Stage 85, people. Attempts are rows, so that a restart forgives nothing, and eac
 it is checked, so that many at once are counted too.
 """
 
+import ipaddress
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -30,6 +31,7 @@ def begin(connection: Connection[Any], kind: Kind, account: str, address: str) -
     Raises `Throttled` with the seconds to wait where there were too many.
     """
     account_sha256 = tokens.sha256(account.strip().lower())
+    address = _network_of(address)
     values = {
         "account_sha256": account_sha256,
         "address": address,
@@ -55,3 +57,14 @@ def begin(connection: Connection[Any], kind: Kind, account: str, address: str) -
 def was_right(connection: Connection[Any], attempt_id: int) -> None:
     """Take an attempt out of those that count."""
     database.execute(connection, "attempt_was_right", {"attempt_id": attempt_id})
+
+
+def _network_of(address: str) -> str:
+    """Return what one who guesses cannot leave: of IPv6, everybody has 2^64 addresses."""
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if found.version == 4 or found.ipv4_mapped is not None:
+        return address
+    return str(ipaddress.ip_network((found, 64), strict=False))

@@ -66,12 +66,14 @@ def listed(
 def revoke(connection: Connection[Any], key_id: int, by: Identity) -> dict[str, Any]:
     """Take a key back, and return its row; it counts at once.
 
-    Raises `NotFound`, `Forbidden` for the key of somebody else, which asks for ADMIN.
+    Raises `NotFound`, `Forbidden` for the key of somebody else, which asks for ADMIN, or for OWNER
+    where it is an owner's.
     """
     found = listed(connection, None, key_id)
     if not found:
         raise NotFound(f"key_id: there is no key {key_id}; GET /api/keys lists them")
-    if found[0]["owner"] != by.name and not by.may(Role.ADMIN):
-        raise Forbidden("The key is somebody else's: ask an ADMIN")
+    needed = Role.OWNER if found[0]["owner_role"] == Role.OWNER.name else Role.ADMIN
+    if found[0]["owner"] != by.name and not by.may(needed):
+        raise Forbidden(f"The key is somebody else's: ask an {needed.name}")
     database.execute(connection, "revoke_key", {"key_id": key_id, "by": by.name})
     return listed(connection, None, key_id)[0]

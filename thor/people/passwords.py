@@ -13,6 +13,8 @@ from thor.errors import Rejected
 LENGTH_MIN, LENGTH_MAX = 10, 128
 # Of 4: a guesser needs more than 10^8 attempts.
 _SCORE_MIN = 3
+# What comes later cannot make a password weaker, and the guesser takes seconds for long ones.
+_GUESSED_MAX = 24
 # Beside the words of the person's own address and name.
 _REST_MIN = 8
 _hasher = argon2.PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1)
@@ -53,7 +55,7 @@ def checked(field: str, password: str, *known: str) -> str:
         rest = rest.replace(word.lower(), "") if len(word) > 2 else rest
     if len(rest) < _REST_MIN:
         raise Rejected(f"{field}: it is made of the address or the name; take unusual words")
-    found = zxcvbn(password, user_inputs=[*inputs, "thor"], max_length=LENGTH_MAX)
+    found = zxcvbn(password[:_GUESSED_MAX], user_inputs=[*inputs, "thor"])
     if found["score"] < _SCORE_MIN:
         reason = found["feedback"]["warning"].rstrip(".") or "It is soon guessed"
         raise Rejected(f"{field}: {reason}; take a sentence of four or more unusual words")

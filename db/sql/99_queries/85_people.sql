@@ -252,6 +252,7 @@ returning key_id;
 select
     k.key_id,
     u.email as owner,
+    u.role as owner_role,
     k.name,
     k.prefix,
     k.scopes,
