@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -83,6 +84,9 @@ def test_a_login_sets_cookies_that_no_page_reads_and_no_other_site_sends(people_
             assert "SameSite=strict" in cookie
             assert "Secure" not in cookie
         assert "Path=/api/auth" in cookies[1]
+        # A quarter of an hour, and seven days.
+        ends = [re.findall(r"Max-Age=(\d+)", cookie, re.IGNORECASE) for cookie in cookies]
+        assert ends == [["900"], ["604800"]]
         assert ann.send("GET", "/api/me").json()["csrf"] == me["csrf"]
 
 

@@ -54,6 +54,8 @@ FORBIDS = {
     *("PATCH /api/users/{user_id}", "POST /api/users/{user_id}/logout"),
     *("GET /api/keys", "DELETE /api/keys/{key_id}"),
 }
+# Of these only refusals are in the audit.
+UNAUDITED = {"POST /api/auth/refresh", "POST /api/orders/preview"}
 KNOWN = {"symbol": "ES", "of_set": "desk", "account_id": "PAPER", "name": "dump", "market": "XNYS"}
 PUT_BACK = """
 update people.users set
@@ -181,40 +183,52 @@ def test_a_route_answers_as_described_those_who_may_and_nobody_else(
     operation = world.schema[path][method]
     able = [who for who in world.everybody if who.may(ROUTES[route])]
     unable = [who for who in world.everybody if who not in able]
-    faults = []
+    faults, audited = [], []
     for n, case in enumerate(cases(operation)):
         # All who may not, and those who may in turn.
         for who in [*(unable if n == 0 else []), able[n % len(able)], able[-1 - n % len(able)]]:
             if "people" in operation.tags:
                 world.put_back()
             ask = asked_stream if route == STREAM else asked
-            status, fault = ask(world, case, who)
+            status, fault, request_id = ask(world, case, who)
             if who in unable and status != (401 if who.role is None else 403):
                 fault = f"{status} for who may not"
             if who in able and status in (401, 403) and route not in FORBIDS:
                 fault = f"{status} for who may" if ROUTES[route].role is not None else fault
             if fault is not None:
                 faults.append(f"{who.name}: {fault}")
+            if who.role is not None and method != "GET" and route not in UNAUDITED and request_id:
+                audited.append(request_id)
     world.put_back()
     assert not faults, "\n\n".join(faults)
+    found = world.link.execute(
+        "select count(*) from people.audit where request_id = any(%s::uuid[])", (audited,)
+    )
+    assert found.fetchone() == (len(audited),), "every call that changes something is audited"
 
 
-def asked(world: World, case: Any, who: Who) -> tuple[int, str | None]:
-    """Send a request as somebody; returns its status, and what is wrong with its answer."""
+def asked(world: World, case: Any, who: Who) -> tuple[int, str | None, str]:
+    """Send a request as somebody; returns its status, what is wrong with its answer, its number.
+
+    One that is no route's has no number.
+    """
     answer = case.call(
         base_url=world.api.url, session=world.http, headers=who.headers, cookies=who.cookies
     )
     world.http.cookies.clear()
+    is_route = "is no route" not in answer.text
+    request_id = answer.headers["thor-request-id"][0] if is_route else ""
     try:
         case.validate_response(answer, checks=CHECKS)
     except FailureGroup as error:
-        return answer.status_code, str(error)
-    return answer.status_code, None
+        return answer.status_code, str(error), request_id
+    return answer.status_code, None, request_id
 
 
-def asked_stream(world: World, case: Any, who: Who) -> tuple[int, str | None]:
+def asked_stream(world: World, case: Any, who: Who) -> tuple[int, str | None, str]:
     """Send a request whose answer does not end, and read how it begins."""
     given = case.as_transport_kwargs(base_url=world.api.url, headers=who.headers)
     with world.http.request(**{**given, "cookies": who.cookies}, stream=True) as answer:
         is_described = str(answer.status_code) in case.operation.definition.raw["responses"]
-        return answer.status_code, None if is_described else f"{answer.status_code}"
+        fault = None if is_described else f"{answer.status_code}"
+        return answer.status_code, fault, answer.headers["thor-request-id"]

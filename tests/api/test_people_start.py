@@ -39,7 +39,8 @@ def set_nature(url: str, nature: str) -> None:
 
 
 def test_the_demo_asks_nobody_until_an_owner_is_set_up(database_url: str, redis_url: str) -> None:
-    with serving(database_url, redis_url, public_url=PUBLIC) as api:
+    public = f"https://desk.example.com:8443, {PUBLIC}"
+    with serving(database_url, redis_url, public_url=public) as api:
         assert api.get("/api/auth") == {
             "is_required": False, "is_set_up": False, "may_register": False,
         }  # fmt: skip
@@ -75,7 +76,9 @@ def test_the_demo_asks_nobody_until_an_owner_is_set_up(database_url: str, redis_
         assert all("Secure" in one for one in secure.headers.get_list("set-cookie"))
         api.http.cookies.clear()
         problem(api.http.get("/api/quotes", headers=HOST), 401)
-        problem(api.http.get("/api/quotes", headers={"Host": "evil.example.com"}), 421)
+        problem(api.http.get("/api/quotes", headers={"Host": "desk.example.com:8443"}), 401)
+        for host in ("evil.example.com", "desk.example.com", "thor.example.com.evil.example"):
+            problem(api.http.get("/api/quotes", headers={"Host": host}), 421)
         problem(
             api.http.get("/api/quotes", headers={**HOST, "Origin": "https://evil.example"}), 403
         )
