@@ -1,10 +1,12 @@
 """The simulated market end to end: every tick it made is a row, and there is no other row."""
 
+import re
 import threading
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -217,6 +219,15 @@ def test_a_new_simulated_market_has_a_past_on_a_saturday_too(
     (row,) = rows(connection, where, SATURDAY - timedelta(hours=1), SATURDAY)
     assert row["n"] >= 59
     assert set(row.values()) == {row["n"]}
+
+    # What README has a newcomer select gives rows, and features that are there.
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    queries = re.findall(r"^thor=> (select .+);$", readme, re.MULTILINE)
+    assert sum("feat." in query for query in queries) == 1
+    for query in queries:
+        shown = rows(connection, query.replace("now()", f"timestamptz '{until}'"))
+        assert shown, query
+        assert "feat." not in query or None not in shown[-1].values()
 
     # Whether or not it trades, the simulator has looked at every symbol.
     assert value(connection, "select count(*) from market.heard where source = 'SIM'") == 11

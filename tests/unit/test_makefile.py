@@ -1,8 +1,10 @@
-"""`make`, for who has another Python than Thor needs."""
+"""`make`, for who has another Python than Thor needs, and for who opens the notebooks."""
 
 import os
+import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -50,3 +52,15 @@ def test_a_missing_python_is_reported(tmp_path: Path) -> None:
     assert code != 0
     assert said.startswith("thor: python3.99 is not there")
     assert not (tmp_path / ".venv").exists()
+
+
+def test_the_notebooks_are_opened_by_make_and_no_package_of_somebody_else_is_named() -> None:
+    plan = subprocess.run(
+        ["make", "-n", "-B", "notebook"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    assert "requirements-notebook.lock" in plan
+    assert "docs/notebooks" in plan
+    # `thor` on the package index is another project.
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["name"] != "thor"
+    for path in (ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *ROOT.glob("docs/**/*.ipynb")):
+        assert not re.search(r"pip3? install [^\n`]*\bthor\b(?!-)", path.read_text()), path

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
-from thor.cli import common
+from thor import __version__
+from thor.cli import app, common
 from thor.errors import Rejected, Unavailable
 
 PATH = "/home/somebody/.local/share/thor/logs/with-a-name-that-is-longer-than-a-terminal/bars.log"
@@ -88,3 +90,11 @@ def test_an_error_of_a_server_that_is_away_ends_with_the_cure(
     assert common.cure(locked_out) == (made if given else common.cure(refused))
     assert common.cure(refused) == "; " + said.format(home=tmp_path / "home")
     assert common.cure(Rejected("tick_size: is missing")) == ""
+
+
+def test_the_version_is_printed_and_a_shell_completes_commands() -> None:
+    done = CliRunner().invoke(app, ["--version"])
+    assert (done.exit_code, done.output) == (0, f"thor {__version__}\n")
+    words = {"_THOR_COMPLETE": "complete_bash", "COMP_WORDS": "thor instr", "COMP_CWORD": "1"}
+    asked = CliRunner().invoke(app, [], prog_name="thor", env=words)
+    assert asked.output.split() == ["instruments"]
