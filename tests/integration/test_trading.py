@@ -381,7 +381,7 @@ def test_the_commands_place_refuse_stop_and_tell_the_story(desk: Desk, tmp_path:
     assert run("orders", "change", stop, "--stop", "4980.10")[0] == 2
     assert run("orders", "change", stop, "--stop", "4981")[0] == 0
     desk.move("5000.00", "5000.25")
-    assert json.loads(run("orders", "show", stop, "--json")[1])[0]["stop_price"] == "4981.00000000"
+    assert json.loads(run("orders", "show", stop, "--json")[1])[0]["stop_price"] == "4981"
     assert run("notes", "add", "Moved up.", "--order", stop)[0] == 0
     assert json.loads(run("notes", "list", "--json")[1])[0]["text"] == "Moved up."
     assert run("kill", "on", "--reason", "enough")[0] == 0

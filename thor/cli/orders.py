@@ -4,6 +4,7 @@ Reads and writes the schema trade; the job `trade` talks to the broker. A refusa
 """
 
 import getpass
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 from uuid import UUID, uuid4
@@ -91,12 +92,16 @@ def place(
 
 def _show_verdict(found: Any, *, as_json: bool) -> None:
     """Print every rule with its figure and limit; raises `Refused` for a refusal."""
-    import msgspec
-
     verdict = found.verdict
-    show([msgspec.structs.asdict(one) for one in verdict.checks], "verdict", as_json=as_json)
+    show([_check(one) for one in verdict.checks], "verdict", as_json=as_json)
     if not verdict.is_allowed:
         raise Refused(f"{verdict.rule}: {verdict.reason}")
+
+
+def _check(one: Any) -> dict[str, Any]:
+    figure = None if one.figure is None else round(one.figure, 2)
+    row = {"rule": one.rule, "is_passed": one.is_passed, "figure": figure, "limit": one.limit}
+    return _plain({**row, "reason": one.reason})
 
 
 @orders.command("change")
@@ -144,7 +149,7 @@ def show_order(order: str, as_json: AsJson = False) -> None:
     from thor.flow import place_orders
 
     with open_database() as connection:
-        show([place_orders.order_row(connection, _id(order))], "order", as_json=as_json)
+        show([_plain(place_orders.order_row(connection, _id(order)))], "order", as_json=as_json)
 
 
 @orders.command("cancel")
@@ -360,7 +365,15 @@ def reset_kill(
 
 def _show(rows: list[dict[str, Any]], title: str, *, as_json: bool) -> None:
     shown = rows if as_json else [{name: row[name] for name in _COLUMNS} for row in rows]
-    show(shown, title, as_json=as_json)
+    show([_plain(row) for row in shown], title, as_json=as_json)
+
+
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row with its exact numbers in the digits that they need, 8 decimals at most."""
+    return {
+        name: f"{round(value, 8).normalize():f}" if isinstance(value, Decimal) else value
+        for name, value in row.items()
+    }
 
 
 def _number(field: str, text: str) -> Decimal:

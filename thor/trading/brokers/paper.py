@@ -210,7 +210,7 @@ class PaperTradingBroker:
             self._end(live, "CANCELLED", order.placed_at, "its entry is no longer working")
             return
         if order.parent_order_id is not None and not self._filled_of(order.parent_order_id):
-            self._emit("ACCEPTED", live, order.placed_at, "waits for its entry to fill")
+            self._emit("ACCEPTED", live, order.placed_at, "works for what its entry has filled")
             return
         sent_at, live.is_sent = order.placed_at, True
         if order.is_flattening and self.now is not None:
