@@ -115,7 +115,7 @@ export default function Account() {
             <table className={css.table} data-testid="cash">
               <thead>
                 <tr>
-                  <th scope="col">Trade date</th>
+                  <th scope="col" className={css.roomy}>Trade date</th>
                   <th scope="col">What</th>
                   <th scope="col" className={css.right}>Amount</th>
                   <th scope="col" className={css.right}>Balance</th>
@@ -125,22 +125,22 @@ export default function Account() {
                 {ends.slice(0, 1).map((one) => <Ends key="opening" of={one} word="Opening balance" />)}
                 {cash.map((one) => (
                   <tr key={one.line}>
-                    <td className="dim">{format.date(one.trade_date)}</td>
-                    <td>{one.detail}</td>
+                    <td className={`dim ${css.roomy}`}>{format.date(one.trade_date)}</td>
+                    <td className={css.narrowed}>{one.detail}<small className={css.below}>{format.date(one.trade_date)}</small></td>
                     <td className={css.right}><Result value={one.amount} /></td>
                     <td className={css.right}><span className="fig">{format.money(one.balance)}</span></td>
                   </tr>
                 ))}
                 {traded.map((one) => (
                   <tr key={one.series}>
-                    <td className="dim" />
+                    <td className={css.roomy} />
                     <td>Realised, {one.series}</td>
                     <td className={css.right}><Result value={one.realised} /></td>
                     <td />
                   </tr>
                 ))}
                 <tr>
-                  <td />
+                  <td className={css.roomy} />
                   <td>Commission, {trades.length} {trades.length === 1 ? 'fill' : 'fills'}</td>
                   <td className={css.right}><Result value={minus(ends[1]?.commission)} /></td>
                   <td />
@@ -226,7 +226,7 @@ export default function Account() {
             <table className={css.table} data-testid="trades">
               <thead>
                 <tr>
-                  <th scope="col">Executed</th>
+                  <th scope="col" className={css.roomy}>Executed</th>
                   <th scope="col">Symbol</th>
                   <th scope="col">Side</th>
                   <th scope="col" className={css.right}>Qty</th>
@@ -240,8 +240,8 @@ export default function Account() {
               <tbody>
                 {trades.map((one) => (
                   <tr key={one.line}>
-                    <td className="dim"><Time at={one.at} zone={zone} /></td>
-                    <th scope="row">{one.symbol}</th>
+                    <td className={`dim ${css.roomy}`}><Time at={one.at} zone={zone} /></td>
+                    <th scope="row">{one.symbol}<small className={css.below}><Time at={one.at} zone={zone} /></small></th>
                     <td>{one.side && <SideMark side={one.side === 'BUY' ? 'BUY' : 'SELL'} />}</td>
                     <td className={css.right}><Size value={one.quantity} /></td>
                     <td className={css.right}><Price value={one.price} notation={one.symbol ? notationFor(one.symbol) : notationOf(undefined)} /></td>
@@ -279,8 +279,8 @@ function Cell({ label, children }: { label: string; children: React.ReactNode })
 function Ends({ of, word }: { of: StatementLine; word: string }) {
   return (
     <tr className="strong">
-      <td className="dim">{format.date(of.trade_date)}</td>
-      <td>{word}</td>
+      <td className={`dim ${css.roomy}`}>{format.date(of.trade_date)}</td>
+      <td>{word}<small className={css.below}>{format.date(of.trade_date)}</small></td>
       <td />
       <td className={css.right}><span className="fig">{format.money(of.balance)}</span></td>
     </tr>
