@@ -189,7 +189,7 @@ test('a stale quote is stale in the ticket, and a dead one sends nothing', async
   }
 });
 
-for (const [path, width] of [['/trade', 360], ['/account', 1280], ['/activity', 360], ['/risk', 1280]] as const) {
+for (const [path, width] of [['/trade', 360], ['/trade', 800], ['/account', 1280], ['/activity', 360], ['/risk', 1280]] as const) {
   test(`${path} at ${width} overflows nothing, and axe finds nothing serious`, async ({ page }) => {
     await page.setViewportSize({ width, height: 800 });
     await page.goto(path);
