@@ -54,6 +54,12 @@ export function orderPrices(order: OrderRow): string {
   return [trail, order.type === 'TRAILING_STOP' ? null : stop, limit].filter(Boolean).join(', ') || 'market';
 }
 
+/** The type of an order, and what it is in its group. */
+function typeOf(order: OrderRow): string {
+  const role = order.parent_order_id ? 'exit' : order.group_kind === 'BRACKET' ? 'bracket' : order.group_kind;
+  return [TYPE_SHORT[order.type], role].filter(Boolean).join(', ');
+}
+
 function Away({ order }: { order: OrderRow }) {
   const last = useField(order.series, 'last');
   const followed = useField(order.symbol, 'last');
@@ -104,13 +110,13 @@ export function WorkingOrders({ orders, editor, onCancel, isOff }: OrdersProps) 
                 <th scope="row">
                   <SymbolLink symbol={order.symbol}>{order.contract ?? order.symbol}</SymbolLink>
                   <small className={css.below}>
-                    {TYPE_SHORT[order.type]}, <Status of={order} /> <StoryLink order={order.order_id} />
+                    {typeOf(order)}, <Status of={order} /> <StoryLink order={order.order_id} />
                   </small>
                 </th>
                 <td><SideMark side={order.side} /></td>
                 <td className={css.right}><Size value={order.quantity} /></td>
                 <td className={`muted ${css.roomy}`}>
-                  {TYPE_SHORT[order.type]}{order.group_kind && <>, {order.parent_order_id ? 'exit' : order.group_kind === 'OCO' ? 'OCO' : 'bracket'}</>}{order.time_in_force === 'GTC' && ', GTC'}
+                  {typeOf(order)}{order.time_in_force === 'GTC' && ', GTC'}
                 </td>
                 <td className={css.right}>
                   <span className="fig">{orderPrices(order)}</span>

@@ -70,7 +70,7 @@ export function Frame() {
           <Icon name="search" />
           <span className={css.words}>Symbol or page</span>
           <span className="spacer" />
-          <kbd>/</kbd>
+          <kbd className={css.roomy}>/</kbd>
         </button>
         <span className="spacer" />
         <ConnectionPill />
