@@ -6,7 +6,6 @@ Reads and writes the schema trade; only the job `trade` talks to brokers.
 import asyncio
 from collections.abc import Callable
 from datetime import date, timedelta
-from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -350,7 +349,11 @@ class TradeSignal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SignalBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A person's view of a symbol; prices and the probability are decimals in strings."""
+    """A view of a symbol; prices are written as in an order, the confidence is from 0 to 1.
+
+    `origin` is whose it is: a person's own, or the desk's signal or the prediction that a person
+    follows, which `origin_ref` names.
+    """
 
     symbol: str
     side: Literal["BUY", "SELL", "HOLD"]
@@ -358,6 +361,8 @@ class SignalBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     confidence: str | None = None
     target: str | None = None
     stop: str | None = None
+    origin: Literal["PERSON", "DESK", "PREDICTION"] = "PERSON"
+    origin_ref: str | None = None
     note: str | None = None
 
 
@@ -367,15 +372,6 @@ async def _call(shared: SharedState, do: Callable[[Connection[Any]], Any]) -> An
             return do(connection)
 
     return await asyncio.to_thread(run)
-
-
-def _decimal(field: str, text: str | None) -> Decimal | None:
-    if text is None:
-        return None
-    found = params.decimal(field, text)
-    if not found.is_finite():
-        raise Rejected(f"{field}: {text[:60]!r} is no finite number")
-    return found
 
 
 async def _asked(shared: SharedState, body: OrderBody, client_order_id: str) -> Orders:
@@ -732,9 +728,8 @@ async def add_signal(
     identity: NamedDependency[Identity],
     data: JSONBody[SignalBody],
 ) -> TradeSignal:
-    """Record a person's view of a symbol."""
+    """Record a view of a symbol that orders may follow, by its `signal_id`."""
     given: Row = msgspec.structs.asdict(data)
-    given |= {name: _decimal(name, given[name]) for name in ("confidence", "target", "stop")}
     found = await _call(shared, lambda link: accounts.add_signal(link, given, identity.name))
     return converted(_texts(found), TradeSignal)
 

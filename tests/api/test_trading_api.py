@@ -121,7 +121,17 @@ def test_a_trader_s_day_over_the_api(
         assert [(row["symbol"], row["value"]) for row in versions] == [("ES", "3"), (None, "10")]
         view = {"symbol": "ES", "side": "BUY", "confidence": "0.6", "horizon": "15m"}
         assert api.http.post("/api/signals", json=view).json()["origin"] == "PERSON"
-        assert len(api.get("/api/signals")) == 1
+        for wrong in ({"confidence": "62"}, {"confidence": "high"}, {"target": "soon"}):
+            problem(api.http.post("/api/signals", json={**view, **wrong}), 422)
+        problem(api.http.post("/api/signals", json={**view, "origin": "DESK"}), 422)
+        theirs = {"origin": "PREDICTION", "origin_ref": "7", "symbol": "ES", "side": "SELL"}
+        theirs |= {"target": "4990.00", "stop": "5010"}
+        followed = api.http.post("/api/signals", json=theirs).json()
+        assert (followed["origin"], followed["target"], followed["stop"]) == (
+            *("PREDICTION", "4990"),
+            "5010",
+        )
+        assert len(api.get("/api/signals")) == 2
         funded = api.http.post("/api/accounts/PAPER/fund", json={"amount": "85", "note": "more"})
         assert funded.json()["cash"] == "100000"
         reset = api.http.post("/api/accounts/PAPER/reset", json={"amount": "50000"})

@@ -5,7 +5,7 @@ Stages: 80 trading. What the database refuses is raised as `Refused`, in its own
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from thor import database
 from thor.database import Connection
 from thor.errors import NotFound, Refused, Rejected
 from thor.flow.place_orders import market_now, order_row
+from thor.flow.read_order import read_price
 from thor.reference import instruments
 from thor.trading.risk import LIMITS
 
@@ -115,11 +116,35 @@ def reset_kill(connection: Connection[Any], who: str, reason: str) -> Row:
 
 
 def add_signal(connection: Connection[Any], given: Row, who: str) -> Row:
-    """Record a person's view of a symbol; raises `NotFound` for one that is not listed."""
+    """Record a view of a symbol, its own or one that a person follows, and return it.
+
+    Raises `Rejected` by field for prices and a confidence that are none, and `NotFound` for a
+    symbol that is not listed.
+    """
+    listing = instruments.listing(connection)
     symbol = instruments.symbol_of(connection, given["symbol"])
+    instrument = listing.instrument(symbol)
+    assert instrument is not None
+    values = {**given, "symbol": symbol, "who": who, "at": market_now(connection)}
+    if given["origin"] != "PERSON" and not given["origin_ref"]:
+        raise Rejected("origin_ref: is missing; name the signal or the prediction that is followed")
+    for name in ("target", "stop"):
+        text = given[name]
+        values[name] = None if text is None else read_price(name, text, instrument)
+    if given["confidence"] is not None:
+        values["confidence"] = _share("confidence", given["confidence"])
     with _refused(connection):
-        values = {**given, "symbol": symbol, "who": who, "at": market_now(connection)}
         return database.one(connection, "trade_insert_signal", values)
+
+
+def _share(field: str, text: str) -> Decimal:
+    try:
+        found = Decimal(text)
+    except InvalidOperation:
+        found = Decimal("NaN")
+    if not (found.is_finite() and 0 <= found <= 1):
+        raise Rejected(f"{field}: {text[:40]!r} is no number from 0 to 1; write it as 0.62")
+    return found
 
 
 def add_note(

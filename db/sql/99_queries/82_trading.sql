@@ -156,11 +156,12 @@ limit %(limit)s::integer;
 
 -- name: trade_insert_signal
 insert into trade.signals (
-    at, symbol, side, horizon, confidence, target, stop, origin, who, note
+    at, symbol, side, horizon, confidence, target, stop, origin, origin_ref,
+    who, note
 )
 values (
     %(at)s, %(symbol)s, %(side)s, %(horizon)s, %(confidence)s, %(target)s,
-    %(stop)s, 'PERSON', %(who)s, %(note)s
+    %(stop)s, %(origin)s, %(origin_ref)s, %(who)s, %(note)s
 )
 returning *;
 

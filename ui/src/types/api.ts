@@ -1869,7 +1869,7 @@ export interface paths {
         put?: never;
         /**
          * AddSignal
-         * @description Record a person's view of a symbol.
+         * @description Record a view of a symbol that orders may follow, by its `signal_id`.
          */
         post: operations["ApiSignalsAddSignal"];
         delete?: never;
@@ -5058,6 +5058,12 @@ export interface components {
             confidence?: string | null;
             horizon?: string | null;
             note?: string | null;
+            /**
+             * @default PERSON
+             * @enum {string}
+             */
+            origin: "PERSON" | "DESK" | "PREDICTION";
+            origin_ref?: string | null;
             /** @enum {string} */
             side: "BUY" | "SELL" | "HOLD";
             stop?: string | null;
