@@ -70,7 +70,7 @@ export function Frame() {
           <Icon name="search" />
           <span className={css.words}>Symbol or page</span>
           <span className="spacer" />
-          <kbd className={css.roomy}>/</kbd>
+          <kbd>/</kbd>
         </button>
         <span className="spacer" />
         <ConnectionPill />
