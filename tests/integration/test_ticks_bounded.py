@@ -12,7 +12,7 @@ from ticks_made import account, tick
 
 from thor import database
 from thor.domain.tick import Tick
-from thor.market.ticks.batch import COLUMN_TYPES, columns
+from thor.market.ticks.batch import COLUMN_TYPES, EntryTicks, columns
 from thor.market.ticks.writer import TickWriter
 
 Link = psycopg.Connection[Any]
@@ -112,6 +112,49 @@ def test_features_of_a_minute_read_no_chunk_of_years_before(six_days: Link, widt
         found = six_days.execute(asked, (width, START, END)).fetchone()
         old = six_days.execute(scanned, (MONTHS[0] + 60 * DAY,)).fetchone()
     assert (found is not None and found[0] > 0, old) == (True, (0,))
+
+
+def pairs(link: Link, name: str, values: Mapping[str, Any]) -> int:
+    """Return how many pairs of rows a statement's joins throw away when it runs."""
+    text = f"explain (analyze, format json) {database.statement(name)}"
+    with link.cursor() as cursor:
+        found = cursor.execute(text.encode(), values).fetchone()
+    assert found is not None
+    thrown, nodes = 0, [one["Plan"] for one in found[0]]
+    while nodes:
+        node = nodes.pop()
+        nodes += node.get("Plans", [])
+        thrown += node.get("Rows Removed by Join Filter", 0) * node["Actual Loops"]
+    return int(thrown)
+
+
+@pytest.mark.editions("plain", "timescale")
+def test_known_ticks_are_not_compared_with_every_other_before_statistics_exist(
+    database_url: str, connection: Link, edition: str
+) -> None:
+    count = 2000
+    ticks = [tick(ts=FIRST + n * SECOND / 1000, seq=n) for n in range(count)]
+    write(database_url, [[Stream().entry(ticks)]])
+    values = {"first": ticks[0].ts, "last": ticks[-1].ts, "symbols": ["ES"]}
+    compared = []
+    with connection.transaction(force_rollback=True):
+        connection.execute(database.statement("create_stage").encode())
+        with (
+            connection.cursor() as cursor,
+            cursor.copy(database.statement("copy_stage").encode()) as copy,
+        ):
+            copy.set_types(COLUMN_TYPES)
+            for one in ticks:
+                copy.write_row(columns(one))
+        compared.append(pairs(connection, "merge_stage", values))
+        if edition == "timescale":
+            connection.execute(database.statement("avoid_nested_loops").encode())
+            compared.append(pairs(connection, "conflicting_stage", values))
+        else:
+            compared.append(pairs(connection, "conflicting_rows", values))
+    assert max(compared) <= count
+    again = TickWriter(connection, "ingest").write([EntryTicks("9-0", 10**6, count, ticks, [])])
+    assert (again.inserted, again.duplicate) == (0, count)
 
 
 def test_a_batch_of_distant_instants_is_compared_with_stored_ticks(

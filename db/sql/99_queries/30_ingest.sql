@@ -76,6 +76,38 @@ where
     )
 order by s.place;
 
+-- Before a table that was just filled has statistics, nested loops would
+-- compare every pair.
+-- name: avoid_nested_loops
+set local enable_nestloop = off;
+
+-- name: allow_nested_loops
+set local enable_nestloop to default;
+
+-- The same on the plain edition, each staged tick looked up in the index.
+-- name: conflicting_rows
+select s.place
+from pg_temp.tick_stage as s
+cross join lateral (
+    select t.*
+    from market.ticks as t
+    where
+        t.symbol = s.symbol
+        and t.ts = s.ts
+        and t.seq = s.seq
+        and t.source = s.source
+    offset 0
+) as t
+where
+    (
+        s.contract, s.last, s.bid, s.ask, s.last_size, s.bid_size, s.ask_size,
+        s.side, s.volume, s.is_trade
+    ) is distinct from (
+        t.contract, t.last, t.bid, t.ask, t.last_size, t.bid_size, t.ask_size,
+        t.side, t.volume, t.is_trade
+    )
+order by s.place;
+
 -- An entry that is not Thor's has no ordinals: its id prevents a row for each
 -- delivery. A tape's tick stands here once, however often the tape is replayed,
 -- until it is tried again.

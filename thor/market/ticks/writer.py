@@ -46,7 +46,7 @@ class TickWriter:
         self._stages_first = False
         # The plain edition's bars are never behind its ticks.
         made = edition.found(connection)
-        self._marks_stale = made is not None and made.is_timescale
+        self._is_timescale = made is not None and made.is_timescale
 
     def write(self, entries: list[EntryTicks]) -> IngestCounts:
         """Commit the entries that the database does not have yet, and their counts.
@@ -165,11 +165,19 @@ class TickWriter:
         inserted = sum(
             database.execute(self._connection, "merge_stage", part).rowcount for part in parts
         )
-        conflicting: list[Tick] = []
-        for part in parts if inserted < len(ticks) else ():
-            found = database.execute(self._connection, "conflicting_stage", part).fetchall()
-            conflicting += [ticks[index - 1] for (index,) in found]
-        return inserted, conflicting
+        if inserted == len(ticks):
+            return inserted, []
+        if self._is_timescale:
+            database.execute(self._connection, "avoid_nested_loops")
+            found = [
+                row
+                for part in parts
+                for row in database.execute(self._connection, "conflicting_stage", part).fetchall()
+            ]
+            database.execute(self._connection, "allow_nested_loops")
+        else:
+            found = database.execute(self._connection, "conflicting_rows").fetchall()
+        return inserted, [ticks[index - 1] for (index,) in found]
 
     def _insert_rejected(self, rejected: list[RejectedTick]) -> int:
         """Keep refused ticks, and return how many are counted as such.
@@ -215,7 +223,7 @@ class TickWriter:
             database.execute(self._connection, "merge_mark", values)
 
     def _insert_stale(self, instants: list[datetime]) -> None:
-        if instants and self._marks_stale:
+        if instants and self._is_timescale:
             firsts, lasts = zip(*stretches(instants), strict=True)
             values = {"firsts": list(firsts), "lasts": list(lasts)}
             database.execute(self._connection, "insert_stale", values)
