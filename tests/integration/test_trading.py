@@ -21,7 +21,7 @@ from ticks_made import TS, rows, value
 from trading_made import SOURCE, Desk, made_desk
 
 from thor import clock, database
-from thor.domain.orders import LEGAL
+from thor.domain.orders import LEGAL, bracket
 from thor.errors import NotFound, Refused, Rejected, Unavailable
 from thor.flow.flatten import flatten
 from thor.flow.place_orders import cancel, modify, place, preview
@@ -402,3 +402,84 @@ def test_an_order_that_the_switch_overtakes_is_rejected_and_trading_goes_on(desk
     (row,) = rows(desk.link, "select status, reason from trade.orders")
     assert row["status"] == "REJECTED"
     assert row["reason"].startswith("the kill switch is latched")
+
+
+def test_a_change_that_the_switch_overtakes_is_refused_and_flattening_goes_on(desk: Desk) -> None:
+    desk.place("BUY", 1)
+    row = desk.place("BUY", 2, "LIMIT", limit_price=D("4990.00"))
+    desk.move("5000.00", "5000.25")
+    modify(desk.link, row["order_id"], Change(limit_price=D("4995.00")), "ann")
+    # Asked for before the switch latched, and not yet passed on.
+    desk.link.execute("select trade.kill('ann', 'enough')")
+    for step in range(3):
+        desk.move("5000.00", f"5000.{25 + 25 * (step % 2)}")
+    (asked,) = rows(desk.link, "select outcome, reason from trade.modifications")
+    assert asked["outcome"] == "REFUSED"
+    assert asked["reason"].startswith("the kill switch is latched")
+    assert (desk.orders()[row["client_order_id"]], desk.held()) == ("CANCELLED", 0)
+    assert database.one(desk.link, "trade_kill_switch")["is_flat"]
+
+
+def test_what_an_order_has_filled_counts_once_when_the_rest_is_changed(desk: Desk) -> None:
+    # Ten is the limit of ES.
+    row = desk.place("BUY", 10, "LIMIT", limit_price=D("4990.00"))
+    desk.move("5000.00", "5000.25")
+    desk.move("4989.75", "4990.00", ask_size=1)
+    assert desk.held() == 1
+    modify(desk.link, row["order_id"], Change(limit_price=D("4980.00")), "ann")
+    with pytest.raises(Refused, match="max_contracts: 11 contracts"):
+        modify(desk.link, row["order_id"], Change(quantity=11), "ann")
+    cancel(desk.link, row["order_id"], "ann")
+    desk.move("5000.00", "5000.25")
+    desk.place("BUY", 2)
+    desk.move("5000.00", "5000.50")
+    assert desk.held() == 3
+    asked = {"limit_price": D("5010.00"), "is_flattening": True}
+    row = desk.place("SELL", 3, "LIMIT", **asked)
+    desk.move("5000.00", "5000.25")
+    desk.move("5010.00", "5010.25", bid_size=1)
+    assert desk.held() == 2
+    modify(desk.link, row["order_id"], Change(limit_price=D("5020.00")), "ann")
+    desk.move("5010.00", "5010.50")
+    latest = "select outcome from trade.modifications order by modification_id desc limit 1"
+    assert value(desk.link, latest) == "DONE"
+
+
+def test_what_flattens_does_not_wait_for_the_exit_that_it_cancels(desk: Desk) -> None:
+    desk.place("BUY", 3)
+    desk.place("SELL", 1, "LIMIT", limit_price=D("5010.00"))
+    desk.move("5000.00", "5000.25")
+    (row,) = flatten(desk.link, "ann")
+    assert (row["status"], row["quantity"]) == ("PENDING", 3)
+    desk.move("5000.00", "5000.50")
+    desk.move("5000.00", "5000.25")
+    assert (desk.held(), set(desk.orders().values())) == (0, {"FILLED", "CANCELLED"})
+
+
+def test_a_month_that_the_symbol_does_not_stand_for_is_only_reduced(desk: Desk) -> None:
+    # It would fill at ES's prices, and count as a position of that name.
+    with pytest.raises(Rejected, match="contract: ES stands for ESU24"):
+        desk.place("BUY", 1, contract="ESZ24")
+    with pytest.raises(Refused, match="contract: NQ is no month of ES"):
+        desk.place("SELL", 1, contract="NQ", is_flattening=True)
+    insert = "insert into trade.orders (account_id, client_order_id, symbol, contract, side, "
+    insert += "type, quantity, who, content_sha256) values ('PAPER', %s, 'ES', %s, 'BUY', "
+    insert += "'MARKET', 1, 'ann', repeat('0', 64))"
+    for number, contract in enumerate(("NQ", "NQU24", "ES", "ESU2024")):
+        with pytest.raises(psycopg.errors.CheckViolation, match="is no month of ES"):
+            desk.link.execute(insert, (f"raw{number}", contract))
+    assert desk.place("BUY", 1, contract="ESU24")["status"] == "PENDING"
+
+
+def test_an_exit_cannot_be_moved_to_the_wrong_side_of_the_market(desk: Desk) -> None:
+    entry, *exits = bracket(desk.request("BUY", 1), D("5020.00"), D("4980.00"))
+    place(desk.link, entry, "ann", others=exits)
+    desk.move("5000.00", "5000.25")
+    (stop,) = rows(desk.link, "select * from trade.orders where type = 'STOP'")
+    # A DAY order of that session, whatever becomes of the job.
+    assert stop["expires_at"].isoformat() == "2024-07-01T21:00:00+00:00"
+    with pytest.raises(Rejected, match="stop_price: 5010.00 is not below the bid"):
+        modify(desk.link, stop["order_id"], Change(stop_price=D("5010.00")), "ann")
+    desk.move("4979.00", "4979.25", last=D("4979.00"), last_size=1)
+    (stop,) = rows(desk.link, "select status, reason from trade.orders where type = 'STOP'")
+    assert stop == {"status": "FILLED", "reason": None}

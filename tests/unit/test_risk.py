@@ -265,3 +265,17 @@ def test_equal_content_has_one_digest_however_its_prices_are_written() -> None:
     one = asked(type="LIMIT", limit_price=D("5550.0"))
     assert one.content_sha256 == asked(type="LIMIT", limit_price=D("5550.00")).content_sha256
     assert one.content_sha256 != asked(type="LIMIT", limit_price=D("5550.25")).content_sha256
+
+
+def test_a_stop_trails_within_the_price_band() -> None:
+    stop: dict[str, Any] = {"type": "TRAILING_STOP", "side": "SELL"}
+    assert of(trail_by=D("277.50"), **stop).is_allowed
+    refused = of(trail_by=D("277.75"), **stop)
+    assert (refused.rule, refused.limit) == ("price_band_pct", 5)
+
+
+def test_a_price_below_0_sets_nothing_off_in_the_gross_exposure() -> None:
+    oil = held(10, series="CLK20", root="CL", group="energy", multiplier=D(1000), price=D(-37))
+    gross = of({"held": (oil,)}, type="MARKET").checks
+    figures = {check.rule: check.figure for check in gross}
+    assert figures["gross_exposure"] == 277_500 + 370_000

@@ -18,6 +18,9 @@ from thor.reference import instruments
 from thor.trading.risk import LIMITS
 
 Row = dict[str, Any]
+# Of an amount or a limit before its point; of a note.
+_DIGITS_MAX = 14
+_TEXT_MAX = 10_000
 
 
 @contextmanager
@@ -50,8 +53,10 @@ def reset(connection: Connection[Any], account: str, amount: Decimal, who: str, 
 
 
 def _cash(connection: Connection[Any], account: str, amount: Decimal, who: str, note: str) -> Row:
-    if not amount.is_finite() or amount != round(amount, 2):
-        raise Rejected(f"amount: {amount} is no amount of whole cents")
+    if not amount.is_finite() or amount.adjusted() > _DIGITS_MAX or amount != round(amount, 2):
+        raise Rejected(
+            f"amount: {str(amount)[:40]} is no amount of whole cents below 10^{_DIGITS_MAX + 1}"
+        )
     moment = market_now(connection)
     return {"account": account, "amount": amount, "who": who, "note": note, "at": moment}
 
@@ -80,8 +85,11 @@ def set_limit(
     """
     if rule not in LIMITS:
         raise Rejected(f"rule: {rule!r} is none of {', '.join(LIMITS)}")
-    if not value.is_finite() or value < 0:
-        raise Rejected(f"value: {value} has to be a number from 0 ({LIMITS[rule]})")
+    if not value.is_finite() or value < 0 or value.adjusted() > _DIGITS_MAX:
+        raise Rejected(
+            f"value: {str(value)[:40]} has to be a number from 0, below 10^{_DIGITS_MAX + 1} "
+            f"({LIMITS[rule]})"
+        )
     if account is not None:
         account_at(connection, account)
     if symbol is not None:
@@ -160,6 +168,8 @@ def add_note(
     """
     if not text.strip():
         raise Rejected("text: is missing; write what is to be kept")
+    if len(text) > _TEXT_MAX:
+        raise Rejected(f"text: has {len(text)} characters, at most {_TEXT_MAX} are kept")
     if symbol is not None:
         symbol = instruments.symbol_of(connection, symbol)
     if order_id is not None:

@@ -133,7 +133,7 @@ def modify(connection: Connection[Any], order_id: UUID, change: Change, who: str
             )
         stop = None if request.type == "TRAILING_STOP" else request.stop_price
         check_prices(request.type, request.limit_price, stop, request.trail_by, instrument)
-        decision = _decide(connection, listing, request, market_now(connection), order_id)
+        decision = _decide(connection, listing, request, market_now(connection), row)
         verdict_id = _write_verdict(connection, request, decision)
         if decision.verdict.is_allowed:
             values = {**_fields(change), "order_id": order_id, "verdict_id": verdict_id}
@@ -244,19 +244,23 @@ def _decide(
     listing: Listing,
     request: OrderRequest,
     at: datetime,
-    without: UUID | None = None,
+    before: Row | None = None,
     entry: OrderRequest | None = None,
 ) -> Decision:
-    """Return the verdict on an order at a moment; `without` is the order that it replaces.
+    """Return the verdict on an order at a moment; `before` is the row of the one it replaces.
 
     `entry` is the first order of its group, where both are placed together.
     """
-    is_exit = entry is not None and entry.group_kind == "BRACKET"
-    if is_exit:
+    is_waiting = entry is not None and entry.group_kind == "BRACKET"
+    if is_waiting:
         # Its id is not known yet, and the rules only ask whether there is an entry.
         request = _of_entry(request, _NO_ID)
     elif request.parent_order_id is not None:
-        _check_parent(connection, request)
+        is_waiting = not _checked_parent(connection, request)["filled_quantity"]
+    if before is not None:
+        # What it has filled is held already.
+        left = request.quantity - before["filled_quantity"]
+        request = msgspec.structs.replace(request, quantity=left)
     values = {"symbol": request.symbol, "as_of": at, "contract": request.contract}
     subject = database.row(connection, "trade_subject", values)
     if subject is None:
@@ -271,7 +275,8 @@ def _decide(
         "as_of": at,
         "is_regular": subject["is_regular"],
         "root": root,
-        "without": without,
+        "is_flattening": request.is_flattening,
+        "without": None if before is None else before["order_id"],
         "series": contract or request.symbol,
         **{name: getattr(request, name) for name in ("symbol", "side", "type", "quantity")},
         **{name: getattr(request, name) for name in ("limit_price", "stop_price")},
@@ -283,7 +288,8 @@ def _decide(
     )
     quote = quotes[0] if quotes else {}
     # An exit stands on the right side once its entry has filled; a trailing stop is placed so.
-    if request.type in ("STOP", "STOP_LIMIT") and request.parent_order_id is None:
+    is_triggered = before is not None and before["is_triggered"]
+    if request.type in ("STOP", "STOP_LIMIT") and not is_waiting and not is_triggered:
         stop, bid, ask = request.stop_price, quote.get("bid"), quote.get("ask")
         check_stop_side(request.side, stop, bid, ask, instrument)
     days = None
@@ -316,6 +322,14 @@ def _decide(
         limits={row["rule"]: row["value"] for row in limits},
         limits_version=max((row["limit_id"] for row in limits), default=None),
     )
+    front = subject["front"]
+    is_other = before is None and request.contract not in (None, front)
+    if is_other and not request.is_flattening and not is_reducing(request, context):
+        # It would be filled at the prices of the month that the symbol stands for.
+        raise Rejected(
+            f"contract: {request.symbol} stands for {front or 'no month here'}, and of another "
+            "month only what is held can be sold or bought back: leave it out"
+        )
     return Decision(
         verdict=verdict(request, context),
         symbol=request.symbol,
@@ -332,8 +346,8 @@ def _decide(
     )
 
 
-def _check_parent(connection: Connection[Any], request: OrderRequest) -> None:
-    """Raise for an exit that its entry cannot have."""
+def _checked_parent(connection: Connection[Any], request: OrderRequest) -> Row:
+    """Return the entry of an exit; raises for an exit that it cannot have."""
     assert request.parent_order_id is not None
     parent = order_row(connection, request.parent_order_id)
     for name in ("account_id", "symbol", "group_id"):
@@ -343,6 +357,7 @@ def _check_parent(connection: Connection[Any], request: OrderRequest) -> None:
         raise Rejected(f"side: an exit of a {parent['side']} entry is on the other side")
     if request.quantity > parent["quantity"]:
         raise Rejected(f"quantity: an exit has at most its entry's {parent['quantity']}")
+    return parent
 
 
 def _of_entry(request: OrderRequest, order_id: UUID) -> OrderRequest:

@@ -179,12 +179,15 @@ def _of_quote(order: OrderRequest, context: RiskContext) -> Iterator[Check]:
         f"{order.symbol}'s quote is {_shown(age, ' s')} old",
     )
     yield _must("quote", _is_number(price), f"{order.symbol} has no {side} now")
-    asked = order.limit_price if order.limit_price is not None else order.stop_price
+    base = context.last if context.last is not None else price
+    prices = (order.trail_by, order.limit_price, order.stop_price)
+    asked = next((one for one in prices if one is not None), None)
     if asked is not None:
-        base = context.last if context.last is not None else price
         away = None
         if _is_number(base) and base:
-            away = abs(asked - base) / abs(base) * 100
+            # A stop that trails by more than the band protects nothing.
+            by = asked if order.trail_by is not None else abs(asked - base)
+            away = by / abs(base) * 100
         yield _at_most(
             "price_band_pct",
             context,
@@ -355,8 +358,9 @@ def _sum(values: Iterable[Decimal | None]) -> Decimal | None:
 
 
 def _gross(held: Iterable[Held]) -> Decimal | None:
-    found = _sum(_value(one, _worst(one)) for one in held)
-    return None if found is None else abs(found)
+    # A price may be below 0, and sets nothing off against another contract.
+    values = [_value(one, _worst(one)) for one in held]
+    return _sum(None if value is None else abs(value) for value in values)
 
 
 def _net(held: list[Held]) -> Decimal | None:

@@ -22,6 +22,7 @@ create function trade.keep_order() returns trigger
 language plpgsql as $$
 declare
     held integer;
+    of_root text;
 begin
     if current_setting('transaction_isolation') <> 'read committed' then
         raise exception using
@@ -39,6 +40,22 @@ begin
                 message = format(
                     'status: a new order is PENDING or REFUSED, not %s',
                     new.status
+                );
+        end if;
+        -- Its fills count by the symbol's multiplier, its position by the
+        -- contract: another root's name would mix two positions.
+        select s.root
+        into of_root
+        from reference.series as s
+        where s.symbol = new.symbol;
+        if left(new.contract, length(of_root)) <> of_root
+            or substr(new.contract, length(of_root) + 1)
+            !~ '^[FGHJKMNQUVXZ][0-9]{2}$' then
+            raise exception using
+                errcode = 'check_violation',
+                message = format(
+                    'contract: %s is no month of %s, as %sZ26 is',
+                    left(new.contract, 40), of_root, of_root
                 );
         end if;
     else
@@ -141,7 +158,7 @@ begin
             limit 1
         ), 0)
         into held;
-        if new.quantity > abs(held)
+        if new.quantity - new.filled_quantity > abs(held)
             or (new.side = 'BUY') is distinct from (held < 0) then
             raise exception using
                 errcode = 'check_violation',
@@ -427,6 +444,11 @@ begin
             when s.quantity = o.quantity then 'FILLED'
             when o.status = 'CANCEL_PENDING' then o.status
             else 'PARTIALLY_FILLED'
+        end,
+        -- What it waited for has come; why it is to be cancelled still holds.
+        reason = case
+            when o.status = 'CANCEL_PENDING' and s.quantity < o.quantity
+                then o.reason
         end,
         updated_at = greatest(o.updated_at, new.at)
     from (

@@ -39,6 +39,10 @@ select
         when s.symbol <> s.root then s.symbol
         when e.nature <> 'simulated' then coalesce(r.to_contract, c.symbol)
     end as contract,
+    case
+        when s.symbol <> s.root then s.symbol
+        when e.nature <> 'simulated' then coalesce(r.to_contract, c.symbol)
+    end as front,
     e.nature <> 'simulated' and m.has_months as needs_month,
     (
         extract(epoch from t.close_at - %(as_of)s::timestamptz) / 60
@@ -138,7 +142,9 @@ select
 from market.quotes_at(%(as_of)s::timestamptz) as q;
 
 -- What is held, and what working orders may add: the exits of a bracket fill
--- at most what its entry has filled, and of an OCO group one fills.
+-- at most what its entry has filled, and of an OCO group one fills. What is
+-- being cancelled does not hinder what flattens: the broker cancels it first,
+-- and the database lets what flattens only reduce once it is sent.
 -- name: trade_held
 with working as (
     select
@@ -161,6 +167,7 @@ with working as (
                 'PENDING', 'SUBMITTED', 'WORKING', 'PARTIALLY_FILLED',
                 'CANCEL_PENDING'
             )
+            and (o.status <> 'CANCEL_PENDING' or not %(is_flattening)s::boolean)
         group by
             o.series,
             o.side,

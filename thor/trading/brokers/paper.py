@@ -749,6 +749,8 @@ class PaperTradingBroker:
             live.order = msgspec.structs.replace(live.order, expires_at=parent.expires_at)
             if parent.expires_at is None:
                 self._expire_with_session(live, at)
+            # A restart reads it from the row.
+            self._emit("MODIFIED", live, at, None)
         self._expire_later(live)
         self._enter(live)
 
