@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import count
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -156,7 +157,14 @@ def whole(seconds: int) -> None:
             bus.publish([first])
             system.wait_for(lambda: system.received() > 0, "the first tick")
             place_all(system, bus, first.ts)
-            system.wait_for(lambda: working(system) == ORDERS, "the orders at work")
+            later = count(2 * ORDERS)
+
+            def all_work() -> bool:
+                # An order that came after the last clock arrives with the next one.
+                bus.publish_clock("SIM", first.ts + timedelta(milliseconds=next(later)), ["ES"])
+                return working(system) == ORDERS
+
+            system.wait_for(all_work, "the orders at work")
             lags = run(system, bus, source, seconds)
         finally:
             job.terminate()
