@@ -8,7 +8,8 @@ from thor.cli.common import console, database_url, notes, progress_bar, show
 from thor.errors import Refused, Unavailable
 
 app = typer.Typer(no_args_is_help=True, help="What Thor can do, on the simulated market.")
-_HISTORY_WAIT_S = 120.0
+# As long as a busy machine takes.
+_HISTORY_WAIT_S = 300.0
 _EVERY_S = 1.0
 
 

@@ -22,7 +22,7 @@ test('the models page holds what was predicted to what happened, and says what i
 test('the chart marks predictions, and the bar under the pointer has its own in words', async ({ page }) => {
   await page.goto('/chart/ES?width=1m');
   const chart = page.getByRole('img', { name: /^Candles of ES, 1m, \d+ bars, \d{2,} predictions/ });
-  await expect(chart).toBeVisible();
+  await expect(chart).toBeVisible({ timeout: 60_000 });
   await chart.focus();
   await expect
     .poll(async () => {
