@@ -150,18 +150,29 @@ def test_nothing_opens_within_five_business_days_of_first_notice_or_last_trade(d
         "update reference.sessions set regular_open_at = null, regular_close_at = null"
         " where trade_date = '2024-07-04'"
     )
-    for month, first_notice, last_trade in (
-        ("2024-07-01", None, "2024-07-08"), ("2024-08-01", None, "2024-07-09"),
-        ("2024-10-01", "2024-07-08", "2024-10-20"),
-    ):  # fmt: skip
+    for contract, first_notice, last_trade, expected in (
+        ("ESQ24", None, "2024-07-09", None),
+        ("ESV24", "2024-07-08", "2024-10-20", ("days_to_notice", 5, 4)),
+        ("ESN24", None, "2024-07-08", ("days_to_notice", 5, 4)),
+    ):
+        month = {"N": "2024-07-01", "Q": "2024-08-01", "V": "2024-10-01"}[contract[2]]
         desk.link.execute(
             "insert into reference.contracts (root, month, first_notice, last_trade, expiry, rule)"
             " values ('ES', %s, %s, %s, '2024-10-20', 'by hand')",
             (month, first_notice, last_trade),
         )
-    assert asked(desk, 1, contract="ESN24") == ("days_to_notice", 5, 4)
-    assert asked(desk, 1, contract="ESQ24") is None
-    assert asked(desk, 1, contract="ESV24") == ("days_to_notice", 5, 4)
+        desk.link.execute(
+            "insert into reference.series (symbol, root, kind) values (%s, 'ES', 'month')"
+            " on conflict do nothing",
+            (contract,),
+        )
+        desk.link.execute("delete from reference.rolls where root = 'ES'")
+        desk.link.execute(
+            "insert into reference.rolls (root, rule, rolled_at, to_contract)"
+            " values ('ES', 'volume', '2024-06-01Z', %s)",
+            (contract,),
+        )
+        assert asked(desk, 1) == expected
     # To leave it is never refused.
     trade(desk.link, "SELL", 1, "5000.00", contract="ESN24", at=TS)
     assert asked(desk, 1, contract="ESN24") is None
