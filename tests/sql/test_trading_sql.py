@@ -324,6 +324,23 @@ def test_limits_used_are_those_that_the_rules_count(undone: Link) -> None:
     assert used["gross_exposure"] == (Decimal(1_996_000), None)
     assert used["daily_loss"] == (Decimal(1_005), None)
     assert used["stale_quote_s"] == (None, None)
+    # AT is in regular hours, five in the afternoon is not; the account is worth 98,995.00.
+    undone.execute(
+        "insert into reference.margins (symbol, from_date, initial, intraday, source)"
+        " values ('ES', '2024-07-01', 10000, 5000, 'by hand')"
+    )
+    undone.execute(
+        "insert into reference.sessions (calendar, trade_date, session_number, open_at, close_at,"
+        " regular_open_at, regular_close_at) values ('CME_EQUITY', '2024-07-01', 1,"
+        " '2024-06-30 22:00Z', '2024-07-01 21:00Z', '2024-07-01 13:30Z', '2024-07-01 20:00Z')"
+    )
+    for at, share in ((AT, "40.41"), (datetime(2024, 7, 1, 22, 5, tzinfo=UTC), "80.81")):
+        margin = one(
+            undone,
+            "select * from trade.limits_used_at('PAPER', %s, now()) where rule = 'margin_pct'",
+            at,
+        )
+        assert margin["used"] == Decimal(share)
     undone.execute(
         "insert into trade.limits (rule, symbol, value, who) values ('max_contracts', 'NQ', 1, 'a')"
     )

@@ -3,8 +3,11 @@
 -- Kind      function
 -- Grain     one row a limit that holds for an account
 -- Known at  as_of
--- Reads     trade.account_at(timestamptz), trade.exposure_at(timestamptz),
---           trade.limits_at(timestamptz), trade.orders
+-- Reads     reference.instruments, reference.session_at(text, timestamptz),
+--           reference.sessions, reference.trade_date(timestamptz),
+--           trade.account_at(timestamptz), trade.exposure_at(timestamptz),
+--           trade.limits_at(timestamptz), trade.margin_at(text, date),
+--           trade.orders
 -- Nulls     used and subject where a rule looks at one order alone, or its
 --           figure is not known
 -- Why       A trader sees how near a limit is before an order is refused.
@@ -34,8 +37,19 @@ begin atomic
             e.gross_most,
             (e.quantity + e.working_buy) * e.price * e.multiplier as net_long,
             (e.quantity - e.working_sell) * e.price * e.multiplier as net_short,
-            e.margin_initial
+            -- What the rule asks now: in regular hours the intraday margin.
+            greatest(e.long_most, e.short_most) * case
+                when
+                    as_of >= t.regular_open_at and as_of < t.regular_close_at
+                    then m.intraday
+                else m.initial
+            end as margin
         from trade.exposure_at(as_of) as e
+        inner join reference.instruments as i on i.symbol = e.root
+        left join lateral reference.session_at(i.calendar, as_of) as t on true
+        left join lateral trade.margin_at(
+            e.root, reference.trade_date(as_of)
+        ) as m on true
         where e.account_id = of_account
     ),
 
@@ -99,8 +113,8 @@ begin atomic
         cross join (
             select
                 case
-                    when count(*) = count(h.margin_initial)
-                        then coalesce(sum(h.margin_initial), 0)
+                    when count(*) = count(h.margin)
+                        then coalesce(sum(h.margin), 0)
                 end as margin
             from held as h
         ) as m
