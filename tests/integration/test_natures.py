@@ -136,7 +136,7 @@ class up:
 
     def __exit__(self, *_: object) -> None:
         self.process.send_signal(signal.SIGINT)
-        self.process.wait(timeout=30)
+        self.process.wait(timeout=240)
 
     def said(self) -> str:
         return self._log.read_text()

@@ -202,7 +202,7 @@ def taking_in(
         raise raised[0]
 
 
-def wait_for(done: Callable[[], Any], what: str, within_s: float = 60.0) -> Any:
+def wait_for(done: Callable[[], Any], what: str, within_s: float = 240.0) -> Any:
     """Wait until a condition gives something true, and return it; fails after a long while."""
     until = time.monotonic() + within_s
     while not (found := done()):
