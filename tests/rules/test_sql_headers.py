@@ -38,6 +38,7 @@ _OF_BOTH = {
     "feat.copy_matrix_comments()",
     "feat.page(text, text, text[], timestamptz, timestamptz, integer, timestamptz)",
     "market.bars_between(text, text, timestamptz, timestamptz, integer)",
+    "market.copy_comments(regclass, regclass)",
     "store.add_columns()",
     "store.bar_bounds(text, text[], timestamptz, timestamptz)",
     "store.begin_build(text, text[], timestamptz)",

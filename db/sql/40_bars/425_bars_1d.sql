@@ -150,8 +150,7 @@ where
 comment on view market.bars_1d is
     'Bars of one exchange day, of ticks or, where those do not cover it, '
     'imported.';
-comment on column market.bars_1d.symbol is
-    'The series: a root (ES) or a month (ESH24).';
+select market.copy_comments('market.bars_1s', 'market.bars_1d');
 comment on column market.bars_1d.bar_start is
     '17:00 America/Chicago of the day before: the first instant of the day; of '
     'a stock too, whose day begins at midnight in New York.';
@@ -161,41 +160,3 @@ comment on column market.bars_1d.bar_end is
 comment on column market.bars_1d.known_at is
     'First moment at which a decision may use the bar: bar_end + 1 s, or 1 s '
     'after the vendor''s own day ended where that was later.';
-comment on column market.bars_1d.trade_date is
-    'The exchange''s day the bar lies in.';
-comment on column market.bars_1d.open is
-    'Price of the first trade, in points; null where nothing traded.';
-comment on column market.bars_1d.high is
-    'Highest trade, in points.';
-comment on column market.bars_1d.low is
-    'Lowest trade, in points.';
-comment on column market.bars_1d.close is
-    'Price of the last trade, in points.';
-comment on column market.bars_1d.volume is
-    'Contracts traded; null where the trades have no sizes.';
-comment on column market.bars_1d.volume_buy is
-    'Contracts that buyers took; null where no trade has a side.';
-comment on column market.bars_1d.volume_sell is
-    'Contracts that sellers hit; null where no trade has a side.';
-comment on column market.bars_1d.trades is
-    'Trades.';
-comment on column market.bars_1d.ticks is
-    'Records of the feed, trades and quotes; 0 in an imported bar.';
-comment on column market.bars_1d.vwap is
-    'Mean trade price weighted by volume, in points.';
-comment on column market.bars_1d.bid_close is
-    'Best bid at the end of the bar, in points.';
-comment on column market.bars_1d.ask_close is
-    'Best ask at the end of the bar, in points.';
-comment on column market.bars_1d.spread_mean is
-    'Mean of ask - bid over the records that had both, in points; as the feed '
-    'sent them, so that a locked quote counts 0 and a crossed one less.';
-comment on column market.bars_1d.late_ticks is
-    'Records received after known_at: a reader of the bar before them saw '
-    'another.';
-comment on column market.bars_1d.is_sampled is
-    'Whether a feed that samples the market is among its sources.';
-comment on column market.bars_1d.is_imported is
-    'Whether it came as a bar from a file instead of from ticks.';
-comment on column market.bars_1d.changed_at is
-    'When its newest record was written, by the database''s clock.';

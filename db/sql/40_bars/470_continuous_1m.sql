@@ -50,16 +50,9 @@ cross join lateral (
 comment on view market.continuous_1m is
     'Bars of one minute of each root''s front month, one after the '
     'other: name a symbol, a rule and an adjustment.';
+select market.copy_comments('market.bars_1s', 'market.continuous_1m');
 comment on column market.continuous_1m.symbol is
     'The root, ES say.';
-comment on column market.continuous_1m.bar_start is
-    'First instant of the bar.';
-comment on column market.continuous_1m.bar_end is
-    'First instant after the bar.';
-comment on column market.continuous_1m.known_at is
-    'First moment at which a decision may use the bar: bar_end + 1 s.';
-comment on column market.continuous_1m.trade_date is
-    'The exchange''s day the bar lies in.';
 comment on column market.continuous_1m.open is
     'Price of the first trade, in points, adjusted.';
 comment on column market.continuous_1m.high is
@@ -70,14 +63,6 @@ comment on column market.continuous_1m.close is
     'Price of the last trade, in points, adjusted.';
 comment on column market.continuous_1m.volume is
     'Contracts traded of the front month, never adjusted.';
-comment on column market.continuous_1m.volume_buy is
-    'Contracts that buyers took; null where no trade has a side.';
-comment on column market.continuous_1m.volume_sell is
-    'Contracts that sellers hit; null where no trade has a side.';
-comment on column market.continuous_1m.trades is
-    'Trades.';
-comment on column market.continuous_1m.ticks is
-    'Records of the feed, trades and quotes; 0 in an imported bar.';
 comment on column market.continuous_1m.vwap is
     'Mean trade price weighted by volume, in points, adjusted.';
 comment on column market.continuous_1m.bid_close is
@@ -87,13 +72,6 @@ comment on column market.continuous_1m.ask_close is
 comment on column market.continuous_1m.spread_mean is
     'Mean of ask - bid over the records that had both, in points; times '
     'the ratio where that adjusts.';
-comment on column market.continuous_1m.late_ticks is
-    'Records received after known_at: a reader of the bar before them saw '
-    'another.';
-comment on column market.continuous_1m.is_sampled is
-    'Whether a feed that samples the market is among its sources.';
-comment on column market.continuous_1m.is_imported is
-    'Whether it came as a bar from a file instead of from ticks.';
 comment on column market.continuous_1m.changed_at is
     'When its newest record, or a roll that moves its price, was written.';
 comment on column market.continuous_1m.contract is
