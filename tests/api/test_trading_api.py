@@ -39,6 +39,7 @@ def test_a_trader_s_day_over_the_api(
             ({"type": "LIMIT", "limit_price": "NaN"}, 422),
             ({"group_id": "g", "group_kind": "OCO"}, 422),
             ({"take_profit": "5000.00"}, 422),
+            ({"signal_id": str(UUID(int=1))}, 404),
         ):
             given = {**body, "client_order_id": "wrong", **wrong}
             problem(api.http.post("/api/orders", json=given), status)
@@ -134,6 +135,8 @@ def test_a_trader_s_day_over_the_api(
         assert len(api.get("/api/signals")) == 2
         funded = api.http.post("/api/accounts/PAPER/fund", json={"amount": "85", "note": "more"})
         assert funded.json()["cash"] == "100000"
+        much = api.http.post("/api/accounts/PAPER/fund", json={"amount": "-99999999"})
+        assert "100000.00 is free of PAPER" in problem(much, 409)["detail"]
         reset = api.http.post("/api/accounts/PAPER/reset", json={"amount": "50000"})
         assert reset.json()["cash"] == "50000"
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -57,6 +57,30 @@ def test_one_id_is_one_order_and_other_content_is_refused(desk: Desk) -> None:
     with pytest.raises(Refused, match="client_order_id: .* is another order's, of BUY 2 ES"):
         place(desk.link, replace(request, quantity=3), "ann")
     assert len(desk.orders()) == 1
+
+
+def test_a_value_that_no_row_takes_is_refused_by_its_field(desk: Desk) -> None:
+    unknown = replace(desk.request("BUY", 1), signal_id=UUID(int=1))
+    for ask in (lambda: place(desk.link, unknown, "ann"), lambda: preview(desk.link, unknown)):
+        with pytest.raises(NotFound, match="signal_id: 00000000-.* is no signal; `GET /api/sig"):
+            ask()
+    fields = {"epoch": 1, "at": TS, "kind": "FUND", "who": "ann"}
+    for given, words in (
+        ({"account_id": "NONE", "amount": 1}, 'account_id: NONE is none of table "accounts"'),
+        ({"account_id": "PAPER", "amount": 1e18}, "value that no column takes: numeric field"),
+        ({"account_id": "PAPER"}, "amount: is missing; trade.cash_movements needs it"),
+        ({"account_id": "PAPER", "amount": 1, "epoch": 0}, "epoch: what is given breaks this"),
+    ):
+        values = {**fields, **given}
+        query = (
+            f"insert into trade.cash_movements ({', '.join(values)}) "
+            f"values ({', '.join(f'%({name})s' for name in values)})"
+        )
+        with pytest.raises(psycopg.Error) as caught:
+            desk.link.execute(query.encode(), values)
+        found = database.refusal(caught.value)
+        assert isinstance(found, Rejected)
+        assert words in str(found)
 
 
 def test_what_is_refused_is_a_row_with_its_rule_limit_and_figure(desk: Desk) -> None:

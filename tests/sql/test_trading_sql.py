@@ -272,6 +272,47 @@ def test_a_reset_begins_anew_and_deletes_nothing(undone: Link) -> None:
     ]  # fmt: skip
 
 
+def test_a_statement_closes_with_the_profit_of_the_epoch_that_its_cash_is_of(undone: Link) -> None:
+    trade(undone, "BUY", 1, "5500.00")
+    trade(undone, "SELL", 1, "5510.00")
+    later = AT + timedelta(hours=1)
+    undone.execute("select trade.reset_account('PAPER', 50000, 'ann', 'anew', %s)", (later,))
+    statement = "select * from trade.statement('PAPER', %s, %s)"
+    closing = rows(undone, statement, MONDAY, MONDAY)[-1]
+    assert (closing["realised"], closing["commission"], closing["balance"]) == (None, None, 50_000)
+    trade(undone, "BUY", 1, "5600.00", at=later)
+    trade(undone, "SELL", 1, "5602.00", at=later)
+    closing = rows(undone, statement, MONDAY, MONDAY)[-1]
+    # 2 x 50; what was earned before the reset is not in the 50,000.
+    assert (closing["realised"], closing["commission"], closing["balance"]) == (100, 5, 50_095)
+
+
+def test_no_more_is_withdrawn_than_is_free(undone: Link) -> None:
+    fund = "select trade.fund('PAPER', %s, 'ann', 'rent', %s)"
+    why = refused(undone, lambda: undone.execute(fund, ("-100000.01", AT)))
+    assert why == (
+        "amount: 100000.01 is to be withdrawn and 100000.00 is free of PAPER (cash, less what is "
+        "lost on positions and their margin): withdraw that at most, or flatten first"
+    )
+    undone.execute(fund, (-1, AT))
+    trade(undone, "BUY", 1, "5500.00")
+    # 20 points lost, and then 20 earned that are not in the cash.
+    for last, least in (("5480.00", -1_000), ("5520.00", 0)):
+        quote(undone, "ES", last, AT)
+        account = one(undone, "select * from trade.account_at(%s)", AT)
+        assert account["margin_initial"] > 0
+        free = Decimal("99996.50") + least - account["margin_initial"]
+        why = refused(undone, lambda most=free + CENT: undone.execute(fund, (-most, AT)))
+        assert f" and {free} is free of PAPER" in why
+    undone.execute(fund, (-free, AT))
+    left = one(undone, "select * from trade.account_at(%s)", AT)
+    assert left["cash"] == left["margin_initial"]
+    undone.execute("set local session_replication_role = replica")
+    undone.execute("delete from reference.margins")
+    why = refused(undone, lambda: undone.execute(fund, (-1, AT)))
+    assert "is not known while a position has no price or no margin" in why
+
+
 def test_a_statement_adds_up_where_half_a_tick_is_no_whole_cent(undone: Link) -> None:
     # 118'12 to 118'08+ is 3.5 x 31.25 = 109.375.
     trade(undone, "BUY", 1, "118.375", "ZB")

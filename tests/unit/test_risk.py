@@ -242,6 +242,10 @@ def test_a_flattening_order_passes_the_switch_and_only_reduces() -> None:
             "limit_price: -1.00 is negative, .*; 0.25 is its",
         ),
         ({"type": "TRAILING_STOP", "trail_by": D(0)}, "trail_by: 0.00 has to be above 0; 0.25 is"),
+        (
+            {"type": "TRAILING_STOP", "trail_by": D("9999999999.75"), "is_flattening": True},
+            "trail_by: 9999999999.75 is no distance to trail by; give one below 1,000,000,000",
+        ),
         ({"type": "STOP"}, "stop_price: is missing"),
         ({"group_id": "g"}, "group_kind: a group has an id and a kind"),
     ],
@@ -272,6 +276,13 @@ def test_a_stop_trails_within_the_price_band() -> None:
     assert of(trail_by=D("277.50"), **stop).is_allowed
     refused = of(trail_by=D("277.75"), **stop)
     assert (refused.rule, refused.limit) == ("price_band_pct", 5)
+
+
+def test_a_flattening_stop_trails_within_the_price_band_too() -> None:
+    stop: dict[str, Any] = {"type": "TRAILING_STOP", "side": "SELL", "is_flattening": True}
+    latched = {"is_latched": True, "held": (held(3),), "quote_age_s": None}
+    assert of(latched, trail_by=D("277.50"), **stop).is_allowed
+    assert of(latched, trail_by=D("277.75"), **stop).rule == "price_band_pct"
 
 
 def test_a_price_below_0_sets_nothing_off_in_the_gross_exposure() -> None:

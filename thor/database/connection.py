@@ -21,7 +21,7 @@ from psycopg.rows import dict_row
 from psycopg.types.multirange import Multirange
 from psycopg.types.range import Range
 
-from thor.errors import Broken, NotFound, Refused, Unavailable
+from thor.errors import Broken, NotFound, Refused, Rejected, Unavailable
 
 DuplicateObject = psycopg.errors.DuplicateObject
 UniqueViolation = psycopg.errors.UniqueViolation
@@ -64,6 +64,10 @@ _LIMITS_S = {
 _OTHERWISE_S = (0, 60)
 _IDLE_IN_TRANSACTION_S = 600
 _BLOCK_BYTES = 1 << 16
+# What the server reports of a key that names no row: the columns and the values.
+_NO_SUCH_ROW = re.compile(
+    r"Key \((?P<field>[^)]+)\)=\((?P<value>.*)\) is not present in (?P<of>.*)\.$"
+)
 
 
 def statements(folder: Path = DB / "sql" / "99_queries") -> dict[str, str]:
@@ -118,6 +122,28 @@ def translated() -> Iterator[None]:
         raise Unavailable(f"PostgreSQL: {_first_line(error.orig or error)}") from error
     except (psycopg.OperationalError, psycopg.InterfaceError, psycopg_pool.PoolTimeout) as error:
         raise Unavailable(f"PostgreSQL: {_first_line(error)}") from error
+
+
+def refusal(error: psycopg.Error) -> Refused | Rejected:
+    """Return in Thor's words why the database takes no row.
+
+    `Refused` with the message of a rule of Thor's; `Rejected` naming the field where its value
+    names no row, breaks its column's check or is no value of its type.
+    """
+    diag = error.diag
+    if isinstance(error, psycopg.DataError) and diag.source_function != "exec_stmt_raise":
+        return Rejected(f"The request has a value that no column takes: {_first_line(error)}")
+    table = f"{diag.schema_name}.{diag.table_name}"
+    if isinstance(error, psycopg.errors.ForeignKeyViolation):
+        found = _NO_SUCH_ROW.match(diag.message_detail or "")
+        if found:
+            return Rejected(f"{found['field']}: {found['value'][:40]} is none of {found['of']}")
+    if isinstance(error, psycopg.errors.NotNullViolation):
+        return Rejected(f"{diag.column_name}: is missing; {table} needs it")
+    if isinstance(error, psycopg.errors.CheckViolation) and diag.constraint_name:
+        rule = diag.constraint_name.removeprefix(f"{diag.table_name}_").removesuffix("_check")
+        return Rejected(f"{rule}: what is given breaks this rule of {table}")
+    return Refused(_first_line(error))
 
 
 @contextmanager

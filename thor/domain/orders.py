@@ -62,6 +62,8 @@ _QUANTITY_MAX = 1_000_000
 _ID_MAX = 100
 # Of a price before its point: more than any stored price has.
 _DIGITS_MAX = 12
+# A stop that trails by less still is a price that can be stored, wherever the market is.
+_TRAIL_END = 10**9
 
 
 class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -258,6 +260,8 @@ def check_prices(
         fault = _price_fault(price, instrument)
         if field == "trail_by" and price.is_finite() and price <= 0:
             fault = f"has to be above 0; {instrument.price_text(instrument.tick_size)} is"
+        if field == "trail_by" and fault is None and price >= _TRAIL_END:
+            fault = f"is no distance to trail by; give one below {_TRAIL_END:,} points"
         if fault is not None:
             raise Rejected(f"{field}: {instrument.price_text(price)} {fault}")
 

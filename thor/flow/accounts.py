@@ -11,7 +11,7 @@ from uuid import UUID
 
 from thor import database
 from thor.database import Connection
-from thor.errors import NotFound, Refused, Rejected
+from thor.errors import NotFound, Rejected
 from thor.flow.place_orders import market_now, order_row
 from thor.flow.read_order import read_price
 from thor.reference import instruments
@@ -29,11 +29,14 @@ def _refused(connection: Connection[Any]) -> Iterator[None]:
         with database.transaction(connection):
             yield
     except database.DriverError as error:
-        raise Refused(str(error).splitlines()[0]) from error
+        raise database.refusal(error) from error
 
 
 def fund(connection: Connection[Any], account: str, amount: Decimal, who: str, note: str) -> Row:
-    """Put cash into an account, below 0 take it out; returns the account."""
+    """Put cash into an account, below 0 take it out; returns the account.
+
+    Raises `Refused` where more is taken out than is free.
+    """
     values = _cash(connection, account, amount, who, note)
     with _refused(connection):
         database.one(connection, "trade_fund", values)

@@ -104,7 +104,7 @@ def place(
                     _write(connection, order, decision, who, digest, row["verdict_id"])
             return row
     except database.DriverError as error:
-        raise Refused(str(error).splitlines()[0]) from error
+        raise database.refusal(error) from error
 
 
 def modify(connection: Connection[Any], order_id: UUID, change: Change, who: str) -> Row:
@@ -215,6 +215,8 @@ def _decide_all(
 ) -> Decision:
     """Return the verdict on the first order; refused where one of its group is."""
     request = orders[0]
+    for order in orders:
+        _check_signal(connection, order.signal_id)
     decision = _decide(connection, listing, request, at)
     if request.group_kind == "BRACKET" and request.parent_order_id is None:
         instrument = listing.instrument(request.symbol)
@@ -226,6 +228,12 @@ def _decide_all(
             refused = _of_other(decision.verdict, other.verdict, field_of(order))
             decision = msgspec.structs.replace(decision, verdict=refused)
     return decision
+
+
+def _check_signal(connection: Connection[Any], signal_id: UUID | None) -> None:
+    if signal_id is None or database.row(connection, "trade_signal", {"signal_id": signal_id}):
+        return
+    raise NotFound(f"signal_id: {signal_id} is no signal; `GET /api/signals` lists them")
 
 
 def _of_other(verdict: Verdict, refused: Verdict, field: str) -> Verdict:

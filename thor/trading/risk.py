@@ -146,6 +146,8 @@ def _checks(order: OrderRequest, context: RiskContext) -> Iterator[Check]:
             f"the order would not only reduce the {_own(context).quantity} contracts of "
             f"{context.series} that are held",
         )
+        if order.trail_by is not None:
+            yield from _of_band(order, context)
         return
     yield _must(
         "kill_switch",
@@ -179,6 +181,11 @@ def _of_quote(order: OrderRequest, context: RiskContext) -> Iterator[Check]:
         f"{order.symbol}'s quote is {_shown(age, ' s')} old",
     )
     yield _must("quote", _is_number(price), f"{order.symbol} has no {side} now")
+    yield from _of_band(order, context)
+
+
+def _of_band(order: OrderRequest, context: RiskContext) -> Iterator[Check]:
+    price = context.ask if order.side == "BUY" else context.bid
     base = context.last if context.last is not None else price
     prices = (order.trail_by, order.limit_price, order.stop_price)
     asked = next((one for one in prices if one is not None), None)

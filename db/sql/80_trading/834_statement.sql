@@ -162,6 +162,15 @@ begin
             and f.trade_date between date_from and date_to
     ),
 
+    -- What was earned before a reset is not in the cash at the end.
+    closed as (
+        select
+            sum(l.realised) as realised,
+            sum(l.commission) as commission
+        from lines as l
+        where l.epoch = (select max(x.epoch) from lines as x)
+    ),
+
     whole as (
         select
             1 as part,
@@ -197,8 +206,8 @@ begin
             null,
             null,
             null,
-            (select sum(l.realised) from lines as l),
-            (select sum(l.commission) from lines as l),
+            (select c.realised from closed as c),
+            (select c.commission from closed as c),
             null,
             coalesce(
                 (
@@ -232,7 +241,8 @@ $$;
 comment on function trade.statement(text, date, date) is
     'The statement of an account from a trade date to a trade date, both in '
     'it, 370 days at most: the cash before, every movement and fill with the '
-    'cash after it, and the cash at the end.';
+    'cash after it, and the cash at the end, with the profit and the '
+    'commission of the epoch that it is of.';
 
 create function trade.pnl_by_symbol(
     of_account text, date_from date, date_to date, as_of timestamptz

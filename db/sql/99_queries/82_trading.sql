@@ -154,6 +154,11 @@ where
 order by s.known_at desc
 limit %(limit)s::integer;
 
+-- name: trade_signal
+select s.signal_id
+from trade.signals as s
+where s.signal_id = %(signal_id)s::uuid;
+
 -- name: trade_insert_signal
 insert into trade.signals (
     at, symbol, side, horizon, confidence, target, stop, origin, origin_ref,

@@ -4,9 +4,11 @@
 -- Kind      function
 -- Grain     one movement a call
 -- Known at  at
--- Reads     trade.accounts, trade.cash_movements, trade.orders
+-- Reads     trade.account_at(timestamptz), trade.accounts,
+--           trade.cash_movements, trade.orders
 -- Nulls     –
--- Why       A reset of an account with something open would lose it: that is
+-- Why       A reset of an account with something open would lose it, and a
+--           withdrawal of what margin needs would leave it short: both are
 --           refused.
 
 create function trade.fund(
@@ -20,6 +22,8 @@ returns bigint
 language plpgsql volatile as $$
 declare
     made bigint;
+    free numeric;
+    net numeric;
 begin
     if of_amount is null or of_amount = 0 or of_amount <> round(of_amount, 2)
     then
@@ -29,6 +33,38 @@ begin
                 'amount: %s has to be an amount of whole cents, above 0 to '
                 'fund and below 0 to withdraw', of_amount
             );
+    end if;
+    if of_amount < 0 then
+        -- Two withdrawals, and a fill meanwhile, wait for one another.
+        perform 1
+        from trade.accounts as a
+        where a.account_id = of_account
+        for no key update;
+        select
+            round(least(a.cash, a.net_liquidation) - a.margin_initial, 2),
+            a.net_liquidation
+        into free, net
+        from trade.account_at(of_at) as a
+        where a.account_id = of_account;
+        if found and (net is null or free is null) then
+            raise exception using
+                errcode = 'check_violation',
+                message = format(
+                    'amount: what is free of %s is not known while a '
+                    'position has no price or no margin: flatten it, then '
+                    'withdraw', of_account
+                );
+        end if;
+        if free < -of_amount then
+            raise exception using
+                errcode = 'check_violation',
+                message = format(
+                    'amount: %s is to be withdrawn and %s is free of %s '
+                    '(cash, less what is lost on positions and their '
+                    'margin): withdraw that at most, or flatten first',
+                    -of_amount, greatest(free, 0), of_account
+                );
+        end if;
     end if;
     insert into trade.cash_movements (
         account_id, epoch, at, kind, amount, who, note
@@ -51,7 +87,8 @@ $$;
 
 comment on function trade.fund(text, numeric, text, text, timestamptz) is
     'Put cash into an account, or take it out where the amount is below 0: '
-    'the account, the amount, who, why and when.';
+    'the account, the amount, who, why and when. Refused where more is taken '
+    'out than is free.';
 
 create function trade.reset_account(
     of_account text,
