@@ -136,6 +136,40 @@ def test_app_writes_rows_and_leaves_the_schema_alone(url: str) -> None:
         refused(own, text)
 
 
+def test_app_changes_the_columns_that_it_has_to_and_no_other_of_trade_and_people(url: str) -> None:
+    own = as_role(url)
+    for text in (
+        "update trade.accounts set epoch = epoch",
+        "update trade.orders set status = status",
+        "update people.keys set last_used_at = now()",
+        "select from trade.accounts for no key update",
+    ):
+        asked(own, text)
+    for text in (
+        "update trade.accounts set kind = 'LIVE'",
+        "update trade.orders set account_id = 'LIVE'",
+        "update trade.modifications set verdict_id = null",
+        "update trade.fills set price = price",
+        "update people.users set email = email",
+        "update people.keys set scopes = scopes",
+        "update people.sessions set user_id = user_id",
+        "update people.signing_keys set secret = secret",
+    ):
+        refused(own, text)
+
+
+def test_a_right_to_change_whole_rows_is_taken_back_by_the_next_up(url: str) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute("set local role thor_owner")
+        connection.execute("grant update on trade.accounts to thor_app")
+        for right in roles.missing_rights(connection):
+            connection.execute(right.encode())
+        may = "select has_column_privilege('thor_app', 'trade.accounts', %s, 'update')"
+        found = [connection.execute(may, (name,)).fetchone() for name in ("epoch", "kind")]
+        assert (found, roles.missing_rights(connection)) == ([(True,), (False,)], [])
+        connection.rollback()
+
+
 def test_who_reads_calls_nothing_that_runs_as_the_owner(url: str) -> None:
     definers = (
         "select p.oid::regprocedure::text from pg_proc as p where p.prosecdef "

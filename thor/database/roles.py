@@ -40,8 +40,29 @@ _SCHEMAS = (
 _OF_MLFLOW = "mlflow"
 # Made by `thor db up`, `thor db copy` and migrations; jobs read them.
 _READ_ONLY = ("edition", "logic_files", "alembic_version", "copies", "copied_parts")
-# Rows of trade are written once: fills, verdicts and events are evidence. These change as well.
-_CHANGED = ("accounts", "orders", "breaks", "modifications", "broker_progress")
+# Rows of trade and of people are written once: fills, verdicts and the audit are evidence, whose
+# account or key it is stays. Of these rows the application changes these columns, and no other.
+_CHANGED = {
+    "trade.accounts": ("epoch",),
+    "trade.orders": (
+        *("status", "reason", "changed_by", "updated_at", "expires_at", "is_triggered"),
+        *("quantity", "limit_price", "stop_price", "trail_by", "filled_quantity", "average_price"),
+    ),
+    "trade.breaks": ("cleared_at", "cleared_by"),
+    "trade.modifications": ("outcome", "reason", "done_at"),
+    "trade.broker_progress": ("entry_id", "at", "updated_at"),
+    "people.users": (
+        *("role", "is_enabled", "is_approved", "approved_at", "approved_by", "display_name"),
+        *("time_zone", "password_hash", "password_changed_at", "last_login_at"),
+        *("totp_secret", "totp_pending", "totp_step"),
+    ),
+    "people.sessions": ("last_used_at", "expires_at", "ended_at", "end_reason"),
+    "people.refresh_tokens": ("used_at", "replaced_by"),
+    "people.settings": ("value", "changed_at"),
+    "people.keys": ("last_used_at", "revoked_at", "revoked_by"),
+    "people.attempts": ("is_ok",),
+    "people.setup_links": ("used_at",),
+}
 
 # Every right that is missing, as the statement that grants it.
 _MISSING_RIGHTS = """
@@ -57,8 +78,7 @@ with role as (
         format('%%I.%%I', p.name, c.relname) as name,
         c.relkind in ('r', 'p') and not (p.name = 'ops' and c.relname = any(%(read_only)s))
             and not (p.name = 'trade' and c.relname = 'order_transitions') as is_table,
-        p.name = 'trade' as is_trading,
-        p.name = 'trade' and c.relname = any(%(changed)s) as is_changed
+        p.name = 'trade' as is_trading
     from pg_class as c inner join place as p on p.oid = c.relnamespace
     where c.relkind in ('r', 'p', 'v', 'm', 'f') and pg_has_role(c.relowner, 'usage')
 )
@@ -86,7 +106,7 @@ cross join (values
     ('maintain', true, 170000)
 ) as w (privilege, is_write, since)
 where (not w.is_write or (r.writes and t.is_table))
-and not (t.is_trading and (w.privilege = 'delete' or w.privilege = 'update' and not t.is_changed))
+and not (t.is_trading and w.privilege in ('update', 'delete'))
 and case
     when current_setting('server_version_num')::integer >= w.since
         then not has_table_privilege(r.name, t.oid, w.privilege)
@@ -126,7 +146,7 @@ with thing as (
         format('people.%%I', c.relname) as name,
         case c.relname
             when 'audit' then '{select,insert}'::text[]
-            else '{select,insert,update,delete}'
+            else '{select,insert,delete}'
         end as wanted
     from pg_class as c inner join pg_namespace as n on n.oid = c.relnamespace
     where n.nspname = 'people' and c.relkind = 'r' and pg_has_role(c.relowner, 'usage')
@@ -143,6 +163,40 @@ select format('grant %%s on %%s to %%I', string_agg(w.privilege, ', '), t.name, 
 from role as r cross join thing as t cross join unnest(t.wanted) as w (privilege)
 where not has_table_privilege(r.name, t.oid, w.privilege)
 group by t.name, r.name
+"""
+# A right on a whole table is taken first, with which those on its columns go.
+_MISSING_OF_COLUMNS = """
+with thing as (
+    select
+        c.oid,
+        format('%%I.%%I', n.nspname, c.relname) as name,
+        r.rolname as role,
+        exists (
+            select from aclexplode(c.relacl) as a
+            where a.grantee = r.oid and a.privilege_type = 'UPDATE'
+        ) as is_whole
+    from pg_class as c inner join pg_namespace as n on n.oid = c.relnamespace
+    cross join pg_roles as r
+    where n.nspname in ('trade', 'people') and c.relkind = 'r'
+    and pg_has_role(c.relowner, 'usage')
+    and r.rolname = %(app)s and r.rolname <> current_user
+)
+select x.statement from (
+    select 0, format('revoke update on %%s from %%I', t.name, t.role)
+    from thing as t where t.is_whole
+    union all
+    select 1, format(
+        'grant update (%%s) on %%s to %%I',
+        string_agg(quote_ident(a.attname), ', ' order by a.attnum), t.name, t.role
+    )
+    from thing as t
+    inner join unnest(%(tables)s::text[], %(columns)s::text[]) as w (name, column_name)
+        on w.name = t.name
+    inner join pg_attribute as a on a.attrelid = t.oid and a.attname = w.column_name
+    where t.is_whole or not has_column_privilege(t.role, t.oid, a.attnum, 'update')
+    group by t.name, t.role
+) as x (step, statement)
+order by x.step
 """
 # What a superuser made before there was an owner, as the statement that hands it over.
 _NOT_HANDED_OVER = """
@@ -291,17 +345,22 @@ def to_hand_over(driver: Connection[Any], owner: str) -> list[database.sql.Compo
 def missing_rights(driver: Connection[Any]) -> list[str]:
     """Return the statements that grant what the roles of this server lack in this database.
 
-    For the owner of its objects. A role that is not there is left out.
+    And those that take from the application the right to change what it never does. For the owner
+    of its objects. A role that is not there is left out.
     """
     values = {
         "roles": [*_ALL],
         "schemas": [*_SCHEMAS],
         "read_only": [*_READ_ONLY],
-        "changed": [*_CHANGED],
         "of_mlflow": _OF_MLFLOW,
     }
     found = driver.execute(_MISSING_RIGHTS.encode(), values).fetchall()
-    found += driver.execute(_MISSING_OF_PEOPLE.encode(), {"app": role_name("app")}).fetchall()
+    app = {"app": role_name("app")}
+    found += driver.execute(_MISSING_OF_PEOPLE.encode(), app).fetchall()
+    changed = [(table, column) for table, columns in _CHANGED.items() for column in columns]
+    tables, columns = map(list, zip(*changed, strict=True))
+    values = {**app, "tables": tables, "columns": columns}
+    found += driver.execute(_MISSING_OF_COLUMNS.encode(), values).fetchall()
     return [text for (text,) in found]
 
 
