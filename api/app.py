@@ -15,7 +15,7 @@ from api.audit import Audited, Auditor
 from api.docs import Page
 from api.errors import HANDLERS
 from api.headers import Headers
-from api.hosts import HostGuard, checked_host, checked_origins
+from api.hosts import HostGuard
 from api.leaving import Leaving
 from api.metrics import Metrics, Observed
 from api.pages import SOURCE, Pages
@@ -129,6 +129,7 @@ from api.routes.ticks import ticks
 from api.state import SharedState
 from thor import __version__
 from thor.config import Settings
+from thor.people.reach import checked_host, checked_origins
 
 _DESCRIPTION = """Quotes, ticks, bars and features of Thor.
 

@@ -13,13 +13,14 @@ import msgspec
 from litestar.connection import ASGIConnection
 from litestar.types import Scope
 
-from api.hosts import checked_origins, checked_proxies, checked_public, client_of, is_loopback
+from api.hosts import client_of
 from thor import database
 from thor.config import Settings
 from thor.domain.nature import Nature
 from thor.domain.people import LOCAL, Identity, Role, lowered, scopes_of
 from thor.errors import Forbidden, Refused, Unavailable, Unidentified
 from thor.people import tokens
+from thor.people.reach import checked_origins, checked_proxies, checked_public, is_loopback
 from thor.people.tokens import SigningKey
 
 RENEW_EVERY_S = 5.0

@@ -1,8 +1,8 @@
 """Refuse requests that are sent to another name, or by a page of another site.
 
-Checks the address to bind, and every request's Host and Origin: a page of another site must not
-read or control Thor through a browser. Other names than this machine's are those of
-THOR_PUBLIC_URL, once an owner is set up.
+Checks every request's Host and Origin: a page of another site must not read or control Thor
+through a browser. Other names than this machine's are those of THOR_PUBLIC_URL, once an owner is
+set up.
 """
 
 import ipaddress
@@ -13,77 +13,9 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from api.errors import PROBLEM, encoded, problem
-from thor.config import Settings
-from thor.errors import Refused, Rejected
+from thor.people.reach import Network, is_loopback
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 OnRefused = Callable[[Scope, int], Awaitable[None]]
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether a host's name or address is this machine's own."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
-def checked_host(settings: Settings) -> str:
-    """Return the address to bind; raises `Refused` where others could reach it without login."""
-    checked_public(settings)
-    checked_proxies(settings)
-    if is_loopback(settings.api_host):
-        return settings.api_host
-    if not settings.public_url or settings.auth == "off":
-        raise Refused(
-            f"THOR_API_HOST: {settings.api_host} can be reached from other machines: name the "
-            "address that they use in THOR_PUBLIC_URL, https://thor.example.com say, and leave "
-            "THOR_AUTH at auto; or use 127.0.0.1, and an SSH tunnel from elsewhere"
-        )
-    return settings.api_host
-
-
-def checked_origins(settings: Settings) -> frozenset[str]:
-    """Return the other origins whose pages may ask; raises `Rejected` for what is none."""
-    found = _listed(settings.api_origins)
-    for origin in found:
-        if not _is_origin(origin):
-            raise Rejected(
-                f"THOR_API_ORIGINS: {origin!r} is no origin; write it as http://localhost:5173"
-            )
-    return found
-
-
-def checked_public(settings: Settings) -> frozenset[str]:
-    """Return the origins under which other machines reach Thor.
-
-    Raises `Rejected` for what is none, or is not encrypted; `Refused` where nobody logs in.
-    """
-    found = _listed(settings.public_url)
-    for origin in found:
-        if not _is_origin(origin) or not origin.startswith("https://"):
-            raise Rejected(
-                f"THOR_PUBLIC_URL: {origin!r} is no origin of https; write it as "
-                "https://thor.example.com: a proxy or a tunnel encrypts"
-            )
-    if found and settings.auth == "off":
-        raise Refused("THOR_AUTH: off is for this machine alone, and THOR_PUBLIC_URL is set")
-    return found
-
-
-def checked_proxies(settings: Settings) -> tuple[Network, ...]:
-    """Return the addresses whose forwarded headers are believed; raises `Rejected`."""
-    found = []
-    for text in sorted(_listed(settings.proxies)):
-        try:
-            found.append(ipaddress.ip_network(text))
-        except ValueError:
-            raise Rejected(
-                f"THOR_PROXIES: {text!r} is no address; write it as 127.0.0.1 or 172.16.0.0/12"
-            ) from None
-    return tuple(found)
 
 
 def client_of(scope: Scope, proxies: Collection[Network]) -> str:
@@ -167,15 +99,6 @@ async def answer(send: Send, path: str, status: int, title: str, detail: str) ->
     headers = [(b"content-type", PROBLEM.encode()), (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": False})
-
-
-def _listed(text: str | None) -> frozenset[str]:
-    return frozenset(filter(None, (one.strip() for one in (text or "").split(","))))
-
-
-def _is_origin(text: str) -> bool:
-    parts = urlsplit(text)
-    return parts.scheme in ("http", "https") and f"{parts.scheme}://{parts.netloc}" == text
 
 
 def _host_of(origin: str) -> str:

@@ -11,11 +11,10 @@ from typing import Any
 import uvicorn
 
 from api.app import create_app
-from api.hosts import checked_host, is_loopback
 from api.transport import TransportProtocol
-from thor import database
 from thor.config import Settings
-from thor.errors import NotFound, Refused, Unavailable
+from thor.errors import Unavailable
+from thor.people.reach import check_people, checked_host
 from thor.runtime import Stop
 
 # Streams end by themselves when stopped; this is the upper limit.
@@ -89,30 +88,6 @@ def serve(
         factory = running.config.get_loop_factory()
         with asyncio.Runner(loop_factory=factory) as runner:
             runner.run(_serve(running, listener, Stop() if stop is None else stop))
-
-
-def check_people(settings: Settings, database_url: str) -> None:
-    """Check what the settings ask of the database.
-
-    Raises `Refused`; `Unavailable` where others could reach the API and it cannot be checked.
-    """
-    is_near = is_loopback(checked_host(settings))
-    try:
-        with database.connect(database_url, "api people") as connection:
-            found = database.row(connection, "people_state")
-    except (Unavailable, NotFound):
-        # The database may come later: until then nothing is answered that needs to know.
-        if not is_near:
-            raise
-        return
-    nature, has_owner = (found["nature"], found["has_owner"]) if found else (None, False)
-    if nature == "live" and settings.auth == "off":
-        raise Refused("THOR_AUTH: off is never for a live database; leave it at auto")
-    if not is_near and not has_owner:
-        raise Refused(
-            f"THOR_API_HOST: {settings.api_host} can be reached from other machines, and no owner "
-            "is set up: `thor user add EMAIL --role owner`, or 127.0.0.1"
-        )
 
 
 async def _serve(running: Server, listener: socket.socket, stop: Stop) -> None:

@@ -5,9 +5,9 @@ import gzip
 import pytest
 from served import NO_BUS, NOBODY, Api, serving
 
-from api.hosts import checked_origins
 from thor.config import Settings
 from thor.errors import Rejected
+from thor.people.reach import checked_origins
 
 UI = "http://desk.example:5173"
 

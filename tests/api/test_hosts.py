@@ -7,9 +7,9 @@ from served import NO_BUS, NOBODY, Api, problem
 from ticks_made import settings
 
 from api.app import create_app
-from api.hosts import is_loopback
 from api.serve import bound
 from thor.errors import Refused, Unavailable
+from thor.people.reach import is_loopback
 
 PATHS = ["/api/instruments", "/api/quotes/stream", "/health", "/metrics", "/docs", "/nothing"]
 

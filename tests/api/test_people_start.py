@@ -16,12 +16,12 @@ from ticks_made import settings
 
 from api.access import ROUTES
 from api.app import create_app
-from api.hosts import checked_proxies, client_of
-from api.serve import check_people
+from api.hosts import client_of
 from thor import database
 from thor.domain.people import Role
 from thor.errors import Refused, Rejected, Unavailable
 from thor.people import accounts
+from thor.people.reach import check_people, checked_proxies
 
 PUBLIC = "https://thor.example.com"
 HOST = {"Host": "thor.example.com"}

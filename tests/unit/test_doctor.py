@@ -10,8 +10,10 @@ from ticks_made import settings
 from typer.testing import CliRunner
 
 from thor.cli import app, up
-from thor.errors import Refused
+from thor.errors import Refused, Rejected
 from thor.services.home import Home
+
+PUBLIC = "https://thor.example.com"
 
 
 @pytest.fixture
@@ -44,6 +46,35 @@ def test_a_wrong_setting_is_a_finding_with_its_fix(
 ) -> None:
     wrong = findings(monkeypatch, tmp_path, THOR_API_PORT="abc")
     assert "THOR_API_PORT: 'abc' should be a valid integer" in wrong["settings"]["found"]
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "text"),
+    [
+        ({"THOR_API_HOST": "0.0.0.0"}, Refused, "THOR_API_HOST: 0.0.0.0 can be reached"),
+        (
+            {"THOR_API_HOST": "0.0.0.0", "THOR_PUBLIC_URL": PUBLIC, "THOR_AUTH": "off"},
+            Refused,
+            "THOR_AUTH: off is for this machine alone",
+        ),
+        ({"THOR_PUBLIC_URL": "http://thor.example.com"}, Rejected, "THOR_PUBLIC_URL: "),
+        ({"THOR_PROXIES": "proxy.example.com"}, Rejected, "THOR_PROXIES: "),
+        ({"THOR_API_ORIGINS": "example"}, Rejected, "THOR_API_ORIGINS: "),
+    ],
+)
+def test_what_the_api_would_refuse_is_a_finding_and_starts_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    given: dict[str, str],
+    error: type[Exception],
+    text: str,
+) -> None:
+    wrong = findings(monkeypatch, tmp_path, **given)
+    assert wrong["API address"]["found"].startswith(text)
+    answer = CliRunner().invoke(app, ["up", "--no-open"])
+    assert type(answer.exception) is error
+    assert str(answer.exception).startswith(text)
+    assert not (tmp_path / "home").exists()
 
 
 def test_a_home_that_cannot_be_is_a_finding_with_its_fix(

@@ -16,7 +16,7 @@ import typer
 
 from thor.cli.common import AsJson, cure, show
 from thor.config import Settings, unknown_names
-from thor.errors import Rejected, ThorError
+from thor.errors import Refused, Rejected, ThorError
 
 Finding = dict[str, Any]
 _DISK_FREE_MIN = 5 * 2**30
@@ -89,20 +89,17 @@ def _machine(settings: Settings) -> Iterator[Finding]:
 
 
 def _settings(settings: Settings) -> Iterator[Finding]:
+    from thor.people.reach import checked_host
     from thor.services.home import Home, is_free, is_there
     from thor.services.status import read_status
 
     if names := unknown_names():
         fix = "look for the name that is meant in .env.example, or take it out"
         yield _finding("settings", f"{', '.join(names)}: no such setting", "note", fix)
-    is_near = settings.api_host in ("127.0.0.1", "localhost", "::1")
-    is_fit = is_near or bool(settings.public_url and settings.auth != "off")
-    yield _finding(
-        "API address",
-        f"{settings.api_host}:{settings.api_port}",
-        "good" if is_fit else "wrong",
-        "" if is_fit else "set THOR_API_HOST=127.0.0.1, or THOR_PUBLIC_URL and an owner",
-    )
+    try:
+        yield _finding("API address", f"{checked_host(settings)}:{settings.api_port}")
+    except ThorError as error:
+        yield _finding("API address", str(error), "wrong", _SET_RIGHT)
     if settings.auth == "off":
         yield _finding("login", "off", "note", "THOR_AUTH=auto asks people to log in")
     home = Home(settings.home)
@@ -172,6 +169,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
     from thor.cli.common import admin_url
     from thor.database import edition, roles
     from thor.database.versions import server_findings
+    from thor.people.reach import check_people
     from thor.services.running import ROLES, role_name
 
     with database.connect(admin_url(), "doctor") as connection:
@@ -184,6 +182,10 @@ def _database(settings: Settings) -> Iterator[Finding]:
             yield _finding("schema", "not there", "wrong", "run `thor db up`")
             return
         yield _finding("edition", f"{made.edition}, {made.nature}")
+        try:
+            check_people(settings, admin_url())
+        except Refused as error:
+            yield _finding("people", str(error), "wrong", _SET_RIGHT)
         lacks = roles.missing(admin_url())
         there = ", ".join(map(role_name, ROLES))
         yield _finding("roles", lacks or there, "note" if lacks else "good")

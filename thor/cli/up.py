@@ -37,6 +37,7 @@ def up(
     from thor import clock, observe
     from thor.cli.up_quotes import Display, wait
     from thor.market.collect.files.pace import parse_speed
+    from thor.people.reach import checked_host
     from thor.runtime import Stop
     from thor.services.nature import USUAL
     from thor.services.pages import PagesBuild
@@ -54,6 +55,7 @@ def up(
         if settings.auth == "off":
             raise Refused("THOR_AUTH: off is never for a live database; leave it at auto")
         _note_feeds(settings)
+    checked_host(settings)
     observe.configure("warning", "console")
     stop = Stop()
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
@@ -73,6 +75,7 @@ def up(
         jobs = _jobs(settings, system)
         if stop:
             return
+        _note_people(settings, system)
         system.supervisor.add(*jobs)
         playing = None if player is None else pool.submit(player.play, times)
         display = Display(settings, system, jobs, stop, start_s, player, playing)
@@ -100,6 +103,16 @@ def _note_feeds(settings: Settings) -> None:
         tell("no feed is configured; nothing is collected until one is:")
         for feed in FEEDS:
             tell(f"  {feed.setting}=… starts {feed.provider}")
+
+
+def _note_people(settings: Settings, system: Any) -> None:
+    """Print why the API will not serve yet: an owner can be set up only while the database runs."""
+    from thor.people.reach import check_people
+
+    try:
+        check_people(settings, system.endpoints.database_url)
+    except Refused as error:
+        tell(f"  the API waits, and has no pages until then: {error}")
 
 
 def _migrate(settings: Settings, system: Any) -> None:
