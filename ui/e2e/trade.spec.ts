@@ -165,14 +165,29 @@ test('a viewer sees all and may press nothing', async ({ page }) => {
     const answer = await route.fetch();
     await route.fulfill({ response: answer, json: { ...(await answer.json()), role: 'VIEWER' } });
   });
-  await openTicket(page);
-  await expect(page.getByText('You look on.')).toBeVisible();
+  const sent: string[] = [];
+  page.on('request', (request) => {
+    if (request.method() !== 'GET') sent.push(`${request.method()} ${request.url()}`);
+  });
+  await page.goto('/trade?symbol=ES');
+  await expect(page.getByTestId('ticket-quote')).toHaveAttribute('data-quote', 'FRESH');
+  await expect(page.getByText('A VIEWER looks.')).toBeVisible();
+  await expect(page.getByText('A VIEWER looks: ask an ADMIN for the role TRADER.')).toBeVisible();
   await expect(page.getByTestId('send')).toBeDisabled();
+  await expect(page.getByText('could not be read')).toHaveCount(0);
+  await expect(page.getByText(/buys, /)).toHaveCount(0);
   await expect(page.getByRole('button', { name: /Hold 1 s/ })).toBeDisabled();
   await expect(page.locator('[data-testid="fills"] tbody tr').first()).toBeVisible();
+  // A ticket is asked about a quarter of a second after it was written.
+  await page.waitForTimeout(600);
   await page.goto('/account');
   await expect(page.getByTestId('balances')).toContainText(/\d/);
   await expect(page.getByRole('button', { name: 'Fund' })).toHaveCount(0);
+  for (const path of ['/activity', '/risk', '/settings', '/market-open']) {
+    await page.goto(path);
+    await expect(page.locator('h1')).toBeVisible();
+  }
+  expect(sent.filter((one) => !one.includes('/api/me/settings'))).toEqual([]);
 });
 
 test('a stale quote is stale in the ticket, and a dead one sends nothing', async ({ page }) => {

@@ -83,7 +83,8 @@ export function Ticket({ symbol, side, onSymbol, onSide, account, accountId, may
   };
   const content: Content = { symbol, side, type, quantity, prices, timeInForce, attached };
   const faults = faultsOf(content, market);
-  const body = orderOf(content, accountId, market);
+  // Neither asked about nor sent: the API refuses both, and each refusal is a row of the audit.
+  const body = mayTrade ? orderOf(content, accountId, market) : null;
   const isUnknown = sent.kind === 'unknown';
   const preview = usePreview(body, isOpen);
   const verdict = body === null ? null : (preview.data ?? null);
@@ -112,10 +113,14 @@ export function Ticket({ symbol, side, onSymbol, onSide, account, accountId, may
     if (next !== side) begin(type, next, attached);
     onSide(next);
   };
-  useShortcuts([
-    { keys: ['b'], label: 'Ticket: buy', run: () => chooseSide('BUY') },
-    { keys: ['s'], label: 'Ticket: sell', run: () => chooseSide('SELL') },
-  ]);
+  useShortcuts(
+    mayTrade
+      ? [
+          { keys: ['b'], label: 'Ticket: buy', run: () => chooseSide('BUY') },
+          { keys: ['s'], label: 'Ticket: sell', run: () => chooseSide('SELL') },
+        ]
+      : [],
+  );
 
   const why = whyOff({ mayTrade, isOpen, kill, account, state: quote?.state ?? null, symbol });
   const isOff = why !== null || body === null || isSending || isUnknown;
@@ -327,7 +332,7 @@ const sentence = (text: string) => (/[.?!]$/.test(text) ? text : `${text}.`);
 
 /** Why no order can be sent at all now; null where one can. */
 function whyOff({ mayTrade, isOpen, kill, account, state, symbol }: Conditions): string | null {
-  if (!mayTrade) return 'You may look on: a TRADER places orders.';
+  if (!mayTrade) return 'A VIEWER looks: ask an ADMIN for the role TRADER.';
   if (!isOpen) return 'No connection to Thor: nothing can be sent.';
   if (!account) return 'No account was read yet.';
   if (kill?.is_latched) return 'The kill switch is latched: only orders that flatten pass.';

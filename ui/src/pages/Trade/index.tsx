@@ -76,7 +76,7 @@ export default function Trade() {
       </div>
       {error !== null && <Failure title="The account could not be read." error={error} still="Quotes go on." onRetry={retry} />}
       {failed && <Failure title={failed.title} error={failed.error} />}
-      {!mayTrade && <Note title="You look on.">A TRADER places, changes and cancels orders; you see all of them.</Note>}
+      {!mayTrade && <Note title="A VIEWER looks.">You see every order; to place, change or cancel one, ask an ADMIN for the role TRADER.</Note>}
       <div className={page.grid}>
         <div className={page.column}>
           <Ticket
@@ -95,7 +95,7 @@ export default function Trade() {
         <div className={page.column}>
           <div className={page.two}>
           <Panel title="Risk preview" meta="before sending" className={page.risk ?? ''} sql={{ statement: limitsSql, gives: 'the limits' }}>
-            {verdict ? <Rules verdict={verdict} /> : <Empty title="No verdict.">A ticket without a fault is checked by every rule.</Empty>}
+            {verdict ? <Rules verdict={verdict} /> : <Empty title="No verdict.">{mayTrade ? 'A ticket without a fault is checked by every rule.' : 'Every order of a TRADER is checked by every rule.'}</Empty>}
           </Panel>
           <div className={page.column}>
           <Panel title="Positions" meta="marked at last, tick by tick" isFlush sql={{ statement: () => positionsSql(id), gives: `${positions.length} rows` }}>
@@ -144,7 +144,9 @@ export default function Trade() {
           >
             {working.error && <Failure title="The working orders could not be read." error={working.error} onRetry={() => void working.refetch()} />}
             {orders.length === 0 ? (
-              <Empty title="No working orders.">Place one with the ticket: <kbd>B</kbd> buys, <kbd>S</kbd> sells.</Empty>
+              <Empty title="No working orders.">
+                {mayTrade ? <>Place one with the ticket: <kbd>B</kbd> buys, <kbd>S</kbd> sells.</> : 'An order that works stands here.'}
+              </Empty>
             ) : (
               <WorkingOrders
                 orders={orders}
