@@ -36,6 +36,18 @@ describe('a price', () => {
     expect(format.price('118.999', ZB, true)).toBe("119'00");
   });
 
+  it('that is the average of fills has the digits it needs, two beyond the tick at most', () => {
+    // (6874.25 + 6874.50) / 2, and of three fills at 6874.25, 6874.25 and 6874.50.
+    expect(format.average('6874.375', ES)).toBe('6874.375');
+    expect(format.average('6874.3333333333', ES)).toBe('6874.3333');
+    expect(format.average('6874.250000', ES)).toBe('6874.25');
+    expect(format.average('47670.5', YM)).toBe('47670.5');
+    // (118'10 + 118'11) / 2 is on a half; a third of a 32nd is on no mark of them.
+    expect(format.average('118.328125', ZB)).toBe("118'10+");
+    expect(format.average('118.3229166667', ZB)).toBe('118.3229167');
+    expect(format.average(null, ES)).toBe('–');
+  });
+
   it('below zero has a true minus sign, and zero has none', () => {
     expect(format.price('-37.63', ES)).toBe('−37.63');
     expect(format.price('-0.00', ES)).toBe('0.00');

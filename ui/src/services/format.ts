@@ -70,6 +70,14 @@ export function price(value: Value, notation: Notation, isMean = false): string 
   return parts ? parts.whole + parts.fraction : MISSING;
 }
 
+/** An average of fills: the digits that it needs, up to two beyond those of the tick. */
+export function average(value: Value, notation: Notation): string {
+  const found = decimal(value);
+  // A 32nd has five digits.
+  const places = notation.kind === '32nds' ? 5 : notation.places;
+  return price(found && written(rounded(found, places + 2)), notation);
+}
+
 /** A change of a price: always with its sign, 0 without one. */
 export function change(value: Value, notation: Notation): string {
   const parts = changeParts(value, notation);

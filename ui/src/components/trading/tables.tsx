@@ -282,14 +282,14 @@ function Position({ of, isFull, onFlatten, isOff }: { [K in keyof PositionProps]
       <th scope="row">
         <SymbolLink symbol={of.symbol}>{of.series}</SymbolLink>
         <small className={css.below}>
-          <Price value={of.average_price} notation={notation} isMean /> → <Price value={mark} notation={notation} />
+          <span className="fig">{format.average(of.average_price, notation)}</span> → <Price value={mark} notation={notation} />
         </small>
       </th>
       <td className={`${css.right} strong`} data-field="quantity">
         <span className="fig">{of.quantity > 0 ? '+' : ''}{format.size(of.quantity)}</span>
       </td>
       {isFull && <td className={`${css.right} ${css.roomy}`}><Size value={of.days} /></td>}
-      <td className={`${css.right} ${css.roomy}`} data-field="average"><Price value={of.average_price} notation={notation} isMean /></td>
+      <td className={`${css.right} ${css.roomy}`} data-field="average"><span className="fig">{format.average(of.average_price, notation)}</span></td>
       <td className={`${css.right} ${css.roomy}`} data-field="mark" title={of.mark_kind ?? undefined}>
         {of.quantity === 0 ? <span className="dim">{format.MISSING}</span> : <><MarkState of={of} /> <Price value={mark} notation={notation} isMean /></>}
       </td>

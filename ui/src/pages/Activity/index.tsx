@@ -125,7 +125,7 @@ function Orders({ rows, label }: { rows: readonly ActivityRow[]; label: string }
               <td><SideMark side={one.side} /></td>
               <td className={css.right}><Size value={one.quantity} /></td>
               <td className={`muted ${css.roomy}`}>{TYPE_SHORT[one.type]}</td>
-              <td className={css.right}><span className="fig">{format.price(one.price, notationFor(one.series), true)}</span></td>
+              <td className={css.right}><span className="fig">{format.average(one.price, notationFor(one.series))}</span></td>
               <td className={css.roomy}><Status of={one} /></td>
               <td className={`${css.right} ${css.roomy}`}><Result value={one.realised} /></td>
               <td className={`muted small ${css.roomy} ${css.wrap}`}>{one.reason}</td>
