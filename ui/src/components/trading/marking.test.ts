@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { added, addedToAll, markOf, sum } from './marking';
+import { added, addedToAll, marked, markOf, sum } from './marking';
 
 const long = { account_id: 'PAPER', series: 'ESZ26', symbol: 'ES', contract: 'ESZ26', quantity: 2, mark: '6873.75', multiplier: '50' };
 const short = { account_id: 'PAPER', series: 'ZBZ26', symbol: 'ZB', contract: 'ZBZ26', quantity: -1, mark: '118.3125', multiplier: '1000' };
@@ -21,10 +21,22 @@ describe('a mark', () => {
     expect(markOf(long, of({}))).toBe('6873.75');
   });
 
-  test('of all positions adds to their account alone', () => {
+  test("moves a position's money", () => {
+    const held = { ...long, unrealised: '50.00', pnl_day: null, market_value: '687375.00' };
+    expect(marked(held as never, '6875.25')).toMatchObject({ mark: '6875.25', unrealised: '200.00', pnl_day: null, market_value: '687525.00' });
+  });
+
+  test('of all positions brings their account alone to the same open profit', () => {
     const read = (symbol: string) => ({ ES: { last: '6875.25', contract: null } })[symbol];
-    const other = { ...long, account_id: 'OTHER' };
-    expect(Number(addedToAll({ account_id: 'PAPER' }, [long, short, other] as never, read))).toBe(150);
+    const [es, zb] = [{ ...long, unrealised: '50.00' }, { ...short, unrealised: '-31.25' }];
+    const other = { ...es, account_id: 'OTHER' };
+    const of = (unrealised: string | null) => Number(addedToAll({ account_id: 'PAPER', unrealised }, [es, zb, other] as never, read));
+    expect(of('18.75')).toBe(150);
+    // The account was answered at another moment than its positions: 50 + 150 − 31.25 is open.
+    expect(of('-6.25') - 6.25).toBe(168.75);
+    // What is not known, or not read yet, is not guessed.
+    expect(of(null)).toBe(150);
+    expect(addedToAll({ account_id: 'PAPER', unrealised: '18.75' }, [], read)).toBe('0');
   });
 });
 

@@ -3,7 +3,7 @@
  * replaces it, so a page and `trade.positions` never drift apart.
  */
 
-import { decimal, minus, plus, times, written } from '@/services/decimal';
+import { decimal, minus, negated, plus, times, written } from '@/services/decimal';
 import type { QuoteRow } from '@/types/domain';
 import type { AccountRow, PositionRow } from '@/types/domain';
 
@@ -40,18 +40,31 @@ export function sum(first: string | null | undefined, ...others: (string | null)
   return found ? written(found) : null;
 }
 
-/** Return what the marks add to an account of all its positions. */
+/** Return a position as it stands at another mark. */
+export function marked(position: PositionRow, mark: string | null): PositionRow {
+  const more = added(position, mark);
+  return {
+    ...position,
+    mark,
+    market_value: sum(position.market_value, more),
+    unrealised: sum(position.unrealised, more),
+    pnl_day: sum(position.pnl_day, more),
+  };
+}
+
+/**
+ * Return what makes the open profit of an account that of its positions at their marks: the two are
+ * answered at different moments, and their figures stand on one page.
+ */
 export function addedToAll(
-  account: Pick<AccountRow, 'account_id'>,
+  account: Pick<AccountRow, 'account_id' | 'unrealised'>,
   positions: readonly PositionRow[],
   read: (symbol: string) => Priced | undefined,
 ): string {
-  return (
-    sum(
-      '0',
-      ...positions
-        .filter((one) => one.account_id === account.account_id)
-        .map((one) => added(one, markOf(one, read))),
-    ) ?? '0'
-  );
+  const held = positions.filter((one) => one.account_id === account.account_id);
+  const open = held.map((one) => marked(one, markOf(one, read)).unrealised);
+  if (held.length === 0 || account.unrealised === null || open.includes(null)) {
+    return sum('0', ...held.map((one) => added(one, markOf(one, read)))) ?? '0';
+  }
+  return sum('0', ...open, negated(account.unrealised)) ?? '0';
 }

@@ -7,7 +7,7 @@ import { quotes } from '@/services/quotes';
 import { tone } from '@/hooks/useFlash';
 import type { AccountRow, PositionRow, Side } from '@/types/domain';
 
-import { addedToAll, markOf } from './marking';
+import { addedToAll, marked, markOf } from './marking';
 import css from './trading.module.css';
 
 export function SideMark({ side }: { side: Side }) {
@@ -65,6 +65,15 @@ export function useMark(position: PositionRow): string | null {
     (listener) => quotes.onFlush(listener),
     () => markOf(position, read),
   );
+}
+
+/** Render with positions at their marks of now, again only when one changes. */
+export function useMarked(positions: readonly PositionRow[]): PositionRow[] {
+  useSyncExternalStore(
+    (listener) => quotes.onFlush(listener),
+    () => positions.map((one) => markOf(one, read)).join(' '),
+  );
+  return positions.map((one) => marked(one, markOf(one, read)));
 }
 
 /** Render with what quotes have added to an account since Thor's answer. */

@@ -8,7 +8,7 @@ import { Sparkline } from '@/components/graphics/Sparkline';
 import { Panel } from '@/components/panel/Panel';
 import { Empty, Failure, Loading, Note } from '@/components/states/states';
 import { sum } from '@/components/trading/marking';
-import { Facts, Result, SideMark, useAdded } from '@/components/trading/parts';
+import { Facts, Result, SideMark, useAdded, useMarked } from '@/components/trading/parts';
 import { accountSql, positionsSql, statementSql, symbolsSql, valueSql } from '@/components/trading/sql';
 import { notationFor, Positions, Scroll, StoryLink } from '@/components/trading/tables';
 import css from '@/components/trading/trading.module.css';
@@ -46,7 +46,7 @@ export default function Account() {
   const pnl = useQuery({ ...pnlQuery(id, range?.from ?? '', range?.to ?? ''), ...asks });
   const year = useQuery({ ...pnlQuery(id, `${(today ?? '').slice(0, 5)}01-01`, today ?? ''), enabled: today !== null });
   const days = pnl.data?.days ?? [];
-  const symbols = profits(pnl.data?.symbols ?? [], year.data?.symbols ?? [], positions).filter(
+  const symbols = profits(pnl.data?.symbols ?? [], year.data?.symbols ?? [], useMarked(positions)).filter(
     (one) => !text || one.series.toLowerCase().includes(text),
   );
   const total = (field: Money) => sumOf(symbols.map((one) => one[field]));
