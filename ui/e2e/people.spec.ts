@@ -231,6 +231,8 @@ test('people set up, log in, are approved, and lose no form', async ({ page, bro
     await expect(page.locator(`tr[data-user="${BOB}"]`).getByRole('button', { name: 'Log out' })).toBeHidden();
     await bob.goto('/settings');
     await expect(bob.getByRole('form', { name: 'Log in' })).toBeVisible();
+    await page.goto('/audit');
+    await expect(page).toHaveURL(/\/people#audit$/);
     await fill(page, 'Filter of the audit', { Who: BOB, 'Part of the route': '/api/desk' }, 'Find');
     const rows = page.getByTestId('audit').getByRole('row');
     // The head, what was done, and what was refused.

@@ -5,6 +5,7 @@ import {
   createRoute,
   createRouter,
   lazyRouteComponent,
+  redirect,
   type AnyRoute,
 } from '@tanstack/react-router';
 
@@ -23,6 +24,17 @@ const routes: AnyRoute[] = pages.map((page) =>
     path: page.path,
     component: lazyRouteComponent(page.load),
     staticData: { title: page.title, isBare: page.isBare ?? false, role: page.role },
+  }),
+);
+
+// The audit has no page of its own; people look for it by its name.
+routes.push(
+  createRoute({
+    getParentRoute: () => root,
+    path: '/audit',
+    beforeLoad: () => {
+      throw redirect({ to: '/people', hash: 'audit', replace: true });
+    },
   }),
 );
 

@@ -14,14 +14,16 @@ interface PanelProps {
   /** Without the 12 px inside: for tables and charts. */
   isFlush?: boolean;
   className?: string;
+  /** Its part of the address, after the #. */
+  anchor?: string;
   children: ReactNode;
 }
 
 /** A framed part of a page, with its title, what it rests on, and its SQL. */
-export function Panel({ title, meta, actions, sql, isFlush, className, children }: PanelProps) {
+export function Panel({ title, meta, actions, sql, isFlush, className, anchor, children }: PanelProps) {
   const id = useId();
   return (
-    <section className={`${css.panel} ${className ?? ''}`} aria-labelledby={id} data-panel>
+    <section className={`${css.panel} ${className ?? ''}`} aria-labelledby={id} id={anchor} data-panel>
       <header className={css.head}>
         <h2 id={id}>{title}</h2>
         {meta && <span className={css.meta}>{meta}</span>}

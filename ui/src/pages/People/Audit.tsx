@@ -41,7 +41,7 @@ export function Audit({ zone }: { zone: string }) {
     ask({ ...trimmed, from: startOf(typed.from, 0, zone), to: startOf(typed.to, 1, zone) });
   };
   return (
-    <Panel title="Audit" meta={`changes, logins and refusals, the newest first; times of ${format.city(zone)}`} isFlush>
+    <Panel title="Audit" meta={`changes, logins and refusals, the newest first; times of ${format.city(zone)}`} isFlush anchor="audit">
       <form className={css.filter} onSubmit={find} aria-label="Filter of the audit">
         <label>
           <span>Who</span>
