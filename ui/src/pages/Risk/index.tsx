@@ -90,7 +90,7 @@ function Limits({ rows, mayChange }: { rows: readonly LimitUsed[]; mayChange: bo
                   <td className={`muted ${css.roomy}`}>{ofWhom(one)}</td>
                   <td className={css.right}><span className="fig">{used === null ? format.MISSING : figureOf(one.rule, used)}</span></td>
                   <td className={`muted ${css.roomy}`}>{one.subject?.replaceAll('_', ' ')}</td>
-                  <td className={`${css.right} strong`}><span className="fig">{figureOf(one.rule, one.value)}</span></td>
+                  <td className={`${css.right} ${css.long} strong`}><span className="fig">{figureOf(one.rule, one.value)}</span></td>
                   <td className={css.roomy}>{share !== null && <Meter share={share} label={`${title}: ${Math.round(share * 100)} per cent used`} />}</td>
                   <td className={`${css.right} ${css.roomy} muted`}>{one.version}</td>
                   <td className={`${css.roomy} muted`}><Time at={one.valid_from} zone={zone} />, {one.who}</td>
@@ -223,7 +223,7 @@ function Versions({ account }: { account: string }) {
                 <td className="dim"><Time at={one.valid_from} zone={zone} /></td>
                 <th scope="row">{titleOf(one.rule)}</th>
                 <td className="muted">{ofWhom(one)}</td>
-                <td className={css.right}><span className="fig">{figureOf(one.rule, one.value)}</span></td>
+                <td className={`${css.right} ${css.long}`}><span className="fig">{figureOf(one.rule, one.value)}</span></td>
                 <td className={`${css.right} muted`}>{one.version}</td>
                 <td className="muted">{one.who}</td>
               </tr>
