@@ -33,6 +33,9 @@ def features_api(kept_url: str, endpoints: Any) -> Iterator[Api]:
     with psycopg.connect(kept_url, autocommit=True) as link:
         put_bars(link, (bar(n) for n in range(len(CLOSES))))
         put_bars(link, (bar(n, "1h", "NQ") for n in range(len(CLOSES))))
+        # Two bars of YM, and one two months before them.
+        put_bars(link, (bar(n, "1m", "YM") for n in (0, 1)))
+        put_bars(link, [("YM", "1m", FIRST - timedelta(days=60), *4 * (Decimal(5000),), 10)])
     with serving(kept_url, endpoints.redis_url) as api:
         yield api
 
@@ -90,6 +93,16 @@ def test_a_range_begins_with_its_first_bar_and_looks_back_before_it(features_api
     assert features_api.get("/api/features/ES", to="2024-03-04") == []
     assert features_api.get("/api/features/ES", **{"from": "2024-03-05"}) == []
     assert features_api.get("/api/features/GC") == []
+
+
+def test_the_newest_bars_are_found_on_both_sides_of_a_hole_of_weeks(features_api: Api) -> None:
+    starts = ["2024-01-04T15:00:00.000000Z", instant(0), instant(1)]
+    for limit, expected in ((2, starts[1:]), (3, starts), (10, starts)):
+        found = features_api.get("/api/features/YM", names="return_1", limit=limit)
+        assert [one["bar_start"] for one in found] == expected
+    # A look-back does not cross the hole.
+    returns = [one["features"]["return_1"] for one in found]
+    assert returns == [None, None, pytest.approx(float(CLOSES[1] / CLOSES[0] - 1), abs=1e-12)]
 
 
 def test_all_features_are_those_of_the_matrix(features_api: Api, kept_url: str) -> None:

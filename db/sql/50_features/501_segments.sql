@@ -319,6 +319,7 @@ comment on function feat._segments(
 ) is
     'What to read of the bars of symbols (null: of all that are listed) so '
     'that all before ts_to are there, and before ts_from time_back and at '
-    'least bars_back bars with a trade, or all there are. run counts the holes '
+    'least bars_back bars with a trade, or all that no hole of 21 days parts '
+    'from it, where look-backs restart anyway. run counts the holes '
     'of more than 10 trade dates before a stretch. A null bound is open; '
     'ts_from after ts_to is refused.';

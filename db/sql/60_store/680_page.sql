@@ -31,7 +31,8 @@ declare
     bars_max constant integer := greatest(least(
         rows_max, ceil(extract(epoch from last - ts_from) / width_s)
     ), 0);
-    bars timestamptz[];
+    before timestamptz := last;
+    bars timestamptz[] := '{}';
     missing timestamptz[];
     families text;
     computed text;
@@ -41,17 +42,40 @@ declare
 begin
     of_symbol := reference.listed(of_symbol);
     perform reference.range_from(ts_from, ts_to);
-    select array_agg(n.bar_start order by n.bar_start) into bars
-    from (
-        select b.bar_start
-        from feat._closes(
-            of_width, array[of_symbol], last, last, bars_max, interval '0 hours'
-        ) as b
-        where ts_from is null or b.bar_start >= ts_from
-        order by b.bar_start desc
-        limit bars_max
-    ) as n;
-    if bars is null then
+    while before is not null and cardinality(bars) < bars_max loop
+        bars := array(
+            select n.bar_start
+            from (
+                select b.bar_start
+                from feat._closes(
+                    of_width, array[of_symbol], before, before,
+                    bars_max - cardinality(bars), interval '0 hours'
+                ) as b
+                where ts_from is null or b.bar_start >= ts_from
+                order by b.bar_start desc
+                limit bars_max - cardinality(bars)
+            ) as n
+            order by n.bar_start
+        ) || bars;
+        exit when cardinality(bars) >= bars_max;
+        -- Look-backs end at a hole of weeks: go on with what is before it.
+        execute format(
+            'select max(x.bar_start) + interval %L from ('
+            'select max(i.bar_start) as bar_start '
+            'from market.bars_imported as i where i.symbol = $1 '
+            'and i.width = $2 and i.bar_start >= $3 and i.bar_start < $4 '
+            'union all '
+            'select max(b.bar_start) from market.%I as b '
+            'where b.symbol = $1 and b.trades > 0 '
+            'and b.bar_start >= $3 and b.bar_start < $4) as x',
+            '1 microsecond', '_bars_' || of_width
+        )
+        into before
+        using
+            of_symbol, of_width, coalesce(ts_from, '-infinity'),
+            least(bars[1], before - interval '1 microsecond');
+    end loop;
+    if cardinality(bars) = 0 then
         return '[]'::json;
     end if;
     execute format(
