@@ -38,6 +38,15 @@ def saved_again(file: Path, last: float) -> None:
     beside.replace(file)
 
 
+def is_answering(api: str) -> bool:
+    """Return whether the API takes connections yet: the feed may come before it."""
+    try:
+        httpx.get(f"{api}/health")
+    except httpx.TransportError:
+        return False
+    return True
+
+
 def test_the_desks_workbook_moves_the_live_board_and_the_simulator_stays_out(
     path: Path, tmp_path: Path
 ) -> None:
@@ -61,6 +70,7 @@ def test_the_desks_workbook_moves_the_live_board_and_the_simulator_stays_out(
         saved_again(file, 6874.25)
         wait_for(lambda: one(urls.database_url, COUNT) == 12, "the change")
         api = f"http://127.0.0.1:{Home(path).ports()['api']}"
+        wait_for(lambda: is_answering(api), "the API")
         assert httpx.get(f"{api}/api/quotes").status_code == 401
         account(urls.admin_url, "own@example.com", Role.OWNER, is_home=True)
         key = json.loads(thor.ask("key", "add", "own@example.com", "--name", "test", "--json"))
