@@ -223,7 +223,12 @@ def test_no_label_that_has_ended_moves_with_later_bars(link: Link, lake: Lake, h
         # Of a bar that is not there there is no row.
         found = other.execute(before + names).fetchall()
     assert len(found) > 2000
-    assert found == lake.execute(before + names).fetchall()
+    # The last digit of a sum is as DuckDB's threads happened to add it.
+    same = lake.execute(before + names).fetchall()
+    for row, of_all in zip(found, same, strict=True):
+        for moved, value in zip(row, of_all, strict=True):
+            is_near = isinstance(value, float) and moved is not None
+            assert moved == (pytest.approx(value, rel=1e-12, abs=0) if is_near else value)
 
 
 def test_what_is_no_range_is_refused(link: Link) -> None:

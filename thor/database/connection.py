@@ -26,6 +26,7 @@ from thor.errors import Broken, NotFound, Refused, Rejected, Unavailable
 DuplicateObject = psycopg.errors.DuplicateObject
 UniqueViolation = psycopg.errors.UniqueViolation
 ExclusionViolation = psycopg.errors.ExclusionViolation
+DeadlockDetected = psycopg.errors.DeadlockDetected
 DataError = psycopg.DataError
 IntegrityError = psycopg.IntegrityError
 InsufficientPrivilege = psycopg.errors.InsufficientPrivilege

@@ -14,6 +14,7 @@ from thor import database
 from thor.database import Connection, edition
 from thor.domain.mark import Mark
 from thor.domain.tick import RejectedTick, Tick
+from thor.errors import Unavailable
 from thor.market.ticks.batch import (
     COLUMN_TYPES,
     HEARD_PAUSE,
@@ -74,6 +75,10 @@ class TickWriter:
                     return IngestCounts()
             except database.UniqueViolation:
                 self._stages_first = True
+            except Unavailable as error:
+                # Writers that stage in parts can wait for each other's bars: one begins anew.
+                if not isinstance(error.__cause__, database.DeadlockDetected):
+                    raise
         return self._write_once(entries)
 
     def _sieved(self, entry: EntryTicks) -> EntryTicks:
