@@ -153,18 +153,22 @@ def whole(seconds: int) -> None:
                 },
             )
         try:
+            # It reads on from its start: of ticks before that it has no quote.
+            said = system.folder / "trade.log"
+            system.wait_for(lambda: b" trading " in said.read_bytes(), "the job")
             first = next(source)
             bus.publish([first])
             system.wait_for(lambda: system.received() > 0, "the first tick")
             place_all(system, bus, first.ts)
             later = count(2 * ORDERS)
 
-            def all_work() -> bool:
+            def all_answered() -> bool:
                 # An order that came after the last clock arrives with the next one.
                 bus.publish_clock("SIM", first.ts + timedelta(milliseconds=next(later)), ["ES"])
-                return working(system) == ORDERS
+                return unanswered(system) == 0
 
-            system.wait_for(all_work, "the orders at work")
+            system.wait_for(all_answered, "the broker's answers")
+            print(f"at work: {working(system)} orders")
             lags = run(system, bus, source, seconds)
         finally:
             job.terminate()
@@ -182,6 +186,12 @@ def whole(seconds: int) -> None:
 def working(system: CrashSystem) -> int:
     """Return how many orders work at the broker."""
     return int(system.query("select count(*) from trade.orders where status = 'WORKING'")[0])
+
+
+def unanswered(system: CrashSystem) -> int:
+    """Return how many orders the broker has not answered yet."""
+    asked = "select count(*) from trade.orders where status in ('PENDING', 'SUBMITTED')"
+    return int(system.query(asked)[0])
 
 
 def run(system: CrashSystem, bus: Bus, source: Iterator[Tick], seconds: int) -> list[float]:
