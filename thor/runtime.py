@@ -41,6 +41,29 @@ class Stop:
         """Report that the server is back."""
 
 
+class _Retry:
+    """The waits between attempts: 0.1 s, doubling to 5 s, from the start again after a success."""
+
+    def __init__(self, stop: Stop, on_wait: Callable[[str, int], None]) -> None:
+        self._stop, self._on_wait = stop, on_wait
+        self._delay_s, self._attempt = FIRST_S, 0
+
+    def wait(self, error: Unavailable) -> bool:
+        """Report and wait; return whether the process is to stop."""
+        self._attempt += 1
+        self._stop.report_wait(str(error), self._attempt)
+        self._on_wait(str(error), self._attempt)
+        is_stopped = self._stop.wait(self._delay_s)
+        self._delay_s = min(self._delay_s * 2, LONGEST_S)
+        return is_stopped
+
+    def succeed(self) -> None:
+        """Report that the server is back, where it was away."""
+        if self._attempt:
+            self._stop.report_running()
+        self._delay_s, self._attempt = FIRST_S, 0
+
+
 def persist(
     do: Callable[[], T], stop: Stop, on_wait: Callable[[str, int], None] = lambda *_: None
 ) -> T:
@@ -48,21 +71,15 @@ def persist(
 
     `on_wait` is called with the reason and the attempt's number. Raises `Stopped`.
     """
-    delay_s = FIRST_S
-    attempt = 0
+    retry = _Retry(stop, on_wait)
     while True:
         try:
             done = do()
         except Unavailable as error:
-            attempt += 1
-            stop.report_wait(str(error), attempt)
-            on_wait(str(error), attempt)
-            if stop.wait(delay_s):
+            if retry.wait(error):
                 raise Stopped from error
-            delay_s = min(delay_s * 2, LONGEST_S)
         else:
-            if attempt:
-                stop.report_running()
+            retry.succeed()
             return done
 
 
@@ -77,20 +94,9 @@ def resume(
     begins at 0.1 s again, and doubles to 5 s. `on_wait` is called with the reason and the
     attempt's number.
     """
-    delay_s, attempt = FIRST_S, 0
-
-    def has_begun() -> None:
-        nonlocal delay_s, attempt
-        if attempt:
-            stop.report_running()
-        delay_s, attempt = FIRST_S, 0
-
+    retry = _Retry(stop, on_wait)
     while not stop:
         try:
-            work(has_begun)
+            work(retry.succeed)
         except Unavailable as error:
-            attempt += 1
-            on_wait(str(error), attempt)
-            stop.report_wait(str(error), attempt)
-            stop.wait(delay_s)
-            delay_s = min(delay_s * 2, LONGEST_S)
+            retry.wait(error)
