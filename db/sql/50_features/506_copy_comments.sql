@@ -3,7 +3,7 @@
 -- Kind      function
 -- Grain     –
 -- Known at  –
--- Reads     –
+-- Reads     market.copy_comments(regclass, regclass)
 -- Nulls     –
 -- Why       A feature means the same at every width and in the matrix, so its
 --           comment is written once, on the 1m view of its family.
@@ -11,32 +11,15 @@
 create function feat.copy_comments(family text) returns void
 language plpgsql as $$
 declare
-    found record;
+    narrow constant regclass := format('feat.%I', family || '_1m')::regclass;
+    wide regclass;
+    width text;
 begin
-    for found in
-        select
-            a.attname,
-            w.width,
-            col_description(a.attrelid, a.attnum) as words
-        from pg_attribute as a
-        cross join (values ('5m'), ('1h')) as w (width)
-        where
-            a.attrelid = format('feat.%I', family || '_1m')::regclass
-            and a.attnum > 0
-    loop
+    foreach width in array array['5m', '1h'] loop
+        wide := format('feat.%I', family || '_' || width)::regclass;
+        perform market.copy_comments(narrow, wide);
         execute format(
-            'comment on column feat.%I.%I is %L',
-            family || '_' || found.width, found.attname, found.words
-        );
-    end loop;
-    for found in select * from (values ('5m'), ('1h')) as w (width)
-    loop
-        execute format(
-            'comment on view feat.%I is %L',
-            family || '_' || found.width,
-            obj_description(
-                format('feat.%I', family || '_1m')::regclass, 'pg_class'
-            )
+            'comment on view %s is %L', wide, obj_description(narrow, 'pg_class')
         );
     end loop;
 end $$;
