@@ -9,7 +9,7 @@ from decimal import Decimal
 import msgspec
 
 from thor.domain.series import bare, parse_month_code
-from thor.errors import Rejected
+from thor.errors import NotFound, Rejected
 
 _SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9._$]{0,15}")
 # The digits of numeric(18,8) and numeric(18,2) before the point, and after it.
@@ -134,6 +134,14 @@ class Listing:
         if known in self._aliases:
             return self._aliases[known]
         return self._month(known)
+
+    def listed(self, name: str) -> tuple[str, Instrument]:
+        """Return the listed symbol of a name, and its instrument; raises `NotFound`."""
+        symbol = self.symbol_of(name)
+        instrument = None if symbol is None else self.instrument(symbol)
+        if symbol is None or instrument is None:
+            raise NotFound(f"symbol: {name[:40]!r} is not listed; see `thor instruments list`")
+        return symbol, instrument
 
     def _month(self, name: str) -> str | None:
         code = parse_month_code(name)

@@ -188,12 +188,7 @@ def _account(connection: Connection[Any], account_id: str) -> Row:
 
 
 def _listed(request: OrderRequest, listing: Listing) -> OrderRequest:
-    symbol = listing.symbol_of(request.symbol)
-    instrument = None if symbol is None else listing.instrument(symbol)
-    if symbol is None or instrument is None:
-        raise NotFound(
-            f"symbol: {request.symbol[:40]!r} is not listed; see `thor instruments list`"
-        )
+    symbol, instrument = listing.listed(request.symbol)
     request = msgspec.structs.replace(request, symbol=symbol)
     check(request, instrument)
     return request

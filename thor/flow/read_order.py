@@ -11,7 +11,7 @@ from typing import Any
 
 from thor.domain.instrument import Instrument, Listing
 from thor.domain.orders import OrderRequest, bracket, one_cancels_other
-from thor.errors import NotFound, Rejected
+from thor.errors import Rejected
 from thor.market.collect.excel import cells
 from thor.trading.brokers.broker import Change
 
@@ -31,7 +31,7 @@ def read_order(listing: Listing, given: Mapping[str, Any]) -> tuple[OrderRequest
     fields = dict(given)
     exits = [_given(fields.pop(name, None)) for name in ("take_profit", "stop_loss")]
     oco = fields.pop("oco", None)
-    instrument = _instrument(listing, fields["symbol"])
+    _, instrument = listing.listed(fields["symbol"])
     first = _order(fields, instrument)
     if any(exits) and oco:
         raise Rejected("oco: a bracket has none; give take_profit and stop_loss, or oco")
@@ -50,7 +50,7 @@ def read_order(listing: Listing, given: Mapping[str, Any]) -> tuple[OrderRequest
 
 def read_change(listing: Listing, symbol: str, given: Mapping[str, Any]) -> Change:
     """Return what an order of a symbol is to hold, from its fields; raises as `read_order`."""
-    instrument = _instrument(listing, symbol)
+    _, instrument = listing.listed(symbol)
     return Change(quantity=given.get("quantity"), **_prices(given, instrument))
 
 
@@ -75,14 +75,6 @@ def read_price(field: str, text: str, instrument: Instrument) -> Decimal:
 
 def _given(text: str | None) -> str | None:
     return text or None
-
-
-def _instrument(listing: Listing, name: str) -> Instrument:
-    symbol = listing.symbol_of(name)
-    instrument = None if symbol is None else listing.instrument(symbol)
-    if instrument is None:
-        raise NotFound(f"symbol: {name[:40]!r} is not listed; see `thor instruments list`")
-    return instrument
 
 
 def _prices(given: Mapping[str, Any], instrument: Instrument) -> dict[str, Decimal | None]:

@@ -19,7 +19,8 @@ begin
         wide := format('feat.%I', family || '_' || width)::regclass;
         perform market.copy_comments(narrow, wide);
         execute format(
-            'comment on view %s is %L', wide, obj_description(narrow, 'pg_class')
+            'comment on view %s is %L',
+            wide, obj_description(narrow, 'pg_class')
         );
     end loop;
 end $$;
